@@ -1,0 +1,25 @@
+#include "apps/interrupt.h"
+
+#include <csignal>
+
+namespace tapestry::apps {
+namespace {
+
+volatile std::sig_atomic_t arrived = 0;
+
+void remember(int signal) { arrived = signal; }
+
+}  // namespace
+
+void catch_interrupts() {
+  struct sigaction action = {};
+  action.sa_handler = remember;
+  action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+}
+
+int interrupt_signal() { return arrived; }
+
+}  // namespace tapestry::apps

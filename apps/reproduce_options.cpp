@@ -1,0 +1,171 @@
+#include "apps/reproduce_options.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <iostream>
+
+#include "recsys/data/load_dataset.h"
+#include "recsys/experiment/selection.h"
+#include "tensor/cuda/cuda_memory.h"
+#include "tensor/error.h"
+#include "tensor/parallel.h"
+
+namespace tapestry::apps {
+namespace {
+
+namespace fs = std::filesystem;
+using Names = std::vector<std::string>;
+
+/// Option values as written, before names are looked up.
+struct Raw {
+  std::string data;
+  Names datasets, recommenders = {"svd"}, generators = {"all"}, settings = {"all"};
+  std::string protocol = "published", variant = "published", device = "cpu", out = "results";
+  int runs = 5, threads = 0, jobs = 0;
+  std::uint64_t seed = 1;
+  bool quick = false, list = false;
+};
+
+std::string joined(const Names& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+std::string default_data() {
+  const char* folder = std::getenv("TAPESTRY_DATA");
+  return folder != nullptr && *folder != '\0' ? folder : "data";
+}
+
+/// CLI11 would take -1 or a number too large for the largest seed there is.
+std::string check_seed(const std::string& text) {
+  std::uint64_t seed = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  return whole ? "" : "Value " + text + " is not a whole number from 0 to 2^64 - 1";
+}
+
+void declare(CLI::App& app, Raw& raw) {
+  const auto names = [&](const std::string& option, Names& values, const std::string& help) {
+    app.add_option(option, values, help)->delimiter(',')->allow_extra_args(false)->type_name("NAMES");
+  };
+  // Given twice, the last one counts, so that a command can be extended at its end.
+  const auto one = [&](const std::string& option, auto& value, const char* type, const std::string& help) {
+    return app.add_option(option, value, help)->type_name(type)->take_last();
+  };
+  const CLI::Range count(1, 10000);
+  one("--data", raw.data, "DIR", "Folder with one folder per data set; default $TAPESTRY_DATA, then data/");
+  names("--dataset", raw.datasets,
+        "Data sets: " + joined(recsys::known_datasets()) +
+            ", or all of those found; default ml-100k, simulated if it is not found");
+  names("--recommender", raw.recommenders, "Recommenders: " + joined(recsys::known_recommenders()) + "; default svd");
+  names("--generators", raw.generators, "Generators: " + joined(recsys::known_generators()) + "; default all");
+  names("--setting", raw.settings,
+        "What synthetic users do to the real ones: " + joined(recsys::known_settings()) + "; default both");
+  one("--protocol", raw.protocol, "NAME", "published (the paper's program) or strict; default published");
+  one("--variant", raw.variant, "NAME",
+      "SDRM as in the authors' program (published) or in the paper's text (paper); default published");
+  one("--runs", raw.runs, "N", "Independent runs; default 5, with --quick 2")->check(count);
+  one("--seed", raw.seed, "N", "Root of all randomness; default 1")->check(check_seed);
+  one("--threads", raw.threads, "N", "Threads in all; default one per processor")->check(count);
+  one("--jobs", raw.jobs, "N", "Runs side by side, which share the threads; default as many as there are threads and runs")
+      ->check(count);
+  one("--device", raw.device, "NAME", "cpu, cuda or auto; default cpu");
+  one("--out", raw.out, "DIR", "Folder for results, from which an interrupted job goes on; default results");
+  app.add_flag("--quick", raw.quick, "A few epochs only, to see that everything works; the figures mean nothing");
+  app.add_flag("--list", raw.list, "Say what can be asked for and which data are found");
+}
+
+Names choose_datasets(const Raw& raw, Names& remarks) {
+  const Names known = recsys::known_datasets();
+  const fs::path data = raw.data;
+  if (raw.datasets.empty()) {
+    if (recsys::dataset_available(data, "ml-100k")) return {"ml-100k"};
+    remarks.push_back("ml-100k was not found in " + raw.data + ": using the built-in simulated data (--list says more)");
+    return {"simulated"};
+  }
+  Names selected = recsys::select_names("data set", raw.datasets, known);
+  if (std::find(raw.datasets.begin(), raw.datasets.end(), "all") == raw.datasets.end()) return selected;
+  Names absent;
+  std::erase_if(selected, [&](const std::string& name) {
+    const bool left_out =
+        std::find(raw.datasets.begin(), raw.datasets.end(), name) == raw.datasets.end() && !recsys::dataset_available(data, name);
+    if (left_out) absent.push_back(name);
+    return left_out;
+  });
+  if (!absent.empty()) remarks.push_back("not found in " + raw.data + " and left out: " + joined(absent));
+  return selected;
+}
+
+/// "cpu": the only device that this version computes on. Asked for another, it says so instead of falling back.
+std::string choose_device(const std::string& name, Names& remarks) {
+  const std::string reason = cuda_available() ? "this version computes on the CPU only" : "this build has no CUDA";
+  if (name == "cuda") fail(ErrorKind::kDevice, "--device cuda: ", reason, "; use --device cpu");
+  if (name != "cpu" && name != "auto") {
+    fail(ErrorKind::kUsage, "no device is called '", name, "', there are: cpu, cuda, auto");
+  }
+  if (name == "auto") remarks.push_back("device: cpu (" + reason + ")");
+  return "cpu";
+}
+
+ReproduceOptions resolve(const Raw& raw, bool runs_given) {
+  ReproduceOptions options;
+  options.data = raw.data;
+  options.list = raw.list;
+  recsys::ExperimentOptions& experiment = options.experiment;
+  experiment.recommenders = recsys::select_names("recommender", raw.recommenders, recsys::known_recommenders());
+  experiment.generators = recsys::select_names("generator", raw.generators, recsys::known_generators());
+  experiment.settings = recsys::select_names("setting", raw.settings, recsys::known_settings());
+  experiment.protocol = recsys::parse_protocol(raw.protocol);
+  experiment.variant = recsys::parse_variant(raw.variant);
+  experiment.runs = raw.quick && !runs_given ? 2 : raw.runs;
+  experiment.seed = raw.seed;
+  experiment.quick = raw.quick;
+  experiment.device = choose_device(raw.device, options.remarks);
+  experiment.out = raw.out;
+  options.datasets = choose_datasets(raw, options.remarks);
+  experiment.threads = raw.threads > 0 ? raw.threads : num_threads();
+  const int all_runs = experiment.runs * static_cast<int>(options.datasets.size());
+  experiment.jobs = raw.jobs > 0 ? raw.jobs : recsys::default_jobs(experiment.threads, all_runs);
+  return options;
+}
+
+}  // namespace
+
+std::optional<ReproduceOptions> parse_reproduce_options(int argc, char** argv) {
+  Raw raw;
+  raw.data = default_data();
+  CLI::App app(
+      "Reproduces the SDRM paper's tables: trains MultiVAE++ and SDRM on real ratings, draws synthetic users, trains\n"
+      "recommenders on them, and sets the results beside the printed figures.",
+      "reproduce");
+  app.set_version_flag("--version", "tapestry " TAPESTRY_VERSION, "Print the version and exit");
+  declare(app, raw);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& answer) {
+    app.exit(answer);
+    return std::nullopt;
+  } catch (const CLI::ParseError& error) {
+    std::string text = error.what();
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    fail(ErrorKind::kUsage, text, " (--help lists the options)");
+  }
+  return resolve(raw, app.count("--runs") > 0);
+}
+
+std::string list_text(const ReproduceOptions& options) {
+  std::string text = "data sets (in " + options.data.string() + "):\n";
+  for (const std::string& name : recsys::known_datasets()) {
+    const char* state = name == "simulated" ? "built in" : recsys::dataset_available(options.data, name) ? "found" : "not found";
+    text += "  " + name + std::string(24 - std::min<std::size_t>(22, name.size()), ' ') + state + "\n";
+  }
+  text += "recommenders: " + joined(recsys::known_recommenders()) + "\n";
+  text += "generators:   " + joined(recsys::known_generators()) + "\n";
+  text += "settings:     " + joined(recsys::known_settings()) + "\n";
+  return text + "protocols:    published, strict\nvariants:     published, paper\n";
+}
+
+}  // namespace tapestry::apps

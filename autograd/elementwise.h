@@ -1,0 +1,35 @@
+#pragma once
+
+#include "autograd/variable.h"
+#include "tensor/random.h"
+
+namespace tapestry::autograd {
+
+// Arithmetic with the broadcasting of tensor/ops.h: [B, N], [N], [B, 1] or one element.
+Variable add(const Variable& a, const Variable& b);
+Variable subtract(const Variable& a, const Variable& b);
+Variable multiply(const Variable& a, const Variable& b);
+Variable divide(const Variable& a, const Variable& b);
+/// sum_i coefficient_i * term_i, one to four terms of one shape: one pass over memory instead of several.
+Variable linear_combination(std::initializer_list<std::pair<double, Variable>> terms);
+Variable scale(const Variable& x, double factor);
+
+Variable negate(const Variable& x);
+Variable exp(const Variable& x);
+Variable log(const Variable& x);
+Variable tanh(const Variable& x);
+Variable sigmoid(const Variable& x);
+/// ln(1 + e^x)
+Variable softplus(const Variable& x);
+Variable relu(const Variable& x);
+Variable leaky_relu(const Variable& x, double negative_slope);
+/// x for x > 0, slope * x otherwise; one learned slope [1].
+Variable prelu(const Variable& x, const Variable& slope);
+Variable square(const Variable& x);
+Variable sqrt(const Variable& x);
+
+/// Zero with probability p, else x / (1 - p). The mask is drawn again in the backward pass from the same stream address;
+/// row r from row row_ids[r] (int32 [B], undefined: r).
+Variable dropout(const Variable& x, double p, const RandomStream& stream, const Tensor& row_ids = {});
+
+}  // namespace tapestry::autograd

@@ -1,0 +1,36 @@
+#include "autograd/loss.h"
+
+#include "autograd/elementwise.h"
+#include "autograd/reduction.h"
+#include "autograd/tape.h"
+
+namespace tapestry::autograd {
+
+Variable log_softmax(const Variable& x) {
+  Tensor y = tapestry::log_softmax(x.value());
+  const Tensor saved = y;
+  return record(std::move(y), {&x},
+                [saved, dx = x.slot()](Tensor dy) { dx.accumulate(log_softmax_backward(saved, std::move(dy))); });
+}
+
+Variable multinomial_nll(const Variable& logits, const CsrMatrix& target) {
+  const double share = 1.0 / static_cast<double>(target.rows());
+  const MultinomialNll rows = tapestry::multinomial_nll(logits.value(), target);
+  return record(tapestry::linear_combination({{share, tapestry::sum(rows.loss)}}), {&logits},
+                [share, target, lse = rows.lse, saved = logits.value(), dlogits = logits.slot()](const Tensor& dy) {
+                  const Tensor factor = tapestry::linear_combination({{share, dy}});
+                  dlogits.accumulate(multinomial_nll_backward(saved, target, lse, factor));
+                });
+}
+
+Variable bce_with_logits(const Variable& logits, const Tensor& target) {
+  const Variable by_element = record(tapestry::bce_with_logits(logits.value(), target), {&logits},
+                                     [target, saved = logits.value(), dlogits = logits.slot()](const Tensor& dy) {
+                                       dlogits.accumulate(bce_with_logits_backward(saved, target, dy));
+                                     });
+  return mean(by_element);
+}
+
+Variable mse(const Variable& a, const Variable& b) { return mean_square(subtract(a, b)); }
+
+}  // namespace tapestry::autograd

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "autograd/variable.h"
+#include "tensor/csr.h"
+
+namespace tapestry::autograd {
+
+/// By row of [B, N]. Saves the result, not the input.
+Variable log_softmax(const Variable& x);
+
+/// -(1/B) sum_u sum_i x_ui log_softmax(logits_u)_i for sparse x [B, I]: the multinomial likelihood of Liang et al. 2018 (Eq. 2),
+/// without a dense target and without the log-softmax itself. Empty rows add 0. Scalar [].
+Variable multinomial_nll(const Variable& logits, const CsrMatrix& target);
+
+/// Mean binary cross-entropy of logits against targets in [0, 1]. Scalar [].
+Variable bce_with_logits(const Variable& logits, const Tensor& target);
+
+/// Mean of (a - b)^2 over all elements. Scalar [].
+Variable mse(const Variable& a, const Variable& b);
+
+}  // namespace tapestry::autograd

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "autograd/variable.h"
+
+namespace tapestry::autograd {
+
+Variable sum(const Variable& x);          ///< scalar []
+Variable mean(const Variable& x);         ///< scalar []
+Variable mean_square(const Variable& x);  ///< mean of x^2 over all elements, scalar []
+/// Unbiased variance over all n elements: sum (x - mean)^2 / (n - 1), scalar []. NaN for one element, as the formula says.
+Variable variance(const Variable& x);
+Variable norm(const Variable& x);             ///< sqrt(sum x^2) over all elements, scalar []
+Variable row_sum(const Variable& x);          ///< [B, N] -> [B, 1]
+Variable row_mean(const Variable& x);         ///< [B, N] -> [B, 1]
+Variable row_sum_squares(const Variable& x);  ///< sum of squares: [B, N] -> [B, 1]
+Variable row_norm(const Variable& x);         ///< L2 norm: [B, N] -> [B, 1]; gradient undefined at a zero row
+Variable column_sum(const Variable& x);       ///< [B, N] -> [N]
+
+}  // namespace tapestry::autograd

@@ -1,0 +1,42 @@
+#include "autograd/tape.h"
+
+namespace tapestry::autograd {
+namespace {
+
+thread_local Tape* current_tape = nullptr;
+
+}  // namespace
+
+Tape* Tape::current() { return current_tape; }
+
+Tape::Tape() : outer_(current_tape) { current_tape = this; }
+
+Tape::~Tape() {
+  current_tape = outer_;
+  for (Record* record : records_) record->destroy();
+}
+
+void Tape::backward(const Variable& loss) {
+  check(loss.value().numel() == 1, "backward: the loss has shape ", loss.shape(), "; pass a cotangent for more than one element");
+  backward(loss, Tensor::full(loss.shape(), 1.0, loss.value().dtype(), loss.value().device()));
+}
+
+void Tape::backward(const Variable& output, Tensor cotangent) {
+  check(output.requires_grad(), "backward: the output does not depend on any parameter recorded on this tape");
+  check(!swept_, "backward: this tape was swept already");
+  check(cotangent.shape() == output.shape(), "backward: a cotangent ", cotangent.shape(), " for an output ", output.shape());
+  swept_ = true;
+  // What the backward closures compute must not be recorded in turn.
+  const NoGrad no_grad;
+  output.slot().accumulate(std::move(cotangent));
+  for (auto record = records_.rbegin(); record != records_.rend(); ++record) {
+    // A value that the output does not depend on never got a gradient. Taking the gradient out frees it, or lets the closure
+    // write over it, as soon as it is used.
+    if ((*record)->output.get().defined()) (*record)->run((*record)->output.take());
+  }
+}
+
+NoGrad::NoGrad() : suspended_(current_tape) { current_tape = nullptr; }
+NoGrad::~NoGrad() { current_tape = suspended_; }
+
+}  // namespace tapestry::autograd

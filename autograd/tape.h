@@ -1,0 +1,104 @@
+#pragma once
+
+#include <initializer_list>
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "autograd/variable.h"
+
+namespace tapestry::autograd {
+
+/// Records operations while it lives and runs them backwards on request (reverse-mode differentiation by a Wengert list).
+///
+///     Tape tape;                       // from here on this thread records
+///     Variable loss = model(x);
+///     tape.backward(loss);             // parameters now hold their gradients
+///
+/// Without a tape nothing is recorded and nothing is saved: evaluation needs no special mode. Tapes nest; the innermost records.
+/// Everything a tape holds lives in the host pool, so that a training loop allocates nothing once warm.
+class Tape {
+ public:
+  Tape();
+  ~Tape();
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  /// Sweeps from `loss` (one element, gradient 1). Gradients of leaves add to what they hold; each record is used up, so a second
+  /// sweep over the same records throws.
+  void backward(const Variable& loss);
+  /// The same from any output with the given cotangent of its shape.
+  void backward(const Variable& output, Tensor cotangent);
+
+  std::size_t records() const { return records_.size(); }
+
+  /// The tape that records on this thread, or null.
+  static Tape* current();
+
+ private:
+  friend class NoGrad;
+  template <typename Backward>
+  friend Variable record(Tensor, std::initializer_list<const Variable*>, Backward);
+
+  /// One operation: its output's gradient and what to do with it.
+  struct Record {
+    GradientSlot output;
+    explicit Record(GradientSlot slot) : output(std::move(slot)) {}
+    Record(const Record&) = delete;
+    Record& operator=(const Record&) = delete;
+    virtual void run(Tensor gradient) = 0;
+    virtual void destroy() noexcept = 0;
+
+   protected:
+    ~Record() = default;
+  };
+
+  template <typename Backward>
+  struct RecordOf final : Record {
+    Backward backward;
+    RecordOf(GradientSlot slot, Backward closure) : Record(std::move(slot)), backward(std::move(closure)) {}
+    void run(Tensor gradient) override { backward(std::move(gradient)); }
+    void destroy() noexcept override {
+      this->~RecordOf();
+      pool_free(Device::kCpu, this, sizeof(RecordOf));
+    }
+  };
+
+  template <typename Backward>
+  void push(GradientSlot output, Backward backward) {
+    void* place = pool_allocate(Device::kCpu, sizeof(RecordOf<Backward>));
+    records_.push_back(new (place) RecordOf<Backward>(std::move(output), std::move(backward)));
+  }
+
+  std::vector<Record*, PoolAllocator<Record*>> records_;
+  Tape* outer_;
+  bool swept_ = false;
+};
+
+/// Stops recording on this thread while it lives.
+class NoGrad {
+ public:
+  NoGrad();
+  ~NoGrad();
+  NoGrad(const NoGrad&) = delete;
+  NoGrad& operator=(const NoGrad&) = delete;
+
+ private:
+  Tape* suspended_;
+};
+
+/// Ends every differentiable op: wraps `value` and, if a tape records and one of the inputs needs a gradient, keeps
+/// backward(gradient of value) for the sweep. The closure owns what it needs: slots of the inputs, and only the tensors that its
+/// formula reads. An undefined input is an absent option.
+template <typename Backward>
+Variable record(Tensor value, std::initializer_list<const Variable*> inputs, Backward backward) {
+  Tape* tape = Tape::current();
+  bool needed = false;
+  for (const Variable* input : inputs) needed = needed || input->requires_grad();
+  if (tape == nullptr || !needed) return {std::move(value)};
+  GradientSlot slot = GradientSlot::make();
+  tape->push(slot, std::move(backward));
+  return {std::move(value), std::move(slot)};
+}
+
+}  // namespace tapestry::autograd

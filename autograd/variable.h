@@ -1,0 +1,95 @@
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "tensor/memory.h"
+#include "tensor/ops.h"
+#include "tensor/tensor.h"
+
+namespace tapestry::autograd {
+
+/// Where the gradient of one value gathers during a backward sweep. Null for a value that needs none, so that an op asks
+/// `if (gradient)` before it computes anything for an input.
+class GradientSlot {
+ public:
+  GradientSlot() = default;
+  static GradientSlot make() {
+    GradientSlot slot;
+    slot.gradient_ = std::allocate_shared<Tensor>(PoolAllocator<Tensor>());
+    return slot;
+  }
+
+  explicit operator bool() const { return gradient_ != nullptr; }
+  const Tensor& get() const { return *gradient_; }
+
+  /// Adds a gradient. The first one is kept as it is; a later one is added in place only if nobody else holds the first.
+  void accumulate(Tensor gradient) const {
+    if (!gradient_->defined()) {
+      *gradient_ = std::move(gradient);
+    } else if (gradient_->sole_owner()) {
+      add_in_place(*gradient_, gradient);
+    } else {
+      *gradient_ = linear_combination({{1.0, *gradient_}, {1.0, gradient}});
+    }
+  }
+
+  /// Adds A' B', into the gradient that is there when possible: no buffer for the product.
+  void accumulate_product(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) const {
+    if (gradient_->defined() && gradient_->sole_owner()) {
+      matmul_accumulate(a, b, transpose_a, transpose_b, *gradient_);
+    } else {
+      accumulate(matmul(a, b, transpose_a, transpose_b));
+    }
+  }
+
+  /// A gradient of `shape` that parts can be added to: zeros on the first call.
+  const Tensor& writable(const Shape& shape, DType dtype, Device device) const {
+    if (!gradient_->defined()) {
+      *gradient_ = Tensor::zeros(shape, dtype, device);
+    } else if (!gradient_->sole_owner()) {
+      *gradient_ = gradient_->clone();
+    }
+    return *gradient_;
+  }
+
+  /// Hands the gradient out and forgets it.
+  Tensor take() const { return std::exchange(*gradient_, Tensor()); }
+  void clear() const { *gradient_ = Tensor(); }
+
+ private:
+  std::shared_ptr<Tensor> gradient_;
+};
+
+/// A tensor that may take part in differentiation. Copies share value and gradient. Implicit from Tensor: a constant.
+class Variable {
+ public:
+  Variable() = default;
+  Variable(Tensor value)
+      : value_(std::move(value)) {}  // NOLINT(google-explicit-constructor): constants mix freely with variables
+  Variable(Tensor value, GradientSlot gradient) : value_(std::move(value)), gradient_(std::move(gradient)) {}
+
+  /// A leaf whose gradient stays after the sweep: a model's parameter.
+  static Variable parameter(Tensor value) { return {std::move(value), GradientSlot::make()}; }
+
+  const Tensor& value() const { return value_; }
+  bool defined() const { return value_.defined(); }
+  bool requires_grad() const { return static_cast<bool>(gradient_); }
+  const GradientSlot& slot() const { return gradient_; }
+  /// The gradient of the last sweeps since it was cleared; undefined if none reached this leaf.
+  const Tensor& gradient() const {
+    check(requires_grad(), "Variable::gradient: this value is a constant");
+    return gradient_.get();
+  }
+  void clear_gradient() const {
+    if (gradient_) gradient_.clear();
+  }
+
+  const Shape& shape() const { return value_.shape(); }
+
+ private:
+  Tensor value_;
+  GradientSlot gradient_;
+};
+
+}  // namespace tapestry::autograd

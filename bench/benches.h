@@ -1,0 +1,36 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace tapestry::bench {
+
+struct Bench {
+  std::string name;
+  std::string what;
+  std::function<void()> run;
+};
+
+/// Every bench there is, in the order in which they run.
+std::vector<Bench> all();
+
+inline double seconds(const std::function<void()>& body) {
+  const auto begin = std::chrono::steady_clock::now();
+  body();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+inline double median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2), values.end());
+  return values[values.size() / 2];
+}
+
+void training_steps();
+void elementwise_rates();
+void sampling_rates();
+void svd_seconds();
+
+}  // namespace tapestry::bench

@@ -1,0 +1,19 @@
+# Every switch of the build, each with its one line of help (cmake -LH lists them).
+
+option(TAPESTRY_NATIVE "Compile for this machine's processor (-march=native); off: x86-64-v3, any PC since about 2015" ON)
+option(TAPESTRY_CBLAS "Use a CBLAS such as OpenBLAS for matrix products when one is found; off: Eigen" ON)
+option(TAPESTRY_CUDA "Build the CUDA kernels under tensor/cuda" OFF)
+option(TAPESTRY_SANITIZE "Build with the address and undefined-behaviour sanitizers, at -O1 with assertions" OFF)
+option(TAPESTRY_WERROR "Treat compiler warnings as errors" OFF)
+option(TAPESTRY_BENCH "Build bench/tapestry_bench" ON)
+set(TAPESTRY_TESTS AUTO CACHE STRING "Build the tests: ON, OFF, or AUTO (when GoogleTest is found)")
+set_property(CACHE TAPESTRY_TESTS PROPERTY STRINGS AUTO ON OFF)
+
+if(TAPESTRY_CUDA)
+  message(FATAL_ERROR "TAPESTRY_CUDA=ON: this version has CPU kernels only; configure with -DTAPESTRY_CUDA=OFF")
+endif()
+
+get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
+if(NOT CMAKE_BUILD_TYPE AND NOT multi_config)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Debug, Release, RelWithDebInfo or MinSizeRel" FORCE)
+endif()

@@ -1,0 +1,35 @@
+# What was found, and what difference it makes.
+
+if(TARGET tapestry::cblas)
+  set(cblas_line "${CBLAS_LIBRARY}: used for matrix products")
+elseif(TAPESTRY_CBLAS)
+  set(cblas_line "not found: Eigen computes the matrix products, which takes about 1.5 times as long (libopenblas-dev)")
+else()
+  set(cblas_line "switched off: Eigen computes the matrix products")
+endif()
+
+if(TAPESTRY_BUILD_TESTS)
+  set(tests_line "found: the tests are built")
+elseif(TAPESTRY_TESTS STREQUAL "OFF")
+  set(tests_line "switched off: no tests")
+else()
+  set(tests_line "not found: no tests (libgtest-dev; `make test` installs it)")
+endif()
+
+if(TAPESTRY_NATIVE)
+  set(native_line "this machine's (the binaries may not run on another)")
+else()
+  set(native_line "any x86-64-v3 machine")
+endif()
+
+set(build_line "${CMAKE_BUILD_TYPE}")
+if(TAPESTRY_SANITIZE)
+  string(APPEND build_line ", address and undefined-behaviour sanitizers")
+endif()
+
+message(STATUS "Tapestry ${PROJECT_VERSION}")
+message(STATUS "  build        ${build_line}, ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
+message(STATUS "  processor    ${native_line}")
+message(STATUS "  CBLAS        ${cblas_line}")
+message(STATUS "  CUDA         not built: everything runs on the CPU")
+message(STATUS "  GoogleTest   ${tests_line}")

@@ -1,0 +1,56 @@
+# tapestry_library(<folder> SOURCES <files> [LINKS <folders below>] [USES <outside libraries>])
+# The static library tapestry_<folder>. LINKS are seen by whoever links it, USES stay inside.
+function(tapestry_library folder)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS;USES")
+  add_library(tapestry_${folder} STATIC ${arg_SOURCES})
+  add_library(tapestry::${folder} ALIAS tapestry_${folder})
+  target_include_directories(tapestry_${folder} PUBLIC "${PROJECT_SOURCE_DIR}")
+  list(TRANSFORM arg_LINKS PREPEND tapestry::)
+  target_link_libraries(tapestry_${folder} PUBLIC ${arg_LINKS} PRIVATE ${arg_USES})
+endfunction()
+
+# tapestry_app(<name> SOURCES <files>): the program <name>, at build/apps/<name>.
+function(tapestry_app name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES")
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE tapestry::recsys CLI11::CLI11 nlohmann_json::nlohmann_json)
+endfunction()
+
+# tapestry_test_support(SOURCES <files>): what several folders' tests share.
+function(tapestry_test_support)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "SOURCES")
+  add_library(tapestry_test_support STATIC ${arg_SOURCES})
+  target_include_directories(tapestry_test_support PUBLIC "${PROJECT_SOURCE_DIR}")
+  target_link_libraries(tapestry_test_support PUBLIC tapestry::tensor GTest::gtest)
+endfunction()
+
+# tapestry_test(<name> SOURCES <files> [LINKS <folders>] [USES <outside libraries>])
+# The GoogleTest binary tests_<name>, one ctest test for each of its tests, labelled <name>. Suites whose names start with Long
+# are labelled <name>-long instead, so that `ctest -LE long` leaves them out. They find the repository's files (golden values)
+# through TAPESTRY_SOURCE_DIR and the program under test through TAPESTRY_REPRODUCE_BINARY.
+function(tapestry_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS;USES")
+  add_executable(tests_${name} ${arg_SOURCES})
+  list(TRANSFORM arg_LINKS REPLACE "(.+)" "tapestry::\\1")
+  if(arg_LINKS)
+    list(PREPEND arg_LINKS tapestry_test_support)
+  endif()
+  target_link_libraries(tests_${name} PRIVATE ${arg_LINKS} ${arg_USES} nlohmann_json::nlohmann_json GTest::gtest GTest::gtest_main)
+  # Test code runs once: compiling it at -O3 costs more than it saves. What is tested keeps the flags that users get.
+  target_compile_options(tests_${name} PRIVATE -O1)
+  target_compile_definitions(tests_${name} PRIVATE
+    TAPESTRY_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+    TAPESTRY_REPRODUCE_BINARY="$<TARGET_FILE:reproduce>")
+  # Names carry the folder, since two folders may have suites of one name, and a parameter by its name or number: its printed
+  # bytes may hold addresses, which differ from run to run.
+  set(discovery TEST_PREFIX "${name}." NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60)
+  gtest_discover_tests(tests_${name} ${discovery} TEST_FILTER "-Long*:*/Long*" PROPERTIES TIMEOUT 600 LABELS ${name})
+  gtest_discover_tests(tests_${name} ${discovery} TEST_FILTER "Long*:*/Long*" PROPERTIES TIMEOUT 3600 LABELS ${name}-long)
+endfunction()
+
+# tapestry_bench(SOURCES <files>): build/bench/tapestry_bench.
+function(tapestry_bench)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "SOURCES")
+  add_executable(tapestry_bench ${arg_SOURCES})
+  target_link_libraries(tapestry_bench PRIVATE tapestry::recsys)
+endfunction()

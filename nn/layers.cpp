@@ -1,0 +1,57 @@
+#include "nn/layers.h"
+
+namespace tapestry::nn {
+namespace {
+
+Tensor initial_weight(const Shape& shape, std::int64_t in, std::int64_t out, Initializer& init, LinearInit how) {
+  return how == LinearInit::kFanIn ? init.fan_in_uniform(shape, in) : init.xavier_uniform(shape, in, out);
+}
+
+Tensor initial_bias(std::int64_t in, std::int64_t out, Initializer& init, LinearInit how) {
+  switch (how) {
+    case LinearInit::kFanIn:
+      return init.fan_in_uniform({out}, in);
+    case LinearInit::kXavier:
+      return init.constant({out}, 0);
+    case LinearInit::kXavierNormal:
+      break;
+  }
+  return init.normal({out}, 0.001);
+}
+
+}  // namespace
+
+Linear::Linear(std::int64_t in, std::int64_t out, Initializer& init, Activation activation, LinearInit how, double prelu_slope)
+    : activation_(activation),
+      weight_(add_parameter("weight", initial_weight({out, in}, in, out, init, how))),
+      bias_(add_parameter("bias", initial_bias(in, out, init, how))) {
+  if (activation == Activation::kPrelu) slope_ = add_parameter("slope", init.constant({1}, prelu_slope));
+}
+
+Variable Linear::forward(const Variable& x, const std::optional<RandomStream>&) const {
+  return autograd::linear(x, weight_, bias_, activation_, slope_);
+}
+
+SparseLinear::SparseLinear(std::int64_t in, std::int64_t out, Initializer& init, Activation activation, LinearInit how)
+    : activation_(activation),
+      weight_(add_parameter("weight", initial_weight({in, out}, in, out, init, how))),
+      bias_(add_parameter("bias", initial_bias(in, out, init, how))) {}
+
+Variable SparseLinear::forward(const CsrMatrix& x) const { return autograd::sparse_linear(x, weight_, bias_, activation_); }
+
+Embedding::Embedding(std::int64_t count, std::int64_t width, Initializer& init, double deviation)
+    : weight_(add_parameter("weight", init.normal({count, width}, deviation))) {}
+
+Variable Embedding::forward(const Tensor& index) const { return autograd::embedding(weight_, index); }
+
+Variable Sequential::forward(const Variable& x, const std::optional<RandomStream>& random) const {
+  Variable y = x;
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    std::optional<RandomStream> own = random;
+    if (own) own->seed = derive_seed(random->seed, i);
+    y = layers_[i]->forward(y, own);
+  }
+  return y;
+}
+
+}  // namespace tapestry::nn

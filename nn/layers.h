@@ -1,0 +1,117 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "autograd/elementwise.h"
+#include "autograd/matrix.h"
+#include "nn/init.h"
+#include "nn/module.h"
+
+namespace tapestry::nn {
+
+using autograd::Variable;
+
+/// How a layer's weight and bias start.
+enum class LinearInit : std::uint8_t {
+  kFanIn,         ///< weight and bias U(-1/sqrt(fan_in), 1/sqrt(fan_in))
+  kXavier,        ///< weight Xavier-uniform, bias 0
+  kXavierNormal,  ///< weight Xavier-uniform, bias N(0, 0.001^2): MultiVAE's
+};
+
+/// A layer of a Sequential: one tensor in, one out. Without a stream it is in evaluation: nothing is random.
+class Layer : public Module {
+ public:
+  virtual Variable forward(const Variable& x, const std::optional<RandomStream>& random) const = 0;
+};
+
+/// activation(x W^T + b): [B, in] -> [B, out]. Parameters "weight" [out, in], "bias" [out], and "slope" [1] with PReLU.
+class Linear : public Layer {
+ public:
+  Linear(std::int64_t in, std::int64_t out, Initializer& init, Activation activation = Activation::kNone,
+         LinearInit how = LinearInit::kFanIn, double prelu_slope = 0.25);
+  Variable forward(const Variable& x, const std::optional<RandomStream>& random = {}) const override;
+
+ private:
+  Activation activation_;
+  Variable weight_;
+  Variable bias_;
+  Variable slope_;
+};
+
+/// The same for sparse rows: [B, in] -> [B, out]. Parameters "weight" [in, out] (input-major: see autograd::sparse_linear),
+/// "bias".
+class SparseLinear : public Module {
+ public:
+  SparseLinear(std::int64_t in, std::int64_t out, Initializer& init, Activation activation = Activation::kNone,
+               LinearInit how = LinearInit::kFanIn);
+  Variable forward(const CsrMatrix& x) const;
+
+ private:
+  Activation activation_;
+  Variable weight_;
+  Variable bias_;
+};
+
+/// A table of `count` vectors, N(0, deviation^2). Parameter "weight" [count, width].
+class Embedding : public Module {
+ public:
+  Embedding(std::int64_t count, std::int64_t width, Initializer& init, double deviation = 1.0);
+  Variable forward(const Tensor& index) const;  ///< int32 [n] -> [n, width]
+
+ private:
+  Variable weight_;
+};
+
+/// Zeroes with probability p while a stream is given, else passes through.
+class Dropout : public Layer {
+ public:
+  explicit Dropout(double p) : p_(p) { check(p >= 0 && p < 1, "Dropout: probability ", p, " is not in [0, 1)"); }
+  Variable forward(const Variable& x, const std::optional<RandomStream>& random) const override {
+    return random ? autograd::dropout(x, p_, *random) : x;
+  }
+
+ private:
+  double p_;
+};
+
+/// An activation as a layer of its own.
+class UnaryLayer : public Layer {
+ public:
+  explicit UnaryLayer(Variable (*function)(const Variable&)) : function_(function) {}
+  Variable forward(const Variable& x, const std::optional<RandomStream>&) const override { return function_(x); }
+
+ private:
+  Variable (*function_)(const Variable&);
+};
+
+/// PReLU with one learned slope. Parameter "slope" [1].
+class PRelu : public Layer {
+ public:
+  explicit PRelu(Initializer& init, double slope = 0.25) : slope_(add_parameter("slope", init.constant({1}, slope))) {}
+  Variable forward(const Variable& x, const std::optional<RandomStream>&) const override { return autograd::prelu(x, slope_); }
+
+ private:
+  Variable slope_;
+};
+
+/// Layers one after the other; their names are their positions. Layer i draws from an independent seed derived from the stream's.
+class Sequential : public Layer {
+ public:
+  /// Appends a layer and returns it.
+  template <typename L, typename... Arguments>
+  L& add(Arguments&&... arguments) {
+    auto layer = std::make_unique<L>(std::forward<Arguments>(arguments)...);
+    L& added = *layer;
+    add_module(std::to_string(layers_.size()), added);
+    layers_.push_back(std::move(layer));
+    return added;
+  }
+  Variable forward(const Variable& x, const std::optional<RandomStream>& random = {}) const override;
+
+ private:
+  std::vector<std::unique_ptr<Layer>> layers_;
+};
+
+}  // namespace tapestry::nn

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "autograd/variable.h"
+
+namespace tapestry::nn {
+
+struct NamedParameter {
+  std::string name;  ///< path of member names: "encoder.0.weight"
+  autograd::Variable variable;
+};
+
+/// A part of a model that owns parameters and further modules. Layers register what they own in their constructor, so that one
+/// walk finds every parameter by name, in order of registration. Not copyable: children are known by address.
+class Module {
+ public:
+  Module() = default;
+  virtual ~Module() = default;
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
+
+  /// Every parameter of this module and of those below it.
+  std::vector<NamedParameter> named_parameters() const;
+  std::vector<autograd::Variable> parameters() const;
+  std::int64_t parameter_count() const;
+  void clear_gradients() const;
+
+  /// Copies of all values by name: what a checkpoint holds.
+  std::vector<std::pair<std::string, Tensor>> state() const;
+  /// Overwrites the values in place. Throws unless names, order, shapes and types are those of state().
+  void load_state(const std::vector<std::pair<std::string, Tensor>>& state) const;
+
+ protected:
+  autograd::Variable add_parameter(std::string name, Tensor value);
+  void add_module(std::string name, const Module& module) { modules_.emplace_back(std::move(name), &module); }
+
+ private:
+  std::vector<NamedParameter> parameters_;
+  std::vector<std::pair<std::string, const Module*>> modules_;
+};
+
+}  // namespace tapestry::nn

@@ -1,0 +1,95 @@
+#include "optim/optimizer.h"
+
+#include <cmath>
+#include <type_traits>
+
+#include "tensor/memory.h"
+#include "tensor/ops.h"
+
+namespace tapestry::optim {
+
+Optimizer::Optimizer(std::vector<autograd::Variable> parameters, int moments) : parameters_(std::move(parameters)) {
+  check(!parameters_.empty(), "Optimizer: no parameters");
+  for (const autograd::Variable& parameter : parameters_) {
+    const Tensor& value = parameter.value();
+    const Tensor& first = parameters_.front().value();
+    check(parameter.requires_grad(), "Optimizer: one of the parameters is a constant");
+    check(value.dtype() == first.dtype() && value.device() == first.device(), "Optimizer: parameters of ", first.dtype(), " on ",
+          first.device(), " and of ", value.dtype(), " on ", value.device());
+    if (moments >= 1) first_.push_back(Tensor::zeros(value.shape(), value.dtype(), value.device()));
+    if (moments >= 2) second_.push_back(Tensor::zeros(value.shape(), value.dtype(), value.device()));
+  }
+}
+
+template <typename T>
+void Optimizer::step_as(double learning_rate) {
+  auto& views = [this]() -> auto& {
+    if constexpr (std::is_same_v<T, float>) {
+      return views32_;
+    } else {
+      return views64_;
+    }
+  }
+  ();
+  views.clear();
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const Tensor& gradient = parameters_[i].gradient();
+    if (!gradient.defined()) continue;
+    const Tensor& value = parameters_[i].value();
+    check(gradient.shape() == value.shape(), "Optimizer::step: a gradient ", gradient.shape(), " for a parameter ",
+          value.shape());
+    views.push_back({value.data<T>(), gradient.data<T>(), first_.empty() ? nullptr : first_[i].data<T>(),
+                     second_.empty() ? nullptr : second_[i].data<T>(), value.numel()});
+  }
+  update(parameters_.front().value().device(), views, learning_rate);
+}
+
+void Optimizer::step(double learning_rate) {
+  ++steps_;
+  parameters_.front().value().dtype() == DType::kFloat32 ? step_as<float>(learning_rate) : step_as<double>(learning_rate);
+}
+
+void Optimizer::clear_gradients() const {
+  for (const autograd::Variable& parameter : parameters_) parameter.clear_gradient();
+}
+
+std::vector<std::pair<std::string, Tensor>> Optimizer::state() const {
+  std::vector<std::pair<std::string, Tensor>> tensors;
+  for (std::size_t i = 0; i < first_.size(); ++i) tensors.emplace_back("first." + std::to_string(i), first_[i].clone());
+  for (std::size_t i = 0; i < second_.size(); ++i) tensors.emplace_back("second." + std::to_string(i), second_[i].clone());
+  return tensors;
+}
+
+void Optimizer::load_state(const std::vector<std::pair<std::string, Tensor>>& state, std::int64_t steps) {
+  const auto own = [&](std::size_t i) -> const Tensor& { return i < first_.size() ? first_[i] : second_[i - first_.size()]; };
+  const std::size_t count = first_.size() + second_.size();
+  check(state.size() == count, "Optimizer::load_state: ", state.size(), " tensors where ", count, " were expected");
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string name = i < first_.size() ? "first." + std::to_string(i) : "second." + std::to_string(i - first_.size());
+    const Tensor& source = state[i].second;
+    check(state[i].first == name, "Optimizer::load_state: '", state[i].first, "' where '", name, "' was expected");
+    check(source.shape() == own(i).shape() && source.dtype() == own(i).dtype(), "Optimizer::load_state: '", name, "' has shape ",
+          source.shape(), ", not ", own(i).shape());
+    copy_bytes(own(i).raw_data(), own(i).device(), source.raw_data(), source.device(), static_cast<std::size_t>(source.bytes()));
+  }
+  steps_ = steps;
+}
+
+double clip_gradient_norm(const std::vector<autograd::Variable>& parameters, double limit) {
+  check(limit > 0, "clip_gradient_norm: the limit ", limit, " is not positive");
+  double squares = 0;
+  for (const autograd::Variable& parameter : parameters) {
+    if (parameter.gradient().defined()) squares += sum_squares(parameter.gradient()).item();
+  }
+  const double norm = std::sqrt(squares);
+  if (!std::isfinite(norm) || norm <= limit) return norm;
+  for (const autograd::Variable& parameter : parameters) {
+    if (!parameter.gradient().defined()) continue;
+    const Tensor scaled = linear_combination({{limit / norm, parameter.gradient()}});
+    parameter.clear_gradient();
+    parameter.slot().accumulate(scaled);
+  }
+  return norm;
+}
+
+}  // namespace tapestry::optim

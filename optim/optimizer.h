@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "autograd/variable.h"
+#include "tensor/kernels.h"
+
+namespace tapestry::optim {
+
+/// Changes parameters along their gradients. The parameters share one type and device. A parameter that got no gradient since
+/// the last clear_gradients() is left alone, its moments too.
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  /// One update at the given learning rate (schedules are functions of the caller's step or epoch: optim/schedule.h).
+  void step(double learning_rate);
+  void clear_gradients() const;
+  std::int64_t steps() const { return steps_; }
+  const std::vector<autograd::Variable>& parameters() const { return parameters_; }
+
+  /// The moments by "first.0", "second.0", ...: with steps(), all that continuing takes.
+  std::vector<std::pair<std::string, Tensor>> state() const;
+  /// Throws unless names and shapes are those of state().
+  void load_state(const std::vector<std::pair<std::string, Tensor>>& state, std::int64_t steps);
+
+ protected:
+  /// `moments`: how many tensors of each parameter's shape the method keeps (0 to 2), zero at first.
+  Optimizer(std::vector<autograd::Variable> parameters, int moments);
+
+ private:
+  /// Applies the update to parameters of element type T that have gradients.
+  template <typename T>
+  void step_as(double learning_rate);
+  virtual void update(Device device, const std::vector<ParameterView<float>>& views, double learning_rate) = 0;
+  virtual void update(Device device, const std::vector<ParameterView<double>>& views, double learning_rate) = 0;
+
+  std::vector<autograd::Variable> parameters_;
+  std::vector<Tensor> first_;
+  std::vector<Tensor> second_;
+  std::vector<ParameterView<float>> views32_;  ///< kept between steps so that a step allocates nothing
+  std::vector<ParameterView<double>> views64_;
+  std::int64_t steps_ = 0;
+};
+
+/// Gradients scaled together so that their joint L2 norm is at most `limit`; returns the norm before. A norm that is
+/// NaN or infinite leaves them as they are: the caller sees it in the result.
+double clip_gradient_norm(const std::vector<autograd::Variable>& parameters, double limit);
+
+}  // namespace tapestry::optim

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "optim/optimizer.h"
+
+namespace tapestry::optim {
+
+struct SgdOptions {
+  double momentum = 0;
+  double l2 = 0;  ///< weight decay added to the gradient
+};
+
+/// Stochastic gradient descent: velocity = momentum * velocity + gradient; value -= learning rate * velocity.
+class Sgd : public Optimizer {
+ public:
+  explicit Sgd(std::vector<autograd::Variable> parameters, const SgdOptions& options = {})
+      : Optimizer(std::move(parameters), options.momentum != 0 ? 1 : 0), options_(options) {}
+
+ private:
+  void update(Device device, const std::vector<ParameterView<float>>& views, double learning_rate) override {
+    update_as(device, views, learning_rate);
+  }
+  void update(Device device, const std::vector<ParameterView<double>>& views, double learning_rate) override {
+    update_as(device, views, learning_rate);
+  }
+  template <typename T>
+  void update_as(Device device, const std::vector<ParameterView<T>>& views, double learning_rate) {
+    const int count = static_cast<int>(views.size());
+    device == Device::kCpu ? CpuKernels<T>::sgd(views.data(), count, learning_rate, options_.momentum, options_.l2)
+                           : CudaKernels<T>::sgd(views.data(), count, learning_rate, options_.momentum, options_.l2);
+  }
+
+  SgdOptions options_;
+};
+
+}  // namespace tapestry::optim

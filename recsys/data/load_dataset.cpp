@@ -1,0 +1,98 @@
+#include "recsys/data/load_dataset.h"
+
+#include <algorithm>
+#include <array>
+
+#include "recsys/data/prepared.h"
+#include "recsys/data/preprocess.h"
+#include "recsys/data/simulated.h"
+#include "recsys/data/split.h"
+#include "tensor/error.h"
+
+namespace tapestry::recsys {
+namespace {
+
+constexpr const char* kSimulated = "simulated";
+constexpr std::array<const char*, 3> kRawFiles = {"u.data", "ratings.dat", "ratings.csv"};
+
+std::string joined(const auto& names) {
+  std::string text;
+  for (const auto& name : names) text.append(text.empty() ? "" : ", ").append(name);
+  return text;
+}
+
+void check_known(const std::string& name) {
+  const std::vector<std::string> known = known_datasets();
+  if (std::find(known.begin(), known.end(), name) != known.end()) return;
+  fail(ErrorKind::kUsage, "no data set is called '", name, "', there are: ", joined(known));
+}
+
+/// The raw ratings in a folder, an empty path when there are none.
+std::filesystem::path find_raw(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  for (const char* file : kRawFiles) {
+    if (std::filesystem::exists(folder / file, ignored)) return folder / file;
+  }
+  return {};
+}
+
+Dataset load_raw(const std::filesystem::path& file, const std::string& name) {
+  Preprocessed preprocessed = preprocess(read_ratings(file));
+  Dataset dataset;
+  dataset.name = name;
+  dataset.source = "raw ratings " + file.filename().string();
+  if (const std::int64_t lines = preprocessed.repeated; lines > 0) {
+    dataset.source +=
+        concat(", ", lines, lines == 1 ? " line" : " lines", " replaced by a later one about the same user and item");
+  }
+  if (const std::int64_t users = preprocessed.emptied_users; users > 0) {
+    dataset.source += concat(", ", users, users == 1 ? " user dropped who was" : " users dropped who were", " left with no item");
+  }
+  dataset.stored = std::move(preprocessed.stored);
+  dataset.user_ids = std::move(preprocessed.user_ids);
+  dataset.item_ids = std::move(preprocessed.item_ids);
+  complete_dataset(dataset);
+  return dataset;
+}
+
+[[noreturn]] void fail_missing(const std::filesystem::path& folder, const std::string& name) {
+  std::error_code ignored;
+  std::string found = " (no such folder)";
+  if (std::filesystem::is_directory(folder, ignored)) {
+    found = " which holds none of them";
+    for (const char* file : kPreparedFiles) {
+      if (!std::filesystem::exists(folder / file, ignored)) continue;
+      found = " which holds only some of the prepared files, without ";
+      found += *std::find_if(kPreparedFiles.begin(), kPreparedFiles.end(),
+                             [&](const char* other) { return !std::filesystem::exists(folder / other, ignored); });
+      break;
+    }
+  }
+  fail(ErrorKind::kData, "no files of data set ", name, ": expected ", joined(kPreparedFiles), ", or one of ", joined(kRawFiles),
+       ", in ", folder.string(), found, "; `make data` downloads ml-100k and ml-1m, and the data set simulated needs no files");
+}
+
+}  // namespace
+
+std::vector<std::string> known_datasets() {
+  return {"ml-100k", "ml-1m", "amazon-luxury-beauty", "amazon-digital-music", kSimulated};
+}
+
+bool dataset_available(const std::filesystem::path& data_dir, const std::string& name) {
+  check_known(name);
+  return name == kSimulated || is_prepared(data_dir / name) || !find_raw(data_dir / name).empty();
+}
+
+Dataset load_dataset(const std::filesystem::path& data_dir, const std::string& name) {
+  check_known(name);
+  return name == kSimulated ? simulate_dataset() : load_dataset_folder(data_dir / name, name);
+}
+
+Dataset load_dataset_folder(const std::filesystem::path& folder, const std::string& name) {
+  if (is_prepared(folder)) return read_prepared(folder, name);
+  const std::filesystem::path raw = find_raw(folder);
+  if (raw.empty()) fail_missing(folder, name);
+  return load_raw(raw, name);
+}
+
+}  // namespace tapestry::recsys

@@ -1,0 +1,66 @@
+#include "recsys/data/split.h"
+
+#include <algorithm>
+#include <bit>
+#include <numeric>
+#include <random>
+
+namespace tapestry::recsys {
+
+GroupSizes group_sizes(std::int64_t users) {
+  GroupSizes sizes;
+  sizes.train = users * 7 / 10;
+  sizes.test = users * 2 / 10;
+  sizes.valid = users - sizes.train - sizes.test;
+  return sizes;
+}
+
+std::vector<Part> contiguous_parts(std::int64_t users) {
+  const GroupSizes sizes = group_sizes(users);
+  std::vector<Part> parts(static_cast<std::size_t>(users), Part::kValid);
+  std::fill_n(parts.begin(), sizes.train + sizes.test, Part::kTest);
+  std::fill_n(parts.begin(), sizes.train, Part::kTrain);
+  return parts;
+}
+
+std::vector<std::int32_t> shuffled(std::int64_t n, const std::function<std::uint32_t(std::uint32_t)>& below) {
+  std::vector<std::int32_t> order(static_cast<std::size_t>(n));
+  std::iota(order.begin(), order.end(), 0);
+  for (std::size_t i = order.size(); i-- > 1;) std::swap(order[i], order[below(static_cast<std::uint32_t>(i) + 1)]);
+  return order;
+}
+
+CsrMatrix published_holdout(const CsrMatrix& matrix, const std::vector<Part>& parts) {
+  check(static_cast<std::int64_t>(parts.size()) == matrix.rows(), "published_holdout: ", parts.size(), " parts for ",
+        matrix.rows(), " users");
+  std::mt19937 generator(123);
+  // NumPy's legacy bounded draw: words masked to the bits of the highest value wanted, the ones above it thrown away.
+  const auto below = [&](std::uint32_t bound) {
+    const auto mask = static_cast<std::uint32_t>((std::uint64_t{1} << std::bit_width(bound - 1)) - 1);
+    std::uint32_t word;
+    do {
+      word = static_cast<std::uint32_t>(generator()) & mask;
+    } while (word >= bound);
+    return word;
+  };
+  std::vector<std::vector<std::int32_t>> rows(parts.size());
+  for (std::size_t user = 0; user < parts.size(); ++user) {
+    if (parts[user] != Part::kValid) continue;
+    const std::span<const std::int32_t> stored = matrix.row(static_cast<std::int64_t>(user));
+    const auto count = static_cast<std::int64_t>(stored.size());
+    const std::vector<std::int32_t> order = shuffled(count, below);
+    for (std::int64_t n = 0; n < heldout_count(count); ++n) {
+      rows[user].push_back(stored[static_cast<std::size_t>(order[static_cast<std::size_t>(n)])]);
+    }
+  }
+  return CsrMatrix::from_rows(matrix.cols(), rows);
+}
+
+void complete_dataset(Dataset& dataset) {
+  dataset.parts = contiguous_parts(dataset.stored.rows());
+  dataset.holdout = published_holdout(dataset.stored, dataset.parts);
+  dataset.holdout_likes = published_holdout(likes(dataset.stored), dataset.parts);
+  dataset.sha256 = dataset_digest(dataset);
+}
+
+}  // namespace tapestry::recsys

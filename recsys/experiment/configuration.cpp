@@ -1,0 +1,85 @@
+#include "recsys/experiment/configuration.h"
+
+#include <nlohmann/json.hpp>
+
+#include "recsys/data/sha256.h"
+#include "tensor/error.h"
+
+namespace tapestry::recsys {
+namespace {
+
+using Json = nlohmann::json;  // keys in alphabetical order, so that the text does not depend on who joined first
+
+constexpr int kFormat = 1;
+
+Json common_json(const Configuration& configuration) {
+  return {{"format", kFormat},
+          {"version", configuration.version},
+          {"protocol", configuration.protocol},
+          {"variant", configuration.variant},
+          {"seed", configuration.seed},
+          {"quick", configuration.quick},
+          {"device", configuration.device}};
+}
+
+Json configuration_json(const Configuration& configuration) {
+  Json json = common_json(configuration);
+  json["datasets"] = Json::object();
+  for (const Configuration::OneDataset& dataset : configuration.datasets) {
+    Json& entry = json["datasets"][dataset.name];
+    entry["sha256"] = dataset.sha256;
+    for (const auto& [recommender, values] : dataset.hyperparameters) entry["hyperparameters"][recommender] = Json::parse(values);
+  }
+  return json;
+}
+
+std::string text_of(const Json& json) { return json.dump(2) + "\n"; }
+
+[[noreturn]] void fail_conflict(const std::filesystem::path& folder, const std::string& difference) {
+  fail(ErrorKind::kUsage, folder.string(), " holds results of another configuration: ", difference,
+       "; choose another --out or remove that folder");
+}
+
+/// Throws at the first value that both have and that differs. `where` names the values in the message: "ml-100k svd score ".
+void check_agreement(const Json& existing, const Json& wanted, const std::string& where, const std::filesystem::path& folder) {
+  for (const auto& [key, value] : wanted.items()) {
+    const auto found = existing.find(key);
+    if (found == existing.end()) continue;
+    if (value.is_object() && found->is_object()) {
+      check_agreement(*found, value, key == "datasets" || key == "hyperparameters" ? where : where + key + " ", folder);
+    } else if (*found != value) {
+      fail_conflict(folder, where + key + " is " + found->dump() + " there and " + value.dump() + " here");
+    }
+  }
+}
+
+}  // namespace
+
+std::string to_json(const Configuration& configuration) { return text_of(configuration_json(configuration)); }
+
+std::string configuration_digest(const Configuration& configuration, const std::string& dataset, const std::string& recommender) {
+  Json json = common_json(configuration);
+  for (const Configuration::OneDataset& one : configuration.datasets) {
+    if (one.name != dataset) continue;
+    json["dataset"] = {{"name", one.name}, {"sha256", one.sha256}};
+    json["recommender"] = recommender;
+    json["hyperparameters"] = Json::parse(one.hyperparameters.at(recommender));
+  }
+  check(json.contains("dataset"), "configuration_digest: data set ", dataset, " is not part of the configuration");
+  return sha256(json.dump());
+}
+
+std::string merge_configuration(const std::string& existing, const Configuration& wanted, const std::filesystem::path& folder) {
+  Json merged = Json::parse(existing, nullptr, /*allow_exceptions=*/false);
+  const Json joining = configuration_json(wanted);
+  if (!merged.is_object()) fail_conflict(folder, "its config.json cannot be read");
+  const Json common = common_json(wanted);
+  for (const auto& [key, value] : common.items()) {
+    if (!merged.contains(key)) fail_conflict(folder, "its config.json names no " + key);
+  }
+  check_agreement(merged, joining, "", folder);
+  merged.merge_patch(joining);
+  return text_of(merged);
+}
+
+}  // namespace tapestry::recsys

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace tapestry::recsys {
+
+/// Everything that decides the figures of an experiment. What is asked for (data sets, runs, generators, settings) and what only
+/// decides the speed (jobs, threads) is not in here: it may change from one start to the next.
+struct Configuration {
+  struct OneDataset {
+    std::string name;
+    std::string sha256;                                  ///< of its content (dataset_digest)
+    std::map<std::string, std::string> hyperparameters;  ///< JSON text by recommender
+  };
+
+  std::string version;  ///< of the program: another one may compute other figures
+  std::string protocol;
+  std::string variant;
+  std::uint64_t seed = 1;
+  bool quick = false;
+  std::string device = "cpu";
+  std::vector<OneDataset> datasets;
+};
+
+/// The text of config.json.
+std::string to_json(const Configuration& configuration);
+
+/// SHA-256 of what decides the figures of one data set with one recommender.
+std::string configuration_digest(const Configuration& configuration, const std::string& dataset, const std::string& recommender);
+
+/// The text of config.json of `folder` once `wanted` joins it: `existing` with the data sets and recommenders that it lacks.
+/// Throws Error(kUsage), naming the first value that differs, when the two cannot share a folder.
+std::string merge_configuration(const std::string& existing, const Configuration& wanted, const std::filesystem::path& folder);
+
+}  // namespace tapestry::recsys

@@ -1,0 +1,140 @@
+#include "recsys/experiment/protocol.h"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <span>
+
+#include "recsys/data/split.h"
+#include "tensor/random.h"
+
+namespace tapestry::recsys {
+namespace {
+
+using Users = std::vector<std::int32_t>;
+
+/// Hands out the `heldout` items of every row and leaves the rest as input.
+HeldOut take_out(const CsrMatrix& rows, const CsrMatrix& heldout) {
+  std::vector<std::vector<std::int32_t>> input(static_cast<std::size_t>(rows.rows()));
+  for (std::int64_t row = 0; row < rows.rows(); ++row) {
+    const std::span<const std::int32_t> all = rows.row(row);
+    const std::span<const std::int32_t> out = heldout.row(row);
+    std::set_difference(all.begin(), all.end(), out.begin(), out.end(), std::back_inserter(input[static_cast<std::size_t>(row)]));
+  }
+  return {CsrMatrix::from_rows(rows.cols(), input), heldout};
+}
+
+/// Holds ceil(0.2 n) random entries of each row out. Every row has at least two entries, so that both sides get one.
+HeldOut draw_heldout(const CsrMatrix& rows, const RandomStream& stream) {
+  RandomSequence random(stream);
+  const auto below = [&](std::uint32_t bound) { return random.below(bound); };
+  std::vector<std::vector<std::int32_t>> heldout(static_cast<std::size_t>(rows.rows()));
+  for (std::int64_t row = 0; row < rows.rows(); ++row) {
+    const std::span<const std::int32_t> all = rows.row(row);
+    const Users order = shuffled(rows.row_nnz(row), below);
+    for (std::int64_t n = 0; n < heldout_count(rows.row_nnz(row)); ++n) {
+      heldout[static_cast<std::size_t>(row)].push_back(all[static_cast<std::size_t>(order[static_cast<std::size_t>(n)])]);
+    }
+  }
+  return take_out(rows, CsrMatrix::from_rows(rows.cols(), heldout));
+}
+
+Users with_two_entries(const CsrMatrix& matrix, const Users& users) {
+  Users kept;
+  std::copy_if(users.begin(), users.end(), std::back_inserter(kept),
+               [&](std::int32_t user) { return matrix.row_nnz(user) >= 2; });
+  return kept;
+}
+
+double filled(std::int64_t entries, const CsrMatrix& matrix) {
+  return static_cast<double>(entries) / (static_cast<double>(matrix.rows()) * static_cast<double>(matrix.cols()));
+}
+
+void need(const Users& users, const Dataset& dataset, const char* group) {
+  if (!users.empty()) return;
+  fail(ErrorKind::kData, "data set ", dataset.name, ": no ", group, " among its ", dataset.stored.rows(),
+       " users, expected at least one");
+}
+
+ProtocolData make_published(const Dataset& dataset) {
+  Users train;
+  Users valid;
+  for (std::size_t user = 0; user < dataset.parts.size(); ++user) {
+    (dataset.parts[user] == Part::kValid ? valid : train).push_back(static_cast<std::int32_t>(user));
+  }
+  need(train, dataset, "train or test user");
+  need(valid, dataset, "valid user");
+
+  const CsrMatrix stored = pattern(dataset.stored);
+  ProtocolData data;
+  data.name = ProtocolName::kPublished;
+  data.train = likes(dataset.stored).gather_rows(train);
+  data.evaluation = take_out(stored.gather_rows(valid), dataset.holdout.gather_rows(valid));
+  data.evaluation_users = valid;
+  data.generator = concat_rows(std::array{data.train, data.evaluation.input});
+  data.density = filled(stored.gather_rows(train).nnz(), data.train);
+  data.synthetic_rows = data.train.rows();
+  // The leak: these entries include the ones held out for the report.
+  const Users selected = with_two_entries(stored, valid);
+  need(selected, dataset, "valid user with two entries");
+  const CsrMatrix selection = stored.gather_rows(selected);
+  data.selection = [selection](std::uint64_t seed, int epoch) {
+    return draw_heldout(selection, {seed, Purpose::kHoldout, static_cast<std::uint32_t>(epoch)});
+  };
+  return data;
+}
+
+/// The strict protocol's hold-outs: steps of Purpose::kHoldout under the experiment's seed.
+constexpr std::uint32_t kEvaluationStep = 0;
+constexpr std::uint32_t kSelectionStep = 1;
+
+ProtocolData make_strict(const Dataset& dataset, std::uint64_t seed) {
+  RandomSequence random({seed, Purpose::kSplit, 0});
+  const GroupSizes sizes = group_sizes(dataset.stored.rows());
+  const Users order = shuffled(dataset.stored.rows(), [&](std::uint32_t bound) { return random.below(bound); });
+  const auto group = [&](std::int64_t begin, std::int64_t count) {
+    Users users(order.begin() + begin, order.begin() + begin + count);
+    std::sort(users.begin(), users.end());
+    return users;
+  };
+  const Users train = group(0, sizes.train);
+  const Users test = group(sizes.train, sizes.test);
+  const Users valid = group(sizes.train + sizes.test, sizes.valid);
+
+  const CsrMatrix liked = likes(dataset.stored);
+  const Users selected = with_two_entries(liked, test);
+  ProtocolData data;
+  data.evaluation_users = with_two_entries(liked, valid);
+  need(train, dataset, "train user");
+  need(selected, dataset, "test user with two likes");
+  need(data.evaluation_users, dataset, "valid user with two likes");
+
+  data.name = ProtocolName::kStrict;
+  data.train = liked.gather_rows(train);
+  data.generator = data.train;
+  data.evaluation = draw_heldout(liked.gather_rows(data.evaluation_users), {seed, Purpose::kHoldout, kEvaluationStep});
+  data.left_out_users = sizes.valid - static_cast<std::int64_t>(data.evaluation_users.size());
+  data.density = filled(data.train.nnz(), data.train);
+  data.synthetic_rows = data.train.rows();
+  const HeldOut selection = draw_heldout(liked.gather_rows(selected), {seed, Purpose::kHoldout, kSelectionStep});
+  data.selection = [selection](std::uint64_t /*seed*/, int /*epoch*/) { return selection; };
+  return data;
+}
+
+constexpr std::array<const char*, 2> kNames = {"published", "strict"};
+
+}  // namespace
+
+ProtocolName parse_protocol(const std::string& text) {
+  const auto* const found = std::find(kNames.begin(), kNames.end(), text);
+  if (found == kNames.end()) fail(ErrorKind::kUsage, "no protocol is called '", text, "', there are: published, strict");
+  return static_cast<ProtocolName>(found - kNames.begin());
+}
+
+const char* to_string(ProtocolName protocol) { return kNames[static_cast<std::size_t>(protocol)]; }
+
+ProtocolData make_protocol(const Dataset& dataset, ProtocolName name, std::uint64_t seed) {
+  return name == ProtocolName::kPublished ? make_published(dataset) : make_strict(dataset, seed);
+}
+
+}  // namespace tapestry::recsys

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "recsys/data/dataset.h"
+#include "tensor/csr.h"
+
+namespace tapestry::recsys {
+
+enum class ProtocolName : std::uint8_t { kPublished, kStrict };
+
+/// "published" or "strict". Throws Error(kUsage) for any other text, listing the two.
+ProtocolName parse_protocol(const std::string& text);
+const char* to_string(ProtocolName protocol);
+
+/// An 80/20 split of some users' items: the input a model may see and the items it has to find. Same rows in both.
+struct HeldOut {
+  CsrMatrix input;    ///< [V, I] ones
+  CsrMatrix heldout;  ///< [V, I] ones
+};
+
+/// What a protocol hands to generators and recommenders. N rows of D, V evaluation users, I items.
+struct ProtocolData {
+  ProtocolName name = ProtocolName::kPublished;
+  CsrMatrix train;                             ///< D [N, I] ones (likes): what `original` and `augment` train on
+  CsrMatrix generator;                         ///< what the generators are fitted on: [D; evaluation inputs] published, D strict
+  HeldOut evaluation;                          ///< the users that are reported
+  std::vector<std::int32_t> evaluation_users;  ///< [V] their rows in the data set, ascending
+  std::int64_t left_out_users = 0;             ///< valid users that are not reported: strict, fewer than two likes
+  double density = 0;  ///< share of entries of D that a synthetic matrix gets: stored (published) or liked (strict) over N*I
+  std::int64_t synthetic_rows = 0;  ///< N
+  /// The split of the selection users for early stopping after `epoch`. published: a fresh random 80/20 split of the
+  /// evaluation users' stored entries each epoch (the leak of the published program); strict: one fixed split of the test users.
+  std::function<HeldOut(std::uint64_t seed, int epoch)> selection;
+};
+
+/// Builds the protocol's matrices. published: D is the train and test users' likes; evaluation users are the valid ones and all
+/// their stored entries, dislikes included, count as interactions; split and hold-out come from the data set. strict: 70:20:10
+/// groups (train, test, valid) and the hold-outs are drawn from `seed`, and only likes are interactions; D is the train users,
+/// and users with fewer than two likes, who cannot give both an input and a held-out item, are neither used for selection nor
+/// reported. Rows are in the data set's user order. Throws Error(kData) when a group has no user.
+ProtocolData make_protocol(const Dataset& dataset, ProtocolName name, std::uint64_t seed);
+
+}  // namespace tapestry::recsys

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "recsys/data/dataset.h"
+#include "recsys/experiment/hyperparameters.h"
+#include "recsys/experiment/progress.h"
+#include "recsys/experiment/protocol.h"
+#include "recsys/experiment/unit_store.h"
+
+namespace tapestry::recsys {
+
+/// One run of one data set with one recommender: what one worker does from beginning to end.
+struct RunJob {
+  int index = 0;  ///< among all jobs, for the progress display
+  std::string dataset, recommender;
+  int run = 1;  ///< from 1
+  int runs = 1;
+  const ProtocolData* protocol = nullptr;
+  Hyperparameters values;
+  std::uint64_t seed = 0;        ///< of this run: derive_seed(root seed, run)
+  std::vector<UnitKey> missing;  ///< the units to compute, in the order of reports
+};
+
+/// What a job needs from those who run it.
+struct JobSurroundings {
+  UnitStore& store;
+  Progress& progress;
+  /// Called at every stage and epoch by the job's own thread: sets its number of threads, throws to cancel.
+  std::function<void()> checkpoint;
+};
+
+/// Tells the progress estimate what the job is going to do, with a guess of its seconds made from operation counts.
+void plan_job(const RunJob& job, Progress& progress);
+
+/// Computes the job's missing units and writes each as soon as it is done. Within the run: the recommender on the original data,
+/// then the models, then one generator after the other: sample, and per setting fit the recommender and evaluate it. Numbers
+/// depend on the job's seed alone, not on which units are missing.
+void execute_job(const RunJob& job, const JobSurroundings& surroundings);
+
+}  // namespace tapestry::recsys

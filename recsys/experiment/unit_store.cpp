@@ -1,0 +1,197 @@
+#include "recsys/experiment/unit_store.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "recsys/data/sha256.h"
+#include "tensor/atomic_file.h"
+#include "tensor/error.h"
+
+namespace tapestry::recsys {
+namespace {
+
+using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+constexpr const char* kConfigFile = "config.json";
+constexpr const char* kStagesFile = "stages.jsonl";
+constexpr std::array<const char*, 4> kResultFiles = {"results.csv", "results.json", "table.md", "manifest.json"};
+
+std::optional<std::string> read_text(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) return std::nullopt;
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+Json numbers(const std::vector<double>& values) {
+  Json json = Json::array();
+  for (const double value : values) json.push_back(std::isnan(value) ? Json(nullptr) : Json(value));
+  return json;
+}
+
+std::vector<double> numbers(const Json& json) {
+  std::vector<double> values;
+  for (const Json& value : json)
+    values.push_back(value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>());
+  return values;
+}
+
+/// JSON writes the shortest digits that give a number back, so that a unit read again is the same to the last bit.
+Json unit_json(const Unit& unit, const std::string& digest) {
+  Json json;
+  json["configuration"] = digest;
+  json["unit"] = unit.key.text();
+  json["metrics"] = unit.metrics;
+  json["means"] = numbers(unit.means);
+  json["users"] = Json::array();
+  for (const std::vector<double>& values : unit.users) json["users"].push_back(numbers(values));
+  return json;
+}
+
+/// The text of config.json with `wanted` in it, or the reason why the folder is not for it.
+std::string joined_configuration(const fs::path& folder, const Configuration& wanted) {
+  std::error_code ignored;
+  if (const std::optional<std::string> existing = read_text(folder / kConfigFile)) {
+    return merge_configuration(*existing, wanted, folder);
+  }
+  for (const char* file : kResultFiles) {
+    if (!fs::exists(folder / file, ignored)) continue;
+    fail(ErrorKind::kUsage, folder.string(), " holds a ", file, " but no ", kConfigFile,
+         ", so that it is not known what made it; choose another --out or remove that file");
+  }
+  return to_json(wanted);
+}
+
+[[noreturn]] void fail_folder(const fs::path& folder, const std::string& reason) {
+  fail(ErrorKind::kUsage, "the output folder ", folder.string(), " cannot be written: ", reason);
+}
+
+}  // namespace
+
+std::string UnitKey::text() const {
+  return dataset + "_" + recommender + "_" + setting + "_" + generator + "_run-" + std::to_string(run);
+}
+
+UnitStore::UnitStore(fs::path folder, Configuration configuration, Warn warn)
+    : folder_(std::move(folder)), configuration_(std::move(configuration)), warn_(std::move(warn)) {
+  joined_configuration(folder_, configuration_);  // refuses before anything is made
+  std::error_code error;
+  fs::create_directories(folder_ / "units", error);
+  if (error) fail_folder(folder_, error.message());
+  take_lock();
+  try {
+    const std::string joined = joined_configuration(folder_, configuration_);  // again: now nobody else writes it
+    if (read_text(folder_ / kConfigFile) != joined) write_file_atomically(folder_ / kConfigFile, joined);
+  } catch (...) {
+    ::close(lock_);
+    throw;
+  }
+}
+
+UnitStore::~UnitStore() { ::close(lock_); }
+
+void UnitStore::take_lock() {
+  lock_ = ::open((folder_ / ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (lock_ < 0) fail_folder(folder_, std::strerror(errno));
+  // The system drops the lock when the process ends, however it ends.
+  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
+  const int reason = errno;
+  ::close(lock_);
+  if (reason == EWOULDBLOCK) {
+    fail(ErrorKind::kUsage, "another process is writing to ", folder_.string(), "; wait for it or choose another --out");
+  }
+  fail_folder(folder_, std::strerror(reason));
+}
+
+std::optional<Unit> UnitStore::read(const UnitKey& key) const {
+  const fs::path file = folder_ / "units" / (key.text() + ".json");
+  const std::optional<std::string> text = read_text(file);
+  if (!text) return std::nullopt;
+  Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  const auto refuse = [&](const char* why) {
+    warn_(file.string() + ": " + why + ", computed again");
+    return std::nullopt;
+  };
+  if (!json.is_object() || !json.contains("sha256")) return refuse("damaged");
+  const Json expected = json["sha256"];
+  json.erase("sha256");
+  if (expected != sha256(json.dump())) return refuse("damaged");
+  // Behind the checksum the content is what write() wrote.
+  if (json.at("unit") != key.text() || json.at("configuration") != digest(key.dataset, key.recommender)) {
+    return refuse("of another configuration");
+  }
+  Unit unit = {key, json.at("metrics").get<std::vector<std::string>>(), numbers(json.at("means")), {}};
+  for (const Json& values : json.at("users")) unit.users.push_back(numbers(values));
+  return unit;
+}
+
+void UnitStore::write(const Unit& unit) {
+  Json json = unit_json(unit, digest(unit.key.dataset, unit.key.recommender));
+  json["sha256"] = sha256(json.dump());
+  write_file_atomically(folder_ / "units" / (unit.key.text() + ".json"), json.dump() + "\n");
+}
+
+std::int64_t UnitStore::unit_files() const {
+  std::int64_t count = 0;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder_ / "units")) {
+    if (entry.path().extension() == ".json") ++count;
+  }
+  return count;
+}
+
+RunPaths UnitStore::run_paths(const std::string& dataset, const std::string& recommender, int run) const {
+  const std::string name = "run-" + std::to_string(run);
+  const RunPaths paths = {folder_ / "models" / dataset / recommender / name, folder_ / "history" / dataset / recommender / name};
+  for (const fs::path& path : {paths.models, paths.history}) {
+    std::error_code error;
+    fs::create_directories(path.parent_path(), error);
+    if (error) fail(ErrorKind::kData, path.parent_path().string(), ": cannot be made: ", error.message());
+  }
+  return paths;
+}
+
+void UnitStore::log_stage(const StageRecord& record) {
+  const Json json = {{"dataset", record.dataset}, {"recommender", record.recommender}, {"run", record.run},
+                     {"stage", record.stage},     {"seconds", record.seconds},         {"peak_rss_bytes", record.peak_rss_bytes}};
+  const std::lock_guard lock(log_mutex_);
+  std::ofstream out(folder_ / kStagesFile, std::ios::binary | std::ios::app);
+  // The line feed comes first: should the last line have been cut off, this one starts afresh.
+  out << "\n" + json.dump() << std::flush;
+  if (!out) fail(ErrorKind::kData, (folder_ / kStagesFile).string(), ": cannot be written: ", std::strerror(errno));
+}
+
+std::vector<StageRecord> UnitStore::stages() const {
+  std::vector<StageRecord> records;
+  std::ifstream in(folder_ / kStagesFile, std::ios::binary);
+  for (std::string line; std::getline(in, line);) {
+    const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!json.is_object()) continue;
+    StageRecord record;
+    record.dataset = json.value("dataset", "");
+    record.recommender = json.value("recommender", "");
+    record.run = json.value("run", 0);
+    record.stage = json.value("stage", "");
+    record.seconds = json.value("seconds", 0.0);
+    record.peak_rss_bytes = json.value("peak_rss_bytes", std::int64_t{0});
+    records.push_back(record);
+  }
+  return records;
+}
+
+void UnitStore::write_file(const std::string& name, const std::string& text) const {
+  write_file_atomically(folder_ / name, text);
+}
+
+}  // namespace tapestry::recsys

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "recsys/experiment/configuration.h"
+
+namespace tapestry::recsys {
+
+/// What is computed at a time and kept on disk: one generator's synthetic users of one run, in one setting, put before one
+/// recommender.
+struct UnitKey {
+  std::string dataset, recommender, setting, generator;
+  int run = 1;  ///< from 1
+
+  /// "ml-100k_svd_augment_m-sdrm_run-1": the unit's file name without its extension.
+  std::string text() const;
+};
+
+/// A finished unit.
+struct Unit {
+  UnitKey key;
+  std::vector<std::string> metrics;        ///< names in the order of reports
+  std::vector<double> means;               ///< [metric] over users
+  std::vector<std::vector<double>> users;  ///< [metric][user]; NaN for a user without held-out items
+};
+
+/// Where a run of a data set keeps its trained models.
+struct RunPaths {
+  std::filesystem::path models;   ///< stem "<out>/models/<dataset>/<recommender>/run-1"
+  std::filesystem::path history;  ///< stem "<out>/history/<dataset>/<recommender>/run-1"
+};
+
+/// The wall time of one finished stage, a line of stages.jsonl.
+struct StageRecord {
+  std::string dataset, recommender, stage;
+  int run = 0;  ///< 0 for what belongs to no run (load)
+  double seconds = 0;
+  std::int64_t peak_rss_bytes = 0;  ///< of the process until then
+};
+
+/// A folder of results that survives a kill at any instant (docs/results_files.md lists its files). Whatever is there is complete
+/// and belongs to the configuration of its config.json. Safe to call from several threads.
+class UnitStore {
+ public:
+  using Warn = std::function<void(const std::string&)>;
+
+  /// Takes the folder, made if it does not exist, until the object ends. Throws Error(kUsage) and changes nothing when it cannot
+  /// be made or written, when another process has it, or when it holds results of another configuration or of unknown origin.
+  UnitStore(std::filesystem::path folder, Configuration configuration, Warn warn);
+  UnitStore(const UnitStore&) = delete;
+  UnitStore& operator=(const UnitStore&) = delete;
+  ~UnitStore();
+
+  const std::filesystem::path& folder() const { return folder_; }
+  std::string digest(const std::string& dataset, const std::string& recommender) const {
+    return configuration_digest(configuration_, dataset, recommender);
+  }
+
+  /// A finished unit; nothing when there is none. A file that is damaged or of another configuration is named to `warn` and
+  /// counts as none.
+  std::optional<Unit> read(const UnitKey& key) const;
+  bool has(const UnitKey& key) const { return read(key).has_value(); }
+  void write(const Unit& unit);
+  std::int64_t unit_files() const;  ///< how many units the folder has, of any data set and run
+
+  /// The folders of the paths are made.
+  RunPaths run_paths(const std::string& dataset, const std::string& recommender, int run) const;
+
+  /// Adds a line to stages.jsonl.
+  void log_stage(const StageRecord& record);
+  /// All lines, those of earlier starts too. A line cut off by a kill is left out.
+  std::vector<StageRecord> stages() const;
+
+  /// Writes a file of the folder in one step.
+  void write_file(const std::string& name, const std::string& text) const;
+
+ private:
+  void take_lock();
+
+  std::filesystem::path folder_;
+  Configuration configuration_;
+  Warn warn_;
+  int lock_ = -1;
+  std::mutex log_mutex_;
+};
+
+}  // namespace tapestry::recsys

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "recsys/experiment/protocol.h"
+#include "tensor/csr.h"
+
+namespace tapestry::recsys {
+
+/// How far a stage has come.
+struct StageProgress {
+  double fraction = 0;                     ///< of the stage's work that is done, estimated where its end is not known
+  std::optional<std::int64_t> epoch = {};  ///< from 0, for stages that have epochs
+  std::optional<double> loss = {};
+  std::optional<double> metric = {};
+};
+
+/// Watches a model being fitted or sampled, stage by stage ("vae_fit", "sdrm_fit", "sample_f", ...). Any call may throw, which
+/// cancels the work.
+class StageListener {
+ public:
+  virtual ~StageListener() = default;
+  virtual void begin(const std::string& stage) = 0;
+  virtual void advance(const std::string& stage, const StageProgress& progress) = 0;
+  virtual void end(const std::string& stage) = 0;
+  /// A line for the user about something that was put right.
+  virtual void warn(const std::string& message) = 0;
+};
+
+/// Learns a distribution of users and draws synthetic ones from it.
+class Generator {
+ public:
+  virtual ~Generator() = default;
+
+  virtual const std::string& name() const = 0;
+
+  /// Learns from protocol.generator [N, I]; protocol.selection may be asked for users to stop early on. Generators made together
+  /// may share what one of them has learnt.
+  virtual void fit(const ProtocolData& protocol, StageListener& listener) = 0;
+
+  /// `rows` synthetic users [rows, I] as ones, of which a share `density` of all entries is set. The same on every call.
+  virtual CsrMatrix sample(std::int64_t rows, double density, StageListener& listener) const = 0;
+
+  /// What was learnt, as safetensors files `stem`-<part>.safetensors in an existing folder.
+  virtual void save(const std::filesystem::path& stem) const = 0;
+  /// Takes up what save() wrote, for a data set of I items. Throws Error(kData) when it does not fit this generator.
+  virtual void load(const std::filesystem::path& stem, std::int64_t items) = 0;
+};
+
+}  // namespace tapestry::recsys

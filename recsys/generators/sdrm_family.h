@@ -1,0 +1,84 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "recsys/generators/generator.h"
+#include "sdrm/multivae.h"
+#include "sdrm/sampling.h"
+#include "sdrm/score_model.h"
+
+namespace tapestry::recsys {
+
+/// Where what has been learnt is kept as soon as it has been learnt, and found again by the next run. Empty paths: nowhere.
+struct ModelFolder {
+  std::filesystem::path models;   ///< stem of "<stem>-vae.safetensors" and "<stem>-score.safetensors"
+  std::filesystem::path history;  ///< stem of "<stem>-vae_fit.csv" and "<stem>-sdrm_fit.csv": epoch,loss,metric
+  std::string configuration;      ///< digest of all that decides the numbers; a file with another one is not taken up
+};
+
+struct SdrmSettings {
+  sdrm::VaeConfig vae;
+  sdrm::ScoreConfig score;
+  std::uint64_t seed = 0;  ///< of the run; every part below draws from derive_seed(seed, part)
+  ModelFolder folder;
+};
+
+/// The parts of a run that draw numbers. Append only: a changed number changes every result. A part's numbers do not depend on
+/// which other parts a run has, so that asking for fewer generators changes nothing.
+enum class SdrmPart : std::uint64_t {
+  kVaeInit = 1,
+  kVaeFit = 2,
+  kVaeSelection = 3,
+  kScoreInit = 4,
+  kScoreFit = 5,
+  kSampleVae = 6,
+  kSampleF = 7,
+  kSampleM = 8,
+};
+
+/// One MultiVAE and one score model in its latent space, fitted once and shared by three generators, as in the paper: "every
+/// MultiVAE++, F-SDRM and M-SDRM result was calculated from the same exact runs".
+///   multivae++  z ~ N(0, I), decoded; needs no score model, which is fitted only when one of the others is
+///   f-sdrm      z from the full reverse diffusion T..1, decoded
+///   m-sdrm      the same, every user starting at a step of its own
+class SdrmFamily {
+ public:
+  static std::vector<std::string> names();
+
+  explicit SdrmFamily(SdrmSettings settings) : settings_(std::move(settings)) {}
+
+  /// Stage "vae_fit": MultiVAE on protocol.generator, stopped early on mean Recall@10 of protocol.selection. Nothing happens when
+  /// it has been fitted; a kept one is loaded instead.
+  void need_vae(const ProtocolData& protocol, StageListener& listener);
+  /// Stage "sdrm_fit": the score model on the latents of the same rows. Fits the VAE first where needed.
+  void need_score(const ProtocolData& protocol, StageListener& listener);
+
+  enum class Source : std::uint8_t { kPrior, kFull, kMulti };
+  /// Stages "sample_vae", "sample_f" and "sample_m": latents drawn, decoded and cut at the density. [rows, I] ones.
+  CsrMatrix sample(Source source, std::int64_t rows, double density, StageListener& listener) const;
+
+  void save(const std::filesystem::path& stem, bool with_score) const;
+  void load(const std::filesystem::path& stem, std::int64_t items, bool with_score);
+
+ private:
+  std::uint64_t part_seed(SdrmPart part) const { return derive_seed(settings_.seed, static_cast<std::uint64_t>(part)); }
+  std::unique_ptr<sdrm::MultiVae> new_vae(std::int64_t items) const;
+  std::unique_ptr<sdrm::ScoreModel> new_score() const;
+  void fit_vae(const ProtocolData& protocol, StageListener& listener);
+  void fit_score(const ProtocolData& protocol, StageListener& listener);
+  /// Loads a kept model into `module`. False when there is none; one that cannot be used is named to the listener.
+  bool load_kept(nn::Module& module, const char* part, StageListener& listener) const;
+  void keep(const nn::Module& module, const char* part, const std::string& stage, const std::string& history) const;
+
+  SdrmSettings settings_;
+  std::unique_ptr<sdrm::MultiVae> vae_;
+  std::unique_ptr<sdrm::ScoreModel> score_;
+};
+
+/// The generators of these names (a subset of SdrmFamily::names()), sharing one family. Throws Error(kMisuse) for another name.
+std::vector<std::unique_ptr<Generator>> make_sdrm_generators(std::span<const std::string> names, SdrmSettings settings);
+
+}  // namespace tapestry::recsys

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "recsys/experiment/protocol.h"
+#include "tensor/csr.h"
+#include "tensor/tensor.h"
+
+/// Ranking metrics. V users, I items, K cut-offs. Definitions with worked examples: docs/metrics.md.
+namespace tapestry::recsys {
+
+/// The cut-offs of the SDRM paper.
+inline constexpr std::array<int, 6> kCutoffs = {1, 3, 5, 10, 20, 50};
+
+/// How many positions the best possible DCG@k fills.
+enum class IdealDcg : std::uint8_t {
+  kHeldOut,  ///< min(k, |held-out|): a perfect ranking scores 1
+  kCutoff,   ///< k, even when fewer items are held out: the form in which the NeuMF results were printed
+};
+
+struct RankingOptions {
+  std::vector<int> cutoffs{kCutoffs.begin(), kCutoffs.end()};
+  IdealDcg ideal = IdealDcg::kHeldOut;
+  std::int64_t tile_users = 256;  ///< users scored at a time by the function form: bounds memory, changes no result
+};
+
+/// A mean over the users for whom the metric is defined.
+struct MeanOverUsers {
+  double value = 0;          ///< NaN when no user counts
+  std::int64_t users = 0;    ///< that count
+  std::int64_t skipped = 0;  ///< without held-out items
+};
+
+/// Recall@k and NDCG@k of every user, kept per user for paired tests. NaN for a user without held-out items.
+class UserMetrics {
+ public:
+  UserMetrics(std::vector<int> cutoffs, std::int64_t users);
+
+  const std::vector<int>& cutoffs() const { return cutoffs_; }
+  std::int64_t users() const { return users_; }
+  /// The values of all users at the cut-off with this index into cutoffs() [V].
+  std::span<double> recall(std::size_t cutoff) { return row<double>(recall_.data(), cutoff); }
+  std::span<const double> recall(std::size_t cutoff) const { return row<const double>(recall_.data(), cutoff); }
+  std::span<double> ndcg(std::size_t cutoff) { return row<double>(ndcg_.data(), cutoff); }
+  std::span<const double> ndcg(std::size_t cutoff) const { return row<const double>(ndcg_.data(), cutoff); }
+  /// The values of a metric by name, "Recall@10" or "NDCG@10" [V]. Throws Error(kMisuse) when it was not computed.
+  std::span<const double> values(const std::string& metric) const;
+
+ private:
+  template <typename T>
+  std::span<T> row(T* values, std::size_t cutoff) const {
+    return {values + cutoff * static_cast<std::size_t>(users_), static_cast<std::size_t>(users_)};
+  }
+
+  std::vector<int> cutoffs_;
+  std::int64_t users_;
+  std::vector<double> recall_, ndcg_;  // [K, V]
+};
+
+/// Metric names in the order of reports: Recall@k for every cut-off, then NDCG@k.
+std::vector<std::string> metric_names(std::span<const int> cutoffs = kCutoffs);
+
+/// The `count` best items of one user, best first. scores [I]; `masked` (ascending) are never returned. Equal scores rank by
+/// ascending item index; NaN ranks below every number, -inf included. Shorter than count when fewer items are left.
+std::vector<std::int32_t> best_items(std::span<const float> scores, std::span<const std::int32_t> masked, int count);
+
+/// The same for every user: scores float32 [V, I], masked [V, I]: int32 [V, count], -1 where items ran out.
+Tensor rank_items(const Tensor& scores, const CsrMatrix& masked, int count);
+
+/// Recall@k = hits@k / min(k, |H|) and NDCG@k = DCG@k / IDCG@k, DCG@k = sum over ranks r <= k holding an item of H of
+/// 1 / log2(r + 1), where H is the user's held-out set and ranks run over the items outside the user's input. scores float32
+/// [V, I] on the host. Throws Error(kMisuse) when shapes differ or a cut-off is not positive.
+UserMetrics ranking_metrics(const Tensor& scores, const HeldOut& users, const RankingOptions& options = {});
+
+/// The same with scores asked for in tiles of users, so that [V, I] never exists as a whole: score(inputs [n, I]) gives
+/// float32 [n, I].
+UserMetrics ranking_metrics(const std::function<Tensor(const CsrMatrix&)>& score, const HeldOut& users,
+                            const RankingOptions& options = {});
+
+/// The mean over the values that are not NaN, summed in order.
+MeanOverUsers mean_over_users(std::span<const double> values);
+
+/// Mean Recall@k alone, for early stopping: ranks no further than k.
+double mean_recall_at_k(const Tensor& scores, const HeldOut& users, int k);
+
+}  // namespace tapestry::recsys

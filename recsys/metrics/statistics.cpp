@@ -1,0 +1,222 @@
+#include "recsys/metrics/statistics.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+
+#include "tensor/error.h"
+#include "tensor/parallel.h"
+#include "tensor/random.h"
+
+namespace tapestry::recsys {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr std::uint32_t kSignFlipSteps = 1u << 31;  // bootstrap samples use the steps below, sign flips those above
+
+double squared_deviations(std::span<const double> values) {
+  const double center = mean(values);
+  double sum = 0;
+  for (const double value : values) sum += (value - center) * (value - center);
+  return sum;
+}
+
+/// The continued fraction of the incomplete beta function (Abramowitz, Stegun 26.5.8), evaluated by Lentz's method.
+double beta_fraction(double a, double b, double x) {
+  constexpr double kTiny = 1e-300;
+  const auto guarded = [](double value) { return std::abs(value) < kTiny ? kTiny : value; };
+  double c = 1, d = 1 / guarded(1 - (a + b) * x / (a + 1)), fraction = d;
+  for (int m = 1; m <= 10000; ++m) {
+    const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
+    d = 1 / guarded(1 + even * d);
+    c = guarded(1 + even / c);
+    fraction *= c * d;
+    const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
+    d = 1 / guarded(1 + odd * d);
+    c = guarded(1 + odd / c);
+    fraction *= c * d;
+    if (std::abs(c * d - 1) < 1e-15) break;
+  }
+  return fraction;
+}
+
+/// The regularised incomplete beta function I_x(a, b); `complement` is 1 - x, given apart because near x = 1 it is the number
+/// that is known accurately.
+double incomplete_beta(double a, double b, double x, double complement) {
+  if (x <= 0) return 0;
+  if (complement <= 0) return 1;
+  const double front =
+      std::exp(std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) + a * std::log(x) + b * std::log(complement));
+  // The fraction converges fast on this side of the mean only.
+  if (x < (a + 1) / (a + b + 2)) return front * beta_fraction(a, b, x) / a;
+  return 1 - front * beta_fraction(b, a, complement) / b;
+}
+
+/// P(T > t) for t >= 0, accurate in the far tail.
+double upper_tail(double t, double degrees) {
+  const double square = t * t;
+  return 0.5 * incomplete_beta(0.5 * degrees, 0.5, degrees / (degrees + square), square / (degrees + square));
+}
+
+/// The value at share p of sorted values, linear between neighbours.
+double percentile(const std::vector<double>& sorted, double p) {
+  const double position = p * static_cast<double>(sorted.size() - 1);
+  const std::size_t below = static_cast<std::size_t>(position);
+  const std::size_t above = std::min(below + 1, sorted.size() - 1);
+  return sorted[below] + (position - static_cast<double>(below)) * (sorted[above] - sorted[below]);
+}
+
+void check_options(const char* name, const ResamplingOptions& options) {
+  check(options.samples > 0 && options.level > 0 && options.level < 1, name, ": samples ", options.samples, ", level ",
+        options.level);
+}
+
+/// One bootstrap sample's mean. values[u * runs + r].
+double resampled_mean(const std::vector<double>& values, std::uint32_t users, std::uint32_t runs, RandomStream stream) {
+  RandomSequence random(stream);
+  std::vector<double> weights(runs, 0.0);
+  for (std::uint32_t r = 0; r < runs; ++r) weights[random.below(runs)] += 1.0 / runs;
+  double sum = 0;
+  for (std::uint32_t draw = 0; draw < users; ++draw) {
+    const double* user = values.data() + static_cast<std::size_t>(random.below(users)) * runs;
+    for (std::uint32_t r = 0; r < runs; ++r) sum += weights[r] * user[r];
+  }
+  return sum / users;
+}
+
+struct Tally {
+  std::int64_t greater = 0;
+  std::int64_t farther = 0;
+};
+
+/// Counts a sign pattern's sum against the observed one. Sums that differ by rounding alone count as equal.
+void tally_sum(double sum, double observed, double rounding, Tally& tally) {
+  if (sum >= observed - rounding) ++tally.greater;
+  if (std::abs(sum) >= std::abs(observed) - rounding) ++tally.farther;
+}
+
+double signed_sum(std::span<const double> differences, RandomStream stream) {
+  RandomSequence random(stream);
+  double sum = 0;
+  std::uint32_t bits = 0;
+  for (std::size_t i = 0; i < differences.size(); ++i) {
+    if (i % 32 == 0) bits = random.next_u32();
+    sum += (bits >> (i % 32) & 1u) ? differences[i] : -differences[i];
+  }
+  return sum;
+}
+
+double signed_sum(std::span<const double> differences, std::uint64_t pattern) {
+  double sum = 0;
+  for (std::size_t i = 0; i < differences.size(); ++i) sum += (pattern >> i & 1u) ? differences[i] : -differences[i];
+  return sum;
+}
+
+}  // namespace
+
+double mean(std::span<const double> values) {
+  if (values.empty()) return kNaN;
+  // Around the first value, so that equal runs have exactly their value as mean and exactly zero spread.
+  double sum = 0;
+  for (const double value : values) sum += value - values[0];
+  return values[0] + sum / static_cast<double>(values.size());
+}
+
+double population_std(std::span<const double> values) {
+  return values.empty() ? kNaN : std::sqrt(squared_deviations(values) / static_cast<double>(values.size()));
+}
+
+double sample_std(std::span<const double> values) {
+  return values.size() < 2 ? kNaN : std::sqrt(squared_deviations(values) / static_cast<double>(values.size() - 1));
+}
+
+double student_t_cdf(double t, double degrees) {
+  check(degrees > 0, "student_t_cdf: ", degrees, " degrees of freedom");
+  const double tail = upper_tail(std::abs(t), degrees);
+  return t < 0 ? tail : 1 - tail;
+}
+
+double student_t_quantile(double p, double degrees) {
+  check(degrees > 0 && p > 0 && p < 1, "student_t_quantile: p ", p, " with ", degrees, " degrees of freedom");
+  if (p == 0.5) return 0;
+  const double tail = p < 0.5 ? p : 1 - p;
+  double low = 0, high = 1;
+  while (upper_tail(high, degrees) > tail) high *= 2;
+  // Bisection to the last bit: sixty evaluations, and no derivative to go wrong in heavy tails.
+  for (double middle = 0.5 * (low + high); middle > low && middle < high; middle = 0.5 * (low + high)) {
+    (upper_tail(middle, degrees) > tail ? low : high) = middle;
+  }
+  return p < 0.5 ? -high : high;
+}
+
+Interval mean_interval(std::span<const double> runs, double level) {
+  check(level > 0 && level < 1, "mean_interval: level ", level);
+  const std::size_t n = runs.size();
+  if (n < 2) return {kNaN, kNaN};
+  const double quantile = student_t_quantile(0.5 + 0.5 * level, static_cast<double>(n - 1));
+  const double half = quantile * sample_std(runs) / std::sqrt(static_cast<double>(n));
+  return {mean(runs) - half, mean(runs) + half};
+}
+
+Interval bootstrap_interval(std::span<const std::vector<double>> per_run, const ResamplingOptions& options) {
+  check_options("bootstrap_interval", options);
+  check(!per_run.empty(), "bootstrap_interval: no runs");
+  std::vector<double> values;  // [users, runs]
+  for (std::size_t user = 0; user < per_run[0].size(); ++user) {
+    const std::size_t begin = values.size();
+    for (const std::vector<double>& run : per_run) {
+      check(run.size() == per_run[0].size(), "bootstrap_interval: runs of ", per_run[0].size(), " and ", run.size(), " users");
+      values.push_back(run[user]);
+    }
+    if (std::any_of(values.begin() + static_cast<std::ptrdiff_t>(begin), values.end(), [](double v) { return std::isnan(v); })) {
+      values.resize(begin);
+    }
+  }
+  if (values.empty()) return {kNaN, kNaN};
+  const std::uint32_t runs = static_cast<std::uint32_t>(per_run.size());
+  const std::uint32_t users = static_cast<std::uint32_t>(values.size() / runs);
+  std::vector<double> means(static_cast<std::size_t>(options.samples));
+  parallel_for(options.samples, [&](std::int64_t s) {
+    const RandomStream stream{options.seed, Purpose::kBootstrap, static_cast<std::uint32_t>(s)};
+    means[static_cast<std::size_t>(s)] = resampled_mean(values, users, runs, stream);
+  });
+  std::sort(means.begin(), means.end());
+  const double outside = 0.5 * (1 - options.level);
+  return {percentile(means, outside), percentile(means, 1 - outside)};
+}
+
+PairedTest sign_flip_test(std::span<const double> a, std::span<const double> b, const ResamplingOptions& options) {
+  check_options("sign_flip_test", options);
+  check(a.size() == b.size(), "sign_flip_test: ", a.size(), " and ", b.size(), " users are not pairs");
+  std::vector<double> differences;
+  double observed = 0, magnitude = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (std::isnan(a[i]) || std::isnan(b[i])) continue;
+    differences.push_back(a[i] - b[i]);
+    observed += differences.back();
+    magnitude += std::abs(differences.back());
+  }
+  PairedTest test;
+  test.users = static_cast<std::int64_t>(differences.size());
+  if (test.users == 0) return {.difference = kNaN, .p_greater = kNaN, .p_two_sided = kNaN};
+  test.difference = observed / static_cast<double>(test.users);
+  test.exact = test.users < 31 && (std::int64_t{1} << test.users) <= options.samples;
+  const std::int64_t patterns = test.exact ? std::int64_t{1} << test.users : options.samples;
+  const double rounding = 1e-12 * magnitude;
+  std::atomic<std::int64_t> greater = 0, farther = 0;  // counts: their order does not matter
+  parallel_for(patterns, [&](std::int64_t s) {
+    const RandomStream stream{options.seed, Purpose::kBootstrap, kSignFlipSteps + static_cast<std::uint32_t>(s)};
+    Tally tally;
+    tally_sum(test.exact ? signed_sum(differences, static_cast<std::uint64_t>(s)) : signed_sum(differences, stream), observed,
+              rounding, tally);
+    greater += tally.greater;
+    farther += tally.farther;
+  });
+  const double extra = test.exact ? 0 : 1;
+  test.p_greater = (static_cast<double>(greater.load()) + extra) / (static_cast<double>(patterns) + extra);
+  test.p_two_sided = (static_cast<double>(farther.load()) + extra) / (static_cast<double>(patterns) + extra);
+  return test;
+}
+
+}  // namespace tapestry::recsys

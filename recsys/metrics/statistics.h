@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+/// Spread, intervals and tests of metrics. docs/metrics.md says which of them each protocol reports.
+namespace tapestry::recsys {
+
+struct Interval {
+  double low = 0;
+  double high = 0;
+};
+
+/// NaN when empty.
+double mean(std::span<const double> values);
+/// Standard deviation of the values themselves, divisor n: what the paper's tables print. NaN when empty.
+double population_std(std::span<const double> values);
+/// Estimate of the standard deviation behind the values, divisor n - 1. NaN below two values.
+double sample_std(std::span<const double> values);
+
+/// P(T <= t) for Student's t with this many degrees of freedom (positive, need not be whole).
+double student_t_cdf(double t, double degrees);
+/// The t with student_t_cdf(t, degrees) == p, 0 < p < 1, to about 1e-12 relative.
+double student_t_quantile(double p, double degrees);
+
+/// Interval for the mean of n independent runs: mean +- t(n - 1) * sample_std / sqrt(n). A point when all runs agree; NaN ends
+/// below two runs, which say nothing about spread.
+Interval mean_interval(std::span<const double> runs, double level = 0.95);
+
+struct ResamplingOptions {
+  int samples = 10000;
+  std::uint64_t seed = 0;
+  double level = 0.95;
+};
+
+/// Percentile bootstrap interval of a metric's mean over runs and users (Efron 1979). per_run[r][u] is user u in run r; each
+/// sample draws as many runs and as many users with replacement, the same users in every run drawn. Users who are NaN in a run
+/// are left out. Draws come from (seed, kBootstrap): the same for any number of threads. Throws Error(kMisuse) unless every run
+/// has the same number of users. NaN ends when no user is left.
+Interval bootstrap_interval(std::span<const std::vector<double>> per_run, const ResamplingOptions& options = {});
+
+/// The outcome of a paired comparison of A and B over the same users.
+struct PairedTest {
+  double difference = 0;   ///< mean over users of A - B
+  double p_greater = 1;    ///< one-sided: under no difference, the chance of a mean at least as large
+  double p_two_sided = 1;  ///< the chance of one at least as far from zero
+  std::int64_t users = 0;  ///< compared: with both values defined
+  bool exact = false;      ///< all 2^users sign patterns were counted, not a sample of them
+};
+
+/// Sign-flip permutation test (Fisher 1935): if A and B do equally well, each user's difference is as likely with either sign.
+/// No assumption on their distribution, which for Recall@k is a few spikes. Exact when 2^users <= samples, else p counts
+/// the observed pattern among the sampled ones: (1 + hits) / (1 + samples). Pairs with a NaN are left out.
+PairedTest sign_flip_test(std::span<const double> a, std::span<const double> b, const ResamplingOptions& options = {});
+
+}  // namespace tapestry::recsys

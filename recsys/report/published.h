@@ -1,0 +1,30 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+/// Figures printed in the SDRM paper, so that a report can stand beside them without a file.
+namespace tapestry::recsys {
+
+/// Mean and population standard deviation over five runs.
+struct PublishedFigure {
+  double mean = 0;
+  double std = 0;
+};
+
+/// What the paper calls a recommender or generator of the command line: "svd" is "SVD", "m-sdrm" is "M-SDRM". Names of the
+/// paper stand for themselves; nothing for a name that its tables do not have.
+std::optional<std::string> paper_recommender(std::string_view name);
+std::optional<std::string> paper_generator(std::string_view name);
+
+/// The entry of table 3 (setting "augment") or 4 ("replace"), metrics Recall@10 and NDCG@10, for names of the command line or
+/// of the paper. Nothing where nothing was printed.
+std::optional<PublishedFigure> published_figure(std::string_view setting, std::string_view recommender, std::string_view dataset,
+                                                std::string_view generator, std::string_view metric);
+
+/// SVD on the original data, the one row without randomness, under the published protocol: Recall and NDCG at 1, 3, 5, 10, 20,
+/// 50 to four decimals. The paper prints those at 10; the others were obtained by running its program.
+std::optional<double> exact_svd_original(std::string_view dataset, std::string_view metric);
+
+}  // namespace tapestry::recsys

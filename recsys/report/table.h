@@ -1,0 +1,50 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "recsys/metrics/statistics.h"
+#include "recsys/report/published.h"
+
+/// Reports of an experiment. Every text is a function of the cells and options alone: no times, no locale, no addresses.
+namespace tapestry::recsys {
+
+/// One metric of one combination, with the names of the command line ("svd", "augment", "m-sdrm", "Recall@10").
+struct Cell {
+  std::string dataset, recommender, setting, generator, metric;
+  std::vector<double> runs;          ///< the metric of each run, in run order
+  std::optional<Interval> interval;  ///< replaces the t interval over runs: the bootstrap interval of `strict`
+};
+
+struct ReportOptions {
+  std::string protocol = "published";  ///< named in every report
+  /// Sets the paper's figures beside ours. Off for protocols under which they are not comparable: the columns stay empty.
+  bool compare = true;
+};
+
+/// A cell with its statistics.
+struct Summary {
+  double mean = 0;
+  double std = 0;     ///< population, as printed in the paper
+  Interval interval;  ///< 95 %, for the mean over runs; NaN ends when there is one run and no interval was given
+  std::optional<PublishedFigure> published;
+
+  /// Whether the printed mean, known to four decimals, can lie in the interval. Nothing without either.
+  std::optional<bool> inside() const;
+};
+
+Summary summarise(const Cell& cell, const ReportOptions& options = {});
+
+/// dataset,recommender,setting,generator,metric,runs,mean,std,ci_low,ci_high,published_mean,published_std; fields that do not
+/// exist are empty, ours have ten decimals.
+std::string results_csv(std::span<const Cell> cells, const ReportOptions& options = {});
+/// The same as JSON, with the value of every run and null for what does not exist.
+std::string results_json(std::span<const Cell> cells, const ReportOptions& options = {});
+/// A Markdown table: ours, the printed value, the difference, and whether the printed value lies in our interval.
+std::string markdown_table(std::span<const Cell> cells, const ReportOptions& options = {});
+/// The same in aligned columns for a terminal, the metrics at 10 only (all when there are none): what the paper's tables show.
+std::string terminal_table(std::span<const Cell> cells, const ReportOptions& options = {});
+
+}  // namespace tapestry::recsys

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "sdrm/noise_schedule.h"
+#include "sdrm/score_model.h"
+
+namespace tapestry::sdrm {
+
+/// What one step draws. B rows.
+struct ScoreBatch {
+  Tensor z0;            ///< [B, K] clean latents
+  Tensor t;             ///< int32 [B] in 1..T
+  Tensor noise;         ///< [B, K] eps ~ N(0, I)
+  Tensor perturbation;  ///< [B, K] nu ~ N(0, sigma_nu^2 I), kPaper's score objective only
+};
+
+/// The inputs of the network's passes, stacked so that one forward of several B rows serves them all. kPublished's score
+/// objective: [z_t; z_0; z_0 + m s eps]; kPaper's: [z_t; z_t + nu]; the others: [z_t].
+struct ScorePasses {
+  Tensor z;  ///< [P * B, K]
+  Tensor t;  ///< int32 [P * B]
+};
+ScorePasses score_passes(const ScoreBatch& batch, const NoiseSchedule& schedule, const ScoreConfig& config);
+
+/// The loss from the network's output on the passes, [P * B, K] -> scalar [].
+///
+/// kPublished, with m = 0.1, r = s(z_t) - z_0, a = s(z_0), b = s(z_0 + m s eps), means and unbiased variance over all entries:
+///     1/2 [ mean(((b - a) / m^2 - r)^2) + mean((r - a)^2) ] / (1e-8 + var(r))
+/// kPaper (Eq. 5), with delta = s(z_t) - z_t, mean over rows of
+///     ( ||(s(z_t + nu) - s(z_t)) - delta||^2 + ||s(z_t) - delta||^2 ) / ||delta||^2
+/// Gradients flow through every term.
+Variable score_loss(const Variable& output, const ScoreBatch& batch, const ScorePasses& passes, const NoiseSchedule& schedule,
+                    const ScoreConfig& config);
+
+}  // namespace tapestry::sdrm

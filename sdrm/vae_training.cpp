@@ -1,0 +1,80 @@
+#include "sdrm/vae_training.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "autograd/tape.h"
+#include "optim/adam.h"
+#include "sdrm/shuffle.h"
+
+namespace tapestry::sdrm {
+namespace {
+
+/// One epoch's updates; returns the mean loss.
+double train_epoch(const MultiVae& model, optim::Adam& adam, const CsrMatrix& rows, const VaeConfig& config, std::uint64_t seed,
+                   std::span<const std::int32_t> order) {
+  double total = 0;
+  std::int64_t updates = 0;
+  for (std::int64_t begin = 0; begin < rows.rows(); begin += config.batch) {
+    const std::int64_t end = std::min(rows.rows(), begin + config.batch);
+    const CsrMatrix batch =
+        rows.gather_rows(order.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)));
+    const auto update = static_cast<std::uint32_t>(adam.steps());
+    const double beta = std::min(config.kl_cap, static_cast<double>(adam.steps()) / config.kl_steps);
+    const Tensor noise = random_normal({end - begin, model.latent()}, {seed, Purpose::kVaeLatent, update}, 0, 1, model.dtype());
+
+    autograd::Tape tape;
+    const MultiVae::Posterior posterior = model.encode(batch, RandomStream{seed, Purpose::kVaeDropout, update});
+    const VaeLoss loss = vae_loss(model, posterior, noise, batch, beta);
+    tape.backward(loss.total);
+    adam.step(config.learning_rate);
+    adam.clear_gradients();
+    total += loss.total.value().item();
+    ++updates;
+  }
+  return total / static_cast<double>(updates);
+}
+
+}  // namespace
+
+VaeFit fit_vae(MultiVae& model, const CsrMatrix& rows, const VaeConfig& config, std::uint64_t seed,
+               const std::function<double(const MultiVae&, std::int64_t epoch)>& validate,
+               const std::function<void(const VaeEpoch&)>& on_epoch) {
+  check(rows.rows() > 0, "fit_vae: no rows to train on");
+  check(config.batch > 0 && config.max_epochs > 0, "fit_vae: batch ", config.batch, " and max_epochs ", config.max_epochs,
+        " must be positive");
+  optim::Adam adam(model.parameters());
+  VaeFit fit;
+  fit.best_metric = -std::numeric_limits<double>::infinity();
+  auto best = model.state();
+  std::vector<std::int32_t> order;
+  std::int64_t without_improvement = 0;
+  for (std::int64_t epoch = 0; epoch < config.max_epochs; ++epoch) {
+    shuffle_rows(rows.rows(), {seed, Purpose::kShuffle, static_cast<std::uint32_t>(epoch)}, order);
+    const double loss = train_epoch(model, adam, rows, config, seed, order);
+    if (!std::isfinite(loss)) {
+      fail(ErrorKind::kData, "MultiVAE diverged in epoch ", epoch, ": its loss is ", loss, " (a lower learning rate than ",
+           config.learning_rate, " may help)");
+    }
+    const VaeEpoch report = {epoch, loss, validate(model, epoch)};
+    fit.history.push_back(report);
+    if (on_epoch) on_epoch(report);
+    if (report.metric > fit.best_metric) {
+      fit.best_metric = report.metric;
+      fit.best_epoch = epoch;
+      best = model.state();
+      without_improvement = 0;
+    } else if (++without_improvement > config.patience) {
+      break;
+    }
+  }
+  if (!(fit.best_metric > -std::numeric_limits<double>::infinity())) {
+    fail(ErrorKind::kData, "MultiVAE: the validation metric was ", fit.history.back().metric, " in every one of ",
+         fit.history.size(), " epochs, so that none is the best (no user to validate on?)");
+  }
+  model.load_state(best);
+  return fit;
+}
+
+}  // namespace tapestry::sdrm

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <vector>
+
+#include "sdrm/multivae.h"
+
+namespace tapestry::sdrm {
+
+struct VaeEpoch {
+  std::int64_t epoch;
+  double loss;    ///< mean over the updates
+  double metric;  ///< what `validate` returned
+};
+
+struct VaeFit {
+  std::int64_t best_epoch = 0;
+  double best_metric = 0;
+  std::vector<VaeEpoch> history;
+};
+
+/// Trains on the sparse rows with Adam at a constant rate, rows reshuffled every epoch, the short last batch kept. After every
+/// epoch `validate(model, epoch)` is asked for a metric; training stops once it has not improved for more than `patience` epochs
+/// in a row, and the best epoch's weights are restored. NaN is no improvement. The seed decides everything. Throws Error(kData)
+/// when the loss is no longer a number, and when no epoch gave a metric.
+VaeFit fit_vae(MultiVae& model, const CsrMatrix& rows, const VaeConfig& config, std::uint64_t seed,
+               const std::function<double(const MultiVae&, std::int64_t epoch)>& validate,
+               const std::function<void(const VaeEpoch&)>& on_epoch = {});
+
+}  // namespace tapestry::sdrm

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace tapestry {
+
+/// Below this many elements a kernel runs on one thread: starting a team costs more than it saves.
+inline constexpr std::int64_t kParallelElements = 1 << 14;
+/// Elements per unit of work. Reductions add up chunk by chunk in this fixed order, so that the number of threads never shows.
+inline constexpr std::int64_t kChunk = 1 << 13;
+
+/// body(begin, end) over [0, n) in chunks.
+template <typename Body>
+void for_chunks(std::int64_t n, const Body& body) {
+  const std::int64_t chunks = (n + kChunk - 1) / kChunk;
+#pragma omp parallel for schedule(static) if (n >= kParallelElements)
+  for (std::int64_t chunk = 0; chunk < chunks; ++chunk) body(chunk * kChunk, std::min(n, (chunk + 1) * kChunk));
+}
+
+/// body(row) over the rows of a matrix with `cols` columns.
+template <typename Body>
+void for_rows(std::int64_t rows, std::int64_t cols, const Body& body) {
+#pragma omp parallel for schedule(static) if (rows * cols >= kParallelElements)
+  for (std::int64_t row = 0; row < rows; ++row) body(row);
+}
+
+/// body(begin, end) over column ranges of a matrix of `work` elements: each thread owns columns, so that sums over rows need
+/// no atomics and keep their order.
+template <typename Body>
+void for_column_ranges(std::int64_t cols, std::int64_t work, const Body& body) {
+  constexpr std::int64_t kColumns = 64;
+  const std::int64_t ranges = (cols + kColumns - 1) / kColumns;
+#pragma omp parallel for schedule(static) if (work >= kParallelElements)
+  for (std::int64_t range = 0; range < ranges; ++range) body(range * kColumns, std::min(cols, (range + 1) * kColumns));
+}
+
+}  // namespace tapestry

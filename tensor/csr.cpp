@@ -1,0 +1,205 @@
+#include "tensor/csr.h"
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+
+#include "tensor/memory.h"
+#include "tensor/ops.h"
+
+namespace tapestry {
+
+/// Shared by the copies of a handle; the mutex lets independent runs ask for the transpose at once.
+struct CsrMatrix::TransposeCache {
+  std::mutex mutex;
+  std::unique_ptr<CsrMatrix> matrix;
+};
+
+CsrMatrix::CsrMatrix(std::int64_t rows, std::int64_t cols, Tensor offsets, Tensor columns, Tensor values)
+    : rows_(rows),
+      cols_(cols),
+      offsets_(std::move(offsets)),
+      columns_(std::move(columns)),
+      values_(std::move(values)),
+      transpose_(std::allocate_shared<TransposeCache>(PoolAllocator<TransposeCache>())) {
+  check(offsets_.dtype() == DType::kInt64 && offsets_.numel() == rows + 1, "CsrMatrix: offsets ", offsets_.dtype(), " ",
+        offsets_.shape(), " for ", rows, " rows");
+  check(columns_.dtype() == DType::kInt32, "CsrMatrix: columns are ", columns_.dtype(), ", not int32");
+  check(!values_.defined() || values_.dtype() == DType::kFloat32 || values_.dtype() == DType::kFloat64, "CsrMatrix: values are ",
+        values_.dtype(), ", not a floating-point type");
+  check(!values_.defined() || values_.numel() == columns_.numel(), "CsrMatrix: ", values_.defined() ? values_.numel() : 0,
+        " values for ", columns_.numel(), " columns");
+  if (device() != Device::kCpu) return;
+  const std::span<const std::int64_t> start = offsets_.span<std::int64_t>();
+  const std::span<const std::int32_t> column = columns_.span<std::int32_t>();
+  check(start.front() == 0 && start.back() == columns_.numel(), "CsrMatrix: offsets run from ", start.front(), " to ",
+        start.back(), " over ", columns_.numel(), " entries");
+  for (std::size_t row = 0; row + 1 < start.size(); ++row) {  // all of them before any column is read through them
+    check(start[row] <= start[row + 1], "CsrMatrix: offsets fall after row ", row);
+  }
+  for (std::size_t row = 0; row + 1 < start.size(); ++row) {
+    for (auto at = static_cast<std::size_t>(start[row]); at < static_cast<std::size_t>(start[row + 1]); ++at) {
+      check(column[at] >= 0 && column[at] < cols, "CsrMatrix: column ", column[at], " in row ", row, " of a matrix with ", cols,
+            " columns");
+      check(at == static_cast<std::size_t>(start[row]) || column[at - 1] < column[at], "CsrMatrix: columns of row ", row,
+            " do not ascend");
+    }
+  }
+}
+
+CsrMatrix CsrMatrix::from(std::int64_t rows, std::int64_t cols, const std::vector<std::int64_t>& offsets,
+                          const std::vector<std::int32_t>& columns, const std::vector<float>& values) {
+  const auto count = static_cast<std::int64_t>(columns.size());
+  Tensor stored = values.empty() ? Tensor() : Tensor::from<float>(values, {static_cast<std::int64_t>(values.size())});
+  return {rows, cols, Tensor::from<std::int64_t>(offsets, {static_cast<std::int64_t>(offsets.size())}),
+          Tensor::from<std::int32_t>(columns, {count}), std::move(stored)};
+}
+
+CsrMatrix CsrMatrix::from_rows(std::int64_t cols, const std::vector<std::vector<std::int32_t>>& rows) {
+  std::vector<std::int64_t> offsets = {0};
+  std::vector<std::int32_t> columns;
+  for (const std::vector<std::int32_t>& row : rows) {
+    columns.insert(columns.end(), row.begin(), row.end());
+    std::sort(columns.end() - static_cast<std::ptrdiff_t>(row.size()), columns.end());
+    offsets.push_back(static_cast<std::int64_t>(columns.size()));
+  }
+  return from(static_cast<std::int64_t>(rows.size()), cols, offsets, columns);
+}
+
+std::span<const std::int32_t> CsrMatrix::row(std::int64_t index) const {
+  check(index >= 0 && index < rows_, "CsrMatrix::row: row ", index, " of ", rows_);
+  const std::int64_t* start = offsets_.data<std::int64_t>() + index;
+  return {columns_.data<std::int32_t>() + start[0], static_cast<std::size_t>(start[1] - start[0])};
+}
+
+CsrMatrix CsrMatrix::with_values(Tensor values) const {
+  check(values.numel() == nnz(), "CsrMatrix::with_values: ", values.numel(), " values for ", nnz(), " entries");
+  CsrMatrix changed = *this;
+  changed.values_ = std::move(values);
+  changed.transpose_ = std::allocate_shared<TransposeCache>(PoolAllocator<TransposeCache>());
+  return changed;
+}
+
+namespace {
+
+/// Rows picked by `source(i)` for i in [0, count), without the checks of the public constructor: their origin was checked.
+template <typename Source>
+void copy_rows(const CsrMatrix& from, std::int64_t count, const Source& source, Tensor& offsets, Tensor& columns,
+               Tensor& values) {
+  offsets = Tensor::empty({count + 1}, DType::kInt64);
+  std::int64_t* start = offsets.data<std::int64_t>();
+  start[0] = 0;
+  for (std::int64_t i = 0; i < count; ++i) start[i + 1] = start[i] + from.row_nnz(source(i));
+  columns = Tensor::empty({start[count]}, DType::kInt32);
+  if (from.has_values()) values = Tensor::empty({start[count]}, from.values().dtype());
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::span<const std::int32_t> row = from.row(source(i));
+    std::copy(row.begin(), row.end(), columns.data<std::int32_t>() + start[i]);
+    if (!from.has_values()) continue;
+    const auto width = static_cast<std::size_t>(size_of(values.dtype()));
+    const auto begin = static_cast<std::size_t>(from.offsets().data<std::int64_t>()[source(i)]);
+    std::memcpy(static_cast<std::byte*>(values.raw_data()) + static_cast<std::size_t>(start[i]) * width,
+                static_cast<const std::byte*>(from.values().raw_data()) + begin * width, row.size() * width);
+  }
+}
+
+}  // namespace
+
+CsrMatrix CsrMatrix::gather_rows(std::span<const std::int32_t> indices) const {
+  Tensor offsets;
+  Tensor columns;
+  Tensor values;
+  copy_rows(
+      *this, static_cast<std::int64_t>(indices.size()), [&](std::int64_t i) { return indices[static_cast<std::size_t>(i)]; },
+      offsets, columns, values);
+  return {static_cast<std::int64_t>(indices.size()), cols_, std::move(offsets), std::move(columns), std::move(values)};
+}
+
+CsrMatrix CsrMatrix::slice_rows(std::int64_t begin, std::int64_t end) const {
+  check(0 <= begin && begin <= end && end <= rows_, "CsrMatrix::slice_rows: [", begin, ", ", end, ") of ", rows_, " rows");
+  Tensor offsets;
+  Tensor columns;
+  Tensor values;
+  copy_rows(
+      *this, end - begin, [&](std::int64_t i) { return begin + i; }, offsets, columns, values);
+  return {end - begin, cols_, std::move(offsets), std::move(columns), std::move(values)};
+}
+
+const CsrMatrix& CsrMatrix::transpose() const {
+  check(transpose_ != nullptr, "CsrMatrix::transpose: the matrix was used before it was given a value");
+  const std::lock_guard lock(transpose_->mutex);
+  if (transpose_->matrix != nullptr) return *transpose_->matrix;
+  // Counting sort by column: entries of one column keep their row order, so the rows of the transpose ascend.
+  Tensor offsets = Tensor::zeros({cols_ + 1}, DType::kInt64);
+  Tensor columns = Tensor::empty({nnz()}, DType::kInt32);
+  Tensor values = has_values() ? Tensor::empty({nnz()}, values_.dtype()) : Tensor();
+  std::int64_t* start = offsets.data<std::int64_t>();
+  for (const std::int32_t column : columns_.span<std::int32_t>()) ++start[column + 1];
+  for (std::int64_t column = 0; column < cols_; ++column) start[column + 1] += start[column];
+  std::vector<std::int64_t> next(start, start + cols_);
+  const auto copy_value = [&](std::int64_t to, std::int64_t from) {
+    if (values_.dtype() == DType::kFloat32) {
+      values.data<float>()[to] = values_.data<float>()[from];
+    } else {
+      values.data<double>()[to] = values_.data<double>()[from];
+    }
+  };
+  std::int64_t at = 0;
+  for (std::int64_t row_index = 0; row_index < rows_; ++row_index) {
+    for (const std::int32_t column : row(row_index)) {
+      const std::int64_t to = next[static_cast<std::size_t>(column)]++;
+      columns.data<std::int32_t>()[to] = static_cast<std::int32_t>(row_index);
+      if (has_values()) copy_value(to, at);
+      ++at;
+    }
+  }
+  transpose_->matrix = std::make_unique<CsrMatrix>(cols_, rows_, std::move(offsets), std::move(columns), std::move(values));
+  return *transpose_->matrix;
+}
+
+Tensor CsrMatrix::to_dense(DType dtype) const {
+  Tensor dense = Tensor::zeros({rows_, cols_}, dtype);
+  const Tensor stored = has_values() ? values_.to(DType::kFloat64) : Tensor();
+  std::int64_t at = 0;
+  for (std::int64_t row_index = 0; row_index < rows_; ++row_index) {
+    for (const std::int32_t column : row(row_index)) {
+      const double value = has_values() ? stored.data<double>()[at] : 1.0;
+      ++at;
+      const std::int64_t to = row_index * cols_ + column;
+      if (dtype == DType::kFloat32) {
+        dense.data<float>()[to] = static_cast<float>(value);
+      } else {
+        dense.data<double>()[to] = value;
+      }
+    }
+  }
+  return dense;
+}
+
+CsrMatrix CsrMatrix::to(Device device) const {
+  return {rows_, cols_, offsets_.to(device), columns_.to(device), has_values() ? values_.to(device) : Tensor()};
+}
+
+CsrMatrix concat_rows(std::span<const CsrMatrix> parts) {
+  check(!parts.empty(), "concat_rows: no parts");
+  bool keep_values = true;
+  std::vector<std::int64_t> offsets = {0};
+  std::vector<std::int32_t> columns;
+  std::vector<Tensor> values;
+  for (const CsrMatrix& part : parts) {
+    check(part.cols() == parts.front().cols(), "concat_rows: parts with ", parts.front().cols(), " and ", part.cols(),
+          " columns");
+    keep_values = keep_values && part.has_values();
+    values.push_back(part.values());
+    for (std::int64_t row = 0; row < part.rows(); ++row) {
+      const std::span<const std::int32_t> stored = part.row(row);
+      columns.insert(columns.end(), stored.begin(), stored.end());
+      offsets.push_back(static_cast<std::int64_t>(columns.size()));
+    }
+  }
+  const CsrMatrix pattern =
+      CsrMatrix::from(static_cast<std::int64_t>(offsets.size()) - 1, parts.front().cols(), offsets, columns);
+  return keep_values ? pattern.with_values(concat_rows(values)) : pattern;
+}
+
+}  // namespace tapestry

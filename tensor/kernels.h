@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/elementwise.h"
+#include "tensor/random.h"
+
+namespace tapestry {
+
+/// The stored pattern of a sparse matrix on the device of the call; `values` may be null (all ones).
+template <typename T>
+struct CsrView {
+  std::int64_t rows;
+  std::int64_t cols;
+  const std::int64_t* offsets;  ///< [rows + 1]
+  const std::int32_t* columns;  ///< [nnz], ascending within a row
+  const T* values;              ///< [nnz] or null
+};
+
+/// One parameter as an optimiser sees it.
+template <typename T>
+struct ParameterView {
+  T* value;
+  const T* gradient;
+  T* first;   ///< Adam's first moment, or SGD's velocity
+  T* second;  ///< Adam's second moment
+  std::int64_t count;
+};
+
+/// One Adam step (Kingma & Ba 2015, Algorithm 1): the corrections are 1 - beta^t.
+struct AdamStep {
+  double learning_rate;
+  double beta1;
+  double beta2;
+  double epsilon;
+  double l2;         ///< added to the gradient as l2 * value
+  double decoupled;  ///< value shrinks by learning_rate * decoupled (Loshchilov & Hutter 2019)
+  double correction1;
+  double correction2;
+};
+
+enum class Activation : std::uint8_t { kNone, kTanh, kRelu, kSigmoid, kPrelu };
+
+/// The contract: every kernel, declared once. tensor/cpu and tensor/cuda implement it in files of the same names.
+template <typename T>
+struct CpuKernels {
+  using Scalar = T;
+#include "tensor/kernel_contract.inc"
+};
+
+/// Without CUDA, tensor/no_cuda.cpp implements these by an error.
+template <typename T>
+struct CudaKernels {
+  using Scalar = T;
+#include "tensor/kernel_contract.inc"
+};
+
+}  // namespace tapestry

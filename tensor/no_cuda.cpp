@@ -1,0 +1,204 @@
+#include "tensor/cuda/cuda_memory.h"
+#include "tensor/error.h"
+#include "tensor/kernels.h"
+
+namespace tapestry {
+namespace {
+
+[[noreturn]] void no_cuda(const char* what) {
+  fail(ErrorKind::kDevice, what, ": this build has no CUDA; configure with -DTAPESTRY_CUDA=ON or use the CPU");
+}
+
+}  // namespace
+
+void* cuda_allocate(std::size_t) { no_cuda("allocation on the GPU"); }
+void cuda_free(void*) {}
+void cuda_copy(void*, const void*, std::size_t) { no_cuda("copy to or from the GPU"); }
+bool cuda_available() { return false; }
+
+template <typename T>
+void CudaKernels<T>::fill(std::int64_t, T, T*) {
+  no_cuda("fill");
+}
+
+template <typename T>
+void CudaKernels<T>::convert(std::int64_t, const T*, float*) {
+  no_cuda("convert");
+}
+
+template <typename T>
+void CudaKernels<T>::convert(std::int64_t, const T*, double*) {
+  no_cuda("convert");
+}
+
+template <typename T>
+void CudaKernels<T>::unary(UnaryOp, std::int64_t, const T*, T, T*) {
+  no_cuda("unary");
+}
+
+template <typename T>
+void CudaKernels<T>::unary_backward(UnaryOp, std::int64_t, const T*, T, const T*, T*) {
+  no_cuda("unary_backward");
+}
+
+template <typename T>
+void CudaKernels<T>::binary(BinaryOp, std::int64_t, std::int64_t, const T*, std::int64_t, std::int64_t, const T*, std::int64_t,
+                            std::int64_t, T*) {
+  no_cuda("binary");
+}
+
+template <typename T>
+void CudaKernels<T>::linear_combination(std::int64_t, int, const T*, const T* const*, T*) {
+  no_cuda("linear_combination");
+}
+
+template <typename T>
+void CudaKernels<T>::prelu(std::int64_t, const T*, const T*, T*) {
+  no_cuda("prelu");
+}
+
+template <typename T>
+void CudaKernels<T>::prelu_backward(std::int64_t, const T*, const T*, const T*, T*, T*) {
+  no_cuda("prelu_backward");
+}
+
+template <typename T>
+void CudaKernels<T>::bce_with_logits(std::int64_t, const T*, const T*, T*) {
+  no_cuda("bce_with_logits");
+}
+
+template <typename T>
+void CudaKernels<T>::bce_with_logits_backward(std::int64_t, const T*, const T*, const T*, T*) {
+  no_cuda("bce_with_logits_backward");
+}
+
+template <typename T>
+void CudaKernels<T>::bias_activation(Activation, std::int64_t, std::int64_t, const T*, const T*, T*, T*) {
+  no_cuda("bias_activation");
+}
+
+template <typename T>
+void CudaKernels<T>::row_sum(std::int64_t, std::int64_t, const T*, bool, T*) {
+  no_cuda("row_sum");
+}
+
+template <typename T>
+void CudaKernels<T>::column_sum(std::int64_t, std::int64_t, const T*, T*) {
+  no_cuda("column_sum");
+}
+
+template <typename T>
+void CudaKernels<T>::sum(std::int64_t, const T*, T*) {
+  no_cuda("sum");
+}
+
+template <typename T>
+void CudaKernels<T>::sum_squares(std::int64_t, const T*, const T*, T*) {
+  no_cuda("sum_squares");
+}
+
+template <typename T>
+void CudaKernels<T>::log_softmax(std::int64_t, std::int64_t, const T*, T*) {
+  no_cuda("log_softmax");
+}
+
+template <typename T>
+void CudaKernels<T>::log_softmax_backward(std::int64_t, std::int64_t, const T*, const T*, T*) {
+  no_cuda("log_softmax_backward");
+}
+
+template <typename T>
+void CudaKernels<T>::multinomial_nll(const T*, const CsrView<T>&, T*, T*) {
+  no_cuda("multinomial_nll");
+}
+
+template <typename T>
+void CudaKernels<T>::multinomial_nll_backward(const T*, const CsrView<T>&, const T*, const T*, T*) {
+  no_cuda("multinomial_nll_backward");
+}
+
+template <typename T>
+void CudaKernels<T>::matmul(bool, bool, std::int64_t, std::int64_t, std::int64_t, const T*, std::int64_t, const T*, std::int64_t,
+                            bool, T*, std::int64_t) {
+  no_cuda("matmul");
+}
+
+template <typename T>
+void CudaKernels<T>::csr_matmul(const CsrView<T>&, std::int64_t, const T*, T*) {
+  no_cuda("csr_matmul");
+}
+
+template <typename T>
+void CudaKernels<T>::csr_transpose_matmul(const CsrView<T>&, std::int64_t, const T*, T*) {
+  no_cuda("csr_transpose_matmul");
+}
+
+template <typename T>
+void CudaKernels<T>::csr_normalize_rows(const CsrView<T>&, T, T*) {
+  no_cuda("csr_normalize_rows");
+}
+
+template <typename T>
+void CudaKernels<T>::csr_dropout(const CsrView<T>&, T, const RandomStream&, const std::int32_t*, T*) {
+  no_cuda("csr_dropout");
+}
+
+template <typename T>
+void CudaKernels<T>::csr_fill(const CsrView<T>&, T, T*) {
+  no_cuda("csr_fill");
+}
+
+template <typename T>
+void CudaKernels<T>::gather_rows(std::int64_t, std::int64_t, const T*, const std::int32_t*, T*) {
+  no_cuda("gather_rows");
+}
+
+template <typename T>
+void CudaKernels<T>::scatter_add_rows(std::int64_t, std::int64_t, const T*, const std::int32_t*, T*) {
+  no_cuda("scatter_add_rows");
+}
+
+template <typename T>
+void CudaKernels<T>::random_uniform(std::int64_t, std::int64_t, const RandomStream&, const std::int32_t*, T, T, T*) {
+  no_cuda("random_uniform");
+}
+
+template <typename T>
+void CudaKernels<T>::random_normal(std::int64_t, std::int64_t, const RandomStream&, const std::int32_t*, T, T, T*) {
+  no_cuda("random_normal");
+}
+
+template <typename T>
+void CudaKernels<T>::dropout(std::int64_t, std::int64_t, const T*, T, const RandomStream&, const std::int32_t*, T*) {
+  no_cuda("dropout");
+}
+
+template <typename T>
+void CudaKernels<T>::top_k_rows(std::int64_t, std::int64_t, const T*, std::int64_t, std::int32_t*) {
+  no_cuda("top_k_rows");
+}
+
+template <typename T>
+std::int64_t CudaKernels<T>::collect_at_least(std::int64_t, const T*, T, std::int64_t, T*, std::int64_t*) {
+  no_cuda("collect_at_least");
+}
+
+template <typename T>
+void CudaKernels<T>::adam(const ParameterView<T>*, int, const AdamStep&) {
+  no_cuda("adam");
+}
+
+template <typename T>
+void CudaKernels<T>::sgd(const ParameterView<T>*, int, double, double, double) {
+  no_cuda("sgd");
+}
+
+template <typename T>
+void CudaKernels<T>::copy_block(std::int64_t, std::int64_t, const T*, std::int64_t, bool, T*, std::int64_t) {
+  no_cuda("copy_block");
+}
+
+template struct CudaKernels<float>;
+template struct CudaKernels<double>;
+
+}  // namespace tapestry

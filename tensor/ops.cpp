@@ -1,0 +1,230 @@
+#include "tensor/ops.h"
+
+#include <array>
+
+#include "tensor/dispatch.h"
+#include "tensor/ops_common.h"
+
+namespace tapestry {
+namespace {
+
+/// dy itself when it may be written over, else a new tensor like it.
+Tensor output_over(const Tensor& dy) { return dy.sole_owner() ? dy : Tensor::empty(dy.shape(), dy.dtype(), dy.device()); }
+
+template <typename T>
+T* data_or_null(const Tensor& tensor) {
+  return tensor.defined() ? tensor.data<T>() : nullptr;
+}
+
+}  // namespace
+
+Tensor binary(BinaryOp op, const Tensor& a, const Tensor& b) {
+  check_same_kind("binary", a, b);
+  const bool a_larger = a.shape().rank() > b.shape().rank() || (a.shape().rank() == b.shape().rank() && a.numel() >= b.numel());
+  const auto rows = std::max(a.rows(), b.rows());
+  const auto cols = std::max(a.cols(), b.cols());
+  const auto fits = [&](const Tensor& x) { return (x.rows() == rows || x.rows() == 1) && (x.cols() == cols || x.cols() == 1); };
+  check(fits(a) && fits(b) && (a.numel() > 0) == (b.numel() > 0), "binary: shapes ", a.shape(), " and ", b.shape(),
+        " do not broadcast");
+  const Tensor& larger = a_larger ? a : b;
+  const Shape shape = larger.rows() == rows && larger.cols() == cols ? larger.shape() : Shape{rows, cols};
+  Tensor y = Tensor::empty(shape, a.dtype(), a.device());
+  const auto row_stride = [&](const Tensor& x) { return x.rows() == 1 ? std::int64_t{0} : x.cols(); };
+  const auto col_stride = [&](const Tensor& x) { return x.cols() == 1 && cols > 1 ? std::int64_t{0} : std::int64_t{1}; };
+  // One element or equal shapes: a single row is cut into vector lengths by `cols`, many rows go to the threads.
+  dispatch(a.device(), a.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.binary(op, rows, cols, a.data<T>(), row_stride(a), col_stride(a), b.data<T>(), row_stride(b), col_stride(b),
+                   y.data<T>());
+  });
+  return y;
+}
+
+Tensor unary(UnaryOp op, const Tensor& x, double parameter) {
+  Tensor y = empty_like(x);
+  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.unary(op, x.numel(), x.data<T>(), static_cast<T>(parameter), y.data<T>());
+  });
+  return y;
+}
+
+Tensor unary_backward(UnaryOp op, const Tensor& saved, Tensor dy, double parameter) {
+  check_same_shape("unary_backward", saved, dy);
+  Tensor dx = output_over(dy);
+  dispatch(dy.device(), dy.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.unary_backward(op, dy.numel(), saved.data<T>(), static_cast<T>(parameter), dy.data<T>(), dx.data<T>());
+  });
+  return dx;
+}
+
+Tensor linear_combination(std::initializer_list<std::pair<double, Tensor>> terms) {
+  check(terms.size() >= 1 && terms.size() <= 4, "linear_combination: ", terms.size(), " terms, one to four are possible");
+  const Tensor& first = terms.begin()->second;
+  for (const auto& [coefficient, term] : terms) check_same_shape("linear_combination", first, term);
+  Tensor y = empty_like(first);
+  dispatch(y.device(), y.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    std::array<T, 4> coefficients = {};
+    std::array<const T*, 4> data = {};
+    std::size_t count = 0;
+    for (const auto& [coefficient, term] : terms) {
+      coefficients[count] = static_cast<T>(coefficient);
+      data[count++] = term.template data<T>();
+    }
+    kernels.linear_combination(y.numel(), static_cast<int>(count), coefficients.data(), data.data(), y.data<T>());
+  });
+  return y;
+}
+
+Tensor prelu(const Tensor& x, const Tensor& slope) {
+  check_same_kind("prelu", x, slope);
+  check(slope.numel() == 1, "prelu: the slope has shape ", slope.shape(), ", one element is needed");
+  Tensor y = empty_like(x);
+  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.prelu(x.numel(), x.data<T>(), slope.data<T>(), y.data<T>());
+  });
+  return y;
+}
+
+std::pair<Tensor, Tensor> prelu_backward(const Tensor& x, const Tensor& slope, Tensor dy) {
+  check_same_shape("prelu_backward", x, dy);
+  Tensor dx = output_over(dy);
+  Tensor dslope = empty_like(slope);
+  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.prelu_backward(x.numel(), x.data<T>(), slope.data<T>(), dy.data<T>(), dx.data<T>(), dslope.data<T>());
+  });
+  return {dx, dslope};
+}
+
+Tensor bce_with_logits(const Tensor& x, const Tensor& target) {
+  check_same_shape("bce_with_logits", x, target);
+  Tensor y = empty_like(x);
+  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.bce_with_logits(x.numel(), x.data<T>(), target.data<T>(), y.data<T>());
+  });
+  return y;
+}
+
+Tensor bce_with_logits_backward(const Tensor& x, const Tensor& target, const Tensor& dy) {
+  check_same_shape("bce_with_logits_backward", x, dy);
+  Tensor dx = empty_like(x);
+  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.bce_with_logits_backward(x.numel(), x.data<T>(), target.data<T>(), dy.data<T>(), dx.data<T>());
+  });
+  return dx;
+}
+
+void add_in_place(const Tensor& target, const Tensor& source) {
+  check_same_shape("add_in_place", target, source);
+  dispatch(target.device(), target.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    const std::array<T, 2> ones = {T(1), T(1)};
+    const std::array<const T*, 2> terms = {target.data<T>(), source.data<T>()};
+    kernels.linear_combination(target.numel(), 2, ones.data(), terms.data(), target.data<T>());
+  });
+}
+
+Tensor bias_activation(Activation activation, const Tensor& h, const Tensor& bias, const Tensor& slope) {
+  check(!bias.defined() || bias.numel() == h.cols(), "bias_activation: a bias of ", bias.defined() ? bias.numel() : 0, " for ",
+        h.cols(), " columns");
+  check((activation == Activation::kPrelu) == slope.defined(), "bias_activation: PReLU, and only PReLU, takes a slope");
+  const Tensor y = activation == Activation::kPrelu ? empty_like(h) : h;
+  if (activation == Activation::kNone && !bias.defined()) return y;
+  dispatch(h.device(), h.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.bias_activation(activation, h.rows(), h.cols(), data_or_null<T>(bias), data_or_null<T>(slope), h.data<T>(),
+                            y.data<T>());
+  });
+  return y;
+}
+
+Tensor row_sum(const Tensor& x, bool squared) {
+  Tensor y = Tensor::empty({x.rows()}, x.dtype(), x.device());
+  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.row_sum(x.rows(), x.cols(), x.data<T>(), squared, y.data<T>());
+  });
+  return y;
+}
+
+Tensor column_sum(const Tensor& x) {
+  Tensor y = Tensor::empty({x.cols()}, x.dtype(), x.device());
+  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.column_sum(x.rows(), x.cols(), x.data<T>(), y.data<T>());
+  });
+  return y;
+}
+
+Tensor sum(const Tensor& x) {
+  Tensor y = Tensor::empty({}, x.dtype(), x.device());
+  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.sum(x.numel(), x.data<T>(), y.data<T>());
+  });
+  return y;
+}
+
+Tensor sum_squares(const Tensor& x, const Tensor& shift) {
+  check(!shift.defined() || shift.numel() == 1, "sum_squares: the shift is one number");
+  Tensor y = Tensor::empty({}, x.dtype(), x.device());
+  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.sum_squares(x.numel(), x.data<T>(), data_or_null<T>(shift), y.data<T>());
+  });
+  return y;
+}
+
+Tensor log_softmax(const Tensor& x) {
+  check(x.cols() > 0, "log_softmax: rows of shape ", x.shape(), " are empty");
+  Tensor y = empty_like(x);
+  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.log_softmax(x.rows(), x.cols(), x.data<T>(), y.data<T>());
+  });
+  return y;
+}
+
+Tensor log_softmax_backward(const Tensor& y, Tensor dy) {
+  check_same_shape("log_softmax_backward", y, dy);
+  Tensor dx = output_over(dy);
+  dispatch(y.device(), y.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.log_softmax_backward(y.rows(), y.cols(), y.data<T>(), dy.data<T>(), dx.data<T>());
+  });
+  return dx;
+}
+
+MultinomialNll multinomial_nll(const Tensor& logits, const CsrMatrix& target) {
+  check(logits.rows() == target.rows() && logits.cols() == target.cols(), "multinomial_nll: logits ", logits.shape(),
+        " against targets [", target.rows(), ", ", target.cols(), "]");
+  check(logits.cols() > 0, "multinomial_nll: no items");
+  MultinomialNll result = {Tensor::empty({logits.rows()}, logits.dtype(), logits.device()),
+                           Tensor::empty({logits.rows()}, logits.dtype(), logits.device())};
+  dispatch(logits.device(), logits.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.multinomial_nll(logits.data<T>(), view<T>(target), result.lse.data<T>(), result.loss.data<T>());
+  });
+  return result;
+}
+
+Tensor multinomial_nll_backward(const Tensor& logits, const CsrMatrix& target, const Tensor& lse, const Tensor& scale) {
+  check(scale.numel() == 1, "multinomial_nll_backward: the scale is one number");
+  check(logits.rows() == target.rows() && logits.cols() == target.cols() && lse.numel() == logits.rows(),
+        "multinomial_nll_backward: logits ", logits.shape(), " and lse ", lse.shape(), " against targets [", target.rows(), ", ",
+        target.cols(), "]");
+  Tensor dlogits = empty_like(logits);
+  dispatch(logits.device(), logits.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.multinomial_nll_backward(logits.data<T>(), view<T>(target), lse.data<T>(), scale.data<T>(), dlogits.data<T>());
+  });
+  return dlogits;
+}
+
+}  // namespace tapestry

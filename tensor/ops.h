@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "tensor/csr.h"
+#include "tensor/kernels.h"
+#include "tensor/tensor.h"
+
+/// Operations on tensors, without gradients: each checks its operands, allocates its result and calls the kernel of the
+/// operands' device. Everything throws Error(kMisuse) naming the operation and the shapes when operands do not fit, or live on
+/// different devices or types. [B, N] below is any shape seen as rows() x cols().
+namespace tapestry {
+
+// Elementwise.
+
+/// a op b with broadcasting of rows and columns: operands are [B, N], [1, N] or [N], [B, 1], or one element.
+Tensor binary(BinaryOp op, const Tensor& a, const Tensor& b);
+Tensor unary(UnaryOp op, const Tensor& x, double parameter = 0);
+/// dy * f'(saved); writes over dy when nobody else holds it.
+Tensor unary_backward(UnaryOp op, const Tensor& saved, Tensor dy, double parameter = 0);
+/// sum_i coefficient_i * term_i over one to four tensors of one shape.
+Tensor linear_combination(std::initializer_list<std::pair<double, Tensor>> terms);
+Tensor prelu(const Tensor& x, const Tensor& slope);
+/// {dx, dslope [1]} of PReLU; writes over dy when nobody else holds it.
+std::pair<Tensor, Tensor> prelu_backward(const Tensor& x, const Tensor& slope, Tensor dy);
+Tensor bce_with_logits(const Tensor& x, const Tensor& target);
+Tensor bce_with_logits_backward(const Tensor& x, const Tensor& target, const Tensor& dy);
+/// target += source, same shapes: for gradients that arrive in parts.
+void add_in_place(const Tensor& target, const Tensor& source);
+/// h [B, N] += bias [N] (undefined: none) in place; returns activation(h), which is h itself unless kPrelu.
+Tensor bias_activation(Activation activation, const Tensor& h, const Tensor& bias, const Tensor& slope = {});
+
+// Rowwise and reductions.
+
+Tensor row_sum(const Tensor& x, bool squared = false);  ///< [B, N] -> [B]
+Tensor column_sum(const Tensor& x);                     ///< [B, N] -> [N]
+Tensor sum(const Tensor& x);                            ///< scalar []
+/// Sum of (x - shift)^2 over all elements, shift a scalar or undefined (0): scalar [].
+Tensor sum_squares(const Tensor& x, const Tensor& shift = {});
+Tensor log_softmax(const Tensor& x);
+Tensor log_softmax_backward(const Tensor& y, Tensor dy);
+/// Multinomial negative log-likelihood by row of logits [B, I] against sparse targets; see kernel_contract.inc.
+struct MultinomialNll {
+  Tensor loss;  ///< [B]
+  Tensor lse;   ///< [B] log sum exp of the logits
+};
+MultinomialNll multinomial_nll(const Tensor& logits, const CsrMatrix& target);
+Tensor multinomial_nll_backward(const Tensor& logits, const CsrMatrix& target, const Tensor& lse, const Tensor& scale);
+
+// Products.
+
+/// A' B' of two matrices, each transposed on request.
+Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a = false, bool transpose_b = false);
+/// c += A' B'.
+void matmul_accumulate(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b, const Tensor& c);
+Tensor csr_matmul(const CsrMatrix& x, const Tensor& w);             ///< x w: [B, I] [I, N] -> [B, N]
+Tensor csr_transpose_matmul(const CsrMatrix& x, const Tensor& dy);  ///< x^T dy: [B, I]^T [B, N] -> [I, N]
+
+// Sparse rows.
+
+/// Every row divided by max(its L2 norm, 1e-12): an empty row stays empty. Values of type `dtype`.
+CsrMatrix normalize_rows(const CsrMatrix& x, DType dtype);
+/// Dropout of the stored values. Row r draws from row row_ids[r] of the stream (int32 [B], undefined: r).
+CsrMatrix dropout(const CsrMatrix& x, double p, const RandomStream& stream, const Tensor& row_ids = {});
+/// Writes `value` into x [B, I] at every stored entry of the pattern.
+void fill_stored(const CsrMatrix& pattern, double value, const Tensor& x);
+
+// Moving rows and columns.
+
+Tensor gather_rows(const Tensor& table, const Tensor& index);  ///< [R, N], int32 [n] -> [n, N]; throws on an index outside
+/// target[index[i], :] += x[i, :].
+void scatter_add_rows(const Tensor& x, const Tensor& index, const Tensor& target);
+Tensor concat_columns(const std::vector<Tensor>& parts);
+Tensor concat_rows(const std::vector<Tensor>& parts);
+Tensor slice_columns(const Tensor& x, std::int64_t begin, std::int64_t end);
+/// target[:, begin:begin + N) += x.
+void add_to_columns(const Tensor& x, const Tensor& target, std::int64_t begin);
+
+// Random numbers. row_ids as in kernel_contract.inc: int32 [B] or undefined.
+
+Tensor random_uniform(const Shape& shape, const RandomStream& stream, double low, double high, DType dtype = DType::kFloat32,
+                      Device device = Device::kCpu, const Tensor& row_ids = {});
+Tensor random_normal(const Shape& shape, const RandomStream& stream, double mean = 0, double deviation = 1,
+                     DType dtype = DType::kFloat32, Device device = Device::kCpu, const Tensor& row_ids = {});
+Tensor dropout(const Tensor& x, double p, const RandomStream& stream, const Tensor& row_ids = {});
+
+// Selection.
+
+/// Columns of the k largest entries of each row, best first, ties by lower column, NaN last: int32 [B, k].
+Tensor top_k_rows(const Tensor& x, std::int64_t k);
+
+}  // namespace tapestry

@@ -1,0 +1,255 @@
+#include "tensor/dispatch.h"
+#include "tensor/ops.h"
+#include "tensor/ops_common.h"
+
+/// The second half of ops.h: products, sparse rows, moving rows and columns, random numbers, selection.
+namespace tapestry {
+namespace {
+
+void check_probability(const char* op, double p) { check(p >= 0 && p < 1, op, ": probability ", p, " is not in [0, 1)"); }
+
+void check_index(const char* op, const Tensor& index, std::int64_t count) {
+  check(index.dtype() == DType::kInt32, op, ": the index is ", index.dtype(), ", not int32");
+  check(index.numel() == count, op, ": ", index.numel(), " indices for ", count, " rows");
+}
+
+/// An index outside would read or write other memory. On a GPU the kernel's caller vouches for it.
+void check_index_range(const char* op, const Tensor& index, std::int64_t rows) {
+  if (index.device() != Device::kCpu) return;
+  for (const std::int32_t row : index.span<std::int32_t>()) {
+    check(row >= 0 && row < rows, op, ": index ", row, " into ", rows, " rows");
+  }
+}
+
+const std::int32_t* row_ids_or_null(const char* op, const Tensor& row_ids, std::int64_t rows) {
+  if (!row_ids.defined()) return nullptr;
+  check_index(op, row_ids, rows);
+  return row_ids.data<std::int32_t>();
+}
+
+}  // namespace
+
+namespace {
+
+struct ProductSize {
+  std::int64_t m, n, k;
+};
+
+ProductSize product_size(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
+  check_same_kind("matmul", a, b);
+  check(a.shape().rank() == 2 && b.shape().rank() == 2, "matmul: matrices are needed, not ", a.shape(), " and ", b.shape());
+  const std::int64_t inner_a = a.size(transpose_a ? 0 : 1);
+  const std::int64_t inner_b = b.size(transpose_b ? 1 : 0);
+  check(inner_a == inner_b, "matmul: inner sizes ", inner_a, " and ", inner_b, " of ", a.shape(), transpose_a ? "^T" : "",
+        " and ", b.shape(), transpose_b ? "^T" : "", " differ");
+  return {a.size(transpose_a ? 1 : 0), b.size(transpose_b ? 0 : 1), inner_a};
+}
+
+void matmul_into(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b, bool accumulate, const Tensor& c,
+                 const ProductSize& size) {
+  dispatch(a.device(), a.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.matmul(transpose_a, transpose_b, size.m, size.n, size.k, a.data<T>(), a.size(1), b.data<T>(), b.size(1), accumulate,
+                   c.data<T>(), size.n);
+  });
+}
+
+}  // namespace
+
+Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) {
+  const ProductSize size = product_size(a, b, transpose_a, transpose_b);
+  Tensor c = Tensor::empty({size.m, size.n}, a.dtype(), a.device());
+  matmul_into(a, b, transpose_a, transpose_b, false, c, size);
+  return c;
+}
+
+void matmul_accumulate(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b, const Tensor& c) {
+  const ProductSize size = product_size(a, b, transpose_a, transpose_b);
+  check_same_kind("matmul_accumulate", a, c);
+  check(c.shape() == Shape({size.m, size.n}), "matmul_accumulate: product [", size.m, ", ", size.n, "] into ", c.shape());
+  matmul_into(a, b, transpose_a, transpose_b, true, c, size);
+}
+
+Tensor csr_matmul(const CsrMatrix& x, const Tensor& w) {
+  check(w.shape().rank() == 2 && w.size(0) == x.cols(), "csr_matmul: [", x.rows(), ", ", x.cols(), "] times ", w.shape());
+  Tensor y = Tensor::empty({x.rows(), w.size(1)}, w.dtype(), w.device());
+  dispatch(w.device(), w.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.csr_matmul(view<T>(x), w.size(1), w.data<T>(), y.data<T>());
+  });
+  return y;
+}
+
+Tensor csr_transpose_matmul(const CsrMatrix& x, const Tensor& dy) {
+  check(dy.shape().rank() == 2 && dy.size(0) == x.rows(), "csr_transpose_matmul: [", x.rows(), ", ", x.cols(), "]^T times ",
+        dy.shape());
+  Tensor y = Tensor::empty({x.cols(), dy.size(1)}, dy.dtype(), dy.device());
+  dispatch(dy.device(), dy.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.csr_transpose_matmul(view<T>(x), dy.size(1), dy.data<T>(), y.data<T>());
+  });
+  return y;
+}
+
+CsrMatrix normalize_rows(const CsrMatrix& x, DType dtype) {
+  Tensor values = Tensor::empty({x.nnz()}, dtype, x.device());
+  dispatch(x.device(), dtype, [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.csr_normalize_rows(view<T>(x), T(1e-12), values.data<T>());
+  });
+  return x.with_values(values);
+}
+
+CsrMatrix dropout(const CsrMatrix& x, double p, const RandomStream& stream, const Tensor& row_ids) {
+  check_probability("dropout", p);
+  const DType dtype = x.has_values() ? x.values().dtype() : DType::kFloat32;
+  const std::int32_t* ids = row_ids_or_null("dropout", row_ids, x.rows());
+  Tensor values = Tensor::empty({x.nnz()}, dtype, x.device());
+  dispatch(x.device(), dtype, [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.csr_dropout(view<T>(x), static_cast<T>(p), stream, ids, values.data<T>());
+  });
+  return x.with_values(values);
+}
+
+void fill_stored(const CsrMatrix& pattern, double value, const Tensor& x) {
+  check(x.rows() == pattern.rows() && x.cols() == pattern.cols(), "fill_stored: pattern [", pattern.rows(), ", ", pattern.cols(),
+        "] into ", x.shape());
+  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    const CsrView<T> stored = {pattern.rows(), pattern.cols(), pattern.offsets().data<std::int64_t>(),
+                               pattern.columns().data<std::int32_t>(), nullptr};
+    kernels.csr_fill(stored, static_cast<T>(value), x.data<T>());
+  });
+}
+
+Tensor gather_rows(const Tensor& table, const Tensor& index) {
+  check_index("gather_rows", index, index.numel());
+  check(table.shape().rank() == 2, "gather_rows: a matrix is needed, not ", table.shape());
+  check_index_range("gather_rows", index, table.size(0));
+  Tensor y = Tensor::empty({index.numel(), table.cols()}, table.dtype(), table.device());
+  dispatch(table.device(), table.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.gather_rows(index.numel(), table.cols(), table.data<T>(), index.data<std::int32_t>(), y.data<T>());
+  });
+  return y;
+}
+
+void scatter_add_rows(const Tensor& x, const Tensor& index, const Tensor& target) {
+  check_same_kind("scatter_add_rows", x, target);
+  check_index("scatter_add_rows", index, x.rows());
+  check(x.cols() == target.cols(), "scatter_add_rows: ", x.shape(), " into ", target.shape());
+  check_index_range("scatter_add_rows", index, target.rows());
+  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.scatter_add_rows(x.rows(), x.cols(), x.data<T>(), index.data<std::int32_t>(), target.data<T>());
+  });
+}
+
+namespace {
+
+void copy_columns(const Tensor& x, std::int64_t x_begin, std::int64_t cols, bool accumulate, const Tensor& y,
+                  std::int64_t y_begin) {
+  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.copy_block(x.rows(), cols, x.data<T>() + x_begin, x.cols(), accumulate, y.data<T>() + y_begin, y.cols());
+  });
+}
+
+}  // namespace
+
+Tensor concat_columns(const std::vector<Tensor>& parts) {
+  check(!parts.empty(), "concat_columns: no parts");
+  std::int64_t cols = 0;
+  for (const Tensor& part : parts) {
+    check_same_kind("concat_columns", parts.front(), part);
+    check(part.shape().rank() == 2 && part.rows() == parts.front().rows(), "concat_columns: ", parts.front().shape(), " and ",
+          part.shape());
+    cols += part.cols();
+  }
+  Tensor y = Tensor::empty({parts.front().rows(), cols}, parts.front().dtype(), parts.front().device());
+  std::int64_t at = 0;
+  for (const Tensor& part : parts) {
+    copy_columns(part, 0, part.cols(), false, y, at);
+    at += part.cols();
+  }
+  return y;
+}
+
+Tensor concat_rows(const std::vector<Tensor>& parts) {
+  check(!parts.empty(), "concat_rows: no parts");
+  std::int64_t rows = 0;
+  for (const Tensor& part : parts) {
+    check_same_kind("concat_rows", parts.front(), part);
+    check(part.shape().rank() >= 1 && part.shape().with_rows(0) == parts.front().shape().with_rows(0),
+          "concat_rows: ", parts.front().shape(), " and ", part.shape());
+    rows += part.size(0);
+  }
+  Tensor y = Tensor::empty(parts.front().shape().with_rows(rows), parts.front().dtype(), parts.front().device());
+  std::int64_t at = 0;
+  for (const Tensor& part : parts) {
+    copy_columns(part, 0, part.cols(), false, y.slice_rows(at, at + part.size(0)), 0);
+    at += part.size(0);
+  }
+  return y;
+}
+
+Tensor slice_columns(const Tensor& x, std::int64_t begin, std::int64_t end) {
+  check(x.shape().rank() == 2 && 0 <= begin && begin <= end && end <= x.cols(), "slice_columns: [", begin, ", ", end, ") of ",
+        x.shape());
+  Tensor y = Tensor::empty({x.rows(), end - begin}, x.dtype(), x.device());
+  copy_columns(x, begin, end - begin, false, y, 0);
+  return y;
+}
+
+void add_to_columns(const Tensor& x, const Tensor& target, std::int64_t begin) {
+  check_same_kind("add_to_columns", x, target);
+  check(x.rows() == target.rows() && begin >= 0 && begin + x.cols() <= target.cols(), "add_to_columns: ", x.shape(),
+        " at column ", begin, " of ", target.shape());
+  copy_columns(x, 0, x.cols(), true, target, begin);
+}
+
+Tensor random_uniform(const Shape& shape, const RandomStream& stream, double low, double high, DType dtype, Device device,
+                      const Tensor& row_ids) {
+  Tensor y = Tensor::empty(shape, dtype, device);
+  const std::int32_t* ids = row_ids_or_null("random_uniform", row_ids, y.rows());
+  dispatch(device, dtype, [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.random_uniform(y.rows(), y.cols(), stream, ids, static_cast<T>(low), static_cast<T>(high), y.data<T>());
+  });
+  return y;
+}
+
+Tensor random_normal(const Shape& shape, const RandomStream& stream, double mean, double deviation, DType dtype, Device device,
+                     const Tensor& row_ids) {
+  Tensor y = Tensor::empty(shape, dtype, device);
+  const std::int32_t* ids = row_ids_or_null("random_normal", row_ids, y.rows());
+  dispatch(device, dtype, [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.random_normal(y.rows(), y.cols(), stream, ids, static_cast<T>(mean), static_cast<T>(deviation), y.data<T>());
+  });
+  return y;
+}
+
+Tensor dropout(const Tensor& x, double p, const RandomStream& stream, const Tensor& row_ids) {
+  check_probability("dropout", p);
+  const std::int32_t* ids = row_ids_or_null("dropout", row_ids, x.rows());
+  Tensor y = empty_like(x);
+  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.dropout(x.rows(), x.cols(), x.data<T>(), static_cast<T>(p), stream, ids, y.data<T>());
+  });
+  return y;
+}
+
+Tensor top_k_rows(const Tensor& x, std::int64_t k) {
+  check(k >= 1 && k <= x.cols(), "top_k_rows: k = ", k, " of ", x.cols(), " columns");
+  Tensor index = Tensor::empty({x.rows(), k}, DType::kInt32, x.device());
+  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.top_k_rows(x.rows(), x.cols(), x.data<T>(), k, index.data<std::int32_t>());
+  });
+  return index;
+}
+
+}  // namespace tapestry

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+
+namespace tapestry {
+
+/// What a random stream is for. Part of the stream's address, so that no two uses ever share numbers. Append only: a changed
+/// number changes every result.
+enum class Purpose : std::uint32_t {
+  kTest = 0,
+  kInit = 1,
+  kShuffle = 2,
+  kVaeDropout = 3,
+  kVaeLatent = 4,
+  kHoldout = 5,
+  kTimestep = 6,
+  kNoise = 7,
+  kPerturbation = 8,
+  kScoreDropout = 9,
+  kSampleStart = 10,
+  kSampleLatent = 11,
+  kSampleNoise = 12,
+  kSampleDropout = 13,
+  kSvd = 14,
+  kSimulation = 15,
+  kSplit = 16,
+  kBootstrap = 17,
+  kProfileLength = 18,
+  kSampleStep = 19,
+};
+
+/// The address of a random matrix: Philox 4x32-10 with the seed as its key and (block, row, step, purpose) as its
+/// counter, a block for every four columns (tensor/philox.h says which).
+/// A stream holds no state: the same address gives the same numbers on every device, for any number of threads and in any
+/// order, which is why dropout masks need not be stored and why a resumed run continues exactly.
+struct RandomStream {
+  std::uint64_t seed = 0;
+  Purpose purpose = Purpose::kTest;
+  std::uint32_t step = 0;
+
+  /// The stream of another step under the same seed and purpose.
+  RandomStream at(std::uint32_t other_step) const { return {seed, purpose, other_step}; }
+};
+
+/// An independent seed for part `index` of whatever `seed` governs (run 3 of an experiment, layer 2 of a model).
+std::uint64_t derive_seed(std::uint64_t seed, std::uint64_t index);
+
+/// A sequential reader of one stream for host code that draws an unknown count: shuffles, splits, simulation.
+class RandomSequence {
+ public:
+  explicit RandomSequence(RandomStream stream) : stream_(stream) {}
+
+  std::uint32_t next_u32();
+  /// Uniform in {0, ..., bound - 1}, without modulo bias. bound must be positive.
+  std::uint32_t below(std::uint32_t bound);
+  /// Uniform in [0, 1) with 53 bits.
+  double uniform();
+  /// Standard normal.
+  double normal();
+
+ private:
+  RandomStream stream_;
+  std::uint64_t position_ = 0;  ///< 32-bit words read so far
+  std::uint32_t block_[4] = {};
+};
+
+}  // namespace tapestry

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace tapestry::apps::tests {
+
+/// What a program left behind.
+struct Outcome {
+  int status = -1;  ///< exit status; 128 + signal when one ended it
+  std::string out;  ///< standard output
+  std::string err;  ///< standard error
+};
+
+/// The program under test as a child process, in an environment without TAPESTRY_DATA. Its output goes to files in `scratch`.
+class Reproduce {
+ public:
+  Reproduce(const std::filesystem::path& scratch, const std::vector<std::string>& arguments);
+  Reproduce(const Reproduce&) = delete;
+  Reproduce& operator=(const Reproduce&) = delete;
+  ~Reproduce();  ///< kills it if it still runs
+
+  /// Waits until standard error holds `text`. False when the program ended without it.
+  bool wait_for(const std::string& text);
+  void signal(int number) const;
+  Outcome wait();
+
+ private:
+  bool ended();  ///< without waiting
+
+  std::filesystem::path out_, err_;
+  pid_t child_ = -1;
+  int status_ = -1;  ///< once ended
+};
+
+/// Runs the program to its end.
+Outcome reproduce(const std::filesystem::path& scratch, const std::vector<std::string>& arguments);
+
+}  // namespace tapestry::apps::tests

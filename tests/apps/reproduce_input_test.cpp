@@ -1,0 +1,193 @@
+// apps/reproduce on what it must refuse: one line on standard error, the right exit status, nothing left behind.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/apps/child_process.h"
+#include "tests/recsys/data_support.h"
+
+namespace tapestry::apps {
+namespace {
+
+namespace fs = std::filesystem;
+using recsys::tests::read_file;
+using recsys::tests::TempFolder;
+using tests::Outcome;
+using Arguments = std::vector<std::string>;
+
+constexpr int kUsage = 2, kData = 3, kDevice = 4;
+
+/// A data folder whose ml-100k is `ratings`, and a place for results.
+class ReproduceInput : public testing::Test {
+ protected:
+  Outcome run(const Arguments& arguments) {
+    Arguments all = {"--data", data().string(), "--out", out().string(), "--quick"};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    return tests::reproduce(folder_.path(), all);
+  }
+
+  /// Checks status, the one line and what it says, and that no results folder was made.
+  void expect_refused(int status, const std::string& says, const Arguments& arguments) {
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.status, status) << outcome.err;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+    EXPECT_NE(outcome.err.find(says), std::string::npos) << outcome.err;
+    EXPECT_FALSE(fs::exists(out()));
+  }
+
+  fs::path data() const { return folder_.path() / "data"; }
+  fs::path out() const { return folder_.path() / "results"; }
+  void ratings(const std::string& text) { folder_.write("data/ml-100k/u.data", text); }
+
+  TempFolder folder_;
+};
+
+/// 30 users who like 10 of 20 items each and dislike two: every item is liked 15 times.
+std::string good_ratings(const std::string& end_of_line = "\n") {
+  std::string text;
+  for (int user = 1; user <= 30; ++user) {
+    for (int n = 0; n < 12; ++n) {
+      const int item = 1 + (user + n * (user % 3 == 0 ? 3 : 1)) % 20;
+      text += std::to_string(user) + "\t" + std::to_string(item) + "\t" + (n < 10 ? "5" : "2") + "\t88" + end_of_line;
+    }
+  }
+  return text;
+}
+
+const Arguments kMovies = {"--dataset", "ml-100k", "--generators", "original"};
+
+TEST_F(ReproduceInput, MissingFolderOrFile) {
+  expect_refused(kData, "ml-100k", kMovies);
+  fs::create_directories(data() / "ml-100k");
+  expect_refused(kData, "u.data", kMovies);
+}
+
+TEST_F(ReproduceInput, MissingColumn) {
+  ratings("1\t2\t5\n");
+  expect_refused(kData, "u.data:1", kMovies);
+  fs::remove(data() / "ml-100k" / "u.data");
+  folder_.write("data/ml-100k/ratings.csv", "userId,movieId,stars\n1,2,5\n");
+  expect_refused(kData, "rating", kMovies);
+}
+
+TEST_F(ReproduceInput, NonNumericField) {
+  ratings(good_ratings() + "7\t8\tgood\t88\n");
+  expect_refused(kData, "u.data:361", kMovies);
+  ratings("seven\t8\t5\t88\n");
+  expect_refused(kData, "seven", kMovies);
+}
+
+TEST_F(ReproduceInput, RatingOutOfRange) {
+  ratings("7\t8\t6\t88\n");
+  expect_refused(kData, "u.data:1", kMovies);
+  ratings("7\t8\tnan\t88\n");
+  expect_refused(kData, "u.data:1", kMovies);
+}
+
+TEST_F(ReproduceInput, EmptyFile) {
+  ratings("");
+  expect_refused(kData, "u.data", kMovies);
+}
+
+TEST_F(ReproduceInput, NobodyLeft) {
+  ratings("7\t8\t5\t88\n");
+  expect_refused(kData, "u.data", kMovies);
+}
+
+TEST_F(ReproduceInput, UnknownNamesListTheKnownOnes) {
+  expect_refused(kUsage, "ml-100k, ml-1m, amazon-luxury-beauty, amazon-digital-music, simulated", {"--dataset", "movies"});
+  expect_refused(kUsage, "there are: svd", {"--recommender", "als"});
+  expect_refused(kUsage, "original, multivae++, f-sdrm, m-sdrm", {"--generators", "original,gan"});
+  expect_refused(kUsage, "augment, replace", {"--setting", "both"});
+  expect_refused(kUsage, "published, strict", {"--protocol", "loose"});
+  expect_refused(kUsage, "published, paper", {"--variant", "other"});
+  expect_refused(kUsage, "cpu, cuda, auto", {"--device", "tpu"});
+}
+
+TEST_F(ReproduceInput, BadOptions) {
+  expect_refused(kUsage, "--runs", {"--runs", "0"});
+  expect_refused(kUsage, "--runs", {"--runs", "many"});
+  expect_refused(kUsage, "--seed", {"--seed", "-1"});
+  expect_refused(kUsage, "--seed", {"--seed", "18446744073709551616"});
+  expect_refused(kUsage, "--frobnicate", {"--frobnicate"});
+  expect_refused(kUsage, "extra", {"extra"});
+}
+
+TEST_F(ReproduceInput, CudaIsRefusedNotReplaced) {
+  expect_refused(kDevice, "--device cuda", {"--device", "cuda"});
+  const Outcome outcome = run({"--dataset", "simulated", "--generators", "original", "--device", "auto"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("device: cpu ("), std::string::npos) << outcome.out;
+}
+
+TEST_F(ReproduceInput, OutputFolderThatCannotBeWritten) {
+  const std::string below_a_file = folder_.write("file", "text").string() + "/results";
+  expect_refused(kUsage, "cannot be written", {"--dataset", "simulated", "--out", below_a_file});
+}
+
+TEST_F(ReproduceInput, ForeignResultsInTheWay) {
+  folder_.write("other/results.csv", "precious");
+  const std::string other = (folder_.path() / "other").string();
+  expect_refused(kUsage, "results.csv", {"--dataset", "simulated", "--out", other});
+  EXPECT_EQ(read_file(other + "/results.csv"), "precious");
+  EXPECT_FALSE(fs::exists(other + "/config.json"));
+}
+
+TEST_F(ReproduceInput, ResultsOfAnotherConfigurationInTheWay) {
+  const Arguments job = {"--dataset", "simulated", "--generators", "original"};
+  ASSERT_EQ(run(job).status, 0);
+  const std::string before = read_file(out() / "results.csv");
+  const Arguments other = {"--dataset", "simulated", "--generators", "original", "--seed", "2"};
+  const Outcome outcome = run(other);
+  EXPECT_EQ(outcome.status, kUsage);
+  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  EXPECT_NE(outcome.err.find("seed is 1 there and 2 here"), std::string::npos) << outcome.err;
+  EXPECT_EQ(read_file(out() / "results.csv"), before);
+  EXPECT_EQ(run(job).status, 0);
+}
+
+TEST_F(ReproduceInput, WindowsLineEndsAndByteOrderMarkAreAccepted) {
+  ratings(good_ratings());
+  ASSERT_EQ(run(kMovies).status, 0);
+  const std::string plain = read_file(out() / "results.csv");
+  EXPECT_GT(std::count(plain.begin(), plain.end(), '\n'), 20);
+  // The same data set to the last bit: it goes on in the same folder.
+  ratings("\xEF\xBB\xBF" + good_ratings("\r\n"));
+  const Outcome outcome = run(kMovies);
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("2 of 2 units are finished"), std::string::npos) << outcome.out;
+  EXPECT_EQ(read_file(out() / "results.csv"), plain);
+}
+
+TEST_F(ReproduceInput, ChangedDataAreNotMixedIn) {
+  ratings(good_ratings());
+  ASSERT_EQ(run(kMovies).status, 0);
+  ratings(good_ratings() + "30\t1\t5\t88\n30\t2\t5\t88\n30\t3\t5\t88\n");
+  const Outcome outcome = run(kMovies);
+  EXPECT_EQ(outcome.status, kUsage) << outcome.err;
+  EXPECT_NE(outcome.err.find("ml-100k sha256"), std::string::npos) << outcome.err;
+}
+
+TEST_F(ReproduceInput, WithoutDataTheSimulatedAreUsedAndItSaysSo) {
+  const Outcome outcome = run({"--generators", "original"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("ml-100k was not found in " + data().string()), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("simulated: 1000 users"), std::string::npos) << outcome.out;
+}
+
+TEST_F(ReproduceInput, HelpVersionAndList) {
+  EXPECT_NE(run({"--help"}).out.find("--recommender"), std::string::npos);
+  EXPECT_EQ(run({"--version"}).out.rfind("tapestry ", 0), 0U);
+  ratings(good_ratings());
+  const Outcome outcome = run({"--list"});
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_EQ(outcome.err, "");
+  EXPECT_NE(outcome.out.find("f-sdrm"), std::string::npos) << outcome.out;
+  const std::size_t line = outcome.out.find("  ml-100k ");
+  ASSERT_NE(line, std::string::npos) << outcome.out;
+  EXPECT_EQ(outcome.out.substr(outcome.out.find('\n', line) - 5, 5), "found") << outcome.out;
+  EXPECT_FALSE(fs::exists(out()));
+}
+
+}  // namespace
+}  // namespace tapestry::apps

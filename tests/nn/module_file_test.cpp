@@ -1,0 +1,89 @@
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "nn/layers.h"
+#include "nn/safetensors.h"
+
+namespace tapestry::nn {
+namespace {
+
+class ModuleFileTest : public ::testing::Test {
+ protected:
+  ModuleFileTest() {
+    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
+    path_ = std::filesystem::temp_directory_path() / concat("module_file_test_", ::getpid(), "_", test->name());
+  }
+  ~ModuleFileTest() override { std::filesystem::remove(path_); }
+
+  static std::vector<float> values(const Tensor& tensor) { return {tensor.span<float>().begin(), tensor.span<float>().end()}; }
+
+  std::filesystem::path path_;
+};
+
+/// Two linear layers: "first.0.weight", "first.0.bias", "last.weight", "last.bias".
+class Model : public Module {
+ public:
+  explicit Model(std::uint64_t seed, std::int64_t out = 2) : init_(seed), last_(4, out, init_) {
+    first_.add<Linear>(3, 4, init_);
+    add_module("first", first_);
+    add_module("last", last_);
+  }
+
+ private:
+  Initializer init_;
+  Sequential first_;
+  Linear last_;
+};
+
+class TwiceNamed : public Module {
+ public:
+  TwiceNamed() {
+    add_parameter("a", Tensor::zeros({1}));
+    add_parameter("a", Tensor::zeros({1}));
+  }
+};
+
+TEST_F(ModuleFileTest, ModuleRoundTrip) {
+  const Model model(1);
+  Model other(2);
+  const auto handles = other.named_parameters();
+  save_module(model, path_, {{"kind", "test"}});
+  EXPECT_EQ(load_module(other, path_), (std::map<std::string, std::string>{{"kind", "test"}}));
+  const auto expected = model.named_parameters();
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_EQ(values(handles[i].variable.value()),
+              values(expected[i].variable.value()));  // in place: handles taken before see them
+  }
+  EXPECT_THROW(save_module(TwiceNamed(), path_), Error);
+}
+
+TEST_F(ModuleFileTest, LoadModuleListsEveryDifferenceAndChangesNothing) {
+  TensorFile file;
+  for (const NamedParameter& parameter : Model(1).named_parameters()) file.tensors[parameter.name] = parameter.variable.value();
+  file.tensors.erase("first.0.bias");
+  file.tensors["first.0.weight"] = file.tensors["first.0.weight"].reshape({12});
+  file.tensors["last.bias"] = file.tensors["last.bias"].to(DType::kFloat64);
+  file.tensors["extra"] = Tensor::zeros({1});
+  save_tensors(path_, file);
+  Model model(2);
+  const auto before = model.state();
+  try {
+    load_module(model, path_);
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kData);
+    EXPECT_EQ(std::string(error.what()),
+              path_.string() + R"(: not the parameters of this model: missing "first.0.bias"; left over "extra"; different )"
+                               R"("first.0.weight" (float32 [12] instead of float32 [4, 3]), )"
+                               R"("last.bias" (float64 [2] instead of float32 [2]))");
+  }
+  const auto after = model.state();
+  for (std::size_t i = 0; i < before.size(); ++i) EXPECT_EQ(values(after[i].second), values(before[i].second));
+}
+
+}  // namespace
+}  // namespace tapestry::nn

@@ -1,0 +1,260 @@
+#include "optim/optimizer.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+#include "autograd/loss.h"
+#include "autograd/matrix.h"
+#include "autograd/tape.h"
+#include "nn/safetensors.h"
+#include "optim/adam.h"
+#include "optim/schedule.h"
+#include "optim/sgd.h"
+#include "tests/support/device.h"
+#include "tests/support/golden.h"
+#include "tests/support/random_data.h"
+
+namespace tapestry::optim {
+namespace {
+
+using autograd::Variable;
+using tests::Golden;
+using tests::random_tensor;
+using tests::test_device;
+
+constexpr int kSteps = 6;
+const std::vector<std::string> kNames = {"a", "b", "c"};
+
+std::vector<double> values(const Tensor& tensor) {
+  const Tensor host = tensor.to(Device::kCpu).to(DType::kFloat64);
+  return {host.span<double>().begin(), host.span<double>().end()};
+}
+
+/// |found - expected| / |expected|, NaN if anything is.
+double relative_error(const Tensor& found, const Tensor& expected) {
+  const std::vector<double> a = values(found), b = values(expected);
+  EXPECT_EQ(a.size(), b.size());
+  double squares = 0, scale = 0;
+  for (std::size_t i = 0; i < b.size(); ++i) {
+    squares += (a.at(i) - b[i]) * (a[i] - b[i]);
+    scale += b[i] * b[i];
+  }
+  return std::sqrt(squares / scale);
+}
+
+Variable parameter(const Shape& shape, std::uint64_t seed, DType dtype = DType::kFloat64) {
+  return Variable::parameter(random_tensor(shape, seed, -2, 2, dtype, test_device()));
+}
+
+void give_gradient(const Variable& variable, const Tensor& gradient) {
+  variable.clear_gradient();
+  variable.slot().accumulate(gradient);
+}
+
+class OptimizerTest : public tests::DeviceTest {
+ protected:
+  using Maker = std::function<std::unique_ptr<Optimizer>(std::vector<Variable>)>;
+
+  /// The optimiser that a case of the golden file describes.
+  std::unique_ptr<Optimizer> make(const std::string& name, std::vector<Variable> parameters) const {
+    const auto setting = [&](const char* key, double otherwise) {
+      return golden_.has(name + "." + key) ? golden_.scalar(name + "." + key) : otherwise;
+    };
+    const double decay = setting("weight_decay", 0);
+    if (name.rfind("sgd", 0) == 0) return std::make_unique<Sgd>(std::move(parameters), SgdOptions{setting("momentum", 0), decay});
+    const bool decoupled = name.rfind("adamw", 0) == 0;
+    return std::make_unique<Adam>(
+        std::move(parameters), AdamOptions{setting("beta1", -1), setting("beta2", -1), setting("eps", -1), decoupled ? 0 : decay,
+                                           decoupled ? decay : 0});
+  }
+
+  std::vector<Variable> initial(DType dtype) const {
+    std::vector<Variable> parameters;
+    for (const std::string& name : kNames) {
+      parameters.push_back(Variable::parameter(golden_.tensor("initial." + name, dtype).to(test_device())));
+    }
+    return parameters;
+  }
+
+  void give_gradients(const std::vector<Variable>& parameters, int step, DType dtype) const {
+    for (std::size_t i = 0; i < kNames.size(); ++i) {
+      give_gradient(parameters[i], golden_.tensor(concat("grad_", step, ".", kNames[i]), dtype).to(test_device()));
+    }
+  }
+
+  void expect_golden(const std::string& name, DType dtype, double tolerance) const {
+    SCOPED_TRACE(name);
+    const auto parameters = initial(dtype);
+    const auto optimizer = make(name, parameters);
+    for (int step = 0; step < kSteps; ++step) {
+      give_gradients(parameters, step, dtype);
+      optimizer->step(golden_.scalar(name + ".lr"));
+      for (std::size_t i = 0; i < kNames.size(); ++i) {
+        const double error = relative_error(parameters[i].value(), golden_.tensor(concat(name, "_", step, ".", kNames[i])));
+        EXPECT_FALSE(!(error <= tolerance)) << "step " << step << ", " << kNames[i] << ": relative error " << error;
+      }
+    }
+    EXPECT_EQ(optimizer->steps(), kSteps);
+  }
+
+  const std::vector<std::string> cases_ = {"sgd",   "sgd_momentum", "adam",          "adam_l2",
+                                           "adamw", "adam_betas",   "adam_l2_betas", "adamw_betas"};
+  const Golden golden_{std::string(TAPESTRY_SOURCE_DIR) + "/tests/golden/optim.txt"};
+};
+
+TEST_F(OptimizerTest, AgreesWithTheGoldenNumbersInFloat64) {
+  for (const std::string& name : cases_) expect_golden(name, DType::kFloat64, 1e-13);
+}
+
+TEST_F(OptimizerTest, AgreesWithTheGoldenNumbersInFloat32) {
+  for (const std::string& name : cases_) expect_golden(name, DType::kFloat32, 1e-6);
+}
+
+// velocity = momentum * velocity + gradient + l2 * value, in plain loops: the golden file has no decay with SGD.
+TEST_F(OptimizerTest, SgdWithMomentumAndDecayIsItsFormula) {
+  const Variable p = parameter({5}, 1);
+  Sgd sgd({p}, {0.7, 0.3});
+  std::vector<double> expected = values(p.value()), velocity(5, 0.0);
+  for (std::uint64_t step = 0; step < 4; ++step) {
+    give_gradient(p, random_tensor({5}, 10 + step, -2, 2, DType::kFloat64, test_device()));
+    const std::vector<double> gradient = values(p.gradient());
+    for (std::size_t i = 0; i < 5; ++i) {
+      velocity[i] = 0.7 * velocity[i] + gradient[i] + 0.3 * expected[i];
+      expected[i] -= 0.05 * velocity[i];
+    }
+    sgd.step(0.05);
+  }
+  for (std::size_t i = 0; i < 5; ++i) EXPECT_FALSE(!(std::abs(values(p.value())[i] - expected[i]) <= 1e-14)) << i;
+}
+
+// Without a gradient of its own, L2 decay moves a value by about the rate (Adam divides by its own size), decoupled decay by
+// rate * decay * value.
+TEST_F(OptimizerTest, AdamTellsTheTwoDecaysApart) {
+  const auto one_step = [](const AdamOptions& options) {
+    const Variable p = Variable::parameter(Tensor::full({1}, 4.0, DType::kFloat64, test_device()));
+    give_gradient(p, Tensor::zeros({1}, DType::kFloat64, test_device()));
+    Adam(std::vector<Variable>{p}, options).step(0.1);
+    return p.value().item();
+  };
+  EXPECT_NEAR(one_step({.l2 = 0.3}), 4 - 0.1, 1e-8);
+  EXPECT_NEAR(one_step({.decoupled = 0.3}), 4 - 0.1 * 0.3 * 4, 1e-14);
+  EXPECT_EQ(one_step({}), 4.0);
+}
+
+TEST_F(OptimizerTest, ParametersWithoutAGradientAreLeftAlone) {
+  const std::vector<Maker> makers = {
+      [](auto parameters) { return std::make_unique<Adam>(std::move(parameters), AdamOptions{.l2 = 0.3, .decoupled = 0.3}); },
+      [](auto parameters) {
+        return std::make_unique<Sgd>(std::move(parameters), SgdOptions{0.9, 0.3});
+      }};
+  for (const Maker& maker : makers) {
+    const Variable used = parameter({3}, 2), unused = parameter({4}, 3);
+    const auto optimizer = maker({used, unused});
+    const std::vector<double> used_before = values(used.value()), unused_before = values(unused.value());
+    give_gradient(used, random_tensor({3}, 4, -2, 2, DType::kFloat64, test_device()));
+    optimizer->step(0.1);
+    EXPECT_NE(values(used.value()), used_before);
+    EXPECT_EQ(values(unused.value()), unused_before);
+    for (const auto& [name, moment] : optimizer->state()) {
+      EXPECT_EQ(values(moment) == std::vector<double>(static_cast<std::size_t>(moment.numel()), 0.0), name.back() == '1') << name;
+    }
+    optimizer->clear_gradients();
+    EXPECT_FALSE(used.gradient().defined());
+    const std::vector<double> used_after = values(used.value());
+    optimizer->step(0.1);
+    EXPECT_EQ(values(used.value()), used_after);
+  }
+}
+
+// Three steps, everything written to a file, and three more by objects that know only the file: the same bits as six in one go.
+TEST_F(OptimizerTest, ContinuesBitForBitFromAFile) {
+  const auto path = std::filesystem::temp_directory_path() / concat("optimizer_test_", ::getpid(), ".safetensors");
+  for (const std::string name : {"sgd", "sgd_momentum", "adam_l2_betas", "adamw_betas"}) {
+    SCOPED_TRACE(name);
+    const auto through = initial(DType::kFloat32);
+    const auto whole = make(name, through);
+    for (int step = 0; step < kSteps; ++step) {
+      give_gradients(through, step, DType::kFloat32);
+      whole->step(0.05);
+      if (step != 2) continue;
+      nn::TensorFile file = {{}, {{"steps", std::to_string(whole->steps())}}};
+      for (const auto& [moment, tensor] : whole->state()) file.tensors[moment] = tensor;
+      for (std::size_t i = 0; i < kNames.size(); ++i) file.tensors["value." + kNames[i]] = through[i].value();
+      nn::save_tensors(path, file);
+    }
+    const nn::TensorFile file = nn::load_tensors(path);
+    std::filesystem::remove(path);
+    std::vector<Variable> resumed;
+    for (const std::string& parameter : kNames) {
+      resumed.push_back(Variable::parameter(file.tensors.at("value." + parameter).to(test_device())));
+    }
+    const auto rest = make(name, resumed);
+    auto state = rest->state();
+    for (auto& [moment, tensor] : state) tensor = file.tensors.at(moment);
+    rest->load_state(state, std::stoll(file.metadata.at("steps")));
+    for (int step = 3; step < kSteps; ++step) {
+      give_gradients(resumed, step, DType::kFloat32);
+      rest->step(0.05);
+    }
+    EXPECT_EQ(rest->steps(), kSteps);
+    for (std::size_t i = 0; i < kNames.size(); ++i)
+      EXPECT_EQ(values(resumed[i].value()), values(through[i].value())) << kNames[i];
+  }
+}
+
+TEST_F(OptimizerTest, LoadStateRefusesAnotherState) {
+  Adam adam({parameter({3}, 5), parameter({2}, 6)});
+  auto state = adam.state();
+  std::swap(state[0], state[1]);
+  EXPECT_THROW(adam.load_state(state, 1), Error);
+  state = adam.state();
+  state[3].second = Tensor::zeros({3}, DType::kFloat64);
+  EXPECT_THROW(adam.load_state(state, 1), Error);
+  state = adam.state();
+  state[0].second = state[0].second.to(DType::kFloat32);
+  EXPECT_THROW(adam.load_state(state, 1), Error);
+  state.pop_back();
+  EXPECT_THROW(adam.load_state(state, 1), Error);
+}
+
+TEST_F(OptimizerTest, RefusesMisuse) {
+  EXPECT_THROW(Sgd(std::vector<Variable>{}), Error);
+  EXPECT_THROW(Sgd({Variable(Tensor::zeros({1}))}), Error);
+  EXPECT_THROW(Sgd({parameter({1}, 1), parameter({1}, 1, DType::kFloat32)}), Error);
+  EXPECT_THROW(Adam({parameter({1}, 1)}, {.beta1 = 1}), Error);
+  EXPECT_THROW(Adam({parameter({1}, 1)}, {.beta2 = -0.1}), Error);
+  EXPECT_THROW(Adam({parameter({1}, 1)}, {.epsilon = 0}), Error);
+  const Variable p = parameter({2}, 1);
+  give_gradient(p, Tensor::zeros({3}, DType::kFloat64, test_device()));
+  EXPECT_THROW(Sgd({p}).step(0.1), Error);
+}
+
+// Least squares with a known solution: y = X w*, 40 rows, 3 unknowns.
+TEST_F(OptimizerTest, SolvesLeastSquares) {
+  const Tensor x = random_tensor({40, 3}, 7, -1, 1, DType::kFloat64, test_device());
+  const Tensor solution = Tensor::from<double>({1.5, -2, 0.5}, {3, 1}, test_device());
+  const Tensor y = matmul(x, solution);
+  const auto solve = [&](const Maker& maker, double rate, int steps) {
+    const Variable w = Variable::parameter(Tensor::zeros({3, 1}, DType::kFloat64, test_device()));
+    const auto optimizer = maker({w});
+    for (int step = 0; step < steps; ++step) {
+      optimizer->clear_gradients();
+      autograd::Tape tape;
+      tape.backward(autograd::mse(autograd::matmul(x, w), y));
+      optimizer->step(linear_rate(rate, step, steps));
+    }
+    return relative_error(w.value(), solution);
+  };
+  const double sgd = solve([](auto p) { return std::make_unique<Sgd>(std::move(p), SgdOptions{0.9, 0}); }, 0.1, 400);
+  EXPECT_FALSE(!(sgd <= 1e-6)) << sgd;
+  const double adam = solve([](auto p) { return std::make_unique<Adam>(std::move(p)); }, 0.1, 600);
+  EXPECT_FALSE(!(adam <= 1e-4)) << adam;
+}
+
+}  // namespace
+}  // namespace tapestry::optim

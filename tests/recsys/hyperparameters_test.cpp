@@ -1,0 +1,112 @@
+// recsys/experiment/hyperparameters.h and selection.h: the paper's figures under the command line's names.
+#include "recsys/experiment/hyperparameters.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "recsys/data/load_dataset.h"
+#include "recsys/experiment/selection.h"
+#include "tests/recsys/data_support.h"
+
+namespace tapestry::recsys {
+namespace {
+
+using Names = std::vector<std::string>;
+
+TEST(Hyperparameters, AreThoseOfTheSearch) {
+  const Hyperparameters values = hyperparameters("amazon-digital-music", "svd");
+  EXPECT_EQ(values.score.batch, 930);
+  EXPECT_EQ(values.score.learning_rate, 1.0e-6);
+  EXPECT_EQ(values.score.epochs, 60);
+  EXPECT_EQ(values.score.hidden_layers, 1);
+  EXPECT_EQ(values.score.timesteps, 163);
+  EXPECT_EQ(values.score.noise_scale, 0.3);
+  EXPECT_EQ(values.vae.batch, 380);
+  EXPECT_EQ(values.vae.hidden, 210);
+  EXPECT_EQ(values.vae.latent, 160);
+  EXPECT_EQ(values.vae.learning_rate, 0.0011);
+  EXPECT_EQ(values.vae.max_epochs, 500);
+  EXPECT_EQ(hyperparameters("ml-100k", "neumf").score.hidden_layers, 4);
+  EXPECT_EQ(hyperparameters("ml-1m", "mlp").vae.learning_rate, 0.0002);
+}
+
+TEST(Hyperparameters, EveryDataSetHasThemForEveryRecommender) {
+  for (const std::string& dataset : known_datasets()) {
+    for (const std::string& recommender : known_recommenders()) {
+      const Hyperparameters values = hyperparameters(dataset, recommender, sdrm::Variant::kPaper);
+      EXPECT_GT(values.vae.hidden * values.vae.latent * values.vae.batch * values.score.batch * values.score.epochs, 0)
+          << dataset;
+      EXPECT_EQ(values.score.variant, sdrm::Variant::kPaper);
+    }
+  }
+}
+
+TEST(Hyperparameters, UnknownPairIsRefused) {
+  const std::string text = tests::error_of(ErrorKind::kUsage, [] { hyperparameters("simulated", "neumf"); });
+  EXPECT_NE(text.find("neumf"), std::string::npos) << text;
+}
+
+TEST(Hyperparameters, QuickChangesEpochsOnly) {
+  const Hyperparameters full = hyperparameters("ml-100k", "svd");
+  Hyperparameters small = quick(full);
+  EXPECT_EQ(small.vae.max_epochs, 5);
+  EXPECT_EQ(small.score.epochs, 5);
+  small.vae.max_epochs = full.vae.max_epochs;
+  small.score.epochs = full.score.epochs;
+  EXPECT_EQ(to_json(small), to_json(full));
+}
+
+/// What decides a result is compared through this text: a field that is missing in it could differ unseen.
+TEST(Hyperparameters, JsonShowsEveryChange) {
+  const Hyperparameters base = hyperparameters("ml-100k", "svd");
+  const std::vector<std::function<void(Hyperparameters&)>> changes = {[](auto& v) { ++v.vae.hidden; },
+                                                                      [](auto& v) { ++v.vae.latent; },
+                                                                      [](auto& v) { ++v.vae.batch; },
+                                                                      [](auto& v) { v.vae.learning_rate *= 2; },
+                                                                      [](auto& v) { ++v.vae.max_epochs; },
+                                                                      [](auto& v) { ++v.vae.patience; },
+                                                                      [](auto& v) { v.vae.dropout = 0.1; },
+                                                                      [](auto& v) { v.vae.kl_cap = 1; },
+                                                                      [](auto& v) { v.vae.kl_steps = 1; },
+                                                                      [](auto& v) { ++v.score.timesteps; },
+                                                                      [](auto& v) { ++v.score.hidden_layers; },
+                                                                      [](auto& v) { ++v.score.batch; },
+                                                                      [](auto& v) { v.score.learning_rate *= 2; },
+                                                                      [](auto& v) { ++v.score.epochs; },
+                                                                      [](auto& v) { v.score.noise_scale = 0.1; },
+                                                                      [](auto& v) { v.score.dropout = 0.1; },
+                                                                      [](auto& v) { v.score.l2 = 1; },
+                                                                      [](auto& v) { v.score.variant = sdrm::Variant::kPaper; },
+                                                                      [](auto& v) { v.score.objective = sdrm::Objective::kX0; }};
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    Hyperparameters changed = base;
+    changes[i](changed);
+    EXPECT_NE(to_json(changed), to_json(base)) << "change " << i;
+  }
+}
+
+TEST(Hyperparameters, VariantsByName) {
+  EXPECT_EQ(parse_variant("paper"), sdrm::Variant::kPaper);
+  EXPECT_STREQ(to_string(parse_variant("published")), "published");
+  const std::string text = tests::error_of(ErrorKind::kUsage, [] { parse_variant("print"); });
+  EXPECT_NE(text.find("published, paper"), std::string::npos) << text;
+}
+
+TEST(Selection, KeepsTheOrderOfReportsAndNoRepeats) {
+  const Names known = known_generators();
+  EXPECT_EQ(select_names("generator", Names{"m-sdrm", "original", "m-sdrm"}, known), (Names{"original", "m-sdrm"}));
+  EXPECT_EQ(select_names("generator", Names{"all"}, known), (Names{"original", "multivae++", "f-sdrm", "m-sdrm"}));
+}
+
+TEST(Selection, UnknownNamesListTheKnownOnes) {
+  const std::string text = tests::error_of(ErrorKind::kUsage, [] {
+    select_names("setting", Names{"augment", "replaced"}, known_settings());
+  });
+  EXPECT_EQ(text, "no setting is called 'replaced', there are: augment, replace");
+  tests::error_of(ErrorKind::kUsage, [] { select_names("setting", Names{}, known_settings()); });
+  tests::error_of(ErrorKind::kUsage, [] { make_recommender("mlp", 1); });
+}
+
+}  // namespace
+}  // namespace tapestry::recsys

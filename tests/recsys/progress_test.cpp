@@ -1,0 +1,106 @@
+// recsys/experiment/progress.h and eta.h: what is shown while a job runs.
+#include "recsys/experiment/progress.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace tapestry::recsys {
+namespace {
+
+TEST(EtaEstimator, SharesWorkOutAndKnowsTheLongestJob) {
+  EtaEstimator eta;
+  for (const int job : {1, 2, 3}) eta.plan(job, "fit", 10);
+  eta.plan(1, "evaluate", 2);
+  EXPECT_DOUBLE_EQ(eta.remaining(0, 1), 32);
+  EXPECT_DOUBLE_EQ(eta.remaining(0, 2), 16);
+  EXPECT_DOUBLE_EQ(eta.remaining(0, 8), 12);
+}
+
+TEST(EtaEstimator, LearnsFromWhatStagesTook) {
+  EtaEstimator eta;
+  for (const int job : {1, 2}) eta.plan(job, "fit", 10);
+  const auto task = eta.begin(1, "fit", 0);
+  eta.advance(task, 0.25);
+  EXPECT_DOUBLE_EQ(eta.remaining(5, 1), 15 + 20);  // a quarter took 5 s: 20 s each
+  eta.end(task, 16);
+  EXPECT_DOUBLE_EQ(eta.remaining(16, 1), 16);
+  // A stage that never ran is corrected by the pace of the others.
+  eta.plan(2, "sample", 5);
+  EXPECT_DOUBLE_EQ(eta.remaining(16, 1), 24);
+}
+
+TEST(EtaEstimator, SilentStagesAndSkippedOnes) {
+  EtaEstimator eta;
+  eta.plan(1, "fit", 10);
+  eta.plan(1, "evaluate", 5);
+  const auto task = eta.begin(1, "fit", 0);
+  EXPECT_DOUBLE_EQ(eta.remaining(4, 1), 6 + 5);
+  EXPECT_DOUBLE_EQ(eta.remaining(100, 1), 0.5 + 5);
+  eta.end(task, 10);
+  eta.finish_job(1);  // never evaluated
+  EXPECT_DOUBLE_EQ(eta.remaining(100, 1), 0);
+}
+
+TEST(EtaEstimator, UnforeseenWorkTeachesNothing) {
+  EtaEstimator eta;
+  eta.end(eta.begin(0, "load", 0), 50);
+  eta.plan(1, "fit", 10);
+  EXPECT_DOUBLE_EQ(eta.remaining(50, 1), 10);
+}
+
+TEST(BarDisplay, Line) {
+  EXPECT_EQ(BarDisplay::line(30, 90, "ml-100k run 1/5 vae_fit", 200),
+            "[######..................]  25 %  ETA 1:30  ml-100k run 1/5 vae_fit");
+  EXPECT_EQ(BarDisplay::line(0, 0, "x", 200), "[........................]   0 %  ETA 0:00  x");
+  EXPECT_EQ(BarDisplay::line(0, 3725, "x", 200).find("ETA 1:02:05"), 34U);
+  EXPECT_EQ(BarDisplay::line(1, 1, "a long text", 40).size(), 39U);
+}
+
+/// A Progress whose lines and time the test holds in its hands.
+struct Recorded {
+  double now = 0;
+  std::vector<nlohmann::json> lines;
+  Progress progress{
+      std::make_unique<JsonLinesDisplay>([this](const std::string& line) { lines.push_back(nlohmann::json::parse(line)); }),
+      false, [this] { return now; }};
+  StageLabel label = {1, "ml-100k", "svd", 2, 5, "vae_fit"};
+};
+
+TEST(JsonLines, WaitUntilReleased) {
+  Recorded record;
+  record.progress.begin(record.label);
+  record.progress.warn("a \"quoted\"\nwarning");
+  EXPECT_TRUE(record.lines.empty());
+  record.progress.release();
+  ASSERT_EQ(record.lines.size(), 2U);
+  EXPECT_EQ(record.lines[0]["event"], "stage_begin");
+  EXPECT_EQ(record.lines[0]["run"], 2);
+  EXPECT_EQ(record.lines[1]["message"], "a \"quoted\"\nwarning");
+}
+
+TEST(JsonLines, AtMostFourEpochsASecondButEveryBeginAndEnd) {
+  Recorded record;
+  record.progress.release();
+  record.progress.plan(1, "vae_fit", 100);
+  const auto task = record.progress.begin(record.label);
+  for (int epoch = 0; epoch < 100; ++epoch) {
+    record.now += 0.02;
+    record.progress.advance(task, record.label, {.fraction = (epoch + 1) / 100.0, .epoch = epoch, .loss = 3.5, .metric = 0.25});
+  }
+  EXPECT_NEAR(record.progress.end(task, record.label), 2.0, 1e-9);
+  record.progress.unit(record.label, "a unit");
+  const auto epochs =
+      std::count_if(record.lines.begin(), record.lines.end(), [](const auto& line) { return line["event"] == "epoch"; });
+  EXPECT_GE(epochs, 4);
+  EXPECT_LE(epochs, 8);
+  EXPECT_EQ(record.lines[1]["epoch"], 1);
+  EXPECT_EQ(record.lines[1]["loss"], 3.5);
+  EXPECT_EQ(record.lines[1]["metric"], 0.25);
+  EXPECT_NEAR(record.lines[1]["eta_seconds"].get<double>(), 2.0, 0.1);
+  EXPECT_EQ(record.lines[record.lines.size() - 2]["event"], "stage_end");
+  EXPECT_EQ(record.lines.back()["unit"], "a unit");
+}
+
+}  // namespace
+}  // namespace tapestry::recsys

@@ -1,0 +1,270 @@
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <locale>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "recsys/metrics/ranking.h"
+#include "recsys/report/published.h"
+#include "recsys/report/table.h"
+#include "tensor/atomic_file.h"
+#include "tensor/error.h"
+
+namespace tapestry::recsys {
+namespace {
+
+const std::vector<std::string> kSettings = {"augment", "replace"}, kRecommenders = {"SVD", "MLP", "NeuMF"},
+                               kGenerators = {"Original", "CTGAN",      "TVAE",   "CODIGEM", "DiffRec",
+                                              "MultiVAE", "MultiVAE++", "F-SDRM", "M-SDRM"},
+                               kDatasets = {"amazon-luxury-beauty", "ml-100k", "amazon-digital-music", "ml-1m"};
+
+struct Totals {
+  int count = 0;
+  double mean = 0, std = 0;
+};
+
+Totals totals(const std::string& setting, const std::string& recommender) {
+  Totals sum;
+  for (const std::string& dataset : kDatasets) {
+    for (const std::string& generator : kGenerators) {
+      for (const std::string& metric : metric_names()) {
+        const auto figure = published_figure(setting, recommender, dataset, generator, metric);
+        if (!figure) continue;
+        ++sum.count;
+        sum.mean += figure->mean;
+        sum.std += figure->std;
+      }
+    }
+  }
+  return sum;
+}
+
+TEST(PublishedTest, HasAll432PrintedFiguresWithTheSumsOfTheTables) {
+  // Sums over the paper's tables, taken apart from this program.
+  const struct {
+    const char *setting, *recommender;
+    double mean, std;
+  } expected[] = {{"augment", "SVD", 19.8128, 0.3010}, {"augment", "MLP", 18.4562, 0.4822}, {"augment", "NeuMF", 6.7264, 0.6579},
+                  {"replace", "SVD", 17.9736, 0.4660}, {"replace", "MLP", 15.7605, 0.6780}, {"replace", "NeuMF", 6.0399, 0.7970}};
+  int count = 0;
+  for (const auto& row : expected) {
+    const Totals sum = totals(row.setting, row.recommender);
+    EXPECT_FALSE(!(std::abs(sum.mean - row.mean) <= 1e-9)) << row.setting << " " << row.recommender << " " << sum.mean;
+    EXPECT_FALSE(!(std::abs(sum.std - row.std) <= 1e-9)) << row.setting << " " << row.recommender << " " << sum.std;
+    count += sum.count;
+  }
+  EXPECT_EQ(count, 432);
+}
+
+TEST(PublishedTest, SingleFiguresByEitherSetOfNames) {
+  const auto figure = published_figure("augment", "svd", "amazon-luxury-beauty", "f-sdrm", "Recall@10");
+  ASSERT_TRUE(figure);
+  EXPECT_EQ(figure->mean, 0.325);
+  EXPECT_EQ(figure->std, 0.012);
+  EXPECT_EQ(published_figure("augment", "SVD", "ml-1m", "MultiVAE++", "NDCG@10")->mean, 0.3946);
+  EXPECT_EQ(published_figure("augment", "neumf", "ml-1m", "original", "Recall@10")->mean, 0.0113);
+  EXPECT_EQ(published_figure("augment", "mlp", "amazon-luxury-beauty", "original", "Recall@10")->std, 0.006);
+  EXPECT_FALSE(published_figure("augment", "svd", "ml-1m", "m-sdrm", "Recall@5"));
+  EXPECT_FALSE(published_figure("augment", "svd", "simulated", "m-sdrm", "Recall@10"));
+  EXPECT_FALSE(published_figure("augment", "svd", "ml-1m", "acvae", "Recall@10"));
+  EXPECT_FALSE(published_figure("augment", "", "ml-1m", "m-sdrm", "Recall@10"));
+  EXPECT_FALSE(published_figure("mixed", "svd", "ml-1m", "m-sdrm", "Recall@10"));
+}
+
+TEST(PublishedTest, NamesOfTheCommandLineAreThePapersInLowerCase) {
+  EXPECT_EQ(paper_recommender("neumf"), "NeuMF");
+  EXPECT_EQ(paper_generator("multivae++"), "MultiVAE++");
+  EXPECT_EQ(paper_generator("multivae"), "MultiVAE");
+  EXPECT_FALSE(paper_generator("acvae"));
+  EXPECT_FALSE(paper_recommender("svd "));
+}
+
+TEST(PublishedTest, ExactSvdValuesAgreeWithThePrintedOnes) {
+  for (const std::string& dataset : kDatasets) {
+    for (const std::string& metric : metric_names()) {
+      const auto exact = exact_svd_original(dataset, metric);
+      ASSERT_TRUE(exact) << dataset << " " << metric;
+      for (const std::string& setting : kSettings) {
+        const auto printed = published_figure(setting, "svd", dataset, "original", metric);
+        if (printed) {
+          EXPECT_EQ(printed->mean, *exact) << dataset << " " << metric;
+        }
+      }
+    }
+  }
+  EXPECT_FALSE(exact_svd_original("simulated", "Recall@10"));
+  EXPECT_FALSE(exact_svd_original("ml-1m", "Recall@2"));
+}
+
+std::vector<Cell> sample_cells() {
+  return {{"ml-100k", "svd", "augment", "original", "Recall@10", {0.37155, 0.37155}, {}},
+          {"ml-100k", "svd", "augment", "m-sdrm", "Recall@10", {0.39, 0.40, 0.41}, {}},
+          {"ml-100k", "svd", "augment", "m-sdrm", "Recall@1", {0.5}, {}},
+          {"mine, too", "svd", "replace", "f-sdrm", "NDCG@10", {0.25, 0.75}, Interval{0.125, 0.875}}};
+}
+
+TEST(TableTest, CsvHasTheAgreedColumnsAndEmptyFieldsWhereNothingExists) {
+  EXPECT_EQ(results_csv(sample_cells()),
+            "dataset,recommender,setting,generator,metric,runs,mean,std,ci_low,ci_high,published_mean,published_std\n"
+            "ml-100k,svd,augment,original,Recall@10,2,0.3715500000,0.0000000000,0.3715500000,0.3715500000,0.3716,0\n"
+            "ml-100k,svd,augment,m-sdrm,Recall@10,3,0.4000000000,0.0081649658,0.3751586229,0.4248413771,0.3971,0.004\n"
+            "ml-100k,svd,augment,m-sdrm,Recall@1,1,0.5000000000,0.0000000000,,,,\n"
+            "\"mine, too\",svd,replace,f-sdrm,NDCG@10,2,0.5000000000,0.2500000000,0.1250000000,0.8750000000,,\n");
+}
+
+TEST(TableTest, JsonHasTheRunsAndNullWhereNothingExists) {
+  const auto json = nlohmann::json::parse(results_json(sample_cells(), {.protocol = "strict"}));
+  EXPECT_EQ(json["protocol"], "strict");
+  ASSERT_EQ(json["results"].size(), 4u);
+  const auto& cell = json["results"][1];
+  EXPECT_EQ(cell["values"], (std::vector<double>{0.39, 0.40, 0.41}));
+  EXPECT_EQ(cell["runs"], 3);
+  EXPECT_EQ(cell["published_mean"], 0.3971);
+  EXPECT_TRUE(json["results"][2]["ci_low"].is_null());
+  EXPECT_TRUE(json["results"][2]["published_std"].is_null());
+  const std::string text = results_json(sample_cells());
+  EXPECT_LT(text.find("\"dataset\""), text.find("\"recommender\""));
+  EXPECT_LT(text.find("\"metric\""), text.find("\"runs\""));
+}
+
+TEST(TableTest, PrintedValueIsInsideWhenItsRoundingAllows) {
+  const auto inside = [](std::vector<double> runs, const char* metric = "Recall@10") {
+    return summarise({"ml-100k", "svd", "augment", "original", metric, std::move(runs), {}}).inside();
+  };
+  EXPECT_EQ(inside({0.37155, 0.37155}), true);  // printed .3716
+  EXPECT_EQ(inside({0.37165, 0.37165}), true);
+  EXPECT_EQ(inside({0.37154, 0.37154}), false);
+  EXPECT_EQ(inside({0.3717, 0.3717}), false);
+  EXPECT_EQ(inside({0.36, 0.38}), true);
+  EXPECT_EQ(inside({0.3716}), std::nullopt);
+  EXPECT_EQ(inside({0.5, 0.6}, "Recall@1"), std::nullopt);
+}
+
+TEST(TableTest, MarkdownShowsDifferenceAndVerdict) {
+  const std::string text = markdown_table(sample_cells());
+  EXPECT_NE(text.find("Protocol `published`"), std::string::npos);
+  EXPECT_NE(
+      text.find("| ml-100k | svd | augment | m-sdrm | Recall@10 | 3 | 0.4000 ± 0.0082 | 0.3752 to 0.4248 | 0.3971 ± 0.004 | "
+                "+0.0029 | yes |"),
+      std::string::npos)
+      << text;
+  EXPECT_NE(text.find("| Recall@1 | 1 | 0.5000 ± 0.0000 | – | – | – | – |"), std::string::npos) << text;
+  EXPECT_NE(text.find("| 0.3716 ± 0.000 | +0.0000 | yes |"), std::string::npos) << "no negative zero: " << text;
+}
+
+TEST(TableTest, TerminalTableIsAlignedAndShowsTheMetricsAtTen) {
+  const std::string text = terminal_table(sample_cells());
+  EXPECT_EQ(text.find("Recall@1 "), std::string::npos);
+  std::istringstream lines(text);
+  std::string line;
+  std::getline(lines, line);
+  std::size_t column = 0;
+  for (int row = 0; std::getline(lines, line); ++row) {
+    if (row == 0) column = line.find("metric");
+    EXPECT_EQ(line.find("@10") != std::string::npos, row > 0) << line;
+    EXPECT_EQ(line.find(row == 0 ? "metric" : row < 3 ? "Recall@10" : "NDCG@10"), column) << text;
+  }
+  const std::vector<Cell> others = {{"d", "svd", "augment", "original", "Coverage", {0.5}, {}}};
+  EXPECT_NE(terminal_table(others).find("Coverage"), std::string::npos);
+}
+
+TEST(TableTest, ComparisonCanBeLeftOut) {
+  const ReportOptions strict{.protocol = "strict", .compare = false};
+  EXPECT_EQ(results_csv(sample_cells(), strict).find("0.3971"), std::string::npos);
+  EXPECT_EQ(markdown_table(sample_cells(), strict).find("0.3971"), std::string::npos);
+  EXPECT_NE(markdown_table(sample_cells(), strict).find("strict"), std::string::npos);
+}
+
+/// Writes 1234.5 as 1.234,5.
+class Commas : public std::numpunct<char> {
+  char do_decimal_point() const override { return ','; }
+  char do_thousands_sep() const override { return '.'; }
+  std::string do_grouping() const override { return "\3"; }
+};
+
+TEST(TableTest, IsAPureFunctionOfItsCellsInAnyLocale) {
+  std::vector<Cell> cells = sample_cells();
+  cells[1].runs.assign(1000, 1234.5);
+  const std::string csv = results_csv(cells), json = results_json(cells), markdown = markdown_table(cells);
+  const std::locale before = std::locale::global(std::locale(std::locale(), new Commas));
+  EXPECT_EQ(results_csv(cells), csv);
+  EXPECT_EQ(results_json(cells), json);
+  EXPECT_EQ(markdown_table(cells), markdown);
+  std::locale::global(before);
+}
+
+TEST(TableTest, NanRunsLeaveFieldsEmpty) {
+  const std::vector<Cell> cells = {{"d", "svd", "augment", "x", "Recall@1", {0.5, std::nan("")}, {}}};
+  EXPECT_NE(results_csv(cells).find("d,svd,augment,x,Recall@1,2,,,,,,\n"), std::string::npos) << results_csv(cells);
+  EXPECT_TRUE(nlohmann::json::parse(results_json(cells))["results"][0]["mean"].is_null());
+}
+
+class AtomicFileTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (std::filesystem::temp_directory_path() / "atomic-file-test.XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    directory_ = name;
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+
+  static std::string read(const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  std::size_t files() const {
+    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(directory_), {}));
+  }
+
+  std::filesystem::path directory_;
+};
+
+TEST_F(AtomicFileTest, WritesAndReplacesWithoutLeftovers) {
+  const std::filesystem::path path = directory_ / "results.csv";
+  write_file_atomically(path, "one\n");
+  EXPECT_EQ(read(path), "one\n");
+  const std::string large(3'000'000, 'x');
+  write_file_atomically(path, large);
+  EXPECT_EQ(read(path), large);
+  write_file_atomically(path, std::string("a\0b", 3));
+  EXPECT_EQ(read(path).size(), 3u);
+  EXPECT_EQ(files(), 1u);
+}
+
+TEST_F(AtomicFileTest, AReaderOfTheOldFileKeepsIt) {
+  const std::filesystem::path path = directory_ / "table.md";
+  write_file_atomically(path, "old");
+  std::ifstream reader(path);
+  write_file_atomically(path, "new");
+  std::string text;
+  reader >> text;
+  EXPECT_EQ(text, "old");
+  EXPECT_EQ(read(path), "new");
+}
+
+TEST_F(AtomicFileTest, NamesTheDirectoryThatCannotBeWritten) {
+  const auto message = [](const std::filesystem::path& path) -> std::string {
+    try {
+      write_file_atomically(path, "x");
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kData);
+      return error.what();
+    }
+    return "";
+  };
+  const std::filesystem::path absent = directory_ / "absent", file = directory_ / "file", taken = directory_ / "taken";
+  EXPECT_NE(message(absent / "results.csv").find(absent.string()), std::string::npos);
+  write_file_atomically(file, "x");
+  EXPECT_NE(message(file / "results.csv").find(file.string()), std::string::npos);
+  std::filesystem::create_directory(taken);
+  EXPECT_NE(message(taken).find(directory_.string()), std::string::npos) << "a directory is in the way";
+  EXPECT_EQ(files(), 2u) << "the temporary stayed behind";
+}
+
+}  // namespace
+}  // namespace tapestry::recsys

@@ -1,0 +1,187 @@
+#include "recsys/metrics/statistics.h"
+
+#include <gtest/gtest.h>
+#include <omp.h>
+
+#include <cmath>
+#include <limits>
+
+#include "tensor/error.h"
+#include "tensor/random.h"
+
+namespace tapestry::recsys {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+void expect_near(double actual, double expected, double tolerance) {
+  EXPECT_FALSE(!(std::abs(actual - expected) <= tolerance)) << actual << " instead of " << expected;
+}
+
+std::vector<double> normals(std::size_t count, double center, std::uint32_t step) {
+  RandomSequence random({5, Purpose::kTest, step});
+  std::vector<double> values(count);
+  for (double& value : values) value = center + random.normal();
+  return values;
+}
+
+TEST(StatisticsTest, MeanAndBothDeviations) {
+  const std::vector<double> values = {2, 4, 4, 4, 5, 5, 7, 9};
+  EXPECT_DOUBLE_EQ(mean(values), 5.0);
+  EXPECT_DOUBLE_EQ(population_std(values), 2.0);
+  EXPECT_DOUBLE_EQ(sample_std(values), std::sqrt(32.0 / 7.0));
+  EXPECT_TRUE(std::isnan(mean({})));
+  EXPECT_TRUE(std::isnan(population_std({})));
+  EXPECT_TRUE(std::isnan(sample_std(std::vector<double>{1})));
+  EXPECT_EQ(population_std(std::vector<double>(5, 0.1)), 0.0);
+  EXPECT_EQ(mean(std::vector<double>(5, 0.1)), 0.1);
+}
+
+TEST(StatisticsTest, StudentTQuantilesEqualTheTables) {
+  // Standard tables of Student's t; one and two degrees of freedom also in closed form.
+  const struct {
+    double degrees, p, t;
+  } table[] = {{1, .975, 12.706204736}, {2, .975, 4.302652730},  {3, .975, 3.182446305},   {4, .975, 2.776445105},
+               {9, .975, 2.262157163},  {30, .975, 2.042272456}, {100, .975, 1.983971519}, {4, .95, 2.131846786},
+               {4, .995, 4.604094871},  {4, .9995, 8.610301581}};
+  for (const auto& row : table) {
+    expect_near(student_t_quantile(row.p, row.degrees), row.t, 1e-8);
+    expect_near(student_t_quantile(1 - row.p, row.degrees), -row.t, 1e-8);
+  }
+  for (const double p : {1e-9, 0.1, 0.3, 0.6, 0.999999}) {
+    const double cauchy = std::tan(M_PI * (p - 0.5)), two = (2 * p - 1) / std::sqrt(2 * p * (1 - p));
+    expect_near(student_t_quantile(p, 1) / cauchy, 1, 1e-6);
+    expect_near(student_t_quantile(p, 2) / two, 1, 1e-6);
+  }
+  EXPECT_EQ(student_t_quantile(0.5, 7), 0.0);
+  expect_near(student_t_quantile(0.975, 1e7), 1.959964, 1e-5);
+  EXPECT_THROW(student_t_quantile(1, 4), Error);
+  EXPECT_THROW(student_t_quantile(0.5, 0), Error);
+}
+
+TEST(StatisticsTest, StudentTCdfInvertsTheQuantile) {
+  for (const double degrees : {1.0, 2.5, 4.0, 50.0, 1205.0}) {
+    for (const double p : {0.001, 0.025, 0.4, 0.5, 0.8, 0.99}) {
+      expect_near(student_t_cdf(student_t_quantile(p, degrees), degrees), p, 1e-12);
+    }
+  }
+}
+
+TEST(StatisticsTest, IntervalOfTheMean) {
+  // mean 3, sample standard deviation sqrt(2.5), t(4) = 2.776445: half width 1.963243.
+  const Interval interval = mean_interval(std::vector<double>{1, 2, 3, 4, 5});
+  expect_near(interval.low, 3 - 1.9632432, 1e-6);
+  expect_near(interval.high, 3 + 1.9632432, 1e-6);
+  const Interval point = mean_interval(std::vector<double>(5, 0.31127));
+  EXPECT_EQ(point.low, 0.31127);
+  EXPECT_EQ(point.high, 0.31127);
+  EXPECT_TRUE(std::isnan(mean_interval(std::vector<double>{0.3}).low));
+  EXPECT_TRUE(std::isnan(mean_interval(std::vector<double>{0.3}).high));
+}
+
+TEST(StatisticsTest, IntervalsCoverTheTruthAsOftenAsTheyClaim) {
+  int covered = 0;
+  for (std::uint32_t trial = 0; trial < 2000; ++trial) {
+    const Interval interval = mean_interval(normals(5, 1.0, trial));
+    covered += interval.low <= 1.0 && 1.0 <= interval.high ? 1 : 0;
+  }
+  // 1900 expected, standard deviation 9.7.
+  EXPECT_GT(covered, 1860);
+  EXPECT_LT(covered, 1940);
+}
+
+TEST(BootstrapTest, AgreesWithTheNormalIntervalOnManyUsers) {
+  const std::vector<std::vector<double>> runs = {normals(2000, 0.5, 1)};
+  const Interval interval = bootstrap_interval(runs, {.samples = 4000});
+  const double center = mean(runs[0]), half = 1.959964 * population_std(runs[0]) / std::sqrt(2000.0);
+  expect_near(interval.low, center - half, 0.1 * half);
+  expect_near(interval.high, center + half, 0.1 * half);
+}
+
+TEST(BootstrapTest, RunsAddTheirSpread) {
+  // All users equal within a run: only the runs vary. Two runs of 0 and 1: a sample's mean is 0, 1/2 or 1.
+  const std::vector<std::vector<double>> runs = {std::vector<double>(50, 0.0), std::vector<double>(50, 1.0)};
+  const Interval interval = bootstrap_interval(runs, {.samples = 1000});
+  EXPECT_EQ(interval.low, 0.0);
+  EXPECT_EQ(interval.high, 1.0);
+}
+
+TEST(BootstrapTest, SameSeedSameBitsForAnyNumberOfThreads) {
+  const std::vector<std::vector<double>> runs = {normals(100, 0, 1), normals(100, 0, 2)};
+  const int before = omp_get_max_threads();
+  omp_set_num_threads(1);
+  const Interval alone = bootstrap_interval(runs, {.samples = 500, .seed = 3});
+  omp_set_num_threads(3);
+  const Interval three = bootstrap_interval(runs, {.samples = 500, .seed = 3});
+  omp_set_num_threads(before);
+  const Interval other = bootstrap_interval(runs, {.samples = 500, .seed = 4});
+  EXPECT_EQ(alone.low, three.low);
+  EXPECT_EQ(alone.high, three.high);
+  EXPECT_NE(alone.low, other.low);
+}
+
+TEST(BootstrapTest, UndefinedUsersAreLeftOut) {
+  const std::vector<std::vector<double>> with = {{1, kNaN, 3, 2}, {1, kNaN, 2, 2}}, without = {{1, 3, 2}, {1, 2, 2}};
+  EXPECT_EQ(bootstrap_interval(with).low, bootstrap_interval(without).low);
+  EXPECT_EQ(bootstrap_interval(with).high, bootstrap_interval(without).high);
+  EXPECT_TRUE(std::isnan(bootstrap_interval(std::vector<std::vector<double>>{{kNaN}}).low));
+  EXPECT_THROW(bootstrap_interval(std::vector<std::vector<double>>{{1, 2}, {1}}), Error);
+  EXPECT_THROW(bootstrap_interval({}), Error);
+}
+
+TEST(SignFlipTest, CountsAllPatternsOfFewUsers) {
+  // Differences 1, 2, 3: of the eight sums only 6 reaches 6, only 6 and -6 its size.
+  const PairedTest test = sign_flip_test(std::vector<double>{2, 4, 7}, std::vector<double>{1, 2, 4});
+  EXPECT_TRUE(test.exact);
+  EXPECT_EQ(test.users, 3);
+  EXPECT_DOUBLE_EQ(test.difference, 2.0);
+  EXPECT_DOUBLE_EQ(test.p_greater, 1.0 / 8);
+  EXPECT_DOUBLE_EQ(test.p_two_sided, 2.0 / 8);
+  const PairedTest reversed = sign_flip_test(std::vector<double>{1, 2, 4}, std::vector<double>{2, 4, 7});
+  EXPECT_DOUBLE_EQ(reversed.p_greater, 1.0);
+  EXPECT_DOUBLE_EQ(reversed.p_two_sided, 2.0 / 8);
+}
+
+TEST(SignFlipTest, FindsAnImprovementAndNoneWhereThereIsNone) {
+  const std::vector<double> base = normals(400, 0, 1), noise = normals(400, 0, 2);
+  std::vector<double> better = base, equal = base;
+  for (std::size_t i = 0; i < base.size(); ++i) better[i] += 0.3 + noise[i], equal[i] += noise[i] - mean(noise);
+  const PairedTest found = sign_flip_test(better, base);
+  EXPECT_FALSE(found.exact);
+  EXPECT_LT(found.p_greater, 0.001);
+  EXPECT_GT(sign_flip_test(base, better).p_greater, 0.999);
+  EXPECT_NEAR(sign_flip_test(equal, base).p_greater, 0.5, 0.05);
+  const PairedTest same = sign_flip_test(base, base);
+  EXPECT_EQ(same.p_greater, 1.0);
+  EXPECT_EQ(same.p_two_sided, 1.0);
+}
+
+TEST(SignFlipTest, SampledAndExactPValuesAgree) {
+  const std::vector<double> a = normals(13, 0.4, 11), b(13, 0.0);
+  const PairedTest exact = sign_flip_test(a, b, {.samples = 1 << 13}), sampled = sign_flip_test(a, b, {.samples = (1 << 13) - 1});
+  EXPECT_TRUE(exact.exact);
+  EXPECT_FALSE(sampled.exact);
+  expect_near(sampled.p_greater, exact.p_greater, 0.02);
+  expect_near(sampled.p_two_sided, exact.p_two_sided, 0.02);
+}
+
+TEST(SignFlipTest, RejectsAtTheNominalRateUnderNoDifference) {
+  int rejected = 0;
+  for (std::uint32_t trial = 0; trial < 500; ++trial) {
+    rejected += sign_flip_test(normals(30, 0, trial), std::vector<double>(30, 0.0), {.samples = 999}).p_greater <= 0.05 ? 1 : 0;
+  }
+  // 25 expected, standard deviation 4.9.
+  EXPECT_GT(rejected, 8);
+  EXPECT_LT(rejected, 45);
+}
+
+TEST(SignFlipTest, UndefinedPairsAreLeftOutAndLengthsMustMatch) {
+  const PairedTest test = sign_flip_test(std::vector<double>{1, kNaN, 2}, std::vector<double>{0, 0, kNaN});
+  EXPECT_EQ(test.users, 1);
+  EXPECT_DOUBLE_EQ(test.difference, 1.0);
+  EXPECT_TRUE(std::isnan(sign_flip_test(std::vector<double>{kNaN}, std::vector<double>{1}).p_greater));
+  EXPECT_THROW(sign_flip_test(std::vector<double>{1}, std::vector<double>{1, 2}), Error);
+}
+
+}  // namespace
+}  // namespace tapestry::recsys

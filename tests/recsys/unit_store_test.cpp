@@ -1,0 +1,183 @@
+// recsys/experiment/unit_store.h: nothing in a results folder is lost, torn, mixed or overwritten by another configuration.
+#include "recsys/experiment/unit_store.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <limits>
+
+#include "tests/recsys/data_support.h"
+
+namespace tapestry::recsys {
+namespace {
+
+namespace fs = std::filesystem;
+using tests::error_of;
+using tests::read_file;
+using tests::TempFolder;
+
+Configuration configuration() {
+  Configuration made;
+  made.version = "1";
+  made.protocol = "published";
+  made.variant = "published";
+  made.seed = 18446744073709551615U;
+  made.datasets = {{"a", "abc", {{"svd", R"({"vae":{"hidden":3,"rate":0.1}})"}}}};
+  return made;
+}
+
+Unit unit() {
+  Unit made;
+  made.key = {"a", "svd", "augment", "m-sdrm", 2};
+  made.metrics = {"Recall@1", "NDCG@1"};
+  made.means = {1.0 / 3.0, std::nextafter(0.1, 1.0)};
+  made.users = {{0.0, std::numeric_limits<double>::quiet_NaN(), 1e-300}, {1.0, 0.25, 2.0 / 3.0}};
+  return made;
+}
+
+class UnitStoreTest : public testing::Test {
+ protected:
+  fs::path out() const { return folder_.path() / "results"; }
+  UnitStore open(const Configuration& with = configuration()) {
+    return {out(), with, [this](const std::string& message) { warnings_.push_back(message); }};
+  }
+  fs::path unit_file() const { return out() / "units" / "a_svd_augment_m-sdrm_run-2.json"; }
+
+  TempFolder folder_;
+  std::vector<std::string> warnings_;
+};
+
+TEST_F(UnitStoreTest, UnitsComeBackToTheLastBit) {
+  UnitStore(out(), configuration(), {}).write(unit());
+  UnitStore store = open();
+  const std::optional<Unit> found = store.read(unit().key);
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->metrics, unit().metrics);
+  EXPECT_EQ(found->means, unit().means);
+  ASSERT_EQ(found->users.size(), 2U);
+  EXPECT_TRUE(std::isnan(found->users[0][1]));
+  EXPECT_EQ(found->users[0][2], 1e-300);
+  EXPECT_EQ(found->users[1], unit().users[1]);
+  EXPECT_EQ(store.unit_files(), 1);
+  UnitKey other = unit().key;
+  other.run = 3;
+  EXPECT_FALSE(store.has(other));
+  EXPECT_TRUE(warnings_.empty());
+}
+
+TEST_F(UnitStoreTest, DamagedUnitsCountAsMissing) {
+  open().write(unit());
+  const std::string good = read_file(unit_file());
+  std::string flipped = good;
+  flipped[flipped.find("0.25") + 2] = '3';
+  for (const std::string& bad : {std::string(), good.substr(0, good.size() / 2), flipped, std::string("[]"), std::string("{}")}) {
+    warnings_.clear();
+    std::ofstream(unit_file(), std::ios::binary) << bad;
+    UnitStore store = open();
+    EXPECT_FALSE(store.has(unit().key)) << bad;
+    ASSERT_EQ(warnings_.size(), 1U) << bad;
+    EXPECT_NE(warnings_[0].find("a_svd_augment_m-sdrm_run-2.json: damaged, computed again"), std::string::npos) << warnings_[0];
+  }
+}
+
+TEST_F(UnitStoreTest, UnitsOfAnotherConfigurationCountAsMissing) {
+  Configuration other = configuration();
+  other.seed = 7;
+  const fs::path elsewhere = folder_.path() / "elsewhere";
+  UnitStore(elsewhere, other, {}).write(unit());
+  UnitStore store = open();
+  fs::copy_file(elsewhere / "units" / unit_file().filename(), unit_file());
+  EXPECT_FALSE(store.has(unit().key));
+  EXPECT_EQ(warnings_.size(), 1U);
+}
+
+TEST_F(UnitStoreTest, AnotherConfigurationIsRefusedAndNothingChanges) {
+  open();
+  const std::string before = read_file(out() / "config.json");
+  const auto refused = [&](const std::string& named, const std::function<void(Configuration&)>& change) {
+    Configuration other = configuration();
+    change(other);
+    const std::string text = error_of(ErrorKind::kUsage, [&] { open(other); });
+    EXPECT_NE(text.find(named), std::string::npos) << text;
+    EXPECT_NE(text.find("another --out"), std::string::npos) << text;
+    EXPECT_EQ(read_file(out() / "config.json"), before);
+  };
+  refused("seed is 18446744073709551615 there and 2 here", [](Configuration& c) { c.seed = 2; });
+  refused("protocol", [](Configuration& c) { c.protocol = "strict"; });
+  refused("variant", [](Configuration& c) { c.variant = "paper"; });
+  refused("quick", [](Configuration& c) { c.quick = true; });
+  refused("device", [](Configuration& c) { c.device = "cuda"; });
+  refused("version", [](Configuration& c) { c.version = "2"; });
+  refused("a sha256", [](Configuration& c) { c.datasets[0].sha256 = "abd"; });
+  refused("a svd vae hidden is 3 there and 4 here",
+          [](Configuration& c) { c.datasets[0].hyperparameters["svd"] = R"({"vae":{"hidden":4,"rate":0.1}})"; });
+}
+
+TEST_F(UnitStoreTest, FurtherDataSetsJoin) {
+  open().write(unit());
+  Configuration other = configuration();
+  other.datasets = {{"b", "def", {{"svd", R"({"vae":{"hidden":9}})"}}}};
+  open(other);
+  EXPECT_TRUE(open().has(unit().key));
+  EXPECT_TRUE(warnings_.empty());
+  other.datasets[0].sha256 = "changed";
+  error_of(ErrorKind::kUsage, [&] { open(other); });
+}
+
+TEST_F(UnitStoreTest, ResultsOfUnknownOriginAreNotOverwritten) {
+  for (const char* file : {"results.csv", "results.json", "table.md", "manifest.json"}) {
+    const TempFolder foreign;
+    foreign.write(file, "precious");
+    const std::string text = error_of(ErrorKind::kUsage, [&] { UnitStore(foreign.path(), configuration(), {}); });
+    EXPECT_NE(text.find(file), std::string::npos) << text;
+    EXPECT_EQ(std::distance(fs::directory_iterator(foreign.path()), {}), 1);
+    EXPECT_EQ(read_file(foreign.path() / file), "precious");
+  }
+  const TempFolder torn;
+  torn.write("config.json", "{\"seed\":");
+  error_of(ErrorKind::kUsage, [&] { UnitStore(torn.path(), configuration(), {}); });
+  EXPECT_EQ(std::distance(fs::directory_iterator(torn.path()), {}), 1);
+}
+
+TEST_F(UnitStoreTest, AFolderThatCannotBeMadeIsRefused) {
+  const fs::path file = folder_.write("file", "text");
+  const std::string text = error_of(ErrorKind::kUsage, [&] { UnitStore(file / "results", configuration(), {}); });
+  EXPECT_NE(text.find("cannot be written"), std::string::npos) << text;
+  error_of(ErrorKind::kUsage, [&] { UnitStore(file, configuration(), {}); });
+}
+
+TEST_F(UnitStoreTest, OneWriterAtATime) {
+  {
+    UnitStore first = open();
+    const std::string text = error_of(ErrorKind::kUsage, [&] { open(); });
+    EXPECT_NE(text.find("another process"), std::string::npos) << text;
+  }
+  open();
+}
+
+TEST_F(UnitStoreTest, StagesSurviveATornLine) {
+  open().log_stage({"a", "svd", "vae_fit", 1, 2.5, 4096});
+  std::ofstream(out() / "stages.jsonl", std::ios::app | std::ios::binary) << "\n{\"dataset\":\"a\",\"sec";
+  UnitStore store = open();
+  store.log_stage({"a", "svd", "evaluate", 2, 0.125, 8192});
+  const std::vector<StageRecord> found = store.stages();
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].stage, "vae_fit");
+  EXPECT_EQ(found[0].seconds, 2.5);
+  EXPECT_EQ(found[1].run, 2);
+  EXPECT_EQ(found[1].peak_rss_bytes, 8192);
+}
+
+TEST(ConfigurationDigest, DependsOnItsOwnDataSetOnly) {
+  Configuration both = configuration();
+  const std::string alone = configuration_digest(both, "a", "svd");
+  both.datasets.push_back({"b", "def", {{"svd", "{}"}}});
+  EXPECT_EQ(configuration_digest(both, "a", "svd"), alone);
+  EXPECT_NE(configuration_digest(both, "b", "svd"), alone);
+  both.datasets[0].hyperparameters["svd"] = R"({"vae":{"hidden":4,"rate":0.1}})";
+  EXPECT_NE(configuration_digest(both, "a", "svd"), alone);
+}
+
+}  // namespace
+}  // namespace tapestry::recsys

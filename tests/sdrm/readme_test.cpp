@@ -1,0 +1,69 @@
+// The example of sdrm/README.md, compiled and run. Its lines between the marks are those of the file.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "sdrm/binarize.h"
+#include "sdrm/sampling.h"
+#include "sdrm/score_training.h"
+#include "sdrm/vae_training.h"
+#include "tests/sdrm/sdrm_support.h"
+
+namespace tapestry::sdrm {
+namespace {
+
+// [example]
+/// Synthetic users as a matrix with the density of `real`.
+CsrMatrix synthesize(const CsrMatrix& real, std::int64_t users, std::uint64_t seed) {
+  VaeConfig vae_config;
+  vae_config.hidden = 32;
+  vae_config.latent = 8;
+  vae_config.max_epochs = 30;
+  nn::Initializer vae_init(derive_seed(seed, 0));
+  MultiVae vae(real.cols(), vae_config, vae_init);
+  // What early stopping looks at is the caller's: a ranking metric of users held out, here simply the last epoch.
+  fit_vae(vae, real, vae_config, derive_seed(seed, 1), [](const MultiVae&, std::int64_t epoch) { return double(epoch); });
+
+  ScoreConfig score_config;
+  score_config.timesteps = 20;
+  score_config.epochs = 30;
+  nn::Initializer score_init(derive_seed(seed, 2));
+  ScoreModel score(vae.latent(), score_config, score_init);
+  fit_score_model(score, vae.latents(real), score_config, derive_seed(seed, 3));
+
+  SamplingOptions options;
+  options.resolution = Resolution::kMulti;
+  const Tensor latents = sample_latents(score, users, options, derive_seed(seed, 4));
+  const double density = double(real.nnz()) / double(real.rows() * real.cols());
+  return binarize_at_density({users, real.cols(), decoded_rows(vae, latents)}, density).ones;
+}
+// [example]
+
+TEST(Readme, TheExampleGivesAMatrixOfTheRealDensity) {
+  const CsrMatrix real = tests::grouped_matrix(90, 40, 4, 5);
+  const CsrMatrix synthetic = synthesize(real, 120, 7);
+  EXPECT_EQ(synthetic.rows(), 120);
+  EXPECT_EQ(synthetic.cols(), 40);
+  EXPECT_NEAR(double(synthetic.nnz()) / (120 * 40), double(real.nnz()) / (90 * 40), 2e-3);
+  EXPECT_TRUE(tests::same_bits(synthetic.columns(), synthesize(real, 120, 7).columns()));
+}
+
+TEST(Readme, HasTheExampleAsItIsCompiled) {
+  const auto text_of = [](const std::string& path) {
+    std::ifstream file(std::string(TAPESTRY_SOURCE_DIR) + path);
+    std::stringstream text;
+    text << file.rdbuf();
+    return text.str();
+  };
+  const std::string mark = "// [example]\n";
+  const std::string source = text_of("/tests/sdrm/readme_test.cpp");
+  const std::size_t begin = source.find(mark) + mark.size();
+  const std::string example = source.substr(begin, source.find(mark, begin) - begin);
+  ASSERT_GT(example.size(), 500u);
+  EXPECT_NE(text_of("/sdrm/README.md").find("```cpp\n" + example + "```"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace tapestry::sdrm

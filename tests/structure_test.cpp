@@ -1,0 +1,257 @@
+// The rules of the house, checked on the sources themselves: which folder may include which, where backends and machine-
+// dependent things may appear, how long a file may get, that CMake's lists are complete. Each rule is a function from a file's
+// path and text to the offending lines, so that it is itself tested on small strings.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+namespace tapestry {
+namespace {
+
+namespace fs = std::filesystem;
+using Offences = std::vector<std::string>;  ///< "path:line: what is wrong"
+
+constexpr int kLineLimit = 400;
+/// Files that may be longer, each with its reason beside it.
+const std::set<std::string> kLongFiles = {};
+
+/// What each folder's files may include: itself and everything its arrow leads to.
+const std::map<std::string, std::set<std::string>> kMayInclude = {
+    {"tensor", {"tensor"}},
+    {"autograd", {"autograd", "tensor"}},
+    {"nn", {"nn", "autograd", "tensor"}},
+    {"optim", {"optim", "autograd", "tensor"}},
+    {"sdrm", {"sdrm", "optim", "nn", "autograd", "tensor"}},
+    {"recsys", {"recsys", "sdrm", "optim", "nn", "autograd", "tensor"}},
+    {"apps", {"apps", "recsys", "sdrm", "optim", "nn", "autograd", "tensor"}},
+    {"bench", {"bench", "recsys", "sdrm", "optim", "nn", "autograd", "tensor"}},
+    {"tests", {"tests", "apps", "recsys", "sdrm", "optim", "nn", "autograd", "tensor"}},
+};
+
+std::string first_folder(const std::string& path) {
+  const std::size_t slash = path.find('/');
+  return slash == std::string::npos ? "" : path.substr(0, slash);
+}
+
+bool lies_in(const std::string& path, const std::string& folder) { return path.rfind(folder + "/", 0) == 0; }
+
+/// Calls `look(line, report)` on every line; what it passes to `report` becomes an offence at that line.
+using Report = std::function<void(const std::string& what)>;
+Offences scan_lines(const std::string& path, const std::string& text,
+                    const std::function<void(const std::string& line, const Report& report)>& look) {
+  Offences offences;
+  std::istringstream lines(text);
+  std::string line;
+  for (int number = 1; std::getline(lines, line); ++number) {
+    look(line, [&](const std::string& what) { offences.push_back(path + ":" + std::to_string(number) + ": " + what); });
+  }
+  return offences;
+}
+
+/// The file an #include line names, with its quotes or brackets; empty for other lines.
+std::string included(const std::string& line) {
+  static const std::regex pattern(R"(^\s*#\s*include\s*(["<][^">]+[">]))");
+  std::smatch match;
+  return std::regex_search(line, match, pattern) ? match[1].str() : "";
+}
+
+Offences check_layers(const std::string& path, const std::string& text) {
+  const auto allowed = kMayInclude.find(first_folder(path));
+  if (allowed == kMayInclude.end()) return {};
+  return scan_lines(path, text, [&](const std::string& line, const Report& report) {
+    const std::string name = included(line);
+    if (name.empty() || name[0] != '"') return;
+    const std::string target = name.substr(1, name.size() - 2);
+    const std::string folder = first_folder(target);
+    if (kMayInclude.count(folder) == 0) {
+      report("includes " + name + ", which is not written from the root");
+    } else if (allowed->second.count(folder) == 0) {
+      report(allowed->first + "/ may not include " + folder + "/ (" + target + ")");
+    }
+  });
+}
+
+/// CUDA only under tensor/cuda, Eigen, BLAS and OpenMP only under tensor/cpu and in the SVD.
+Offences check_backends(const std::string& path, const std::string& text) {
+  static const std::regex cuda(R"(^["<](cuda|cublas|cusparse|curand|cusolver|nccl|cub/|thrust/|cooperative_groups))");
+  static const std::regex cpu(R"(^["<](Eigen/|eigen3/|unsupported/Eigen|.*cblas|lapacke?|mkl|omp\.h))");
+  static const std::regex pragma(R"(^\s*#\s*pragma\s+omp\b)");
+  const bool cuda_allowed = lies_in(path, "tensor/cuda");
+  const bool cpu_allowed = lies_in(path, "tensor/cpu") || lies_in(path, "recsys/recommenders") || lies_in(path, "tests/recsys");
+  return scan_lines(path, text, [&](const std::string& line, const Report& report) {
+    const std::string name = included(line);
+    if (!cuda_allowed && std::regex_search(name, cuda)) report("includes " + name + " outside tensor/cuda/");
+    if (cpu_allowed) return;
+    if (std::regex_search(name, cpu)) report("includes " + name + " outside tensor/cpu/ and recsys/recommenders/");
+    if (std::regex_search(line, pragma)) report("uses OpenMP outside tensor/cpu/ and recsys/recommenders/");
+  });
+}
+
+Offences check_length(const std::string& path, const std::string& text) {
+  const auto lines = std::count(text.begin(), text.end(), '\n');
+  if (lines <= kLineLimit || kLongFiles.count(path) != 0) return {};
+  return {path + ": " + std::to_string(lines) + " lines, the limit is " + std::to_string(kLineLimit)};
+}
+
+/// Every draw comes from a Philox stream, or results could not be repeated.
+Offences check_randomness(const std::string& path, const std::string& text) {
+  static const std::regex pattern(R"(\b(std::rand|s?rand\s*\(|random_device|default_random_engine))");
+  if (lies_in(path, "tests")) return {};
+  return scan_lines(path, text, [&](const std::string& line, const Report& report) {
+    const std::string code = line.substr(0, line.find("//"));
+    if (std::regex_search(code, pattern)) report("draws from outside tensor/random.h");
+  });
+}
+
+/// No file names a folder of somebody's machine. The pattern is put together here so that this file passes its own test.
+Offences check_machine_paths(const std::string& path, const std::string& text) {
+  static const std::regex pattern(std::string("(^|[^A-Za-z0-9_.}$])/(work|farm|root|home|tmp)") + "/|\\.\\./" + "shared");
+  return scan_lines(path, text, [&](const std::string& line, const Report& report) {
+    std::smatch match;
+    if (std::regex_search(line, match, pattern)) report("names a path of one machine: " + match.str());
+  });
+}
+
+/// Files of `sources` (paths relative to the CMakeLists.txt) that its text does not list on a line of their own.
+Offences check_listed(const std::string& path, const std::string& text, const std::vector<std::string>& sources) {
+  std::set<std::string> listed;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t begin = line.find_first_not_of(" \t");
+    if (begin != std::string::npos) listed.insert(line.substr(begin, line.find_last_not_of(" \t\r") + 1 - begin));
+  }
+  Offences offences;
+  for (const std::string& source : sources) {
+    if (listed.count(source) == 0) offences.push_back(path + ": does not list " + source);
+  }
+  return offences;
+}
+
+std::string read_file(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) throw std::runtime_error("cannot read " + file.string());
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+bool has_extension(const std::string& path, const std::set<std::string>& extensions) {
+  return extensions.count(fs::path(path).extension().string()) != 0;
+}
+
+bool is_source(const std::string& path) { return has_extension(path, {".h", ".cpp", ".cu", ".cuh"}); }
+
+/// The project's text files by path from the root: its own folders and the files beside them, no build folders, no data.
+std::map<std::string, std::string> project_files() {
+  const fs::path root = TAPESTRY_SOURCE_DIR;
+  static const std::set<std::string> kOtherFolders = {"cmake", "docs", "tools", ".ci"};
+  static const std::set<std::string> kText = {".h", ".cpp", ".cu", ".cuh", ".md", ".cmake", ".txt", ".sh", ".py", ""};
+  std::map<std::string, std::string> files;
+  const auto add = [&](const fs::path& file) {
+    const std::string path = fs::relative(file, root).generic_string();
+    if (has_extension(path, kText)) files[path] = read_file(file);
+  };
+  for (const fs::directory_entry& entry : fs::directory_iterator(root)) {
+    const std::string name = entry.path().filename().string();
+    if (entry.is_regular_file() && name != ".git") add(entry.path());
+    if (!entry.is_directory() || (kMayInclude.count(name) == 0 && kOtherFolders.count(name) == 0)) continue;
+    for (const fs::directory_entry& file : fs::recursive_directory_iterator(entry)) {
+      if (file.is_regular_file()) add(file.path());
+    }
+  }
+  return files;
+}
+
+using Rule = Offences (*)(const std::string& path, const std::string& text);
+
+/// All offences against `rule` in the repository, one a line; empty when it is kept.
+std::string offences_in_project(Rule rule, bool sources_only) {
+  const std::map<std::string, std::string> files = project_files();
+  EXPECT_GT(files.count("tests/structure_test.cpp"), 0U) << "the sources were not found at " << TAPESTRY_SOURCE_DIR;
+  std::string all;
+  for (const auto& [path, text] : files) {
+    if (sources_only && !is_source(path)) continue;
+    for (const std::string& offence : rule(path, text)) all += offence + "\n";
+  }
+  return all;
+}
+
+TEST(Structure, IncludesFollowTheArrows) { EXPECT_EQ(offences_in_project(check_layers, true), ""); }
+TEST(Structure, BackendsStayInTheirFolders) { EXPECT_EQ(offences_in_project(check_backends, true), ""); }
+TEST(Structure, FilesAreShort) { EXPECT_EQ(offences_in_project(check_length, true), ""); }
+TEST(Structure, RandomNumbersComeFromStreams) { EXPECT_EQ(offences_in_project(check_randomness, true), ""); }
+TEST(Structure, NoPathOfOneMachine) { EXPECT_EQ(offences_in_project(check_machine_paths, false), ""); }
+
+TEST(Structure, CMakeListsEverySource) {
+  const std::map<std::string, std::string> files = project_files();
+  std::string all;
+  for (const auto& [folder, unused] : kMayInclude) {
+    std::vector<std::string> sources;
+    for (const auto& [path, text] : files) {
+      if (lies_in(path, folder) && has_extension(path, {".cpp"})) sources.push_back(path.substr(folder.size() + 1));
+    }
+    const std::string lists = folder + "/CMakeLists.txt";
+    ASSERT_EQ(files.count(lists), 1U) << lists;
+    for (const std::string& offence : check_listed(lists, files.at(lists), sources)) all += offence + "\n";
+  }
+  EXPECT_EQ(all, "");
+}
+
+/// A rule that cannot fail protects nothing: each is shown a line that breaks it and one that does not.
+TEST(StructureRules, Layers) {
+  EXPECT_EQ(check_layers("nn/linear.cpp", "#include \"autograd/ops.h\"\n#include <vector>\n").size(), 0U);
+  EXPECT_EQ(check_layers("tensor/ops.cpp", "\n#include \"nn/linear.h\"\n"),
+            Offences{"tensor/ops.cpp:2: tensor/ may not include nn/ (nn/linear.h)"});
+  EXPECT_EQ(check_layers("nn/module.h", "#include \"optim/adam.h\"\n").size(), 1U);
+  EXPECT_EQ(check_layers("optim/adam.h", "# include \"nn/module.h\"\n").size(), 1U);
+  EXPECT_EQ(check_layers("sdrm/vae.cpp", "#include \"recsys/data/dataset.h\"\n").size(), 1U);
+  EXPECT_EQ(check_layers("recsys/a.cpp", "#include \"tests/support/a.h\"\n").size(), 1U);
+  EXPECT_EQ(check_layers("nn/linear.cpp", "#include \"linear.h\"\n").size(), 1U);
+  EXPECT_EQ(check_layers("nn/linear.cpp", "#include \"../tensor/tensor.h\"\n").size(), 1U);
+}
+
+TEST(StructureRules, Backends) {
+  const std::string eigen = "#include <Eigen/Core>\n";
+  EXPECT_EQ(check_backends("tensor/cpu/matmul.cpp", eigen + "#pragma omp parallel for\n#include <omp.h>\n").size(), 0U);
+  EXPECT_EQ(check_backends("recsys/recommenders/svd.cpp", eigen).size(), 0U);
+  EXPECT_EQ(check_backends("recsys/data/dataset.cpp", eigen).size(), 1U);
+  EXPECT_EQ(check_backends("nn/linear.cpp", "#include <omp.h>\n  #pragma omp parallel\n#include <cblas.h>\n").size(), 3U);
+  EXPECT_EQ(check_backends("tensor/cuda/matmul.cu", "#include <cublas_v2.h>\n").size(), 0U);
+  EXPECT_EQ(check_backends("tensor/cpu/matmul.cpp", "#include <cuda_runtime.h>\n#include <cub/cub.cuh>\n").size(), 2U);
+}
+
+TEST(StructureRules, Length) {
+  EXPECT_EQ(check_length("nn/a.cpp", std::string(kLineLimit, '\n')).size(), 0U);
+  EXPECT_EQ(check_length("nn/a.cpp", std::string(kLineLimit + 1, '\n')).size(), 1U);
+}
+
+TEST(StructureRules, Randomness) {
+  EXPECT_EQ(check_randomness("nn/a.cpp", "int x = std::rand();\nstd::random_device d;\nsrand(1);\n").size(), 3U);
+  EXPECT_EQ(check_randomness("nn/a.cpp", "strand(x);  // unlike std::rand\nint operand;\n").size(), 0U);
+  EXPECT_EQ(check_randomness("tests/a.cpp", "std::random_device d;\n").size(), 0U);
+}
+
+TEST(StructureRules, MachinePaths) {
+  const std::string slash = "/";
+  EXPECT_EQ(check_machine_paths("README.md", "see " + slash + "work/x\n" + slash + "tmp/y\n").size(), 2U);
+  EXPECT_EQ(check_machine_paths("README.md", "data in .." + slash + "shared\n").size(), 1U);
+  EXPECT_EQ(check_machine_paths("README.md", "the frame" + slash + "work/ and recsys" + slash + "home/\n").size(), 0U);
+}
+
+TEST(StructureRules, Listed) {
+  const std::string lists = "tapestry_library(nn\n  SOURCES\n    linear.cpp\n)\n";
+  EXPECT_EQ(check_listed("nn/CMakeLists.txt", lists, {"linear.cpp"}).size(), 0U);
+  EXPECT_EQ(check_listed("nn/CMakeLists.txt", lists, {"linear.cpp", "near.cpp"}).size(), 1U);
+}
+
+}  // namespace
+}  // namespace tapestry

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include "tensor/types.h"
+
+namespace tapestry::tests {
+
+/// The device under test: TAPESTRY_DEVICE=cpu or cuda, cpu when unset. Throws Error(kUsage) for anything else.
+Device test_device();
+
+/// Skips its tests when the device asked for is not there.
+class DeviceTest : public ::testing::Test {
+ protected:
+  void SetUp() override;
+};
+
+}  // namespace tapestry::tests

@@ -1,0 +1,157 @@
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "tensor/philox.h"
+#include "tests/support/reference_kernels.h"
+
+namespace tapestry::tests {
+namespace {
+
+template <typename T>
+double log_sum_exp(std::int64_t cols, const T* x) {
+  const double largest = *std::max_element(x, x + cols);
+  double total = 0;
+  for (std::int64_t col = 0; col < cols; ++col) total += std::exp(x[col] - largest);
+  return largest + std::log(total);
+}
+
+/// body(row, column, position, value) for every stored entry.
+template <typename T, typename Body>
+void for_entries(const CsrView<T>& x, const Body& body) {
+  for (std::int64_t row = 0; row < x.rows; ++row) {
+    for (std::int64_t at = x.offsets[row]; at < x.offsets[row + 1]; ++at) {
+      body(row, std::int64_t{x.columns[at]}, at, x.values == nullptr ? 1.0 : static_cast<double>(x.values[at]));
+    }
+  }
+}
+
+}  // namespace
+
+template <typename T>
+void ReferenceKernels<T>::log_softmax(std::int64_t rows, std::int64_t cols, const T* x, T* y) {
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const double lse = log_sum_exp(cols, x + row * cols);
+    for (std::int64_t col = 0; col < cols; ++col) y[row * cols + col] = static_cast<T>(x[row * cols + col] - lse);
+  }
+}
+
+template <typename T>
+void ReferenceKernels<T>::log_softmax_backward(std::int64_t rows, std::int64_t cols, const T* y, const T* dy, T* dx) {
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const double total = std::accumulate(dy + row * cols, dy + (row + 1) * cols, 0.0);
+    for (std::int64_t at = row * cols; at < (row + 1) * cols; ++at) {
+      dx[at] = static_cast<T>(dy[at] - std::exp(static_cast<double>(y[at])) * total);
+    }
+  }
+}
+
+template <typename T>
+void ReferenceKernels<T>::multinomial_nll(const T* logits, const CsrView<T>& target, T* lse, T* loss) {
+  std::vector<double> total(static_cast<std::size_t>(target.rows), 0.0);
+  for (std::int64_t row = 0; row < target.rows; ++row)
+    lse[row] = static_cast<T>(log_sum_exp(target.cols, logits + row * target.cols));
+  for_entries(target, [&](std::int64_t row, std::int64_t col, std::int64_t, double value) {
+    const T* in = logits + row * target.cols;
+    total[static_cast<std::size_t>(row)] -= value * (in[col] - log_sum_exp(target.cols, in));
+  });
+  for (std::int64_t row = 0; row < target.rows; ++row) loss[row] = static_cast<T>(total[static_cast<std::size_t>(row)]);
+}
+
+template <typename T>
+void ReferenceKernels<T>::multinomial_nll_backward(const T* logits, const CsrView<T>& target, const T* lse, const T* scale,
+                                                   T* dlogits) {
+  const auto cols = target.cols;
+  std::vector<double> weight(static_cast<std::size_t>(target.rows), 0.0);
+  std::vector<double> stored(static_cast<std::size_t>(target.rows * cols), 0.0);
+  for_entries(target, [&](std::int64_t row, std::int64_t col, std::int64_t, double value) {
+    weight[static_cast<std::size_t>(row)] += value;
+    stored[static_cast<std::size_t>(row * cols + col)] = value;
+  });
+  for (std::int64_t row = 0; row < target.rows; ++row) {
+    for (std::int64_t at = row * cols; at < (row + 1) * cols; ++at) {
+      const double softmax = std::exp(static_cast<double>(logits[at]) - lse[row]);
+      dlogits[at] =
+          static_cast<T>(*scale * (weight[static_cast<std::size_t>(row)] * softmax - stored[static_cast<std::size_t>(at)]));
+    }
+  }
+}
+
+// --- matrix product ----------------------------------------------------------------------------------------------------------
+
+template <typename T>
+void ReferenceKernels<T>::matmul(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k, const T* a,
+                                 std::int64_t lda, const T* b, std::int64_t ldb, bool accumulate, T* c, std::int64_t ldc) {
+  for (std::int64_t i = 0; i < m; ++i) {
+    for (std::int64_t j = 0; j < n; ++j) {
+      double total = accumulate ? c[i * ldc + j] : 0.0;
+      for (std::int64_t l = 0; l < k; ++l) {
+        total +=
+            static_cast<double>(transpose_a ? a[l * lda + i] : a[i * lda + l]) * (transpose_b ? b[j * ldb + l] : b[l * ldb + j]);
+      }
+      c[i * ldc + j] = static_cast<T>(total);
+    }
+  }
+}
+
+// --- sparse ------------------------------------------------------------------------------------------------------------------
+
+template <typename T>
+void ReferenceKernels<T>::csr_matmul(const CsrView<T>& x, std::int64_t n, const T* w, T* y) {
+  std::vector<double> total(static_cast<std::size_t>(x.rows * n), 0.0);
+  for_entries(x, [&](std::int64_t row, std::int64_t col, std::int64_t, double value) {
+    for (std::int64_t j = 0; j < n; ++j) total[static_cast<std::size_t>(row * n + j)] += value * w[col * n + j];
+  });
+  for (std::int64_t i = 0; i < x.rows * n; ++i) y[i] = static_cast<T>(total[static_cast<std::size_t>(i)]);
+}
+
+template <typename T>
+void ReferenceKernels<T>::csr_transpose_matmul(const CsrView<T>& x, std::int64_t n, const T* dy, T* y) {
+  std::vector<double> total(static_cast<std::size_t>(x.cols * n), 0.0);
+  for_entries(x, [&](std::int64_t row, std::int64_t col, std::int64_t, double value) {
+    for (std::int64_t j = 0; j < n; ++j) total[static_cast<std::size_t>(col * n + j)] += value * dy[row * n + j];
+  });
+  for (std::int64_t i = 0; i < x.cols * n; ++i) y[i] = static_cast<T>(total[static_cast<std::size_t>(i)]);
+}
+
+template <typename T>
+void ReferenceKernels<T>::csr_normalize_rows(const CsrView<T>& x, T epsilon, T* out) {
+  std::vector<double> squares(static_cast<std::size_t>(x.rows), 0.0);
+  for_entries(x, [&](std::int64_t row, std::int64_t, std::int64_t, double value) {
+    squares[static_cast<std::size_t>(row)] += value * value;
+  });
+  for_entries(x, [&](std::int64_t row, std::int64_t, std::int64_t at, double value) {
+    const double norm = std::sqrt(squares[static_cast<std::size_t>(row)]);
+    out[at] = static_cast<T>(value / std::max(norm, static_cast<double>(epsilon)));
+  });
+}
+
+template <typename T>
+void ReferenceKernels<T>::csr_dropout(const CsrView<T>& x, T p, const RandomStream& stream, const std::int32_t* row_ids, T* out) {
+  for_entries(x, [&](std::int64_t row, std::int64_t col, std::int64_t at, double value) {
+    const auto id = static_cast<std::uint32_t>(row_ids == nullptr ? row : row_ids[row]);
+    const std::uint32_t word = philox::word_at(stream, id, static_cast<std::uint32_t>(col));
+    out[at] = philox::keeps(word, static_cast<float>(p)) ? static_cast<T>(value / (1.0 - p)) : T(0);
+  });
+}
+
+template <typename T>
+void ReferenceKernels<T>::csr_fill(const CsrView<T>& x, T value, T* y) {
+  for_entries(x, [&](std::int64_t row, std::int64_t col, std::int64_t, double) { y[row * x.cols + col] = value; });
+}
+
+template <typename T>
+void ReferenceKernels<T>::gather_rows(std::int64_t n, std::int64_t cols, const T* table, const std::int32_t* index, T* y) {
+  for (std::int64_t i = 0; i < n * cols; ++i) y[i] = table[index[i / cols] * cols + i % cols];
+}
+
+template <typename T>
+void ReferenceKernels<T>::scatter_add_rows(std::int64_t n, std::int64_t cols, const T* x, const std::int32_t* index, T* y) {
+  for (std::int64_t i = 0; i < n * cols; ++i) y[index[i / cols] * cols + i % cols] += x[i];
+}
+
+template struct ReferenceKernels<float>;
+template struct ReferenceKernels<double>;
+
+}  // namespace tapestry::tests

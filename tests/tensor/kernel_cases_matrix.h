@@ -1,0 +1,169 @@
+#pragma once
+
+#include "tests/tensor/kernel_cases.h"
+
+namespace tapestry::tests {
+
+/// A product of the call's size: C [rows, cols] with this inner size, stored with wider rows than needed.
+template <typename K>
+KernelCase<K> matmul_case(bool transpose_a, bool transpose_b, bool accumulate, std::int64_t inner) {
+  using T = typename K::Scalar;
+  return {concat("matmul_", transpose_a ? "t" : "n", transpose_b ? "t" : "n", accumulate ? "_accumulate_" : "_", inner),
+          [=](KernelCall<T>& c) {
+            const std::int64_t lda = (transpose_a ? c.rows : inner) + 1;
+            const std::int64_t ldb = (transpose_b ? inner : c.cols) + 2;
+            const std::int64_t ldc = c.cols + 3;
+            const T* a = c.input('a', lda * (transpose_a ? inner : c.rows));
+            const T* b = c.input('b', ldb * (transpose_b ? c.cols : inner));
+            T* product = c.in_out('c', c.rows * ldc, {4, 4.0 * static_cast<double>(inner)});
+            K::matmul(transpose_a, transpose_b, c.rows, c.cols, inner, a, lda, b, ldb, accumulate, product, ldc);
+          }};
+}
+
+template <typename K>
+std::vector<KernelCase<K>> matmul_cases() {
+  std::vector<KernelCase<K>> cases;
+  for (const bool transpose_a : {false, true}) {
+    for (const bool transpose_b : {false, true}) {
+      for (const bool accumulate : {false, true}) {
+        for (const std::int64_t inner : {0, 1, 67}) cases.push_back(matmul_case<K>(transpose_a, transpose_b, accumulate, inner));
+      }
+    }
+  }
+  return cases;
+}
+
+template <typename K>
+std::vector<KernelCase<K>> sparse_cases() {
+  using T = typename K::Scalar;
+  using Call = KernelCall<T>;
+  std::vector<KernelCase<K>> cases;
+  for (const bool with_values : {true, false}) {
+    const std::string suffix = with_values ? "" : "_ones";
+    for (const std::int64_t width : {1, 70}) {
+      cases.push_back({concat("csr_matmul_", width, suffix), [=](Call& c) {
+                         const Allowed allowed = {4, 4.0 * static_cast<double>(c.cols)};
+                         K::csr_matmul(c.csr(with_values), width, c.input('w', c.cols * width),
+                                       c.output('y', c.rows * width, allowed));
+                       }});
+      cases.push_back({concat("csr_transpose_matmul_", width, suffix), [=](Call& c) {
+                         const Allowed allowed = {4, 4.0 * static_cast<double>(c.rows)};
+                         K::csr_transpose_matmul(c.csr(with_values), width, c.input('d', c.rows * width),
+                                                 c.output('y', c.cols * width, allowed));
+                       }});
+    }
+    cases.push_back({"csr_normalize_rows" + suffix, [=](Call& c) {
+                       const CsrView<T> x = c.csr(with_values);
+                       K::csr_normalize_rows(x, T(1e-12), c.output('y', c.nnz(), {64}));
+                     }});
+    cases.push_back({"csr_dropout" + suffix, [=](Call& c) {
+                       const CsrView<T> x = c.csr(with_values);
+                       K::csr_dropout(x, T(0.5), kCaseStream, c.index('i', c.rows, 1000), c.output('y', c.nnz()));
+                     }});
+  }
+  const std::vector<KernelCase<K>> moves = {
+      {"csr_fill", [](Call& c) { K::csr_fill(c.csr(false), T(-3), c.in_out('y', c.n)); }},
+      {"gather_rows",
+       [](Call& c) {
+         K::gather_rows(c.rows, c.cols, c.input('t', 7 * c.cols), c.index('i', c.rows, 7), c.output('y', c.n, {0}));
+       }},
+      {"scatter_add_rows",
+       [](Call& c) {
+         K::scatter_add_rows(c.rows, c.cols, c.input('x', c.n), c.index('i', c.rows, 7),
+                             c.in_out('y', 7 * c.cols, {4, 4.0 * static_cast<double>(c.rows)}));
+       }},
+  };
+  cases.insert(cases.end(), moves.begin(), moves.end());
+  return cases;
+}
+
+template <typename K>
+std::vector<KernelCase<K>> random_cases() {
+  using T = typename K::Scalar;
+  using Call = KernelCall<T>;
+  return {
+      {"random_uniform",
+       [](Call& c) { K::random_uniform(c.rows, c.cols, kCaseStream, nullptr, T(0), T(1), c.output('y', c.n, {0})); }},
+      {"random_uniform_rows",
+       [](Call& c) {
+         K::random_uniform(c.rows, c.cols, kCaseStream, c.index('i', c.rows, 1000), T(-3), T(2), c.output('y', c.n, {4, 3}));
+       }},
+      {"random_normal",
+       [](Call& c) { K::random_normal(c.rows, c.cols, kCaseStream, nullptr, T(0), T(1), c.output('y', c.n, {0})); }},
+      {"random_normal_rows",
+       [](Call& c) {
+         K::random_normal(c.rows, c.cols, kCaseStream, c.index('i', c.rows, 1000), T(1), T(3), c.output('y', c.n, {4, 3}));
+       }},
+      {"dropout",
+       [](Call& c) {
+         K::dropout(c.rows, c.cols, c.input('x', c.n), T(0.3), kCaseStream, c.index('i', c.rows, 1000), c.output('y', c.n));
+       }},
+      {"dropout_in_place",
+       [](Call& c) {
+         T* x = c.in_out('x', c.n);
+         K::dropout(c.rows, c.cols, x, T(0.3), kCaseStream, nullptr, x);
+       }},
+  };
+}
+
+template <typename K>
+std::vector<KernelCase<K>> selection_and_update_cases() {
+  using T = typename K::Scalar;
+  using Call = KernelCall<T>;
+  std::vector<KernelCase<K>> cases = {
+      {"collect_at_least",
+       [](Call& c) {
+         c.result(K::collect_at_least(c.n, c.input('x', c.n), T(1), c.n, c.in_out('v', c.n, {0}),
+                                      c.template output<std::int64_t>('p', c.n, {0})));
+       }},
+      {"collect_at_least_overfull",
+       [](Call& c) {
+         const std::int64_t capacity = std::min<std::int64_t>(c.n, 5);
+         c.result(K::collect_at_least(c.n, c.input('x', c.n), T(-2), capacity, c.output('v', capacity, {0}),
+                                      c.template output<std::int64_t>('p', capacity, {0})));
+       }},
+  };
+  for (const std::int64_t k : {1, 10, 1000}) {
+    cases.push_back({concat("top_k_rows_", k),
+                     [=](Call& c) {
+                       const std::int64_t chosen = std::min(k, c.cols);
+                       K::top_k_rows(c.rows, c.cols, c.input('x', c.n), chosen,
+                                     c.template output<std::int32_t>('i', c.rows * chosen, {0}));
+                     },
+                     false});
+  }
+  for (const bool decoupled : {false, true}) {
+    cases.push_back(
+        {decoupled ? "adam_decoupled" : "adam_l2", [=](Call& c) {
+           const auto view = [&](char value, std::int64_t count) {
+             const auto next = [&](int by) { return static_cast<char>(value + by); };
+             return ParameterView<T>{c.in_out(value, count, {16, 1}), c.input(next(1), count), c.in_out(next(2), count, {16, 1}),
+                                     c.in_out(next(3), count, {16, 1}, 0, 1), count};
+           };
+           const std::array<ParameterView<T>, 3> parameters = {view('a', c.n), view('f', 3), view('k', 0)};
+           K::adam(parameters.data(), 3, {0.01, 0.9, 0.999, 1e-8, decoupled ? 0.0 : 0.3, decoupled ? 0.3 : 0.0, 0.271, 0.003});
+         }});
+  }
+  for (const double momentum : {0.0, 0.9}) {
+    cases.push_back(
+        {momentum > 0 ? "sgd_momentum" : "sgd", [=](Call& c) {
+           T* velocity = momentum > 0 ? c.in_out('v', c.n, {16, 4}) : nullptr;
+           const ParameterView<T> parameter = {c.in_out('p', c.n, {16, 4}), c.input('g', c.n), velocity, nullptr, c.n};
+           K::sgd(&parameter, 1, 0.1, momentum, 0.5);
+         }});
+  }
+  return cases;
+}
+
+/// Every case of every kernel in tensor/kernel_contract.inc.
+template <typename K>
+std::vector<KernelCase<K>> kernel_cases() {
+  std::vector<KernelCase<K>> all;
+  for (const auto& part : {elementwise_cases<K>(), rowwise_cases<K>(), matmul_cases<K>(), sparse_cases<K>(), random_cases<K>(),
+                           selection_and_update_cases<K>()}) {
+    all.insert(all.end(), part.begin(), part.end());
+  }
+  return all;
+}
+
+}  // namespace tapestry::tests

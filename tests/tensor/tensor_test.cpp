@@ -1,0 +1,177 @@
+#include "tensor/tensor.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tensor/ops.h"
+#include "tests/support/device.h"
+#include "tests/support/random_data.h"
+
+namespace tapestry::tests {
+namespace {
+
+class TensorTest : public DeviceTest {
+ protected:
+  static std::vector<double> host(const Tensor& x) {
+    const Tensor values = x.to(Device::kCpu).to(DType::kFloat64);
+    return {values.span<double>().begin(), values.span<double>().end()};
+  }
+  static Tensor counting(const Shape& shape, DType dtype = DType::kFloat32) {
+    std::vector<double> values(static_cast<std::size_t>(shape.numel()));
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(i);
+    return Tensor::from<double>(values, shape).to(dtype).to(test_device());
+  }
+};
+
+/// `call` must throw kMisuse with all of these in its message.
+template <typename Call>
+void expect_misuse(const Call& call, const std::vector<std::string>& parts) {
+  try {
+    call();
+    ADD_FAILURE() << "nothing was thrown; expected a message with " << parts.front();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kMisuse);
+    for (const std::string& part : parts)
+      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what() << " lacks " << part;
+  }
+}
+
+TEST(ShapeTest, RowsAndColumns) {
+  EXPECT_EQ(Shape().numel(), 1);
+  EXPECT_EQ(Shape({7}).rows(), 1);
+  EXPECT_EQ(Shape({7}).cols(), 7);
+  EXPECT_EQ(Shape({2, 3, 5}).rows(), 6);
+  EXPECT_EQ(Shape({2, 3, 5}).cols(), 5);
+  EXPECT_EQ(Shape({0, 5}).numel(), 0);
+  EXPECT_EQ(Shape({2, 3, 5}).with_rows(9), Shape({9, 3, 5}));
+  EXPECT_NE(Shape({3}), Shape({3, 1}));
+  EXPECT_EQ(Shape({2, 3}).to_string(), "[2, 3]");
+  expect_misuse([] { Shape({1, 2, 3, 4, 5}); }, {"rank 5"});
+  expect_misuse([] { Shape({2, -1}); }, {"-1"});
+}
+
+TEST_F(TensorTest, RowViewsShareStorage) {
+  const Tensor x = counting({4, 3});
+  const Tensor view = x.slice_rows(1, 3);
+  EXPECT_EQ(view.shape(), Shape({2, 3}));
+  EXPECT_EQ(host(view), (std::vector<double>{3, 4, 5, 6, 7, 8}));
+  add_in_place(view, Tensor::full({2, 3}, 100, DType::kFloat32, test_device()));
+  EXPECT_EQ(host(x), (std::vector<double>{0, 1, 2, 103, 104, 105, 106, 107, 108, 9, 10, 11}));
+  EXPECT_EQ(x.slice_rows(2, 2).numel(), 0);
+  EXPECT_EQ(host(view.slice_rows(1, 2)), (std::vector<double>{106, 107, 108}));
+}
+
+TEST_F(TensorTest, ReshapeSharesAndCloneDoesNot) {
+  const Tensor x = counting({2, 3});
+  const Tensor flat = x.reshape({6});
+  const Tensor copy = x.clone();
+  add_in_place(flat, flat.clone());
+  EXPECT_EQ(host(x), (std::vector<double>{0, 2, 4, 6, 8, 10}));
+  EXPECT_EQ(host(copy), (std::vector<double>{0, 1, 2, 3, 4, 5}));
+  EXPECT_EQ(copy.shape(), x.shape());
+}
+
+TEST_F(TensorTest, SoleOwnerCountsViews) {
+  Tensor x = counting({4, 3});
+  EXPECT_TRUE(x.sole_owner());
+  {
+    const Tensor view = x.slice_rows(0, 1);
+    EXPECT_FALSE(x.sole_owner());
+    EXPECT_FALSE(view.sole_owner());
+  }
+  EXPECT_TRUE(x.sole_owner());
+  const Tensor moved = std::move(x);
+  EXPECT_TRUE(moved.sole_owner());
+  EXPECT_FALSE(Tensor().sole_owner());
+}
+
+TEST_F(TensorTest, Conversion) {
+  const Tensor x = Tensor::from<double>({1.0, -2.5, 1e-300}, {3}, test_device());
+  EXPECT_EQ(host(x.to(DType::kFloat32)), (std::vector<double>{1.0, -2.5, 0.0}));
+  EXPECT_EQ(x.to(DType::kFloat64).raw_data(), x.raw_data());
+  EXPECT_EQ(x.to(test_device()).raw_data(), x.raw_data());
+  expect_misuse([&] { x.to(DType::kInt32); }, {"float64", "int32"});
+}
+
+TEST_F(TensorTest, ItemAndFilling) {
+  EXPECT_EQ(Tensor::full({}, 2.5, DType::kFloat64, test_device()).item(), 2.5);
+  EXPECT_EQ(Tensor::from<std::int64_t>({1234567890123}, {1}, test_device()).item(), 1234567890123.0);
+  EXPECT_EQ(Tensor::zeros({1, 1}, DType::kInt32, test_device()).item(), 0);
+  EXPECT_EQ(host(Tensor::zeros({2, 2}, DType::kFloat32, test_device())), std::vector<double>(4, 0.0));
+  expect_misuse([] { Tensor::zeros({2}).item(); }, {"item", "[2]"});
+}
+
+TEST_F(TensorTest, MisuseNamesWhatWasFound) {
+  const Tensor x = counting({4, 3});
+  expect_misuse([&] { x.slice_rows(2, 5); }, {"slice_rows", "[2, 5)", "[4, 3]"});
+  expect_misuse([&] { x.slice_rows(-1, 2); }, {"slice_rows", "-1"});
+  expect_misuse([&] { x.slice_rows(3, 2); }, {"slice_rows"});
+  expect_misuse([&] { Tensor::zeros({}).slice_rows(0, 0); }, {"slice_rows", "scalar"});
+  expect_misuse([&] { x.reshape({5}); }, {"reshape", "[4, 3]", "[5]"});
+  expect_misuse([&] { x.data<double>(); }, {"float64", "float32"});
+  expect_misuse([] { Tensor::from<float>({1, 2}, {3}); }, {"2 values", "[3]"});
+  expect_misuse([] { static_cast<void>(Tensor().device()); }, {"before it was given a value"});
+}
+
+TEST_F(TensorTest, OperationsNameThemselvesAndTheShapes) {
+  const Tensor a = counting({4, 3});
+  const Tensor b = counting({2, 3});
+  expect_misuse([&] { binary(BinaryOp::kAdd, a, b); }, {"binary", "[4, 3]", "[2, 3]"});
+  expect_misuse([&] { binary(BinaryOp::kAdd, a, a.to(DType::kFloat64)); }, {"binary", "float32", "float64"});
+  expect_misuse([&] { matmul(a, b); }, {"matmul", "[4, 3]", "[2, 3]"});
+  expect_misuse([&] { matmul(a, b.reshape({6})); }, {"matmul", "[6]"});
+  expect_misuse([&] { matmul_accumulate(a, b, false, true, a); }, {"matmul_accumulate", "[4, 2]", "[4, 3]"});
+  expect_misuse([&] { add_in_place(a, b); }, {"add_in_place", "[4, 3]", "[2, 3]"});
+  expect_misuse([&] { linear_combination({{1, a}, {1, b}}); }, {"linear_combination", "[4, 3]", "[2, 3]"});
+  expect_misuse([&] { bias_activation(Activation::kNone, a.clone(), counting({4})); }, {"bias_activation", "4", "3"});
+  expect_misuse([&] { concat_columns({a, b}); }, {"concat_columns", "[4, 3]", "[2, 3]"});
+  expect_misuse([&] { concat_rows({a, counting({2, 2})}); }, {"concat_rows", "[4, 3]", "[2, 2]"});
+  expect_misuse([&] { slice_columns(a, 1, 4); }, {"slice_columns", "[1, 4)", "[4, 3]"});
+  expect_misuse([&] { top_k_rows(a, 4); }, {"top_k_rows", "4", "3"});
+  expect_misuse([&] { unary(UnaryOp::kExp, Tensor::zeros({2}, DType::kInt32, test_device())); }, {"int32"});
+  const CsrMatrix x = random_csr(4, 3, 1, false).to(test_device());
+  expect_misuse([&] { csr_matmul(x, b); }, {"csr_matmul", "[4, 3]", "[2, 3]"});
+  expect_misuse([&] { csr_transpose_matmul(x, b); }, {"csr_transpose_matmul", "[4, 3]", "[2, 3]"});
+  expect_misuse([&] { multinomial_nll(b, x); }, {"multinomial_nll", "[4, 3]", "[2, 3]"});
+}
+
+TEST_F(TensorTest, IndicesOutsideAreRefused) {
+  if (test_device() != Device::kCpu) GTEST_SKIP() << "a GPU does not look at indices";
+  const Tensor table = counting({4, 3});
+  expect_misuse([&] { gather_rows(table, Tensor::from<std::int32_t>({0, 4}, {2})); }, {"gather_rows", "4"});
+  expect_misuse([&] { gather_rows(table, Tensor::from<std::int32_t>({-1}, {1})); }, {"gather_rows", "-1"});
+  expect_misuse(
+      [&] {
+        scatter_add_rows(counting({1, 3}), Tensor::from<std::int32_t>({4}, {1}), table);
+      },
+      {"scatter_add_rows", "4"});
+}
+
+TEST_F(TensorTest, BroadcastShapes) {
+  const Tensor matrix = counting({4, 3});
+  const auto shape_of = [&](const Shape& a, const Shape& b) { return binary(BinaryOp::kAdd, counting(a), counting(b)).shape(); };
+  EXPECT_EQ(shape_of({4, 3}, {3}), Shape({4, 3}));
+  EXPECT_EQ(shape_of({3}, {4, 3}), Shape({4, 3}));
+  EXPECT_EQ(shape_of({4, 1}, {1, 3}), Shape({4, 3}));
+  EXPECT_EQ(shape_of({4, 1}, {}), Shape({4, 1}));
+  EXPECT_EQ(shape_of({}, {}), Shape({}));
+  EXPECT_EQ(shape_of({2, 2, 3}, {3}), Shape({2, 2, 3}));
+  EXPECT_EQ(host(binary(BinaryOp::kSubtract, counting({2, 1}), counting({1, 3}))), (std::vector<double>{0, -1, -2, 1, 0, -1}));
+}
+
+TEST_F(TensorTest, ResultsOverwriteOnlyWhatNobodyElseHolds) {
+  const Tensor saved = counting({5});
+  const Tensor held = Tensor::full({5}, 2, DType::kFloat32, test_device());
+  const Tensor fresh = unary_backward(UnaryOp::kSquare, saved, held);
+  EXPECT_EQ(host(held), std::vector<double>(5, 2.0));
+  EXPECT_EQ(host(fresh), (std::vector<double>{0, 4, 8, 12, 16}));
+  Tensor given = held.clone();
+  const void* place = given.raw_data();
+  EXPECT_EQ(unary_backward(UnaryOp::kSquare, saved, std::move(given)).raw_data(), place);
+}
+
+}  // namespace
+}  // namespace tapestry::tests
