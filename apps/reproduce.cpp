@@ -28,6 +28,7 @@ std::unique_ptr<Progress> make_progress() {
 
 std::vector<LoadedDataset> load(const ReproduceOptions& options, Progress& progress) {
   std::vector<LoadedDataset> loaded;
+  for (std::size_t i = 0; i < options.datasets.size(); ++i) progress.plan(0, "load", 0.5);
   for (const std::string& name : options.datasets) {
     const recsys::StageLabel label = {.job = 0, .dataset = name, .recommender = "", .stage = "load"};
     const auto task = progress.begin(label);

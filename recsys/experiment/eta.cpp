@@ -46,6 +46,7 @@ void EtaEstimator::measure(const OneTask& task, double now, Pace& pace) {
 }
 
 double EtaEstimator::remaining(double now, int workers) const {
+  constexpr double kTrust = 5;  // seconds as guessed, so that a few short stages do not bend the guesses of the long ones
   std::map<std::string, Pace> by_stage;
   Pace overall;
   for (const OneTask& task : tasks_) {
@@ -55,7 +56,7 @@ double EtaEstimator::remaining(double now, int workers) const {
   const auto correction = [&](const std::string& stage) {
     const Pace& own = by_stage[stage];
     if (own.guessed > 0 && own.measured > 0) return own.measured / own.guessed;
-    return overall.guessed > 0 && overall.measured > 0 ? overall.measured / overall.guessed : 1.0;
+    return (overall.measured + kTrust) / (overall.guessed + kTrust);
   };
   std::map<int, double> by_job;
   for (const OneTask& task : tasks_) {

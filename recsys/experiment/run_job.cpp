@@ -111,7 +111,7 @@ std::vector<std::unique_ptr<Generator>> job_generators(const RunJob& job, const 
   return make_sdrm_generators(missing_generators(job), {job.values.vae, job.values.score, job.seed, folder});
 }
 
-/// Seconds that the stages of a job take on an ordinary core pair, from the multiplications in their matrix products.
+/// Seconds that the stages of a job take on an ordinary core pair, from the operations in their matrix products.
 std::map<std::string, double> guesses(const RunJob& job) {
   constexpr double kRate = 5e10;  // operations a second
   const sdrm::VaeConfig& vae = job.values.vae;
@@ -122,22 +122,22 @@ std::map<std::string, double> guesses(const RunJob& job) {
   const auto entries = static_cast<double>(job.protocol->generator.nnz());
   const auto h = static_cast<double>(vae.hidden), k = static_cast<double>(vae.latent);
   const double network = k * k * static_cast<double>(score.hidden_layers + 2);
-  const double epochs = std::min(static_cast<double>(vae.max_epochs), 60.0);
+  const auto epochs = static_cast<double>(std::min(vae.max_epochs, kTypicalVaeEpochs));
   const double decode = 2 * drawn * h * (k + items);
   const double reverse = 2 * drawn * network * static_cast<double>(score.timesteps);
-  const double svd = 4e3 * entries + 1e5 * (items + rows);
+  const double svd_seconds = 0.05 + 2e-6 * entries + 5e-5 * (items + rows);
   return {{"vae_fit", epochs * rows * 6 * h * (items + 3 * k) / kRate},
           {"sdrm_fit", static_cast<double>(score.epochs) * rows * 18 * network / kRate},
           {"sample_vae", decode / kRate},
           {"sample_f", (decode + reverse) / kRate},
           {"sample_m", (decode + reverse / 2) / kRate},
-          {kRecommenderFit, svd / kRate * 2},
+          {kRecommenderFit, svd_seconds},
           {kEvaluate, static_cast<double>(job.protocol->evaluation.input.rows()) * items * 100 / kRate}};
 }
 
 }  // namespace
 
-void plan_job(const RunJob& job, Progress& progress) {
+void plan_job(const RunJob& job, const UnitStore& store, Progress& progress) {
   const std::map<std::string, double> seconds = guesses(job);
   const auto plan = [&](const std::string& stage) { progress.plan(job.index, stage, seconds.at(stage)); };
   const auto plan_recommender = [&](std::size_t times) {
@@ -149,8 +149,10 @@ void plan_job(const RunJob& job, Progress& progress) {
   plan_recommender(units_of(job, kOriginal).empty() ? 0 : 1);
   const std::vector<std::string> generators = missing_generators(job);
   if (generators.empty()) return;
-  plan("vae_fit");
-  if (generators != std::vector<std::string>{"multivae++"}) plan("sdrm_fit");
+  const std::filesystem::path models = store.run_paths(job.dataset, job.recommender, job.run).models;
+  const bool with_score = generators != std::vector<std::string>{"multivae++"};
+  if (!std::filesystem::exists(SdrmFamily::model_file(models, "vae"))) plan("vae_fit");
+  if (with_score && !std::filesystem::exists(SdrmFamily::model_file(models, "score"))) plan("sdrm_fit");
   for (const std::string& name : generators) {
     plan(name == "multivae++" ? "sample_vae" : name == "f-sdrm" ? "sample_f" : "sample_m");
     plan_recommender(units_of(job, name).size());

@@ -33,7 +33,7 @@ struct JobSurroundings {
 };
 
 /// Tells the progress estimate what the job is going to do, with a guess of its seconds made from operation counts.
-void plan_job(const RunJob& job, Progress& progress);
+void plan_job(const RunJob& job, const UnitStore& store, Progress& progress);
 
 /// Computes the job's missing units and writes each as soon as it is done. Within the run: the recommender on the original data,
 /// then the models, then one generator after the other: sample, and per setting fit the recommender and evaluate it. Numbers

@@ -100,7 +100,7 @@ void Experiment::compute() {
   Workers workers;
   const int count = std::min<int>(std::max(1, options_.jobs), static_cast<int>(jobs_.size()));
   progress_.set_workers(count);
-  for (const RunJob& job : jobs_) plan_job(job, progress_);
+  for (const RunJob& job : jobs_) plan_job(job, store_, progress_);
   workers.active = count;
   // Workers without a job leave their threads to the others, who look at every checkpoint. Kernels give the same bits for any
   // number of threads, so that this does not show in the results.

@@ -19,10 +19,6 @@ constexpr const char* kVae = "vae";
 constexpr const char* kScore = "score";
 constexpr const char* kConfiguration = "configuration";  // metadata key
 
-std::filesystem::path model_file(const std::filesystem::path& stem, const char* part) {
-  return stem.string() + "-" + part + ".safetensors";
-}
-
 std::string digits(double value) {
   char buffer[40];
   return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
@@ -60,6 +56,10 @@ class SdrmGenerator : public Generator {
 }  // namespace
 
 std::vector<std::string> SdrmFamily::names() { return {"multivae++", "f-sdrm", "m-sdrm"}; }
+
+std::filesystem::path SdrmFamily::model_file(const std::filesystem::path& stem, const std::string& part) {
+  return stem.string() + "-" + part + ".safetensors";
+}
 
 std::unique_ptr<sdrm::MultiVae> SdrmFamily::new_vae(std::int64_t items) const {
   nn::Initializer init(part_seed(SdrmPart::kVaeInit));
@@ -135,9 +135,9 @@ void SdrmFamily::fit_vae(const ProtocolData& protocol, StageListener& listener) 
       best = report.metric;
       best_epoch = report.epoch;
     }
-    // When it will stop is not known: at the earliest once patience runs out, usually after a few improvements more.
-    const double earliest = static_cast<double>(best_epoch + settings_.vae.patience + 2);
-    const double expected = std::min(static_cast<double>(settings_.vae.max_epochs), std::max(earliest, 1.3 * best_epoch));
+    // When it will stop is not known: some way behind the best epoch so far.
+    const auto likely = static_cast<double>(std::max(kTypicalVaeEpochs, best_epoch * 13 / 10 + settings_.vae.patience));
+    const double expected = std::min(static_cast<double>(settings_.vae.max_epochs), likely);
     listener.advance(stage, {.fraction = std::min(1.0, static_cast<double>(report.epoch + 1) / expected),
                              .epoch = report.epoch,
                              .loss = report.loss,

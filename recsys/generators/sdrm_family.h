@@ -39,6 +39,9 @@ enum class SdrmPart : std::uint64_t {
   kSampleM = 8,
 };
 
+/// After how many epochs MultiVAE usually stops: for predicting times, nothing else.
+inline constexpr std::int64_t kTypicalVaeEpochs = 150;
+
 /// One MultiVAE and one score model in its latent space, fitted once and shared by three generators, as in the paper: "every
 /// MultiVAE++, F-SDRM and M-SDRM result was calculated from the same exact runs".
 ///   multivae++  z ~ N(0, I), decoded; needs no score model, which is fitted only when one of the others is
@@ -47,6 +50,8 @@ enum class SdrmPart : std::uint64_t {
 class SdrmFamily {
  public:
   static std::vector<std::string> names();
+  /// Where the part ("vae", "score") of what belongs to `stem` is kept.
+  static std::filesystem::path model_file(const std::filesystem::path& stem, const std::string& part);
 
   explicit SdrmFamily(SdrmSettings settings) : settings_(std::move(settings)) {}
 

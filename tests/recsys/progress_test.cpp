@@ -25,9 +25,9 @@ TEST(EtaEstimator, LearnsFromWhatStagesTook) {
   EXPECT_DOUBLE_EQ(eta.remaining(5, 1), 15 + 20);  // a quarter took 5 s: 20 s each
   eta.end(task, 16);
   EXPECT_DOUBLE_EQ(eta.remaining(16, 1), 16);
-  // A stage that never ran is corrected by the pace of the others.
+  // A stage that never ran is corrected by the pace of the others, of which 16 s for 10 s are known: (16 + 5) / (10 + 5).
   eta.plan(2, "sample", 5);
-  EXPECT_DOUBLE_EQ(eta.remaining(16, 1), 24);
+  EXPECT_DOUBLE_EQ(eta.remaining(16, 1), 16 + 7);
 }
 
 TEST(EtaEstimator, SilentStagesAndSkippedOnes) {
