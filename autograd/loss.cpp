@@ -23,6 +23,21 @@ Variable multinomial_nll(const Variable& logits, const CsrMatrix& target) {
                 });
 }
 
+Variable linear_multinomial_nll(const Variable& h, const Variable& weight, const Variable& bias, const CsrMatrix& target) {
+  const double share = 1.0 / static_cast<double>(target.rows());
+  const LinearMultinomialNll rows = tapestry::linear_multinomial_nll(h.value(), weight.value(), bias.value(), target);
+  return record(tapestry::linear_combination({{share, tapestry::sum(rows.loss)}}), {&h, &weight, &bias},
+                [share, target, rows, saved_h = h.value(), saved_weight = weight.value(), dh = h.slot(), dweight = weight.slot(),
+                 dbias = bias.slot()](const Tensor& dy) {
+                  const Tensor factor = tapestry::linear_combination({{share, dy}});
+                  const auto gradients =
+                      linear_multinomial_nll_backward(saved_h, saved_weight, target, rows.lse, factor, rows.logits);
+                  if (dh) dh.accumulate(gradients.dh);
+                  if (dweight) dweight.accumulate(gradients.dw);
+                  if (dbias) dbias.accumulate(gradients.dbias);
+                });
+}
+
 Variable bce_with_logits(const Variable& logits, const Tensor& target) {
   const Variable by_element = record(tapestry::bce_with_logits(logits.value(), target), {&logits},
                                      [target, saved = logits.value(), dlogits = logits.slot()](const Tensor& dy) {

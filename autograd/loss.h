@@ -12,6 +12,10 @@ Variable log_softmax(const Variable& x);
 /// without a dense target and without the log-softmax itself. Empty rows add 0. Scalar [].
 Variable multinomial_nll(const Variable& logits, const CsrMatrix& target);
 
+/// The same behind an output layer, logits = h W^T + bias, as one op: h [B, H], weight [I, H], bias [I]. The logits, and then
+/// their gradient, pass through in blocks of items that stay in cache; the gradient is written over the logits.
+Variable linear_multinomial_nll(const Variable& h, const Variable& weight, const Variable& bias, const CsrMatrix& target);
+
 /// Mean binary cross-entropy of logits against targets in [0, 1]. Scalar [].
 Variable bce_with_logits(const Variable& logits, const Tensor& target);
 

@@ -19,7 +19,7 @@ endfunction()
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # GCC 12 warns of its own AVX-512 headers under Eigen (its bug 105593) and of std::string's operator+ (105329).
-  add_compile_options(-Wno-maybe-uninitialized -Wno-restrict)
+  add_compile_options(-Wno-maybe-uninitialized -Wno-uninitialized -Wno-restrict)
 endif()
 if(TAPESTRY_WERROR)
   add_compile_options(-Werror)

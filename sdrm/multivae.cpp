@@ -51,6 +51,10 @@ MultiVae::Posterior MultiVae::encode_normalized(const CsrMatrix& x) const {
 
 Variable MultiVae::decode(const Variable& z) const { return decoder_.output.forward(decoder_.input.forward(z)); }
 
+Variable MultiVae::reconstruction_loss(const Variable& z, const CsrMatrix& target) const {
+  return autograd::linear_multinomial_nll(decoder_.input.forward(z), decoder_.output.weight(), decoder_.output.bias(), target);
+}
+
 Tensor MultiVae::latents(const CsrMatrix& x) const {
   constexpr std::int64_t kTile = 1024;
   Tensor all = Tensor::empty({x.rows(), latent_}, dtype_);
@@ -81,7 +85,7 @@ VaeLoss vae_loss(const MultiVae& model, const MultiVae::Posterior& posterior, co
   const Variable sigma = autograd::exp(autograd::scale(posterior.log_variance, 0.5));
   const Variable z = autograd::add(posterior.mu, autograd::multiply(sigma, noise));
   VaeLoss loss;
-  loss.nll = autograd::multinomial_nll(model.decode(z), target);
+  loss.nll = model.reconstruction_loss(z, target);
   loss.kl = kl_divergence(posterior);
   loss.total = autograd::linear_combination({{1.0, loss.nll}, {beta, loss.kl}});
   return loss;

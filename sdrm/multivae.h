@@ -28,6 +28,8 @@ class MultiVae : public nn::Module {
   Posterior encode_normalized(const CsrMatrix& x) const;
   /// Logits [B, I] of latents [B, K].
   Variable decode(const Variable& z) const;
+  /// Multinomial NLL of the decoded latents against sparse targets [B, I], without handing out the logits. Scalar [].
+  Variable reconstruction_loss(const Variable& z, const CsrMatrix& target) const;
   /// mu of every row, [N, K], computed in tiles: the constants that the diffusion learns from.
   Tensor latents(const CsrMatrix& x) const;
 

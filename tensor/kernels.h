@@ -41,6 +41,14 @@ struct AdamStep {
 
 enum class Activation : std::uint8_t { kNone, kTanh, kRelu, kSigmoid, kPrelu };
 
+/// How many blocks linear_multinomial_nll cuts its items into: a function of the items alone, since sums over items are added up
+/// block by block.
+constexpr std::int64_t multinomial_blocks(std::int64_t items) {
+  constexpr std::int64_t kItems = 768;
+  const std::int64_t pairs = (items + kItems) / (2 * kItems);
+  return pairs == 0 ? 1 : 2 * pairs;
+}
+
 /// The contract: every kernel, declared once. tensor/cpu and tensor/cuda implement it in files of the same names.
 template <typename T>
 struct CpuKernels {

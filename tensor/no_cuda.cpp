@@ -198,6 +198,17 @@ void CudaKernels<T>::copy_block(std::int64_t, std::int64_t, const T*, std::int64
   no_cuda("copy_block");
 }
 
+template <typename T>
+void CudaKernels<T>::linear_multinomial_nll(std::int64_t, const T*, const T*, const T*, const CsrView<T>&, T*, T*, T*, T*) {
+  no_cuda("linear_multinomial_nll");
+}
+
+template <typename T>
+void CudaKernels<T>::linear_multinomial_nll_backward(std::int64_t, const T*, const T*, const CsrView<T>&, const T*, const T*, T*,
+                                                     T*, T*, T*, T*) {
+  no_cuda("linear_multinomial_nll_backward");
+}
+
 template struct CudaKernels<float>;
 template struct CudaKernels<double>;
 

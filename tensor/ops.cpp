@@ -227,4 +227,40 @@ Tensor multinomial_nll_backward(const Tensor& logits, const CsrMatrix& target, c
   return dlogits;
 }
 
+LinearMultinomialNll linear_multinomial_nll(const Tensor& h, const Tensor& w, const Tensor& bias, const CsrMatrix& target) {
+  check_same_kind("linear_multinomial_nll", h, w);
+  check_same_kind("linear_multinomial_nll", h, bias);
+  check(h.shape().rank() == 2 && w.shape().rank() == 2 && h.size(0) == target.rows() && w.size(0) == target.cols() &&
+            h.size(1) == w.size(1) && bias.numel() == target.cols() && target.cols() > 0,
+        "linear_multinomial_nll: h ", h.shape(), ", w ", w.shape(), " and bias ", bias.shape(), " against targets [",
+        target.rows(), ", ", target.cols(), "]");
+  const std::int64_t rows = target.rows();
+  const auto make = [&](const Shape& shape) { return Tensor::empty(shape, h.dtype(), h.device()); };
+  LinearMultinomialNll result = {make({rows}), make({rows}), make({rows, target.cols()})};
+  const Tensor workspace = make({rows, multinomial_blocks(target.cols())});
+  dispatch(h.device(), h.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.linear_multinomial_nll(h.size(1), h.data<T>(), w.data<T>(), bias.data<T>(), view<T>(target), result.logits.data<T>(),
+                                   result.lse.data<T>(), result.loss.data<T>(), workspace.data<T>());
+  });
+  return result;
+}
+
+LinearMultinomialGradients linear_multinomial_nll_backward(const Tensor& h, const Tensor& w, const CsrMatrix& target,
+                                                           const Tensor& lse, const Tensor& scale, const Tensor& logits) {
+  check(scale.numel() == 1, "linear_multinomial_nll_backward: the scale is one number");
+  check(logits.rows() == target.rows() && logits.cols() == target.cols() && lse.numel() == target.rows(),
+        "linear_multinomial_nll_backward: logits ", logits.shape(), " and ", lse.numel(), " sums against targets [",
+        target.rows(), ", ", target.cols(), "]");
+  LinearMultinomialGradients gradients = {empty_like(h), empty_like(w), Tensor::empty({target.cols()}, h.dtype(), h.device())};
+  const Tensor workspace = Tensor::empty({multinomial_blocks(target.cols()), h.size(0), h.size(1)}, h.dtype(), h.device());
+  dispatch(h.device(), h.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.linear_multinomial_nll_backward(h.size(1), h.data<T>(), w.data<T>(), view<T>(target), lse.data<T>(), scale.data<T>(),
+                                            logits.data<T>(), gradients.dw.data<T>(), gradients.dbias.data<T>(),
+                                            gradients.dh.data<T>(), workspace.data<T>());
+  });
+  return gradients;
+}
+
 }  // namespace tapestry

@@ -48,6 +48,21 @@ struct MultinomialNll {
 };
 MultinomialNll multinomial_nll(const Tensor& logits, const CsrMatrix& target);
 Tensor multinomial_nll_backward(const Tensor& logits, const CsrMatrix& target, const Tensor& lse, const Tensor& scale);
+/// The same behind an output layer, logits = h w^T + bias, in one pass over blocks of items: h [B, H], w [I, H], bias [I].
+struct LinearMultinomialNll {
+  Tensor loss;    ///< [B]
+  Tensor lse;     ///< [B]
+  Tensor logits;  ///< [B, I]
+};
+LinearMultinomialNll linear_multinomial_nll(const Tensor& h, const Tensor& w, const Tensor& bias, const CsrMatrix& target);
+struct LinearMultinomialGradients {
+  Tensor dh;     ///< [B, H]
+  Tensor dw;     ///< [I, H]
+  Tensor dbias;  ///< [I]
+};
+/// Writes over logits.
+LinearMultinomialGradients linear_multinomial_nll_backward(const Tensor& h, const Tensor& w, const CsrMatrix& target,
+                                                           const Tensor& lse, const Tensor& scale, const Tensor& logits);
 
 // Products.
 

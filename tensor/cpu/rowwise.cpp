@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "tensor/cpu/loops.h"
+#include "tensor/cpu/softmax_math.h"
 #include "tensor/kernels.h"
 
 namespace tapestry {
@@ -23,40 +24,6 @@ double ordered_sum(std::int64_t n, const Value& value) {
   }
   double total = 0;
   for (const double value_of_part : partial) total += value_of_part;
-  return total;
-}
-
-template <typename T>
-T row_max(std::int64_t cols, const T* x) {
-  T largest = x[0];
-#pragma omp simd reduction(max : largest)
-  for (std::int64_t col = 0; col < cols; ++col) largest = x[col] > largest ? x[col] : largest;
-  return largest;
-}
-
-/// log sum exp x. A row of NaN, or of an infinity, gives NaN or infinity as the definition does.
-template <typename T>
-T log_sum_exp(std::int64_t cols, const T* x) {
-  const T largest = row_max(cols, x);
-  if (!(std::abs(largest) < std::numeric_limits<T>::infinity())) return largest;
-  // Piece by piece: one float32 sum over tens of thousands of items would lose three digits.
-  constexpr std::int64_t kPiece = 512;
-  double total = 0;
-  for (std::int64_t begin = 0; begin < cols; begin += kPiece) {
-    T piece = 0;
-#pragma omp simd reduction(+ : piece)
-    for (std::int64_t col = begin; col < std::min(cols, begin + kPiece); ++col) piece += scalar::exp(x[col] - largest);
-    total += static_cast<double>(piece);
-  }
-  return largest + scalar::log(static_cast<T>(total));
-}
-
-/// Sum of a target row's values: its entry count when all are one.
-template <typename T>
-T row_weight(const CsrView<T>& x, std::int64_t row) {
-  if (x.values == nullptr) return static_cast<T>(x.offsets[row + 1] - x.offsets[row]);
-  T total = 0;
-  for (std::int64_t at = x.offsets[row]; at < x.offsets[row + 1]; ++at) total += x.values[at];
   return total;
 }
 
@@ -119,37 +86,6 @@ void CpuKernels<T>::log_softmax_backward(std::int64_t rows, std::int64_t cols, c
     for (std::int64_t col = 0; col < cols; ++col) total += dout[col];
 #pragma omp simd
     for (std::int64_t col = 0; col < cols; ++col) dx[row * cols + col] = dout[col] - scalar::exp(out[col]) * total;
-  });
-}
-
-template <typename T>
-void CpuKernels<T>::multinomial_nll(const T* logits, const CsrView<T>& target, T* lse, T* loss) {
-  for_rows(target.rows, target.cols, [=](std::int64_t row) {
-    const T* in = logits + row * target.cols;
-    lse[row] = log_sum_exp(target.cols, in);
-    T hit = 0;
-    for (std::int64_t at = target.offsets[row]; at < target.offsets[row + 1]; ++at) {
-      hit += (target.values == nullptr ? T(1) : target.values[at]) * in[target.columns[at]];
-    }
-    const bool empty = target.offsets[row] == target.offsets[row + 1];
-    loss[row] = empty ? T(0) : row_weight(target, row) * lse[row] - hit;
-  });
-}
-
-template <typename T>
-void CpuKernels<T>::multinomial_nll_backward(const T* logits, const CsrView<T>& target, const T* lse, const T* scale,
-                                             T* dlogits) {
-  const T s = *scale;
-  for_rows(target.rows, target.cols, [=](std::int64_t row) {
-    const T* in = logits + row * target.cols;
-    T* out = dlogits + row * target.cols;
-    const T weight = s * row_weight(target, row);
-    const T shift = lse[row];
-#pragma omp simd
-    for (std::int64_t col = 0; col < target.cols; ++col) out[col] = weight * scalar::exp(in[col] - shift);
-    for (std::int64_t at = target.offsets[row]; at < target.offsets[row + 1]; ++at) {
-      out[target.columns[at]] -= s * (target.values == nullptr ? T(1) : target.values[at]);
-    }
   });
 }
 

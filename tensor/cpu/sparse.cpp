@@ -33,9 +33,9 @@ void CpuKernels<T>::csr_matmul(const CsrView<T>& x, std::int64_t n, const T* w, 
 
 template <typename T>
 void CpuKernels<T>::csr_transpose_matmul(const CsrView<T>& x, std::int64_t n, const T* dy, T* y) {
+  for_chunks(x.cols * n, [=](std::int64_t begin, std::int64_t end) { std::fill(y + begin, y + end, T(0)); });
   // Each thread owns a range of columns of y and adds the rows in order: no atomics, one result.
-  for_column_ranges(n, (x.offsets[x.rows] + x.cols) * n, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = 0; row < x.cols; ++row) std::fill(y + row * n + begin, y + row * n + end, T(0));
+  for_column_ranges(n, x.offsets[x.rows] * n, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = 0; row < x.rows; ++row) {
       const T* in = dy + row * n;
       for (std::int64_t at = x.offsets[row]; at < x.offsets[row + 1]; ++at) {

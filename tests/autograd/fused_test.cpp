@@ -86,6 +86,20 @@ TEST_F(FusedTest, MultinomialNll) {
   }
 }
 
+TEST_F(FusedTest, LinearMultinomialNll) {
+  for (const bool with_values : {true, false}) {
+    const CsrMatrix sparse = random_csr(5, 7, 3, with_values, DType::kFloat64, test_device());  // row 1 is empty
+    expect_same(
+        "linear_multinomial_nll", [&](const Inputs& x) { return autograd::linear_multinomial_nll(x[0], x[1], x[2], sparse); },
+        [&](const Inputs& x) { return autograd::multinomial_nll(linear(x[0], x[1], x[2]), sparse); }, {{5, 3}, {7, 3}, {7}});
+  }
+  // Several blocks of items.
+  const CsrMatrix wide = random_csr(4, 5000, 3, false, DType::kFloat64, test_device());
+  expect_same(
+      "linear_multinomial_nll, wide", [&](const Inputs& x) { return autograd::linear_multinomial_nll(x[0], x[1], x[2], wide); },
+      [&](const Inputs& x) { return autograd::multinomial_nll(linear(x[0], x[1], x[2]), wide); }, {{4, 3}, {5000, 3}, {5000}});
+}
+
 TEST_F(FusedTest, BceWithLogits) {
   const Tensor target = data({5, 7}, 9, 0, 1);
   const Tensor ones = Tensor::full({5, 7}, 1, DType::kFloat64, test_device());

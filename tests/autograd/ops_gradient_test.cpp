@@ -167,6 +167,9 @@ std::vector<GradientCase> matrix_cases() {
     cases.push_back({"sparse_transpose_matmul" + suffix, {{5, 3}}, [=](const Inputs& x) {
                        return sparse_transpose_matmul(sparse(values), x[0]);
                      }});
+    cases.push_back({"linear_multinomial_nll" + suffix, {{5, 3}, {7, 3}, {7}}, [=](const Inputs& x) {
+                       return autograd::linear_multinomial_nll(x[0], x[1], x[2], sparse(values));
+                     }});
     cases.push_back(
         {"multinomial_nll" + suffix, {{5, 7}}, [=](const Inputs& x) { return autograd::multinomial_nll(x[0], sparse(values)); }});
   }

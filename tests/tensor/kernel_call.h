@@ -63,6 +63,10 @@ class KernelCall {
     const std::vector<T> values = random_values<T>(count, static_cast<std::uint64_t>(name), low, high);
     return add<T>(outputs_, name, Guarded<T>(std::span<const T>(values), device_), allowed);
   }
+  /// Working memory: its guard bytes are checked, its content is the kernel's own affair.
+  T* scratch(char name, std::int64_t count) {
+    return add<T>(scratch_, name, Guarded<T>(static_cast<std::size_t>(count), device_), {});
+  }
   /// A number that the kernel returned.
   void result(std::int64_t value) { result_ = static_cast<double>(value); }
 
@@ -78,6 +82,9 @@ class KernelCall {
   std::string damaged() const {
     std::string names;
     for (const auto& [name, buffer] : outputs_) {
+      if (!std::visit([](const auto& guarded) { return guarded.intact(); }, buffer)) names += name;
+    }
+    for (const auto& [name, buffer] : scratch_) {
       if (!std::visit([](const auto& guarded) { return guarded.intact(); }, buffer)) names += name;
     }
     for (const auto& [name, buffer] : inputs_) {
@@ -113,6 +120,7 @@ class KernelCall {
   std::int64_t nnz_ = 0;
   double result_ = 0;
   std::map<char, Buffer> inputs_;
+  std::map<char, Buffer> scratch_;
   std::map<char, Buffer> outputs_;
   std::map<char, Values> originals_;
   std::map<char, Allowed> allowed_;

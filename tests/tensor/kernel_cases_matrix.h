@@ -34,6 +34,42 @@ std::vector<KernelCase<K>> matmul_cases() {
 }
 
 template <typename K>
+std::vector<KernelCase<K>> linear_multinomial_cases() {
+  using T = typename K::Scalar;
+  using Call = KernelCall<T>;
+  std::vector<KernelCase<K>> cases;
+  for (const bool with_values : {true, false}) {
+    const std::string suffix = with_values ? "" : "_ones";
+    for (const std::int64_t hidden : {1, 19}) {
+      cases.push_back({concat("linear_multinomial_nll_", hidden, suffix),
+                       [=](Call& c) {
+                         const double size = 8.0 * static_cast<double>(hidden + c.cols);
+                         K::linear_multinomial_nll(hidden, c.input('h', c.rows * hidden), c.input('w', c.cols * hidden),
+                                                   c.input('b', c.cols), c.csr(with_values),
+                                                   c.output('x', c.n, {4, 4.0 * static_cast<double>(hidden)}),
+                                                   c.output('e', c.rows, {4, size}), c.output('l', c.rows, {64, 64 * size}),
+                                                   c.scratch('s', c.rows * multinomial_blocks(c.cols)));
+                       },
+                       false});
+      cases.push_back({concat("linear_multinomial_nll_backward_", hidden, suffix),
+                       [=](Call& c) {
+                         const double rows = static_cast<double>(c.rows);
+                         const double cols = static_cast<double>(c.cols);
+                         T* logits = c.in_out('x', c.n, {4, cols}, -9, 0);
+                         K::linear_multinomial_nll_backward(hidden, c.input('h', c.rows * hidden), c.input('w', c.cols * hidden),
+                                                            c.csr(with_values), c.input('e', c.rows, 5, 9), c.input('a', 1),
+                                                            logits, c.output('v', c.cols * hidden, {16, 16 * rows * cols}),
+                                                            c.output('b', c.cols, {16, 16 * rows * cols}),
+                                                            c.output('d', c.rows * hidden, {16, 16 * cols}),
+                                                            c.scratch('s', multinomial_blocks(c.cols) * c.rows * hidden));
+                       },
+                       false});
+    }
+  }
+  return cases;
+}
+
+template <typename K>
 std::vector<KernelCase<K>> sparse_cases() {
   using T = typename K::Scalar;
   using Call = KernelCall<T>;
@@ -159,8 +195,8 @@ std::vector<KernelCase<K>> selection_and_update_cases() {
 template <typename K>
 std::vector<KernelCase<K>> kernel_cases() {
   std::vector<KernelCase<K>> all;
-  for (const auto& part : {elementwise_cases<K>(), rowwise_cases<K>(), matmul_cases<K>(), sparse_cases<K>(), random_cases<K>(),
-                           selection_and_update_cases<K>()}) {
+  for (const auto& part : {elementwise_cases<K>(), rowwise_cases<K>(), matmul_cases<K>(), linear_multinomial_cases<K>(),
+                           sparse_cases<K>(), random_cases<K>(), selection_and_update_cases<K>()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;

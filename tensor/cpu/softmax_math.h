@@ -1,0 +1,47 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+#include "tensor/kernels.h"
+
+/// What the softmax kernels share, one row at a time.
+namespace tapestry {
+
+template <typename T>
+inline T row_max(std::int64_t cols, const T* x) {
+  T largest = x[0];
+#pragma omp simd reduction(max : largest)
+  for (std::int64_t col = 0; col < cols; ++col) largest = x[col] > largest ? x[col] : largest;
+  return largest;
+}
+
+/// log sum exp x. A row of NaN, or of an infinity, gives NaN or infinity as the definition does.
+template <typename T>
+inline T log_sum_exp(std::int64_t cols, const T* x) {
+  const T largest = row_max(cols, x);
+  if (!(std::abs(largest) < std::numeric_limits<T>::infinity())) return largest;
+  // Piece by piece: one float32 sum over tens of thousands of items would lose three digits.
+  constexpr std::int64_t kPiece = 512;
+  double total = 0;
+  for (std::int64_t begin = 0; begin < cols; begin += kPiece) {
+    T piece = 0;
+#pragma omp simd reduction(+ : piece)
+    for (std::int64_t col = begin; col < std::min(cols, begin + kPiece); ++col) piece += scalar::exp(x[col] - largest);
+    total += static_cast<double>(piece);
+  }
+  return largest + scalar::log(static_cast<T>(total));
+}
+
+/// Sum of a target row's values: its entry count when all are one.
+template <typename T>
+inline T row_weight(const CsrView<T>& x, std::int64_t row) {
+  if (x.values == nullptr) return static_cast<T>(x.offsets[row + 1] - x.offsets[row]);
+  T total = 0;
+  for (std::int64_t at = x.offsets[row]; at < x.offsets[row + 1]; ++at) total += x.values[at];
+  return total;
+}
+
+}  // namespace tapestry
