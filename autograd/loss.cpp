@@ -38,6 +38,14 @@ Variable linear_multinomial_nll(const Variable& h, const Variable& weight, const
                 });
 }
 
+Variable score_matching(const Variable& outputs, const Tensor& z0, double inverse) {
+  const ScoreMatching value = tapestry::score_matching(outputs.value(), z0, inverse);
+  return record(value.loss, {&outputs},
+                [z0, inverse, moments = value.moments, saved = outputs.value(), doutputs = outputs.slot()](const Tensor& dy) {
+                  doutputs.accumulate(score_matching_backward(saved, z0, inverse, moments, dy));
+                });
+}
+
 Variable bce_with_logits(const Variable& logits, const Tensor& target) {
   const Variable by_element = record(tapestry::bce_with_logits(logits.value(), target), {&logits},
                                      [target, saved = logits.value(), dlogits = logits.slot()](const Tensor& dy) {

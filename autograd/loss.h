@@ -16,6 +16,10 @@ Variable multinomial_nll(const Variable& logits, const CsrMatrix& target);
 /// their gradient, pass through in blocks of items that stay in cache; the gradient is written over the logits.
 Variable linear_multinomial_nll(const Variable& h, const Variable& weight, const Variable& bias, const CsrMatrix& target);
 
+/// SDRM's published objective (sdrm/objective.h has the formula) as one op: outputs [3 B, K] = [s(z_t); s(z_0); s(z_0 + m
+/// noise)], constant z0 [B, K], inverse = 1 / m^2. Saves its inputs. Scalar [].
+Variable score_matching(const Variable& outputs, const Tensor& z0, double inverse);
+
 /// Mean binary cross-entropy of logits against targets in [0, 1]. Scalar [].
 Variable bce_with_logits(const Variable& logits, const Tensor& target);
 

@@ -47,20 +47,6 @@ bool uses_score(const ScoreConfig& config, Variant variant) {
   return config.objective == Objective::kScore && config.variant == variant;
 }
 
-Variable published_loss(const Variable& output, const ScoreBatch& batch) {
-  const std::int64_t rows = batch.z0.size(0);
-  const Variable z0 = batch.z0;
-  const Variable r = autograd::linear_combination({{1.0, autograd::slice_rows(output, 0, rows)}, {-1.0, z0}});
-  const Variable a = autograd::slice_rows(output, rows, 2 * rows);
-  const Variable b = autograd::slice_rows(output, 2 * rows, 3 * rows);
-  constexpr double kSlope = 1 / (kPerturbation * kPerturbation);
-  const Variable curvature = autograd::mean_square(autograd::linear_combination({{kSlope, b}, {-kSlope, a}, {-1.0, r}}));
-  const Variable fit = autograd::mean_square(autograd::linear_combination({{1.0, r}, {-1.0, a}}));
-  const Variable floor = Tensor::full({}, 1e-8, batch.z0.dtype(), batch.z0.device());
-  return autograd::divide(autograd::linear_combination({{0.5, curvature}, {0.5, fit}}),
-                          autograd::add(autograd::variance(r), floor));
-}
-
 Variable paper_loss(const Variable& output, const ScoreBatch& batch, const ScorePasses& passes) {
   const std::int64_t rows = batch.z0.size(0);
   const Variable z_t = passes.z.slice_rows(0, rows);
@@ -119,7 +105,8 @@ Variable score_loss(const Variable& output, const ScoreBatch& batch, const Score
     case Objective::kScore:
       break;
   }
-  return config.variant == Variant::kPublished ? published_loss(output, batch) : paper_loss(output, batch, passes);
+  return config.variant == Variant::kPublished ? autograd::score_matching(output, batch.z0, 1 / (kPerturbation * kPerturbation))
+                                               : paper_loss(output, batch, passes);
 }
 
 }  // namespace tapestry::sdrm

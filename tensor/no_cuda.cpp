@@ -144,11 +144,6 @@ void CudaKernels<T>::csr_dropout(const CsrView<T>&, T, const RandomStream&, cons
 }
 
 template <typename T>
-void CudaKernels<T>::csr_fill(const CsrView<T>&, T, T*) {
-  no_cuda("csr_fill");
-}
-
-template <typename T>
 void CudaKernels<T>::gather_rows(std::int64_t, std::int64_t, const T*, const std::int32_t*, T*) {
   no_cuda("gather_rows");
 }
@@ -179,11 +174,6 @@ void CudaKernels<T>::top_k_rows(std::int64_t, std::int64_t, const T*, std::int64
 }
 
 template <typename T>
-std::int64_t CudaKernels<T>::collect_at_least(std::int64_t, const T*, T, std::int64_t, T*, std::int64_t*) {
-  no_cuda("collect_at_least");
-}
-
-template <typename T>
 void CudaKernels<T>::adam(const ParameterView<T>*, int, const AdamStep&) {
   no_cuda("adam");
 }
@@ -207,6 +197,16 @@ template <typename T>
 void CudaKernels<T>::linear_multinomial_nll_backward(std::int64_t, const T*, const T*, const CsrView<T>&, const T*, const T*, T*,
                                                      T*, T*, T*, T*) {
   no_cuda("linear_multinomial_nll_backward");
+}
+
+template <typename T>
+void CudaKernels<T>::score_matching(std::int64_t, const T*, const T*, T, T*, T*) {
+  no_cuda("score_matching");
+}
+
+template <typename T>
+void CudaKernels<T>::score_matching_backward(std::int64_t, const T*, const T*, T, const T*, const T*, T*) {
+  no_cuda("score_matching_backward");
 }
 
 template struct CudaKernels<float>;

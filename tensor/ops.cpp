@@ -263,4 +263,28 @@ LinearMultinomialGradients linear_multinomial_nll_backward(const Tensor& h, cons
   return gradients;
 }
 
+ScoreMatching score_matching(const Tensor& s, const Tensor& z0, double inverse) {
+  check_same_kind("score_matching", s, z0);
+  check(s.numel() == 3 * z0.numel() && s.cols() == z0.cols(), "score_matching: outputs ", s.shape(), " for latents ", z0.shape());
+  ScoreMatching result = {Tensor::empty({}, s.dtype(), s.device()), Tensor::empty({3}, s.dtype(), s.device())};
+  dispatch(s.device(), s.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.score_matching(z0.numel(), s.data<T>(), z0.data<T>(), static_cast<T>(inverse), result.loss.data<T>(),
+                           result.moments.data<T>());
+  });
+  return result;
+}
+
+Tensor score_matching_backward(const Tensor& s, const Tensor& z0, double inverse, const Tensor& moments, const Tensor& scale) {
+  check(s.numel() == 3 * z0.numel() && moments.numel() == 3 && scale.numel() == 1, "score_matching_backward: outputs ", s.shape(),
+        " for latents ", z0.shape());
+  Tensor ds = empty_like(s);
+  dispatch(s.device(), s.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.score_matching_backward(z0.numel(), s.data<T>(), z0.data<T>(), static_cast<T>(inverse), moments.data<T>(),
+                                    scale.data<T>(), ds.data<T>());
+  });
+  return ds;
+}
+
 }  // namespace tapestry

@@ -63,6 +63,13 @@ struct LinearMultinomialGradients {
 /// Writes over logits.
 LinearMultinomialGradients linear_multinomial_nll_backward(const Tensor& h, const Tensor& w, const CsrMatrix& target,
                                                            const Tensor& lse, const Tensor& scale, const Tensor& logits);
+/// SDRM's published objective on stacked outputs s [3 B, K] and clean latents z0 [B, K]; see kernel_contract.inc.
+struct ScoreMatching {
+  Tensor loss;     ///< []
+  Tensor moments;  ///< [3]
+};
+ScoreMatching score_matching(const Tensor& s, const Tensor& z0, double inverse);
+Tensor score_matching_backward(const Tensor& s, const Tensor& z0, double inverse, const Tensor& moments, const Tensor& scale);
 
 // Products.
 
@@ -79,8 +86,6 @@ Tensor csr_transpose_matmul(const CsrMatrix& x, const Tensor& dy);  ///< x^T dy:
 CsrMatrix normalize_rows(const CsrMatrix& x, DType dtype);
 /// Dropout of the stored values. Row r draws from row row_ids[r] of the stream (int32 [B], undefined: r).
 CsrMatrix dropout(const CsrMatrix& x, double p, const RandomStream& stream, const Tensor& row_ids = {});
-/// Writes `value` into x [B, I] at every stored entry of the pattern.
-void fill_stored(const CsrMatrix& pattern, double value, const Tensor& x);
 
 // Moving rows and columns.
 

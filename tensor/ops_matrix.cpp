@@ -112,17 +112,6 @@ CsrMatrix dropout(const CsrMatrix& x, double p, const RandomStream& stream, cons
   return x.with_values(values);
 }
 
-void fill_stored(const CsrMatrix& pattern, double value, const Tensor& x) {
-  check(x.rows() == pattern.rows() && x.cols() == pattern.cols(), "fill_stored: pattern [", pattern.rows(), ", ", pattern.cols(),
-        "] into ", x.shape());
-  dispatch(x.device(), x.dtype(), [&](auto kernels) {
-    using T = typename decltype(kernels)::Scalar;
-    const CsrView<T> stored = {pattern.rows(), pattern.cols(), pattern.offsets().data<std::int64_t>(),
-                               pattern.columns().data<std::int32_t>(), nullptr};
-    kernels.csr_fill(stored, static_cast<T>(value), x.data<T>());
-  });
-}
-
 Tensor gather_rows(const Tensor& table, const Tensor& index) {
   check_index("gather_rows", index, index.numel());
   check(table.shape().rank() == 2, "gather_rows: a matrix is needed, not ", table.shape());

@@ -19,6 +19,7 @@ class Tensor {
   /// Uninitialised memory from the device's caching pool. Throws Error(kDevice) when the device has none left.
   static Tensor empty(const Shape& shape, DType dtype = DType::kFloat32, Device device = Device::kCpu);
   static Tensor zeros(const Shape& shape, DType dtype = DType::kFloat32, Device device = Device::kCpu);
+  /// Floating-point types only.
   static Tensor full(const Shape& shape, double value, DType dtype = DType::kFloat32, Device device = Device::kCpu);
   /// Copies host values; their count must be shape.numel().
   template <typename T>

@@ -89,6 +89,53 @@ void CpuKernels<T>::log_softmax_backward(std::int64_t rows, std::int64_t cols, c
   });
 }
 
+template <typename T>
+void CpuKernels<T>::score_matching(std::int64_t n, const T* s, const T* z0, T inverse, T* loss, T* moments) {
+  const T* a = s + n;
+  const T* b = s + 2 * n;
+  const double count = static_cast<double>(n);
+  const auto residual = [=](std::int64_t i) { return s[i] - z0[i]; };
+  const double mean = ordered_sum(n, [=](std::int64_t i) { return static_cast<double>(residual(i)); }) / count;
+  const double squares = ordered_sum(n, [=](std::int64_t i) {
+    const T r = residual(i);
+    const T curvature = inverse * (b[i] - a[i]) - r;
+    const T fit = r - a[i];
+    return static_cast<double>(curvature * curvature + fit * fit);
+  });
+  const double spread = ordered_sum(n, [=](std::int64_t i) {
+    const double gap = static_cast<double>(residual(i)) - mean;
+    return gap * gap;
+  });
+  const double numerator = 0.5 * squares / count;
+  const double denominator = 1e-8 + spread / (count - 1);
+  moments[0] = static_cast<T>(mean);
+  moments[1] = static_cast<T>(numerator);
+  moments[2] = static_cast<T>(denominator);
+  *loss = static_cast<T>(numerator / denominator);
+}
+
+template <typename T>
+void CpuKernels<T>::score_matching_backward(std::int64_t n, const T* s, const T* z0, T inverse, const T* moments, const T* scale,
+                                            T* ds) {
+  const T* a = s + n;
+  const T* b = s + 2 * n;
+  const T mean = moments[0];
+  // loss = N / D: dN = (curvature dcurvature + fit dfit) / n, dD = 2 (r - mean) dr / (n - 1).
+  const T by_term = *scale / (static_cast<T>(n) * moments[2]);
+  const T by_spread = *scale * moments[1] / (moments[2] * moments[2]) * T(2) / static_cast<T>(n - 1);
+  for_chunks(n, [=](std::int64_t begin, std::int64_t end) {
+#pragma omp simd
+    for (std::int64_t i = begin; i < end; ++i) {
+      const T r = s[i] - z0[i];
+      const T curvature = by_term * (inverse * (b[i] - a[i]) - r);
+      const T fit = by_term * (r - a[i]);
+      ds[i] = fit - curvature - by_spread * (r - mean);
+      ds[i + n] = -inverse * curvature - fit;
+      ds[i + 2 * n] = inverse * curvature;
+    }
+  });
+}
+
 template struct CpuKernels<float>;
 template struct CpuKernels<double>;
 

@@ -34,21 +34,6 @@ void CpuKernels<T>::top_k_rows(std::int64_t rows, std::int64_t cols, const T* x,
   });
 }
 
-template <typename T>
-std::int64_t CpuKernels<T>::collect_at_least(std::int64_t n, const T* x, T threshold, std::int64_t capacity, T* values,
-                                             std::int64_t* positions) {
-  std::int64_t found = 0;
-  for (std::int64_t i = 0; i < n; ++i) {
-    if (!(x[i] >= threshold)) continue;
-    if (found < capacity) {
-      values[found] = x[i];
-      positions[found] = i;
-    }
-    ++found;
-  }
-  return found;
-}
-
 template struct CpuKernels<float>;
 template struct CpuKernels<double>;
 

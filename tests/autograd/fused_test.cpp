@@ -100,6 +100,20 @@ TEST_F(FusedTest, LinearMultinomialNll) {
       [&](const Inputs& x) { return autograd::multinomial_nll(linear(x[0], x[1], x[2]), wide); }, {{4, 3}, {5000, 3}, {5000}});
 }
 
+TEST_F(FusedTest, ScoreMatching) {
+  const Tensor z0 = data({5, 7}, 4);
+  const Tensor floor = Tensor::full({}, 1e-8, DType::kFloat64, test_device());
+  const auto plain = [&](const Inputs& x) {
+    const Variable r = subtract(slice_rows(x[0], 0, 5), z0);
+    const Variable a = slice_rows(x[0], 5, 10);
+    const Variable b = slice_rows(x[0], 10, 15);
+    const Variable curvature = subtract(scale(subtract(b, a), 100), r);
+    const Variable errors = add(mean(square(curvature)), mean(square(subtract(r, a))));
+    return autograd::divide(scale(errors, 0.5), add(variance(r), floor));
+  };
+  expect_same("score_matching", [&](const Inputs& x) { return autograd::score_matching(x[0], z0, 100); }, plain, {{15, 7}});
+}
+
 TEST_F(FusedTest, BceWithLogits) {
   const Tensor target = data({5, 7}, 9, 0, 1);
   const Tensor ones = Tensor::full({5, 7}, 1, DType::kFloat64, test_device());

@@ -79,6 +79,40 @@ void ReferenceKernels<T>::multinomial_nll_backward(const T* logits, const CsrVie
 }
 
 template <typename T>
+void ReferenceKernels<T>::score_matching(std::int64_t n, const T* s, const T* z0, T inverse, T* loss, T* moments) {
+  double mean = 0, squares = 0, spread = 0;
+  for (std::int64_t i = 0; i < n; ++i) mean += (static_cast<double>(s[i]) - z0[i]) / static_cast<double>(n);
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double r = static_cast<double>(s[i]) - z0[i];
+    const double a = s[n + i], b = s[2 * n + i];
+    squares += std::pow(inverse * (b - a) - r, 2) + std::pow(r - a, 2);
+    spread += (r - mean) * (r - mean);
+  }
+  const double numerator = squares / (2 * static_cast<double>(n));
+  const double denominator = 1e-8 + spread / static_cast<double>(n - 1);
+  moments[0] = static_cast<T>(mean);
+  moments[1] = static_cast<T>(numerator);
+  moments[2] = static_cast<T>(denominator);
+  *loss = static_cast<T>(numerator / denominator);
+}
+
+template <typename T>
+void ReferenceKernels<T>::score_matching_backward(std::int64_t n, const T* s, const T* z0, T inverse, const T* moments,
+                                                  const T* scale, T* ds) {
+  const double count = static_cast<double>(n), denominator = moments[2];
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double r = static_cast<double>(s[i]) - z0[i];
+    const double a = s[n + i], b = s[2 * n + i];
+    const double curvature = (inverse * (b - a) - r) / count / denominator;
+    const double fit = (r - a) / count / denominator;
+    const double spread = moments[1] / (denominator * denominator) * 2 * (r - moments[0]) / (count - 1);
+    ds[i] = static_cast<T>(*scale * (fit - curvature - spread));
+    ds[n + i] = static_cast<T>(*scale * (-inverse * curvature - fit));
+    ds[2 * n + i] = static_cast<T>(*scale * inverse * curvature);
+  }
+}
+
+template <typename T>
 void ReferenceKernels<T>::linear_multinomial_nll(std::int64_t hidden, const T* h, const T* w, const T* bias,
                                                  const CsrView<T>& target, T* logits, T* lse, T* loss, T* /*workspace*/) {
   for (std::int64_t row = 0; row < target.rows; ++row) {
@@ -169,11 +203,6 @@ void ReferenceKernels<T>::csr_dropout(const CsrView<T>& x, T p, const RandomStre
     const std::uint32_t word = philox::word_at(stream, id, static_cast<std::uint32_t>(col));
     out[at] = philox::keeps(word, static_cast<float>(p)) ? static_cast<T>(value / (1.0 - p)) : T(0);
   });
-}
-
-template <typename T>
-void ReferenceKernels<T>::csr_fill(const CsrView<T>& x, T value, T* y) {
-  for_entries(x, [&](std::int64_t row, std::int64_t col, std::int64_t, double) { y[row * x.cols + col] = value; });
 }
 
 template <typename T>

@@ -67,12 +67,10 @@ class KernelCall {
   T* scratch(char name, std::int64_t count) {
     return add<T>(scratch_, name, Guarded<T>(static_cast<std::size_t>(count), device_), {});
   }
-  /// A number that the kernel returned.
-  void result(std::int64_t value) { result_ = static_cast<double>(value); }
 
   /// What the kernel wrote, by letter, as float64 (exact for every type here but large int64, which no kernel returns).
   std::map<char, Values> outputs() const {
-    std::map<char, Values> all = {{'#', {result_}}};
+    std::map<char, Values> all;
     for (const auto& [name, buffer] : outputs_) all[name] = read(buffer);
     return all;
   }
@@ -118,7 +116,6 @@ class KernelCall {
 
   Device device_;
   std::int64_t nnz_ = 0;
-  double result_ = 0;
   std::map<char, Buffer> inputs_;
   std::map<char, Buffer> scratch_;
   std::map<char, Buffer> outputs_;

@@ -180,6 +180,19 @@ std::vector<KernelCase<K>> rowwise_cases() {
          T* dy = c.in_out('d', c.n, scale(c.cols));
          K::log_softmax_backward(c.rows, c.cols, c.input('y', c.n, -9, 0), dy, dy);
        }},
+      // Sums of up to 20,013 terms in two orders: rounding errors of float64 grow with the square root of that.
+      {"score_matching",
+       [=](Call& c) {
+         K::score_matching(c.n + 2, c.input('s', 3 * c.n + 6), c.input('z', c.n + 2), T(100), c.output('l', 1, {256, 64}),
+                           c.output('m', 3, {256, 64}));
+       },
+       false},
+      {"score_matching_backward",
+       [=](Call& c) {
+         K::score_matching_backward(c.n + 2, c.input('s', 3 * c.n + 6), c.input('z', c.n + 2), T(100), c.input('m', 3, 0.5, 2),
+                                    c.input('a', 1), c.output('d', 3 * c.n + 6, {64, 64}));
+       },
+       false},
       {"multinomial_nll",
        [=](Call& c) {
          K::multinomial_nll(c.input('x', c.n, -9, 9), c.csr(true), c.output('e', c.rows, {4, 20}),

@@ -98,7 +98,6 @@ std::vector<KernelCase<K>> sparse_cases() {
                      }});
   }
   const std::vector<KernelCase<K>> moves = {
-      {"csr_fill", [](Call& c) { K::csr_fill(c.csr(false), T(-3), c.in_out('y', c.n)); }},
       {"gather_rows",
        [](Call& c) {
          K::gather_rows(c.rows, c.cols, c.input('t', 7 * c.cols), c.index('i', c.rows, 7), c.output('y', c.n, {0}));
@@ -146,19 +145,7 @@ template <typename K>
 std::vector<KernelCase<K>> selection_and_update_cases() {
   using T = typename K::Scalar;
   using Call = KernelCall<T>;
-  std::vector<KernelCase<K>> cases = {
-      {"collect_at_least",
-       [](Call& c) {
-         c.result(K::collect_at_least(c.n, c.input('x', c.n), T(1), c.n, c.in_out('v', c.n, {0}),
-                                      c.template output<std::int64_t>('p', c.n, {0})));
-       }},
-      {"collect_at_least_overfull",
-       [](Call& c) {
-         const std::int64_t capacity = std::min<std::int64_t>(c.n, 5);
-         c.result(K::collect_at_least(c.n, c.input('x', c.n), T(-2), capacity, c.output('v', capacity, {0}),
-                                      c.template output<std::int64_t>('p', capacity, {0})));
-       }},
-  };
+  std::vector<KernelCase<K>> cases;
   for (const std::int64_t k : {1, 10, 1000}) {
     cases.push_back({concat("top_k_rows_", k),
                      [=](Call& c) {
