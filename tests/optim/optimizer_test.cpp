@@ -112,7 +112,8 @@ TEST_F(OptimizerTest, AgreesWithTheGoldenNumbersInFloat64) {
 }
 
 TEST_F(OptimizerTest, AgreesWithTheGoldenNumbersInFloat32) {
-  for (const std::string& name : cases_) expect_golden(name, DType::kFloat32, 1e-6);
+  // 1e-5 is the tolerance of every float32 golden test: with and without fused multiply-add, results differ at 1e-6.
+  for (const std::string& name : cases_) expect_golden(name, DType::kFloat32, 1e-5);
 }
 
 // velocity = momentum * velocity + gradient + l2 * value, in plain loops: the golden file has no decay with SGD.
