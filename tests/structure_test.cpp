@@ -80,7 +80,8 @@ Offences check_layers(const std::string& path, const std::string& text) {
   });
 }
 
-/// CUDA only under tensor/cuda, Eigen, BLAS and OpenMP only under tensor/cpu and in the SVD.
+/// CUDA only under tensor/cuda, Eigen, BLAS and OpenMP only under tensor/cpu, in the SVD, and in the tests of recsys, which
+/// compare with Eigen's SVD and set thread counts.
 Offences check_backends(const std::string& path, const std::string& text) {
   static const std::regex cuda(R"(^["<](cuda|cublas|cusparse|curand|cusolver|nccl|cub/|thrust/|cooperative_groups))");
   static const std::regex cpu(R"(^["<](Eigen/|eigen3/|unsupported/Eigen|.*cblas|lapacke?|mkl|omp\.h))");

@@ -112,7 +112,7 @@ TEST_F(OptimizerTest, AgreesWithTheGoldenNumbersInFloat64) {
 }
 
 TEST_F(OptimizerTest, AgreesWithTheGoldenNumbersInFloat32) {
-  // 1e-5 is the tolerance of every float32 golden test: with and without fused multiply-add, results differ at 1e-6.
+  // 1e-5 is the tolerance of every float32 golden test: an -O1 build gave 1.4e-6 for sgd_momentum.
   for (const std::string& name : cases_) expect_golden(name, DType::kFloat32, 1e-5);
 }
 
