@@ -30,8 +30,7 @@ Variable linear_multinomial_nll(const Variable& h, const Variable& weight, const
                 [share, target, rows, saved_h = h.value(), saved_weight = weight.value(), dh = h.slot(), dweight = weight.slot(),
                  dbias = bias.slot()](const Tensor& dy) {
                   const Tensor factor = tapestry::linear_combination({{share, dy}});
-                  const auto gradients =
-                      linear_multinomial_nll_backward(saved_h, saved_weight, target, rows.lse, factor, rows.logits);
+                  const auto gradients = linear_multinomial_nll_backward(saved_h, saved_weight, target, rows, factor);
                   if (dh) dh.accumulate(gradients.dh);
                   if (dweight) dweight.accumulate(gradients.dw);
                   if (dbias) dbias.accumulate(gradients.dbias);

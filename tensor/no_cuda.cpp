@@ -194,7 +194,7 @@ void CudaKernels<T>::linear_multinomial_nll(std::int64_t, const T*, const T*, co
 }
 
 template <typename T>
-void CudaKernels<T>::linear_multinomial_nll_backward(std::int64_t, const T*, const T*, const CsrView<T>&, const T*, const T*, T*,
+void CudaKernels<T>::linear_multinomial_nll_backward(std::int64_t, const T*, const T*, const CsrView<T>&, T*, const T*, const T*,
                                                      T*, T*, T*, T*) {
   no_cuda("linear_multinomial_nll_backward");
 }

@@ -236,29 +236,30 @@ LinearMultinomialNll linear_multinomial_nll(const Tensor& h, const Tensor& w, co
         target.rows(), ", ", target.cols(), "]");
   const std::int64_t rows = target.rows();
   const auto make = [&](const Shape& shape) { return Tensor::empty(shape, h.dtype(), h.device()); };
-  LinearMultinomialNll result = {make({rows}), make({rows}), make({rows, target.cols()})};
-  const Tensor workspace = make({rows, multinomial_blocks(target.cols())});
+  const std::int64_t blocks = multinomial_blocks(target.cols());
+  LinearMultinomialNll result = {make({rows}), make({rows, target.cols()}), make({rows, blocks})};
+  const Tensor workspace = make({2, rows, blocks});
   dispatch(h.device(), h.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
-    kernels.linear_multinomial_nll(h.size(1), h.data<T>(), w.data<T>(), bias.data<T>(), view<T>(target), result.logits.data<T>(),
-                                   result.lse.data<T>(), result.loss.data<T>(), workspace.data<T>());
+    kernels.linear_multinomial_nll(h.size(1), h.data<T>(), w.data<T>(), bias.data<T>(), view<T>(target), result.exps.data<T>(),
+                                   result.shares.data<T>(), result.loss.data<T>(), workspace.data<T>());
   });
   return result;
 }
 
 LinearMultinomialGradients linear_multinomial_nll_backward(const Tensor& h, const Tensor& w, const CsrMatrix& target,
-                                                           const Tensor& lse, const Tensor& scale, const Tensor& logits) {
+                                                           const LinearMultinomialNll& forward, const Tensor& scale) {
   check(scale.numel() == 1, "linear_multinomial_nll_backward: the scale is one number");
-  check(logits.rows() == target.rows() && logits.cols() == target.cols() && lse.numel() == target.rows(),
-        "linear_multinomial_nll_backward: logits ", logits.shape(), " and ", lse.numel(), " sums against targets [",
-        target.rows(), ", ", target.cols(), "]");
+  check(forward.exps.rows() == target.rows() && forward.exps.cols() == target.cols(),
+        "linear_multinomial_nll_backward: a forward pass ", forward.exps.shape(), " against targets [", target.rows(), ", ",
+        target.cols(), "]");
   LinearMultinomialGradients gradients = {empty_like(h), empty_like(w), Tensor::empty({target.cols()}, h.dtype(), h.device())};
   const Tensor workspace = Tensor::empty({multinomial_blocks(target.cols()), h.size(0), h.size(1)}, h.dtype(), h.device());
   dispatch(h.device(), h.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
-    kernels.linear_multinomial_nll_backward(h.size(1), h.data<T>(), w.data<T>(), view<T>(target), lse.data<T>(), scale.data<T>(),
-                                            logits.data<T>(), gradients.dw.data<T>(), gradients.dbias.data<T>(),
-                                            gradients.dh.data<T>(), workspace.data<T>());
+    kernels.linear_multinomial_nll_backward(h.size(1), h.data<T>(), w.data<T>(), view<T>(target), forward.exps.data<T>(),
+                                            forward.shares.data<T>(), scale.data<T>(), gradients.dw.data<T>(),
+                                            gradients.dbias.data<T>(), gradients.dh.data<T>(), workspace.data<T>());
   });
   return gradients;
 }

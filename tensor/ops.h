@@ -51,8 +51,8 @@ Tensor multinomial_nll_backward(const Tensor& logits, const CsrMatrix& target, c
 /// The same behind an output layer, logits = h w^T + bias, in one pass over blocks of items: h [B, H], w [I, H], bias [I].
 struct LinearMultinomialNll {
   Tensor loss;    ///< [B]
-  Tensor lse;     ///< [B]
-  Tensor logits;  ///< [B, I]
+  Tensor exps;    ///< [B, I] in an order of the kernel's own
+  Tensor shares;  ///< [B, blocks]
 };
 LinearMultinomialNll linear_multinomial_nll(const Tensor& h, const Tensor& w, const Tensor& bias, const CsrMatrix& target);
 struct LinearMultinomialGradients {
@@ -60,9 +60,9 @@ struct LinearMultinomialGradients {
   Tensor dw;     ///< [I, H]
   Tensor dbias;  ///< [I]
 };
-/// Writes over logits.
+/// Writes over forward.exps: once only.
 LinearMultinomialGradients linear_multinomial_nll_backward(const Tensor& h, const Tensor& w, const CsrMatrix& target,
-                                                           const Tensor& lse, const Tensor& scale, const Tensor& logits);
+                                                           const LinearMultinomialNll& forward, const Tensor& scale);
 /// SDRM's published objective on stacked outputs s [3 B, K] and clean latents z0 [B, K]; see kernel_contract.inc.
 struct ScoreMatching {
   Tensor loss;     ///< []

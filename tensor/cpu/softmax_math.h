@@ -18,6 +18,15 @@ inline T row_max(std::int64_t cols, const T* x) {
   return largest;
 }
 
+/// x = exp(x - shift); returns the sum.
+template <typename T>
+inline T exponentiate(std::int64_t cols, T shift, T* x) {
+  T total = 0;
+#pragma omp simd reduction(+ : total)
+  for (std::int64_t col = 0; col < cols; ++col) total += x[col] = scalar::exp(x[col] - shift);
+  return total;
+}
+
 /// log sum exp x. A row of NaN, or of an infinity, gives NaN or infinity as the definition does.
 template <typename T>
 inline T log_sum_exp(std::int64_t cols, const T* x) {

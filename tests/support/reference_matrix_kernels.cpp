@@ -112,29 +112,30 @@ void ReferenceKernels<T>::score_matching_backward(std::int64_t n, const T* s, co
   }
 }
 
+/// Keeps the logits in exps and every row's log sum exp in shares.
 template <typename T>
 void ReferenceKernels<T>::linear_multinomial_nll(std::int64_t hidden, const T* h, const T* w, const T* bias,
-                                                 const CsrView<T>& target, T* logits, T* lse, T* loss, T* /*workspace*/) {
+                                                 const CsrView<T>& target, T* exps, T* shares, T* loss, T* /*workspace*/) {
   for (std::int64_t row = 0; row < target.rows; ++row) {
     for (std::int64_t item = 0; item < target.cols; ++item) {
       double total = bias[item];
       for (std::int64_t k = 0; k < hidden; ++k) total += static_cast<double>(h[row * hidden + k]) * w[item * hidden + k];
-      logits[row * target.cols + item] = static_cast<T>(total);
+      exps[row * target.cols + item] = static_cast<T>(total);
     }
   }
-  multinomial_nll(logits, target, lse, loss);
+  multinomial_nll(exps, target, shares, loss);
 }
 
 template <typename T>
 void ReferenceKernels<T>::linear_multinomial_nll_backward(std::int64_t hidden, const T* h, const T* w, const CsrView<T>& target,
-                                                          const T* lse, const T* scale, T* logits, T* dw, T* dbias, T* dh,
+                                                          T* exps, const T* shares, const T* scale, T* dw, T* dbias, T* dh,
                                                           T* /*workspace*/) {
-  multinomial_nll_backward(logits, target, lse, scale, logits);
+  multinomial_nll_backward(exps, target, shares, scale, exps);
   std::vector<double> weight_sum(static_cast<std::size_t>(target.cols * hidden)), bias_sum(static_cast<std::size_t>(target.cols));
   for (std::int64_t row = 0; row < target.rows; ++row) {
     std::vector<double> hidden_sum(static_cast<std::size_t>(hidden));
     for (std::int64_t item = 0; item < target.cols; ++item) {
-      const double gradient = logits[row * target.cols + item];
+      const double gradient = exps[row * target.cols + item];
       bias_sum[static_cast<std::size_t>(item)] += gradient;
       for (std::int64_t k = 0; k < hidden; ++k) {
         weight_sum[static_cast<std::size_t>(item * hidden + k)] += gradient * h[row * hidden + k];
