@@ -42,10 +42,9 @@ struct AdamStep {
 enum class Activation : std::uint8_t { kNone, kTanh, kRelu, kSigmoid, kPrelu };
 
 /// How many blocks linear_multinomial_nll cuts its items into: a function of the items alone, since sums over items are added up
-/// block by block.
+/// block by block. About a thousand items a block, and an even number of blocks.
 constexpr std::int64_t multinomial_blocks(std::int64_t items) {
-  constexpr std::int64_t kItems = 768;
-  const std::int64_t pairs = (items + kItems) / (2 * kItems);
+  const std::int64_t pairs = (items + 1600) / 2144;
   return pairs == 0 ? 1 : 2 * pairs;
 }
 
