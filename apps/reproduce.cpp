@@ -46,10 +46,11 @@ void announce(const Experiment& experiment, const ReproduceOptions& options) {
     std::cout << data.name << ": " << data.stored.rows() << " users x " << data.stored.cols() << " items, " << data.stored.nnz()
               << " stored (" << data.source << ")\n";
   }
-  std::cout << "protocol " << recsys::to_string(asked.protocol) << ", variant " << recsys::to_string(asked.variant) << ", "
-            << asked.runs << (asked.runs == 1 ? " run" : " runs") << ", seed " << asked.seed << (asked.quick ? ", quick" : "")
-            << "; " << asked.jobs << (asked.jobs == 1 ? " job" : " jobs") << " on " << asked.threads
-            << (asked.threads == 1 ? " thread" : " threads") << ", device " << asked.device << "\n";
+  const std::string folds = asked.folds > 0 ? ", " + std::to_string(asked.folds) + " folds" : "";
+  std::cout << "protocol " << recsys::to_string(asked.protocol) << folds << ", variant " << recsys::to_string(asked.variant)
+            << ", " << asked.runs << (asked.runs == 1 ? " run" : " runs") << ", seed " << asked.seed
+            << (asked.quick ? ", quick" : "") << "; " << asked.jobs << (asked.jobs == 1 ? " job" : " jobs") << " on "
+            << asked.threads << (asked.threads == 1 ? " thread" : " threads") << ", device " << asked.device << "\n";
   if (const std::int64_t finished = experiment.units() - experiment.missing_units(); finished > 0) {
     std::cout << finished << " of " << experiment.units() << " units are finished in " << asked.out.string() << "\n";
   }
@@ -72,8 +73,9 @@ int reproduce(ReproduceOptions options, Progress& progress) {
   progress.release();
   const std::vector<recsys::Cell> cells = experiment.run();
   progress.finish();
-  std::cout << "\n"
-            << recsys::terminal_table(cells, experiment.report_options()) << "\nresults.csv, results.json, table.md and "
+  std::cout << "\n" << recsys::terminal_table(cells, experiment.report_options());
+  if (!experiment.comparisons().empty()) std::cout << "\n" << recsys::comparison_lines(experiment.comparisons());
+  std::cout << "\nresults.csv, results.json, table.md and "
             << "manifest.json are in " << options.experiment.out.string() << "\n";
   return 0;
 }

@@ -23,7 +23,7 @@ struct Raw {
   std::string data;
   Names datasets, recommenders = {"svd"}, generators = {"all"}, settings = {"all"};
   std::string protocol = "published", variant = "published", device = "cpu", out = "results";
-  int runs = 5, threads = 0, jobs = 0;
+  int runs = 5, folds = 0, threads = 0, jobs = 0;
   std::uint64_t seed = 1;
   bool quick = false, list = false;
 };
@@ -65,6 +65,9 @@ void declare(CLI::App& app, Raw& raw) {
   names("--setting", raw.settings,
         "What synthetic users do to the real ones: " + joined(recsys::known_settings()) + "; default both");
   one("--protocol", raw.protocol, "NAME", "published (the paper's program) or strict; default published");
+  one("--folds", raw.folds, "N",
+      "Cross-validation over users, --protocol strict only: run r reports the users of fold r; default none")
+      ->check(CLI::Range(2, 100));
   one("--variant", raw.variant, "NAME",
       "SDRM as in the authors' program (published) or in the paper's text (paper); default published");
   one("--runs", raw.runs, "N", "Independent runs; default 5, with --quick 2")->check(count);
@@ -121,6 +124,15 @@ ReproduceOptions resolve(const Raw& raw, bool runs_given) {
   experiment.protocol = recsys::parse_protocol(raw.protocol);
   experiment.variant = recsys::parse_variant(raw.variant);
   experiment.runs = raw.quick && !runs_given ? 2 : raw.runs;
+  experiment.folds = raw.folds;
+  if (raw.folds > 0) {
+    if (experiment.protocol != recsys::ProtocolName::kStrict) fail(ErrorKind::kUsage, "--folds goes with --protocol strict only");
+    if (!runs_given) experiment.runs = raw.folds;
+    if (experiment.runs % raw.folds != 0) {
+      fail(ErrorKind::kUsage, "--runs ", experiment.runs, " with --folds ", raw.folds,
+           ": runs must be a multiple of folds, so that every user is reported equally often");
+    }
+  }
   experiment.seed = raw.seed;
   experiment.quick = raw.quick;
   experiment.device = choose_device(raw.device, options.remarks);

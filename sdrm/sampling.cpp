@@ -23,6 +23,29 @@ double reverse_deviation(const NoiseSchedule& schedule, std::int64_t t, ReverseV
   return std::sqrt(schedule.beta[at] * (1 - schedule.alpha_bar[at - 1]) / (1 - schedule.alpha_bar[at]));
 }
 
+/// eps_theta = latent * z_t + output * s_theta(z_t, t).
+struct NoiseEstimate {
+  double latent;
+  double output;
+};
+
+/// How the noise is read from the output of a model trained on `objective`, where z_t = signal z_0 + sigma eps: kX0 gives z_0,
+/// kDenoising the score -eps / sigma.
+NoiseEstimate noise_estimate(const NoiseSchedule& schedule, std::int64_t t, Variant variant, const SamplingOptions& options) {
+  const double sigma = schedule.noise(t, variant) * options.noise_scale;
+  switch (options.objective) {
+    case Objective::kX0:
+      check(sigma > 0, "sample_latents: the noise scale ", options.noise_scale, " leaves nothing to tell eps from z_0 by");
+      return {1 / sigma, -schedule.signal(t) / sigma};
+    case Objective::kDenoising:
+      return {0, -sigma};
+    case Objective::kScore:
+    case Objective::kEpsilon:
+      break;
+  }
+  return {0, 1};
+}
+
 /// One tile of rows on their way from their starts down to t = 0.
 class Tile {
  public:
@@ -52,9 +75,12 @@ class Tile {
     const auto stream_step = static_cast<std::uint32_t>(t);
     const bool drops = model_.variant() == Variant::kPublished;
     const Tensor seen = drops ? dropout(z_, options_.dropout, {seed_, Purpose::kSampleDropout, stream_step}, ids_) : z_;
-    const Tensor eps = model_.forward_dropped(seen, fill_steps(static_cast<std::int32_t>(t))).value();
-    const double keep = 1 / std::sqrt(schedule_.alpha[at]);
-    const double remove = (1 - schedule_.alpha[at]) / std::sqrt(1 - schedule_.alpha_bar[at]) * keep;
+    const Tensor output = model_.forward_dropped(seen, fill_steps(static_cast<std::int32_t>(t))).value();
+    const NoiseEstimate eps = noise_estimate(schedule_, t, model_.variant(), options_);
+    const double scale = 1 / std::sqrt(schedule_.alpha[at]);
+    const double remove = (1 - schedule_.alpha[at]) / std::sqrt(1 - schedule_.alpha_bar[at]) * scale;
+    const double of_latent = scale - remove * eps.latent;
+    const double of_output = -remove * eps.output;
     const auto active = static_cast<std::int64_t>(
         std::partition_point(starts_.begin(), starts_.end(), [t](std::int32_t start) { return start >= t; }) - starts_.begin());
     const Tensor z = z_.slice_rows(0, active);
@@ -63,9 +89,9 @@ class Tile {
       const double deviation = reverse_deviation(schedule_, t, options_.variance) * options_.noise_scale;
       const Tensor n = random_normal({active, model_.latent()}, {seed_, Purpose::kSampleNoise, stream_step}, 0, deviation,
                                      model_.dtype(), Device::kCpu, ids_.slice_rows(0, active));
-      next = linear_combination({{keep, z}, {-remove, eps.slice_rows(0, active)}, {1.0, n}});
+      next = linear_combination({{of_latent, z}, {of_output, output.slice_rows(0, active)}, {1.0, n}});
     } else {
-      next = linear_combination({{keep, z}, {-remove, eps.slice_rows(0, active)}});
+      next = linear_combination({{of_latent, z}, {of_output, output.slice_rows(0, active)}});
     }
     copy_bytes(z.raw_data(), Device::kCpu, next.raw_data(), Device::kCpu, static_cast<std::size_t>(next.bytes()));
   }

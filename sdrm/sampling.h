@@ -23,9 +23,12 @@ struct SamplingOptions {
   ReverseVariance variance = ReverseVariance::kBeta;
   double noise_scale = 1;  ///< s
   double dropout = 0.5;    ///< kPublished only
+  /// What the model was trained on, which says how eps_theta is read from its output (README.md).
+  Objective objective = Objective::kScore;
 };
 
-/// Latents [rows, K] of synthetic users (SDRM Algorithm 2). Row r depends on the seed and r alone.
+/// Latents [rows, K] of synthetic users (SDRM Algorithm 2). Row r depends on the seed and r alone. Throws Error(kMisuse) for
+/// negative rows, and for kX0 without noise, from which no eps can be told.
 Tensor sample_latents(const ScoreModel& model, std::int64_t rows, const SamplingOptions& options, std::uint64_t seed,
                       const Progress& progress = {});
 

@@ -16,6 +16,7 @@ Json common_json(const Configuration& configuration) {
   return {{"format", kFormat},
           {"version", configuration.version},
           {"protocol", configuration.protocol},
+          {"folds", configuration.folds},
           {"variant", configuration.variant},
           {"seed", configuration.seed},
           {"quick", configuration.quick},

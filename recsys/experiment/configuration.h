@@ -19,6 +19,7 @@ struct Configuration {
 
   std::string version;  ///< of the program: another one may compute other figures
   std::string protocol;
+  int folds = 0;  ///< of the cross-validation; 0: none
   std::string variant;
   std::uint64_t seed = 1;
   bool quick = false;

@@ -22,25 +22,94 @@ constexpr std::array<const char*, 8> kStages = {"load",     "vae_fit",    "sdrm_
 /// derive_seed index of the bootstrap under the root seed, out of the way of the runs.
 constexpr std::uint64_t kBootstrapSeed = 1'000'000;
 
+/// derive_seed index of the comparisons.
+constexpr std::uint64_t kComparisonSeed = 1'000'001;
+
+/// [run][user] of one metric. The runs of a cross-validation that visit each fold once make up one run over all users.
+std::vector<std::vector<double>> user_values(const std::vector<Unit>& units, std::size_t metric, int folds) {
+  const auto together = static_cast<std::size_t>(std::max(1, folds));
+  std::vector<std::vector<double>> runs(units.size() / together);
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    const std::vector<double>& users = units[i].users[metric];
+    std::vector<double>& run = runs[i / together];
+    run.insert(run.end(), users.begin(), users.end());
+  }
+  return runs;
+}
+
+/// Every user's mean over the runs.
+std::vector<double> mean_by_user(const std::vector<std::vector<double>>& runs) {
+  std::vector<double> means(runs.front().size());
+  for (std::size_t user = 0; user < means.size(); ++user) {
+    for (const std::vector<double>& run : runs) means[user] += run[user] / static_cast<double>(runs.size());
+  }
+  return means;
+}
+
 /// The cells of one combination, one per metric.
 std::vector<Cell> combination_cells(const std::vector<Unit>& units, const ExperimentOptions& options) {
   const UnitKey& key = units.front().key;
   std::vector<Cell> cells;
   for (std::size_t metric = 0; metric < units.front().metrics.size(); ++metric) {
     Cell cell = {key.dataset, key.recommender, key.setting, key.generator, units.front().metrics[metric], {}, {}};
-    std::vector<std::vector<double>> users;
-    for (const Unit& unit : units) {
-      cell.runs.push_back(unit.means[metric]);
-      users.push_back(unit.users[metric]);
-    }
+    for (const Unit& unit : units) cell.runs.push_back(unit.means[metric]);
     if (options.protocol == ProtocolName::kStrict) {
-      cell.interval = bootstrap_interval(users, {.seed = derive_seed(options.seed, kBootstrapSeed)});
+      cell.interval =
+          bootstrap_interval(user_values(units, metric, options.folds), {.seed = derive_seed(options.seed, kBootstrapSeed)});
     } else if (key.generator == kOriginal && is_deterministic(key.recommender)) {
       cell.interval = Interval{cell.runs.front(), cell.runs.front()};
     }
     cells.push_back(std::move(cell));
   }
   return cells;
+}
+
+/// One combination against another on the same users, one comparison per metric.
+std::vector<Comparison> compare(const std::vector<Unit>& units, const std::vector<Unit>& baseline,
+                                const ExperimentOptions& options) {
+  const ResamplingOptions resampling = {.seed = derive_seed(options.seed, kComparisonSeed)};
+  const UnitKey& key = units.front().key;
+  std::vector<Comparison> comparisons;
+  for (std::size_t metric = 0; metric < units.front().metrics.size(); ++metric) {
+    const std::vector<double> ours = mean_by_user(user_values(units, metric, options.folds));
+    const std::vector<double> theirs = mean_by_user(user_values(baseline, metric, options.folds));
+    std::vector<std::vector<double>> differences(1, ours);
+    for (std::size_t user = 0; user < ours.size(); ++user) differences[0][user] -= theirs[user];
+    comparisons.push_back({key.dataset, key.recommender, key.setting, key.generator, baseline.front().key.generator,
+                           units.front().metrics[metric], bootstrap_interval(differences, resampling),
+                           sign_flip_test(ours, theirs, resampling)});
+  }
+  return comparisons;
+}
+
+/// Finished units of one combination, in run order.
+std::vector<Unit> read_units(const UnitStore& store, const ExperimentOptions& options, const std::string& dataset,
+                             const std::string& recommender, const std::string& setting, const std::string& generator) {
+  std::vector<Unit> units;
+  for (const UnitKey& key : unit_keys(options, dataset, recommender, setting, generator)) {
+    std::optional<Unit> unit = store.read(key);
+    check(unit.has_value(), "read_units: unit ", key.text(), " is missing");
+    units.push_back(std::move(*unit));
+  }
+  return units;
+}
+
+/// What a generator is compared with: no synthetic users at all, and, for SDRM, the model it is built on.
+std::vector<std::string> baselines(const std::string& generator) {
+  if (generator == kOriginal) return {};
+  if (generator == "multivae++") return {kOriginal};
+  return {kOriginal, "multivae++"};
+}
+
+/// body(0), body(1), ... side by side, since a bootstrap over thousands of users takes a second; their results in order.
+template <typename Result, typename Body>
+std::vector<Result> gather(std::size_t count, const Body& body) {
+  std::vector<std::vector<Result>> parts(count);
+  parallel_for(static_cast<std::int64_t>(count),
+               [&](std::int64_t i) { parts[static_cast<std::size_t>(i)] = body(static_cast<std::size_t>(i)); });
+  std::vector<Result> all;
+  for (std::vector<Result>& part : parts) std::move(part.begin(), part.end(), std::back_inserter(all));
+  return all;
 }
 
 std::int64_t peak_rss_bytes() {
@@ -77,7 +146,8 @@ std::vector<StageRecord> selected_stages(const UnitStore& store, const Experimen
 
 std::vector<UnitKey> unit_keys(const ExperimentOptions& options, const std::string& dataset, const std::string& recommender,
                                const std::string& setting, const std::string& generator) {
-  const int runs = generator == kOriginal && is_deterministic(recommender) ? 1 : options.runs;
+  // Without randomness one run per fold says it all.
+  const int runs = generator == kOriginal && is_deterministic(recommender) ? std::max(1, options.folds) : options.runs;
   std::vector<UnitKey> keys;
   for (int run = 1; run <= runs; ++run) keys.push_back({dataset, recommender, setting, generator, run});
   return keys;
@@ -89,31 +159,41 @@ std::vector<Cell> collect_cells(const UnitStore& store, const ExperimentOptions&
     for (const std::string& recommender : options.recommenders) {
       for (const std::string& setting : options.settings) {
         for (const std::string& generator : options.generators) {
-          std::vector<Unit>& units = combinations.emplace_back();
-          for (const UnitKey& key : unit_keys(options, dataset, recommender, setting, generator)) {
-            std::optional<Unit> unit = store.read(key);
-            check(unit.has_value(), "collect_cells: unit ", key.text(), " is missing");
-            units.push_back(std::move(*unit));
+          combinations.push_back(read_units(store, options, dataset, recommender, setting, generator));
+        }
+      }
+    }
+  }
+  return gather<Cell>(combinations.size(), [&](std::size_t i) { return combination_cells(combinations[i], options); });
+}
+
+std::vector<Comparison> collect_comparisons(const UnitStore& store, const ExperimentOptions& options,
+                                            std::span<const std::string> datasets) {
+  if (options.protocol != ProtocolName::kStrict) return {};
+  std::vector<std::pair<std::vector<Unit>, std::vector<Unit>>> pairs;
+  for (const std::string& dataset : datasets) {
+    for (const std::string& recommender : options.recommenders) {
+      for (const std::string& setting : options.settings) {
+        for (const std::string& generator : options.generators) {
+          for (const std::string& baseline : baselines(generator)) {
+            if (std::find(options.generators.begin(), options.generators.end(), baseline) == options.generators.end()) continue;
+            pairs.emplace_back(read_units(store, options, dataset, recommender, setting, generator),
+                               read_units(store, options, dataset, recommender, setting, baseline));
           }
         }
       }
     }
   }
-  // Side by side, since a bootstrap over thousands of users takes a second.
-  std::vector<std::vector<Cell>> cells(combinations.size());
-  parallel_for(static_cast<std::int64_t>(combinations.size()), [&](std::int64_t i) {
-    const auto at = static_cast<std::size_t>(i);
-    cells[at] = combination_cells(combinations[at], options);
-  });
-  std::vector<Cell> all;
-  for (std::vector<Cell>& some : cells) std::move(some.begin(), some.end(), std::back_inserter(all));
-  return all;
+  return gather<Comparison>(pairs.size(), [&](std::size_t i) { return compare(pairs[i].first, pairs[i].second, options); });
 }
 
-std::string table_text(std::span<const Cell> cells, const ExperimentOptions& options, const ReportOptions& report) {
+std::string table_text(std::span<const Cell> cells, std::span<const Comparison> comparisons, const ExperimentOptions& options,
+                       const ReportOptions& report) {
   std::string text = concat("# Results\n\nVariant `", to_string(options.variant), "`, seed ", options.seed, ".");
   if (options.quick) text += " **Quick run: models trained for a few epochs only; these figures mean nothing.**";
-  return text + "\n\n" + markdown_table(cells, report);
+  text += "\n\n" + markdown_table(cells, report);
+  if (!comparisons.empty()) text += "\n## Compared user by user\n\n" + comparison_table(comparisons);
+  return text;
 }
 
 std::string manifest_text(const UnitStore& store, const ExperimentOptions& options, std::span<const LoadedDataset> datasets,
@@ -128,6 +208,7 @@ std::string manifest_text(const UnitStore& store, const ExperimentOptions& optio
                      {"generators", options.generators},
                      {"setting", options.settings},
                      {"protocol", to_string(options.protocol)},
+                     {"folds", options.folds},
                      {"variant", to_string(options.variant)},
                      {"runs", options.runs},
                      {"seed", options.seed},

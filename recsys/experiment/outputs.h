@@ -17,8 +17,14 @@ std::vector<UnitKey> unit_keys(const ExperimentOptions& options, const std::stri
 /// missing.
 std::vector<Cell> collect_cells(const UnitStore& store, const ExperimentOptions& options, std::span<const std::string> datasets);
 
-/// The text of table.md: what the figures are, then the table.
-std::string table_text(std::span<const Cell> cells, const ExperimentOptions& options, const ReportOptions& report);
+/// Under `strict`, for every metric: each generator against `original`, and the SDRM variants against multivae++, user by user.
+/// Empty under `published`, whose users were chosen on.
+std::vector<Comparison> collect_comparisons(const UnitStore& store, const ExperimentOptions& options,
+                                            std::span<const std::string> datasets);
+
+/// The text of table.md: what the figures are, then the tables.
+std::string table_text(std::span<const Cell> cells, std::span<const Comparison> comparisons, const ExperimentOptions& options,
+                       const ReportOptions& report);
 
 /// The text of manifest.json: where the figures come from.
 std::string manifest_text(const UnitStore& store, const ExperimentOptions& options, std::span<const LoadedDataset> datasets,

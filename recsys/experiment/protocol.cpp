@@ -84,22 +84,38 @@ ProtocolData make_published(const Dataset& dataset) {
   return data;
 }
 
-/// The strict protocol's hold-outs: steps of Purpose::kHoldout under the experiment's seed.
-constexpr std::uint32_t kEvaluationStep = 0;
-constexpr std::uint32_t kSelectionStep = 1;
+/// The strict protocol's hold-outs are steps of Purpose::kHoldout under the experiment's seed, two for each fold.
+std::uint32_t evaluation_step(const Fold& fold) { return 2 * static_cast<std::uint32_t>(fold.index); }
+std::uint32_t selection_step(const Fold& fold) { return evaluation_step(fold) + 1; }
 
-ProtocolData make_strict(const Dataset& dataset, std::uint64_t seed) {
+struct Groups {
+  Users train, test, valid;  ///< ascending
+};
+
+/// Cuts the users, in an order drawn from the seed, into train, test and valid. A fold takes its share of them as valid; what is
+/// left is divided as 70 to 20.
+Groups draw_groups(std::int64_t users, std::uint64_t seed, const Fold& fold) {
   RandomSequence random({seed, Purpose::kSplit, 0});
-  const GroupSizes sizes = group_sizes(dataset.stored.rows());
-  const Users order = shuffled(dataset.stored.rows(), [&](std::uint32_t bound) { return random.below(bound); });
+  Users order = shuffled(users, [&](std::uint32_t bound) { return random.below(bound); });
+  GroupSizes sizes = group_sizes(users);
+  if (fold.count > 0) {
+    const std::int64_t begin = users * fold.index / fold.count;
+    const std::int64_t end = users * (fold.index + 1) / fold.count;
+    std::rotate(order.begin() + begin, order.begin() + end, order.end());  // the fold goes to the end
+    sizes.valid = end - begin;
+    sizes.train = (users - sizes.valid) * 7 / 9;
+    sizes.test = users - sizes.valid - sizes.train;
+  }
   const auto group = [&](std::int64_t begin, std::int64_t count) {
-    Users users(order.begin() + begin, order.begin() + begin + count);
-    std::sort(users.begin(), users.end());
-    return users;
+    Users some(order.begin() + begin, order.begin() + begin + count);
+    std::sort(some.begin(), some.end());
+    return some;
   };
-  const Users train = group(0, sizes.train);
-  const Users test = group(sizes.train, sizes.test);
-  const Users valid = group(sizes.train + sizes.test, sizes.valid);
+  return {group(0, sizes.train), group(sizes.train, sizes.test), group(sizes.train + sizes.test, sizes.valid)};
+}
+
+ProtocolData make_strict(const Dataset& dataset, std::uint64_t seed, const Fold& fold) {
+  const auto [train, test, valid] = draw_groups(dataset.stored.rows(), seed, fold);
 
   const CsrMatrix liked = likes(dataset.stored);
   const Users selected = with_two_entries(liked, test);
@@ -112,11 +128,11 @@ ProtocolData make_strict(const Dataset& dataset, std::uint64_t seed) {
   data.name = ProtocolName::kStrict;
   data.train = liked.gather_rows(train);
   data.generator = data.train;
-  data.evaluation = draw_heldout(liked.gather_rows(data.evaluation_users), {seed, Purpose::kHoldout, kEvaluationStep});
-  data.left_out_users = sizes.valid - static_cast<std::int64_t>(data.evaluation_users.size());
+  data.evaluation = draw_heldout(liked.gather_rows(data.evaluation_users), {seed, Purpose::kHoldout, evaluation_step(fold)});
+  data.left_out_users = static_cast<std::int64_t>(valid.size() - data.evaluation_users.size());
   data.density = filled(data.train.nnz(), data.train);
   data.synthetic_rows = data.train.rows();
-  const HeldOut selection = draw_heldout(liked.gather_rows(selected), {seed, Purpose::kHoldout, kSelectionStep});
+  const HeldOut selection = draw_heldout(liked.gather_rows(selected), {seed, Purpose::kHoldout, selection_step(fold)});
   data.selection = [selection](std::uint64_t /*seed*/, int /*epoch*/) { return selection; };
   return data;
 }
@@ -133,8 +149,10 @@ ProtocolName parse_protocol(const std::string& text) {
 
 const char* to_string(ProtocolName protocol) { return kNames[static_cast<std::size_t>(protocol)]; }
 
-ProtocolData make_protocol(const Dataset& dataset, ProtocolName name, std::uint64_t seed) {
-  return name == ProtocolName::kPublished ? make_published(dataset) : make_strict(dataset, seed);
+ProtocolData make_protocol(const Dataset& dataset, ProtocolName name, std::uint64_t seed, const Fold& fold) {
+  check(fold.count == 0 || (name == ProtocolName::kStrict && fold.count > 1 && fold.index >= 0 && fold.index < fold.count),
+        "make_protocol: fold ", fold.index, " of ", fold.count, " under protocol ", to_string(name));
+  return name == ProtocolName::kPublished ? make_published(dataset) : make_strict(dataset, seed, fold);
 }
 
 }  // namespace tapestry::recsys

@@ -16,6 +16,12 @@ enum class ProtocolName : std::uint8_t { kPublished, kStrict };
 ProtocolName parse_protocol(const std::string& text);
 const char* to_string(ProtocolName protocol);
 
+/// One part of a cross-validation over users. The default is none: one draw of the three groups.
+struct Fold {
+  int index = 0;  ///< below count
+  int count = 0;  ///< 0: no cross-validation
+};
+
 /// An 80/20 split of some users' items: the input a model may see and the items it has to find. Same rows in both.
 struct HeldOut {
   CsrMatrix input;    ///< [V, I] ones
@@ -41,7 +47,9 @@ struct ProtocolData {
 /// their stored entries, dislikes included, count as interactions; split and hold-out come from the data set. strict: 70:20:10
 /// groups (train, test, valid) and the hold-outs are drawn from `seed`, and only likes are interactions; D is the train users,
 /// and users with fewer than two likes, who cannot give both an input and a held-out item, are neither used for selection nor
-/// reported. Rows are in the data set's user order. Throws Error(kData) when a group has no user.
-ProtocolData make_protocol(const Dataset& dataset, ProtocolName name, std::uint64_t seed);
+/// reported. With a fold, strict reports the users of that fold, of `count` groups of equal size that are drawn from `seed`, and
+/// the others are train and test users, 70:20. Rows are in the data set's user order. Throws Error(kData) when a group has no
+/// user, Error(kMisuse) for a fold under `published` or one that does not exist.
+ProtocolData make_protocol(const Dataset& dataset, ProtocolName name, std::uint64_t seed, const Fold& fold = {});
 
 }  // namespace tapestry::recsys

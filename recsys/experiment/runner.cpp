@@ -25,6 +25,7 @@ Configuration configuration_of(const std::vector<LoadedDataset>& datasets, const
   const auto version = options.versions.find("tapestry");
   if (version != options.versions.end()) configuration.version = version->second;
   configuration.protocol = to_string(options.protocol);
+  configuration.folds = options.folds;
   configuration.variant = to_string(options.variant);
   configuration.seed = options.seed;
   configuration.quick = options.quick;
@@ -39,9 +40,17 @@ Configuration configuration_of(const std::vector<LoadedDataset>& datasets, const
   return configuration;
 }
 
-std::vector<ProtocolData> protocols_of(const std::vector<LoadedDataset>& datasets, const ExperimentOptions& options) {
-  std::vector<ProtocolData> protocols;
-  for (const LoadedDataset& loaded : datasets) protocols.push_back(make_protocol(loaded.data, options.protocol, options.seed));
+/// [data set][fold]; one fold when there is no cross-validation.
+std::vector<std::vector<ProtocolData>> protocols_of(const std::vector<LoadedDataset>& datasets,
+                                                    const ExperimentOptions& options) {
+  check(options.folds == 0 || options.runs % options.folds == 0, "Experiment: ", options.runs, " runs do not visit ",
+        options.folds, " folds equally often");
+  std::vector<std::vector<ProtocolData>> protocols(datasets.size());
+  for (std::size_t d = 0; d < datasets.size(); ++d) {
+    for (int fold = 0; fold < std::max(1, options.folds); ++fold) {
+      protocols[d].push_back(make_protocol(datasets[d].data, options.protocol, options.seed, {fold, options.folds}));
+    }
+  }
   return protocols;
 }
 
@@ -76,7 +85,7 @@ Experiment::Experiment(std::vector<LoadedDataset> datasets, ExperimentOptions op
                       recommender,
                       run,
                       options_.runs,
-                      &protocols_[d],
+                      &protocols_[d][static_cast<std::size_t>(run - 1) % protocols_[d].size()],
                       values_for(options_, dataset, recommender),
                       derive_seed(options_.seed, static_cast<std::uint64_t>(run)),
                       {}};
@@ -136,7 +145,8 @@ void Experiment::compute() {
 
 ReportOptions Experiment::report_options() const {
   ReportOptions report;
-  report.protocol = std::string(to_string(options_.protocol)) + (options_.quick ? ", quick" : "");
+  report.protocol = std::string(to_string(options_.protocol)) +
+                    (options_.folds > 0 ? concat(", ", options_.folds, " folds") : "") + (options_.quick ? ", quick" : "");
   report.compare = options_.protocol == ProtocolName::kPublished;
   return report;
 }
@@ -148,10 +158,11 @@ std::vector<Cell> Experiment::run() {
   for (const LoadedDataset& loaded : datasets_) names.push_back(loaded.data.name);
   set_num_threads(options_.threads);
   const std::vector<Cell> cells = collect_cells(store_, options_, names);
+  comparisons_ = collect_comparisons(store_, options_, names);
   const ReportOptions report = report_options();
   store_.write_file("results.csv", results_csv(cells, report));
-  store_.write_file("results.json", results_json(cells, report));
-  store_.write_file("table.md", table_text(cells, options_, report));
+  store_.write_file("results.json", results_json(cells, report, comparisons_));
+  store_.write_file("table.md", table_text(cells, comparisons_, options_, report));
   store_.write_file("manifest.json", manifest_text(store_, options_, datasets_, progress_.elapsed()));
   return cells;
 }

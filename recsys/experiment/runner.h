@@ -15,6 +15,7 @@
 #include "recsys/experiment/protocol.h"
 #include "recsys/experiment/run_job.h"
 #include "recsys/experiment/unit_store.h"
+#include "recsys/report/comparison.h"
 #include "recsys/report/table.h"
 
 namespace tapestry::recsys {
@@ -24,6 +25,9 @@ struct ExperimentOptions {
   std::vector<std::string> recommenders, generators, settings;
   ProtocolName protocol = ProtocolName::kPublished;
   sdrm::Variant variant = sdrm::Variant::kPublished;
+  /// Cross-validation over users, `strict` only: run r reports the users of fold (r - 1) mod folds, and runs is a multiple of
+  /// folds, so that every user is reported equally often. 0: all runs report the same users.
+  int folds = 0;
   int runs = 5;
   std::uint64_t seed = 1;
   bool quick = false;  ///< the small hyperparameters of quick(); marked in every output
@@ -68,6 +72,8 @@ class Experiment {
   /// bytes for the same configuration and selection, whatever the number of jobs and however often the work was killed. Throws
   /// Interrupted, or the first error of a job once all jobs have stopped.
   std::vector<Cell> run();
+  /// Under `strict`, what run() compared user by user.
+  const std::vector<Comparison>& comparisons() const { return comparisons_; }
 
   ReportOptions report_options() const;
 
@@ -77,9 +83,10 @@ class Experiment {
   std::vector<LoadedDataset> datasets_;
   ExperimentOptions options_;
   Progress& progress_;
-  std::vector<ProtocolData> protocols_;  ///< by data set
+  std::vector<std::vector<ProtocolData>> protocols_;  ///< by data set and fold
   UnitStore store_;
   std::vector<RunJob> jobs_;
+  std::vector<Comparison> comparisons_;
   std::int64_t units_ = 0;
   std::int64_t missing_ = 0;
 };

@@ -193,7 +193,8 @@ CsrMatrix SdrmFamily::sample(Source source, std::int64_t rows, double density, S
     const bool full = source == Source::kFull;
     const sdrm::SamplingOptions options = {.resolution = full ? sdrm::Resolution::kFull : sdrm::Resolution::kMulti,
                                            .noise_scale = settings_.score.noise_scale,
-                                           .dropout = settings_.score.dropout};
+                                           .dropout = settings_.score.dropout,
+                                           .objective = settings_.score.objective};
     latents = sdrm::sample_latents(*score_, rows, options, part_seed(full ? SdrmPart::kSampleF : SdrmPart::kSampleM), diffused);
   }
   const sdrm::LogitMatrix logits = {rows, vae_->items(), sdrm::decoded_rows(*vae_, latents)};

@@ -6,20 +6,12 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "recsys/report/text.h"
+
 namespace tapestry::recsys {
 namespace {
 
 constexpr double kHalfLastPrintedDigit = 0.00005;
-
-/// Fixed notation without a locale; empty for NaN and infinities.
-std::string fixed(double value, int decimals) {
-  if (!std::isfinite(value)) return "";
-  std::array<char, 400> buffer;
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::fixed, decimals).ptr;
-  const std::string text(buffer.data(), end);
-  const bool negative_zero = text[0] == '-' && text.find_first_not_of("-0.") == std::string::npos;
-  return negative_zero ? text.substr(1) : text;
-}
 
 /// The shortest digits that give the number back: printed figures look as they were printed.
 std::string shortest(double value) {
@@ -40,6 +32,7 @@ std::string spread(double mean, double std, int std_decimals) { return fixed(mea
 constexpr std::array<const char*, 11> kColumns = {"dataset", "recommender",   "setting", "generator",  "metric", "runs",
                                                   "ours",    "95 % interval", "printed", "difference", "inside"};
 using TableRow = std::array<std::string, kColumns.size()>;
+constexpr std::size_t kTextColumns = 5;  // flush left; the others hold numbers
 
 TableRow table_row(const Cell& cell, const ReportOptions& options) {
   const Summary summary = summarise(cell, options);
@@ -68,11 +61,6 @@ std::string legend(const ReportOptions& options) {
   return text;
 }
 
-/// Characters on the screen: bytes that continue a UTF-8 sequence take no room.
-std::size_t screen_width(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](unsigned char c) { return (c & 0xC0) != 0x80; }));
-}
-
 nlohmann::ordered_json number_or_null(double value) {
   return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
 }
@@ -95,6 +83,22 @@ nlohmann::ordered_json json_of(const Cell& cell, const ReportOptions& options) {
   json["published_mean"] = summary.published ? nlohmann::ordered_json(summary.published->mean) : nullptr;
   json["published_std"] = summary.published ? nlohmann::ordered_json(summary.published->std) : nullptr;
   json["values"] = std::move(values);
+  return json;
+}
+
+nlohmann::ordered_json json_of(const Comparison& comparison) {
+  nlohmann::ordered_json json;
+  json["dataset"] = comparison.dataset;
+  json["recommender"] = comparison.recommender;
+  json["setting"] = comparison.setting;
+  json["generator"] = comparison.generator;
+  json["baseline"] = comparison.baseline;
+  json["metric"] = comparison.metric;
+  json["difference"] = number_or_null(comparison.test.difference);
+  json["ci_low"] = number_or_null(comparison.interval.low);
+  json["ci_high"] = number_or_null(comparison.interval.high);
+  json["p_two_sided"] = number_or_null(comparison.test.p_two_sided);
+  json["users"] = comparison.test.users;
   return json;
 }
 
@@ -135,27 +139,23 @@ std::string results_csv(std::span<const Cell> cells, const ReportOptions& option
   return text;
 }
 
-std::string results_json(std::span<const Cell> cells, const ReportOptions& options) {
+std::string results_json(std::span<const Cell> cells, const ReportOptions& options, std::span<const Comparison> comparisons) {
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
   for (const Cell& cell : cells) results.push_back(json_of(cell, options));
   nlohmann::ordered_json json;
   json["protocol"] = options.protocol;
   json["results"] = std::move(results);
+  for (const Comparison& comparison : comparisons) json["comparisons"].push_back(json_of(comparison));
   return json.dump(2) + "\n";
 }
 
 std::string markdown_table(std::span<const Cell> cells, const ReportOptions& options) {
-  std::string text = legend(options) + "\n\n|";
-  for (const char* column : kColumns) text += std::string(" ") + column + " |";
-  text += "\n|";
-  for (std::size_t c = 0; c < kColumns.size(); ++c) text += c < 5 ? "---|" : "---:|";
-  text += "\n";
+  std::vector<std::vector<std::string>> lines = {{kColumns.begin(), kColumns.end()}};
   for (const Cell& cell : cells) {
-    text += "|";
-    for (const std::string& value : table_row(cell, options)) text += " " + value + " |";
-    text += "\n";
+    const TableRow row = table_row(cell, options);
+    lines.emplace_back(row.begin(), row.end());
   }
-  return text;
+  return legend(options) + "\n\n" + markdown(lines, kTextColumns);
 }
 
 std::string terminal_table(std::span<const Cell> cells, const ReportOptions& options) {
@@ -166,20 +166,9 @@ std::string terminal_table(std::span<const Cell> cells, const ReportOptions& opt
   for (const Cell& cell : cells) {
     if (all || at_ten(cell)) rows.push_back(table_row(cell, options));
   }
-  std::array<std::size_t, kColumns.size()> widths = {};
-  for (const TableRow& row : rows) {
-    for (std::size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], screen_width(row[c]));
-  }
-  std::string text = legend(options) + "\n";
-  for (const TableRow& row : rows) {
-    std::string line;
-    for (std::size_t c = 0; c < row.size(); ++c) {
-      const std::string padding(widths[c] - screen_width(row[c]), ' ');
-      line += (c > 0 ? "  " : "") + (c < 5 ? row[c] + padding : padding + row[c]);
-    }
-    text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
-  }
-  return text;
+  std::vector<std::vector<std::string>> lines;
+  for (const TableRow& row : rows) lines.emplace_back(row.begin(), row.end());
+  return legend(options) + "\n" + aligned(lines, kTextColumns);
 }
 
 }  // namespace tapestry::recsys

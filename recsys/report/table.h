@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "recsys/metrics/statistics.h"
+#include "recsys/report/comparison.h"
 #include "recsys/report/published.h"
 
 /// Reports of an experiment. Every text is a function of the cells and options alone: no times, no locale, no addresses.
@@ -40,8 +41,9 @@ Summary summarise(const Cell& cell, const ReportOptions& options = {});
 /// dataset,recommender,setting,generator,metric,runs,mean,std,ci_low,ci_high,published_mean,published_std; fields that do not
 /// exist are empty, ours have ten decimals.
 std::string results_csv(std::span<const Cell> cells, const ReportOptions& options = {});
-/// The same as JSON, with the value of every run and null for what does not exist.
-std::string results_json(std::span<const Cell> cells, const ReportOptions& options = {});
+/// The same as JSON, with the value of every run and null for what does not exist; then the comparisons, if there are any.
+std::string results_json(std::span<const Cell> cells, const ReportOptions& options = {},
+                         std::span<const Comparison> comparisons = {});
 /// A Markdown table: ours, the printed value, the difference, and whether the printed value lies in our interval.
 std::string markdown_table(std::span<const Cell> cells, const ReportOptions& options = {});
 /// The same in aligned columns for a terminal, the metrics at 10 only (all when there are none): what the paper's tables show.

@@ -110,6 +110,9 @@ TEST_F(ReproduceInput, BadOptions) {
   expect_refused(kUsage, "--seed", {"--seed", "-1"});
   expect_refused(kUsage, "--seed", {"--seed", "18446744073709551616"});
   expect_refused(kUsage, "--frobnicate", {"--frobnicate"});
+  expect_refused(kUsage, "--folds goes with --protocol strict", {"--dataset", "simulated", "--folds", "5"});
+  expect_refused(kUsage, "multiple of folds", {"--dataset", "simulated", "--protocol", "strict", "--folds", "5", "--runs", "7"});
+  expect_refused(kUsage, "--folds", {"--protocol", "strict", "--folds", "1"});
   expect_refused(kUsage, "extra", {"extra"});
 }
 

@@ -66,9 +66,9 @@ TEST(ReproduceResume, JobsDoNotShow) {
 }
 
 TEST(ReproduceResume, KilledInEveryStage) {
-  const std::vector<std::pair<int, std::string>> places = {{1, "recommender_fit"}, {1, "vae_fit"},  {1, "sdrm_fit"},
-                                                           {1, "sample_vae"},      {1, "sample_f"}, {1, "sample_m"},
-                                                           {2, "vae_fit"},         {2, "sdrm_fit"}};
+  const std::vector<std::pair<int, std::string>> places = {{1, "recommender_fit"}, {1, "evaluate"},   {1, "vae_fit"},
+                                                           {1, "sdrm_fit"},        {1, "sample_vae"}, {1, "sample_f"},
+                                                           {1, "sample_m"},        {2, "vae_fit"},    {2, "sdrm_fit"}};
   const TempFolder folder;
   for (const auto& [run, stage] : places) {
     const fs::path out = folder.path() / (stage + std::to_string(run));
@@ -79,6 +79,21 @@ TEST(ReproduceResume, KilledInEveryStage) {
     expect_nothing_half_written(out);
     finish_and_compare(folder.path(), out, "killed in " + stage + " of run " + std::to_string(run));
   }
+}
+
+/// From the start of the process through reading the data and taking the folder to the first unit: where exactly a kill falls
+/// depends on the machine, so they come closer and closer.
+TEST(ReproduceResume, KilledWhileStartingAndLoading) {
+  const TempFolder folder;
+  const fs::path out = folder.path() / "out";
+  for (const int milliseconds : {40, 20, 12, 8, 6, 4, 3, 2, 1, 0}) {
+    Reproduce child(folder.path(), job(out));
+    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+    child.signal(SIGKILL);
+    EXPECT_EQ(child.wait().status, 128 + SIGKILL) << milliseconds << " ms";
+    expect_nothing_half_written(out);
+  }
+  finish_and_compare(folder.path(), out, "killed while loading");
 }
 
 TEST(ReproduceResume, KilledAgainAndAgain) {

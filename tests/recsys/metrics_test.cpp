@@ -1,6 +1,4 @@
 #include <gtest/gtest.h>
-#include <omp.h>
-
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -8,6 +6,7 @@
 #include <numeric>
 
 #include "recsys/metrics/ranking.h"
+#include "tensor/parallel.h"
 #include "tensor/random.h"
 
 namespace tapestry::recsys {
@@ -197,9 +196,9 @@ TEST(RankingTest, NeitherThreadsNorTilesChangeABit) {
   const std::int64_t items = 130;
   const RandomCase data(101, items, 77);
   const UserMetrics expected = ranking_metrics(data.scores, data.users);
-  const int before = omp_get_max_threads();
+  const int before = num_threads();
   for (const int threads : {1, 3}) {
-    omp_set_num_threads(threads);
+    set_num_threads(threads);
     for (const std::int64_t tile : {1, 7, 101, 1000}) {
       std::int64_t next = 0;
       const auto score = [&](const CsrMatrix& inputs) {
@@ -214,7 +213,7 @@ TEST(RankingTest, NeitherThreadsNorTilesChangeABit) {
       }
     }
   }
-  omp_set_num_threads(before);
+  set_num_threads(before);
 }
 
 TEST(RankingTest, MeanRecallAloneEqualsTheFullEvaluation) {

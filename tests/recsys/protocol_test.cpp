@@ -191,6 +191,28 @@ TEST(StrictProtocol, LeavesOutUsersWithFewerThanTwoLikes) {
   }
 }
 
+TEST(StrictProtocol, FoldsReportEveryUserOnce) {
+  const Dataset dataset = simulate_dataset();
+  const std::int64_t users = dataset.stored.rows();
+  constexpr int kFolds = 3;
+  std::vector<std::int32_t> reported;
+  for (int fold = 0; fold < kFolds; ++fold) {
+    const ProtocolData data = make_protocol(dataset, ProtocolName::kStrict, 5, {fold, kFolds});
+    const auto valid = static_cast<std::int64_t>(data.evaluation_users.size()) + data.left_out_users;
+    EXPECT_NEAR(static_cast<double>(valid), static_cast<double>(users) / kFolds, 1);
+    EXPECT_EQ(data.train.rows(), (users - valid) * 7 / 9);
+    EXPECT_EQ(data.train.rows() + data.selection(0, 0).input.rows() + valid, users)
+        << "the groups are disjoint and hold everyone";
+    reported.insert(reported.end(), data.evaluation_users.begin(), data.evaluation_users.end());
+    expect_split_of(data.evaluation, likes(dataset.stored).gather_rows(data.evaluation_users));
+  }
+  std::sort(reported.begin(), reported.end());
+  EXPECT_EQ(std::adjacent_find(reported.begin(), reported.end()), reported.end()) << "nobody twice";
+  EXPECT_EQ(static_cast<std::int64_t>(reported.size()), users);
+  EXPECT_THROW(make_protocol(dataset, ProtocolName::kStrict, 5, {kFolds, kFolds}), Error);
+  EXPECT_THROW(make_protocol(dataset, ProtocolName::kPublished, 5, {0, kFolds}), Error);
+}
+
 TEST(Protocol, RefusesADataSetWithTooFewUsers) {
   const Dataset one = small_dataset(1);
   const std::string text = error_of(ErrorKind::kData, [&] { make_protocol(one, ProtocolName::kPublished, 1); });

@@ -173,6 +173,25 @@ TEST(TableTest, TerminalTableIsAlignedAndShowsTheMetricsAtTen) {
   EXPECT_NE(terminal_table(others).find("Coverage"), std::string::npos);
 }
 
+TEST(ComparisonTest, TablesAndJson) {
+  const std::vector<Comparison> comparisons = {
+      {"ml-100k", "svd", "augment", "f-sdrm", "original", "Recall@10", {-0.001, 0.02}, {0.0123, 0.04, 0.08, 95, false}},
+      {"ml-100k", "svd", "augment", "f-sdrm", "original", "Recall@20", {-0.02, -0.01}, {-0.0151, 0.999, 0.0021, 95, false}}};
+  const std::string table = comparison_table(comparisons);
+  EXPECT_NE(table.find("| ml-100k | svd | augment | f-sdrm | original | Recall@10 | +0.0123 | -0.0010 to 0.0200 | 0.0800 | 95 |"),
+            std::string::npos)
+      << table;
+  EXPECT_NE(table.find("| -0.0151 | -0.0200 to -0.0100 | 0.0021 |"), std::string::npos) << table;
+  const std::string lines = comparison_lines(comparisons);
+  EXPECT_NE(lines.find("+0.0123"), std::string::npos);
+  EXPECT_EQ(lines.find("Recall@20"), std::string::npos) << "the terminal shows k = 10";
+  EXPECT_EQ(comparison_table({}) + comparison_lines({}), "");
+  const auto json = nlohmann::json::parse(results_json(sample_cells(), {}, comparisons));
+  EXPECT_EQ(json["comparisons"][1]["p_two_sided"], 0.0021);
+  EXPECT_EQ(json["comparisons"][0]["baseline"], "original");
+  EXPECT_FALSE(nlohmann::json::parse(results_json(sample_cells())).contains("comparisons"));
+}
+
 TEST(TableTest, ComparisonCanBeLeftOut) {
   const ReportOptions strict{.protocol = "strict", .compare = false};
   EXPECT_EQ(results_csv(sample_cells(), strict).find("0.3971"), std::string::npos);

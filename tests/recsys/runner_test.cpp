@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 
@@ -84,6 +85,16 @@ std::vector<Cell> run(const ExperimentOptions& options, std::unique_ptr<Progress
   std::vector<LoadedDataset> datasets;
   datasets.push_back({tiny_dataset(), 0.5});
   return Experiment(std::move(datasets), options, progress).run();
+}
+
+std::vector<Comparison> compare(const ExperimentOptions& options) {
+  Saboteur::begun().clear();
+  Progress progress(std::make_unique<Saboteur>());
+  std::vector<LoadedDataset> datasets;
+  datasets.push_back({tiny_dataset(), 0.5});
+  Experiment experiment(std::move(datasets), options, progress);
+  experiment.run();
+  return experiment.comparisons();
 }
 
 std::string all_results(const fs::path& out) {
@@ -254,6 +265,55 @@ TEST(Runner, StrictHasIntervalsOverUsers) {
     ASSERT_TRUE(cell.interval.has_value());
     EXPECT_LE(cell.interval->low, cell.interval->high);
   }
+}
+
+/// The value per user that a finished unit keeps.
+std::vector<double> users_of(const fs::path& folder, const std::string& unit, std::size_t metric) {
+  const auto json = nlohmann::json::parse(read_file(folder / "units" / (unit + ".json")));
+  return json.at("users").at(metric).get<std::vector<double>>();
+}
+
+TEST(Runner, StrictComparesUserByUser) {
+  const TempFolder folder;
+  ExperimentOptions options = tiny_options(folder.path());
+  options.protocol = ProtocolName::kStrict;
+  const std::vector<Comparison> comparisons = compare(options);
+  ASSERT_EQ(comparisons.size(), 2U * 5 * 12) << "three generators against none, two against multivae++";
+  const Comparison& one = comparisons[3 * 12 + 3];  // augment: multivae++, f-sdrm twice, m-sdrm against original
+  EXPECT_EQ(one.setting + " " + one.generator + " " + one.baseline + " " + one.metric, "augment m-sdrm original Recall@10");
+  const std::vector<double> first = users_of(folder.path(), "simulated_svd_augment_m-sdrm_run-1", 3);
+  const std::vector<double> second = users_of(folder.path(), "simulated_svd_augment_m-sdrm_run-2", 3);
+  const std::vector<double> original = users_of(folder.path(), "simulated_svd_augment_original_run-1", 3);
+  double difference = 0;
+  for (std::size_t user = 0; user < first.size(); ++user) difference += (first[user] + second[user]) / 2 - original[user];
+  EXPECT_NEAR(one.test.difference, difference / static_cast<double>(first.size()), 1e-12);
+  EXPECT_EQ(one.test.users, static_cast<std::int64_t>(first.size()));
+  EXPECT_LE(one.interval.low, one.test.difference);
+  EXPECT_GE(one.interval.high, one.test.difference);
+  EXPECT_NE(read_file(folder.path() / "table.md").find("## Compared user by user"), std::string::npos);
+  EXPECT_EQ(nlohmann::json::parse(read_file(folder.path() / "results.json")).at("comparisons").size(), comparisons.size());
+
+  const TempFolder published;
+  EXPECT_TRUE(compare(tiny_options(published.path())).empty()) << "its users were chosen on";
+  EXPECT_EQ(read_file(published.path() / "table.md").find("Compared"), std::string::npos);
+}
+
+TEST(Runner, FoldsReportEveryUserOnceAndGiveOneIntervalOverAll) {
+  const TempFolder folder;
+  ExperimentOptions options = tiny_options(folder.path());
+  options.protocol = ProtocolName::kStrict;
+  options.folds = 2;
+  const std::vector<Comparison> comparisons = compare(options);
+  for (const Comparison& one : comparisons) EXPECT_EQ(one.test.users, 80);
+  EXPECT_EQ(Saboteur::begun()["vae_fit"], 2);
+  const std::string csv = read_file(folder.path() / "results.csv");
+  EXPECT_NE(csv.find("simulated,svd,augment,original,Recall@10,2,"), std::string::npos) << "one run of the original per fold";
+  EXPECT_NE(read_file(folder.path() / "table.md").find("strict, 2 folds"), std::string::npos);
+
+  options.folds = 0;  // another experiment: not in this folder
+  EXPECT_THROW(run(options), Error);
+  options.folds = 3;  // two runs cannot visit three folds
+  EXPECT_THROW(run(options), Error);
 }
 
 TEST(Runner, QuickIsMarkedEverywhere) {

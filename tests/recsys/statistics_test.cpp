@@ -1,12 +1,11 @@
 #include "recsys/metrics/statistics.h"
 
 #include <gtest/gtest.h>
-#include <omp.h>
-
 #include <cmath>
 #include <limits>
 
 #include "tensor/error.h"
+#include "tensor/parallel.h"
 #include "tensor/random.h"
 
 namespace tapestry::recsys {
@@ -108,12 +107,12 @@ TEST(BootstrapTest, RunsAddTheirSpread) {
 
 TEST(BootstrapTest, SameSeedSameBitsForAnyNumberOfThreads) {
   const std::vector<std::vector<double>> runs = {normals(100, 0, 1), normals(100, 0, 2)};
-  const int before = omp_get_max_threads();
-  omp_set_num_threads(1);
+  const int before = num_threads();
+  set_num_threads(1);
   const Interval alone = bootstrap_interval(runs, {.samples = 500, .seed = 3});
-  omp_set_num_threads(3);
+  set_num_threads(3);
   const Interval three = bootstrap_interval(runs, {.samples = 500, .seed = 3});
-  omp_set_num_threads(before);
+  set_num_threads(before);
   const Interval other = bootstrap_interval(runs, {.samples = 500, .seed = 4});
   EXPECT_EQ(alone.low, three.low);
   EXPECT_EQ(alone.high, three.high);

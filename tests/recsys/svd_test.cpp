@@ -1,8 +1,6 @@
 #include "recsys/recommenders/svd.h"
 
 #include <gtest/gtest.h>
-#include <omp.h>
-
 #include <Eigen/Dense>
 #include <cmath>
 #include <cstdio>
@@ -12,6 +10,7 @@
 
 #include "recsys/metrics/ranking.h"
 #include "recsys/report/published.h"
+#include "tensor/parallel.h"
 #include "tensor/random.h"
 
 namespace tapestry::recsys {
@@ -130,12 +129,12 @@ TEST(TruncatedSvdTest, TinyAndEmptyMatrices) {
 
 TEST(TruncatedSvdTest, AnyNumberOfThreadsGivesTheSameBits) {
   const CsrMatrix matrix = random_matrix(700, 900, 0.05, 6);
-  const int before = omp_get_max_threads();
-  omp_set_num_threads(1);
+  const int before = num_threads();
+  set_num_threads(1);
   const TruncatedSvd alone = truncated_svd(matrix, 20);
-  omp_set_num_threads(3);
+  set_num_threads(3);
   const TruncatedSvd three = truncated_svd(matrix, 20);
-  omp_set_num_threads(before);
+  set_num_threads(before);
   EXPECT_EQ(alone.singular_values, three.singular_values);
   EXPECT_EQ(alone.right, three.right);
 }

@@ -105,6 +105,7 @@ TEST_F(UnitStoreTest, AnotherConfigurationIsRefusedAndNothingChanges) {
   };
   refused("seed is 18446744073709551615 there and 2 here", [](Configuration& c) { c.seed = 2; });
   refused("protocol", [](Configuration& c) { c.protocol = "strict"; });
+  refused("folds", [](Configuration& c) { c.folds = 5; });
   refused("variant", [](Configuration& c) { c.variant = "paper"; });
   refused("quick", [](Configuration& c) { c.quick = true; });
   refused("device", [](Configuration& c) { c.device = "cuda"; });

@@ -187,6 +187,40 @@ TEST(Sampling, WithoutNoiseAndWithAZeroNetworkItDividesByTheRootsOfAlpha) {
   }
 }
 
+/// One step from z_1 by the posterior of Ho et al. 2020, Eq. 11, with eps worked out from the output as each objective defines
+/// it.
+TEST(Sampling, TheObjectiveSaysWhatTheOutputIs) {
+  constexpr std::int64_t kRows = 128;
+  for (const Variant variant : {Variant::kPublished, Variant::kPaper}) {
+    nn::Initializer init(3, DType::kFloat64);
+    const ScoreModel model(4, small_config(variant, 1), init);
+    const NoiseSchedule schedule(1);
+    SamplingOptions options;
+    options.noise_scale = 0.7;
+    options.dropout = 0;
+    const Tensor z = random_normal({kRows, 4}, {kSeed, Purpose::kSampleStart, 0}, 0, 1, DType::kFloat64);
+    const Tensor output = model.forward_dropped(z, tests::repeated(kRows, 1)).value();
+    const double sigma = 0.7 * schedule.noise(1, variant);
+    for (const Objective objective : {Objective::kScore, Objective::kEpsilon, Objective::kX0, Objective::kDenoising}) {
+      options.objective = objective;
+      const Tensor sampled = sample_latents(model, kRows, options, kSeed);
+      for (std::int64_t i = 0; i < z.numel(); ++i) {
+        const double latent = z.data<double>()[i];
+        const double out = output.data<double>()[i];
+        const double eps = objective == Objective::kX0          ? (latent - schedule.signal(1) * out) / sigma
+                           : objective == Objective::kDenoising ? -sigma * out
+                                                                : out;
+        const double expected =
+            (latent - eps * (1 - schedule.alpha[1]) / std::sqrt(1 - schedule.alpha_bar[1])) / std::sqrt(schedule.alpha[1]);
+        EXPECT_NEAR(sampled.data<double>()[i], expected, 1e-12) << static_cast<int>(objective);
+      }
+    }
+    options.objective = Objective::kX0;
+    options.noise_scale = 0;
+    EXPECT_THROW(sample_latents(model, 1, options, kSeed), Error);
+  }
+}
+
 TEST(MultiResolutionStarts, AreUniformOverTheVariantsRange) {
   constexpr std::int64_t kRows = 20000;
   constexpr std::int64_t kSteps = 10;
