@@ -66,9 +66,13 @@ TEST(ReproduceResume, JobsDoNotShow) {
 }
 
 TEST(ReproduceResume, KilledInEveryStage) {
+#ifdef __SANITIZE_ADDRESS__  // eight times as slow, and where it is killed makes no difference to what is looked for
+  const std::vector<std::pair<int, std::string>> places = {{1, "evaluate"}, {2, "sdrm_fit"}};
+#else
   const std::vector<std::pair<int, std::string>> places = {{1, "recommender_fit"}, {1, "evaluate"},   {1, "vae_fit"},
                                                            {1, "sdrm_fit"},        {1, "sample_vae"}, {1, "sample_f"},
                                                            {1, "sample_m"},        {2, "vae_fit"},    {2, "sdrm_fit"}};
+#endif
   const TempFolder folder;
   for (const auto& [run, stage] : places) {
     const fs::path out = folder.path() / (stage + std::to_string(run));
