@@ -171,9 +171,10 @@ void execute_job(const RunJob& job, const JobSurroundings& surroundings) {
   if (missing_generators(job).empty()) return;
   for (const std::unique_ptr<Generator>& generator : job_generators(job, surroundings.store)) {
     generator->fit(protocol, listener);
-    const CsrMatrix synthetic = generator->sample(protocol.synthetic_rows, protocol.density, listener);
+    const Interactions synthetic = generator->sample({protocol.synthetic_rows, protocol.density}, listener);
     for (const UnitKey& key : units_of(job, generator->name())) {
-      finish_unit(job, surroundings, key, try_recommender(job, recommender_rows(protocol, key.setting, synthetic), listener));
+      finish_unit(job, surroundings, key,
+                  try_recommender(job, recommender_rows(protocol, key.setting, synthetic.likes), listener));
     }
   }
 }

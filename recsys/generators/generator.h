@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "recsys/data/interactions.h"
 #include "recsys/experiment/protocol.h"
-#include "tensor/csr.h"
 
 namespace tapestry::recsys {
 
@@ -31,6 +31,13 @@ class StageListener {
   virtual void warn(const std::string& message) = 0;
 };
 
+/// What is asked of a generator.
+struct SampleRequest {
+  std::int64_t rows = 0;
+  double density = 0;     ///< share of all entries that become likes
+  bool dislikes = false;  ///< also the entries that the model holds for the least likely: as many again (NeuMF learns from both)
+};
+
 /// Learns a distribution of users and draws synthetic ones from it.
 class Generator {
  public:
@@ -42,8 +49,8 @@ class Generator {
   /// may share what one of them has learnt.
   virtual void fit(const ProtocolData& protocol, StageListener& listener) = 0;
 
-  /// `rows` synthetic users [rows, I] as ones, of which a share `density` of all entries is set. The same on every call.
-  virtual CsrMatrix sample(std::int64_t rows, double density, StageListener& listener) const = 0;
+  /// Synthetic users, the same on every call.
+  virtual Interactions sample(const SampleRequest& request, StageListener& listener) const = 0;
 
   /// What was learnt, as safetensors files `stem`-<part>.safetensors in an existing folder.
   virtual void save(const std::filesystem::path& stem) const = 0;

@@ -39,8 +39,8 @@ class SdrmGenerator : public Generator {
   void fit(const ProtocolData& protocol, StageListener& listener) override {
     needs_score() ? family_->need_score(protocol, listener) : family_->need_vae(protocol, listener);
   }
-  CsrMatrix sample(std::int64_t rows, double density, StageListener& listener) const override {
-    return family_->sample(source_, rows, density, listener);
+  Interactions sample(const SampleRequest& request, StageListener& listener) const override {
+    return family_->sample(source_, request, listener);
   }
   void save(const std::filesystem::path& stem) const override { family_->save(stem, needs_score()); }
   void load(const std::filesystem::path& stem, std::int64_t items) override { family_->load(stem, items, needs_score()); }
@@ -169,22 +169,24 @@ void SdrmFamily::fit_score(const ProtocolData& protocol, StageListener& listener
   listener.end(stage);
 }
 
-CsrMatrix SdrmFamily::sample(Source source, std::int64_t rows, double density, StageListener& listener) const {
+Interactions SdrmFamily::sample(Source source, const SampleRequest& request, StageListener& listener) const {
   check(vae_ != nullptr && (source == Source::kPrior || score_ != nullptr), "SdrmFamily::sample: nothing has been fitted yet");
   const std::string stage = source == Source::kPrior ? "sample_vae" : source == Source::kFull ? "sample_f" : "sample_m";
   listener.begin(stage);
+  const std::int64_t rows = request.rows;
   // Shares of the stage: a row's T passes through the score model against its one through the decoder, in multiplications.
   const auto k = static_cast<double>(settings_.vae.latent);
   const double steps =
       source == Source::kPrior ? 0 : static_cast<double>(settings_.score.timesteps) / (source == Source::kFull ? 1 : 2);
   const double diffusing = steps * k * k * static_cast<double>(settings_.score.hidden_layers + 2);
   const double decoding = static_cast<double>(settings_.vae.hidden) * (k + static_cast<double>(vae_->items()));
-  const double share = diffusing / (diffusing + decoding);
+  const double share = diffusing / (diffusing + (request.dislikes ? 2 : 1) * decoding);
   const auto diffused = [&](std::int64_t done, std::int64_t total) {
     listener.advance(stage, {.fraction = share * static_cast<double>(done) / static_cast<double>(total)});
   };
   const auto decoded = [&](std::int64_t done, std::int64_t total) {
-    listener.advance(stage, {.fraction = share + (1 - share) * static_cast<double>(done) / static_cast<double>(total)});
+    const double part = (1 - share) / (request.dislikes ? 2 : 1);
+    listener.advance(stage, {.fraction = share + part * static_cast<double>(done) / static_cast<double>(total)});
   };
   Tensor latents;  // [rows, K]
   if (source == Source::kPrior) {
@@ -198,7 +200,10 @@ CsrMatrix SdrmFamily::sample(Source source, std::int64_t rows, double density, S
     latents = sdrm::sample_latents(*score_, rows, options, part_seed(full ? SdrmPart::kSampleF : SdrmPart::kSampleM), diffused);
   }
   const sdrm::LogitMatrix logits = {rows, vae_->items(), sdrm::decoded_rows(*vae_, latents)};
-  CsrMatrix synthetic = sdrm::binarize_at_density(logits, density, decoded).ones;
+  Interactions synthetic = {
+      sdrm::binarize_at_density(logits, request.density, decoded).ones,
+      CsrMatrix::from_rows(vae_->items(), std::vector<std::vector<std::int32_t>>(static_cast<std::size_t>(rows)))};
+  if (request.dislikes) synthetic.dislikes = sdrm::lowest_at_density(logits, request.density).ones;
   pool_trim(Device::kCpu);
   listener.end(stage);
   return synthetic;

@@ -62,8 +62,9 @@ class SdrmFamily {
   void need_score(const ProtocolData& protocol, StageListener& listener);
 
   enum class Source : std::uint8_t { kPrior, kFull, kMulti };
-  /// Stages "sample_vae", "sample_f" and "sample_m": latents drawn, decoded and cut at the density. [rows, I] ones.
-  CsrMatrix sample(Source source, std::int64_t rows, double density, StageListener& listener) const;
+  /// Stages "sample_vae", "sample_f" and "sample_m": latents drawn, decoded and cut at the density: the share of the largest
+  /// logits are likes (SDRM Eq. 11), the same share of the smallest dislikes.
+  Interactions sample(Source source, const SampleRequest& request, StageListener& listener) const;
 
   void save(const std::filesystem::path& stem, bool with_score) const;
   void load(const std::filesystem::path& stem, std::int64_t items, bool with_score);
