@@ -31,6 +31,8 @@ constexpr const char* kLegend =
 
 }  // namespace
 
+std::string comparison_legend() { return kLegend; }
+
 std::string comparison_table(std::span<const Comparison> comparisons) {
   if (comparisons.empty()) return "";
   return std::string(kLegend) + "\n\n" + markdown(lines_of(comparisons, false), kTextColumns);

@@ -15,6 +15,8 @@ struct Comparison {
   PairedTest test;    ///< of generator - baseline
 };
 
+/// How to read a table of comparisons: one sentence each on the difference, the interval and p.
+std::string comparison_legend();
 /// A Markdown table of differences with interval and p-value, and a sentence on how to read it. Empty when there is nothing.
 std::string comparison_table(std::span<const Comparison> comparisons);
 /// The same for the terminal, at k = 10 only.

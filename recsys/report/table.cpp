@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "recsys/report/text.h"
+#include "recsys/report/verdict.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -30,7 +31,7 @@ std::string field(const std::string& text) {
 std::string spread(double mean, double std, int std_decimals) { return fixed(mean, 4) + " ± " + fixed(std, std_decimals); }
 
 constexpr std::array<const char*, 11> kColumns = {"dataset", "recommender",   "setting", "generator",  "metric", "runs",
-                                                  "ours",    "95 % interval", "printed", "difference", "inside"};
+                                                  "ours",    "95 % interval", "printed", "difference", "verdict"};
 using TableRow = std::array<std::string, kColumns.size()>;
 constexpr std::size_t kTextColumns = 5;  // flush left; the others hold numbers
 
@@ -47,7 +48,7 @@ TableRow table_row(const Cell& cell, const ReportOptions& options) {
     row[8] = spread(summary.published->mean, summary.published->std, 3);
     row[9] = (digits.empty() || digits[0] == '-' ? "" : "+") + digits;
   }
-  if (const std::optional<bool> inside = summary.inside()) row[10] = *inside ? "yes" : "no";
+  if (const std::optional<Verdict> found = verdict(summary)) row[10] = to_string(*found);
   return row;
 }
 
@@ -55,8 +56,8 @@ std::string legend(const ReportOptions& options) {
   std::string text = "Protocol `" + options.protocol + "`. Ours: mean ± population standard deviation over runs.";
   if (options.compare) {
     text +=
-        " Printed: the SDRM paper, tables 3 and 4. Inside: whether the printed mean, to its four decimals, lies in our 95 % "
-        "interval.";
+        " Printed: the SDRM paper, tables 3 and 4. Verdict: reproduced when the printed mean, to its four decimals, lies in our "
+        "95 % interval; else within 3 sd (of the printed ones), above or below.";
   }
   return text;
 }
@@ -155,7 +156,8 @@ std::string markdown_table(std::span<const Cell> cells, const ReportOptions& opt
     const TableRow row = table_row(cell, options);
     lines.emplace_back(row.begin(), row.end());
   }
-  return legend(options) + "\n\n" + markdown(lines, kTextColumns);
+  const std::string counts = verdict_counts(cells, options);
+  return (counts.empty() ? "" : "**" + counts + "**\n\n") + legend(options) + "\n\n" + markdown(lines, kTextColumns);
 }
 
 std::string terminal_table(std::span<const Cell> cells, const ReportOptions& options) {
@@ -168,7 +170,8 @@ std::string terminal_table(std::span<const Cell> cells, const ReportOptions& opt
   }
   std::vector<std::vector<std::string>> lines;
   for (const TableRow& row : rows) lines.emplace_back(row.begin(), row.end());
-  return legend(options) + "\n" + aligned(lines, kTextColumns);
+  const std::string counts = verdict_counts(cells, options);
+  return legend(options) + "\n" + aligned(lines, kTextColumns) + (counts.empty() ? "" : counts + "\n");
 }
 
 }  // namespace tapestry::recsys

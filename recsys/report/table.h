@@ -44,7 +44,7 @@ std::string results_csv(std::span<const Cell> cells, const ReportOptions& option
 /// The same as JSON, with the value of every run and null for what does not exist; then the comparisons, if there are any.
 std::string results_json(std::span<const Cell> cells, const ReportOptions& options = {},
                          std::span<const Comparison> comparisons = {});
-/// A Markdown table: ours, the printed value, the difference, and whether the printed value lies in our interval.
+/// A Markdown table: ours, the printed value, the difference, and the verdict (verdict.h), counted at the top.
 std::string markdown_table(std::span<const Cell> cells, const ReportOptions& options = {});
 /// The same in aligned columns for a terminal, the metrics at 10 only (all when there are none): what the paper's tables show.
 std::string terminal_table(std::span<const Cell> cells, const ReportOptions& options = {});

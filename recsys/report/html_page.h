@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+/// The pieces of a page that stands alone: no script, no network, readable on a telephone, on paper, light and dark.
+namespace tapestry::recsys {
+
+/// A cell of a table: its markup (already escaped) and a class of the style sheet, or none.
+struct HtmlCell {
+  std::string markup;
+  std::string style = {};
+};
+
+/// A table that scrolls by itself where the page is narrower. The first row holds the headings; the first `text_columns` columns
+/// are flush left.
+std::string html_table(const std::vector<std::vector<HtmlCell>>& rows, std::size_t text_columns);
+
+/// A document with its style sheet. `title` is plain text, `body` markup.
+std::string html_page(const std::string& title, const std::string& body);
+
+}  // namespace tapestry::recsys

@@ -1,0 +1,60 @@
+#include "recsys/report/improvement.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "recsys/report/published_improvement.h"
+
+namespace tapestry::recsys {
+namespace {
+
+using Key = std::tuple<std::string, std::string, std::string, std::string>;  // data set, recommender, setting, metric
+
+struct Means {
+  std::optional<double> baseline, full, multi;
+};
+
+}  // namespace
+
+std::vector<Improvement> improvements(std::span<const Cell> cells, const ReportOptions& options) {
+  std::vector<Key> order;
+  std::map<Key, Means> means;
+  for (const Cell& cell : cells) {
+    const Key key = {cell.dataset, cell.recommender, cell.setting, cell.metric};
+    if (means.count(key) == 0) order.push_back(key);
+    Means& found = means[key];
+    if (cell.generator == "multivae++") found.baseline = mean(cell.runs);
+    if (cell.generator == "f-sdrm") found.full = mean(cell.runs);
+    if (cell.generator == "m-sdrm") found.multi = mean(cell.runs);
+  }
+  std::vector<Improvement> result;
+  for (const Key& key : order) {
+    const Means& found = means.at(key);
+    if (!found.baseline || !found.full || !found.multi || !(*found.baseline > 0)) continue;
+    const auto& [dataset, recommender, setting, metric] = key;
+    const double percent = 100 * (std::max(*found.full, *found.multi) / *found.baseline - 1);
+    const auto published = options.compare ? published_improvement(setting, recommender, dataset, metric) : std::nullopt;
+    result.push_back({dataset, recommender, setting, metric, percent, published});
+  }
+  return result;
+}
+
+std::vector<AverageImprovement> average_improvements(std::span<const Improvement> improvements, const ReportOptions& options) {
+  std::vector<AverageImprovement> result;
+  for (const Improvement& one : improvements) {
+    auto found = std::find_if(result.begin(), result.end(), [&](const AverageImprovement& average) {
+      return average.setting == one.setting && average.metric == one.metric;
+    });
+    if (found == result.end()) {
+      const auto published = options.compare ? published_average_improvement(one.setting, one.metric) : std::nullopt;
+      found = result.insert(result.end(), {one.setting, one.metric, 0, 0, published});
+    }
+    found->percent += one.percent;
+    ++found->combinations;
+  }
+  for (AverageImprovement& average : result) average.percent /= average.combinations;
+  return result;
+}
+
+}  // namespace tapestry::recsys

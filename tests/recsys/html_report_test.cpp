@@ -1,0 +1,170 @@
+// The charts and the page: every tag closed in order, texts escaped, what has to be shown is there and nothing else.
+#include "recsys/report/html_report.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "recsys/metrics/ranking.h"
+#include "recsys/report/html_page.h"
+#include "recsys/report/svg_chart.h"
+
+namespace tapestry::recsys {
+namespace {
+
+/// "" for markup whose elements are closed in order and whose quotes and brackets are paired, else what is wrong.
+std::string markup_fault(const std::string& text) {
+  static const std::set<std::string> kVoid = {"meta", "!DOCTYPE"};
+  std::vector<std::string> open;
+  std::set<std::string> ids;
+  for (std::size_t at = text.find('<'); at != std::string::npos; at = text.find('<', at + 1)) {
+    const std::size_t end = text.find('>', at);
+    if (end == std::string::npos) return "no > behind " + text.substr(at, 40);
+    const std::string tag = text.substr(at + 1, end - at - 1);
+    if (std::count(tag.begin(), tag.end(), '"') % 2 != 0) return "unpaired quote in <" + tag + ">";
+    const bool closes = tag[0] == '/';
+    const std::string name = tag.substr(closes ? 1 : 0, tag.find_first_of(" /", closes ? 1 : 0) - (closes ? 1 : 0));
+    if (const std::size_t id = tag.find(" id=\""); id != std::string::npos) {
+      if (!ids.insert(tag.substr(id + 5, tag.find('"', id + 5) - id - 5)).second) return "repeated id in <" + tag + ">";
+    }
+    if (closes) {
+      if (open.empty() || open.back() != name) return "<" + tag + "> closes " + (open.empty() ? "nothing" : open.back());
+      open.pop_back();
+    } else if (tag.back() != '/' && kVoid.count(name) == 0) {
+      open.push_back(name);
+      if (name == "style") at = text.find("</style", at) - 1;  // no markup inside
+    }
+  }
+  return open.empty() ? "" : "<" + open.back() + "> stays open";
+}
+
+std::size_t count_of(const std::string& text, const std::string& part) {
+  std::size_t count = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+TEST(MarkupFaultTest, FindsFaults) {
+  EXPECT_EQ(markup_fault("<p a=\"1\">x<br/></p>"), "");
+  EXPECT_NE(markup_fault("<p><b></p></b>"), "");
+  EXPECT_NE(markup_fault("<p>"), "");
+  EXPECT_NE(markup_fault("<p a=\"1></p>"), "");
+  EXPECT_NE(markup_fault("<p id=\"a\"></p><p id=\"a\"></p>"), "");
+}
+
+TEST(SvgChartTest, RoundTicksCoverTheRange) {
+  EXPECT_EQ(round_ticks(0, 10, 5), (std::vector<double>{0, 2, 4, 6, 8, 10}));
+  EXPECT_EQ(round_ticks(3, 17, 3), (std::vector<double>{0, 5, 10, 15, 20}));
+  EXPECT_EQ(round_ticks(-1.5, 1.5, 3), (std::vector<double>{-2, -1, 0, 1, 2}));
+  EXPECT_EQ(round_ticks(4, 4, 5), (std::vector<double>{4}));
+  for (const double low : {-7.3, 0.0004, 123.0}) {
+    const std::vector<double> ticks = round_ticks(low, low + 0.37, 5);
+    EXPECT_TRUE(ticks.front() <= low + 1e-9 && ticks.back() >= low + 0.37 - 1e-9);
+    EXPECT_TRUE(ticks.size() >= 3 && ticks.size() <= 9) << ticks.size();
+  }
+}
+
+TEST(SvgChartTest, PointsStandWhereTheirValuesSay) {
+  // Linear, both axes 0 to 10: the corners of the drawing area are (58, 252) and (466, 12).
+  const std::vector<Series> series = {{"a", {0, 10}, {0, 10}}};
+  const std::string text = line_chart({.title = "t", .x_label = "x", .y_label = "y"}, series);
+  EXPECT_EQ(markup_fault(text), "") << text;
+  EXPECT_NE(text.find("d=\"M58.0 252.0L466.0 12.0\""), std::string::npos) << text;
+  // Logarithmic: 10 lies in the middle of 1 and 100.
+  const std::vector<Series> powers = {{"a", {1, 10, 100}, {1, 10, 100}}};
+  const std::string logs = line_chart(
+      {.title = "t", .x_label = "x", .y_label = "y", .x_scale = Scale::kLogarithmic, .y_scale = Scale::kLogarithmic}, powers);
+  EXPECT_NE(logs.find("M58.0 252.0L262.0 132.0L466.0 12.0"), std::string::npos) << logs;
+}
+
+TEST(SvgChartTest, WhatCannotBeDrawnIsLeftOut) {
+  const double nan = std::nan("");
+  const std::vector<Series> broken = {{"a <b>", {1, 2, 3, 4}, {1, nan, 3, 4}}, {"nothing", {1}, {nan}}};
+  const std::string text = line_chart({.title = "a & b", .x_label = "x", .y_label = "y"}, broken);
+  EXPECT_EQ(markup_fault(text), "") << text;
+  EXPECT_EQ(text.find("nan"), std::string::npos) << text;
+  EXPECT_EQ(text.find("nothing"), std::string::npos);
+  EXPECT_NE(text.find("a &lt;b&gt;"), std::string::npos);
+  EXPECT_NE(text.find("a &amp; b"), std::string::npos);
+  EXPECT_EQ(count_of(text, "dot"), 3u);
+  const std::string line = text.substr(text.find(" line\" d=\""));
+  EXPECT_EQ(count_of(line.substr(0, line.find("/>")), "M"), 2u) << "the missing point breaks the line: " << text;
+  EXPECT_NE(line_chart({.title = "t"}, std::vector<Series>{{"a", {0}, {nan}}}).find("Nothing to draw"), std::string::npos);
+  const std::string flat = line_chart({.title = "t"}, std::vector<Series>{{"a", {5, 5}, {2, 2}}});
+  EXPECT_EQ(flat.find("nan") + flat.find("inf"), 2 * std::string::npos) << "one value has no extent: " << flat;
+}
+
+ReportContent content() {
+  ReportContent report;
+  const auto add = [&](const char* generator, double value) {
+    for (const std::string& metric : metric_names()) {
+      report.cells.push_back({"ml-100k", "svd", "augment", generator, metric, {value, value + 0.001}, {}});
+    }
+  };
+  add("original", 0.3716);
+  add("multivae++", 0.3870);
+  add("f-sdrm", 0.3920);
+  add("m-sdrm", 0.4971);
+  report.curves = {{"ml-100k", "svd", "vae_fit", 1, {0, 1, 2}, {3, 2, 1}, {0.1, 0.2, 0.3}}};
+  report.times = {{"ml-100k", "svd", "vae_fit", 2, 30}};
+  report.origin = {{"command", "reproduce --data <dir> & more"}};
+  return report;
+}
+
+TEST(HtmlReportTest, IsOneWellFormedPageWithoutAnythingFromOutside) {
+  const std::string page = html_report(content());
+  EXPECT_EQ(markup_fault(page), "");
+  EXPECT_EQ(page.rfind("<!DOCTYPE html>", 0), 0u);
+  for (const char* outside : {"http:", "https:", "<script", "<link", "@import", "url("}) {
+    EXPECT_EQ(page.find(outside), std::string::npos) << outside;
+  }
+  EXPECT_NE(page.find("reproduce --data &lt;dir&gt; &amp; more"), std::string::npos);
+  EXPECT_EQ(page.find("nan"), std::string::npos);
+  EXPECT_EQ(html_report(content()), page) << "a function of its content";
+}
+
+TEST(HtmlReportTest, ShowsOursOverThePrintedWithItsVerdict) {
+  const std::string page = html_report(content());
+  EXPECT_NE(page.find("<td class=\"above\">0.4976 ± 0.0005 ↑<small>printed 0.3971 ± 0.004</small></td>"), std::string::npos);
+  EXPECT_NE(page.find("<td class=\"reproduced\">0.3925 ± 0.0005 ✓<small>printed 0.3924 ± 0.005</small></td>"), std::string::npos);
+  EXPECT_NE(page.find("8 printed figures"), std::string::npos);
+  EXPECT_NE(page.find("Gain over MultiVAE++, Recall@k"), std::string::npos);
+  EXPECT_NE(page.find("augment, printed"), std::string::npos);
+  EXPECT_NE(page.find("ml-100k, SVD, vae_fit: loss"), std::string::npos);
+  for (const char* id : {"tables", "gain", "training", "all", "times", "origin"}) {
+    EXPECT_EQ(count_of(page, std::string("href=\"#") + id + "\""), 1u) << id;
+    EXPECT_EQ(count_of(page, std::string(" id=\"") + id + "\""), 1u) << id;
+  }
+  EXPECT_EQ(page.find("href=\"#comparisons\""), std::string::npos) << "there are none";
+}
+
+TEST(HtmlReportTest, StrictShowsIntervalsAndComparisonsAndNoPrintedFigure) {
+  ReportContent report = content();
+  report.options = {.protocol = "strict", .compare = false};
+  report.quick = true;
+  report.headline = "Synthetic data does not help < here.";
+  report.comparisons = {
+      {"ml-100k", "svd", "augment", "f-sdrm", "original", "Recall@10", {0.01, 0.02}, {0.015, 0, 0.001, 95, false}}};
+  const std::string page = html_report(report);
+  EXPECT_EQ(markup_fault(page), "");
+  EXPECT_EQ(page.find("printed 0."), std::string::npos);
+  EXPECT_EQ(page.find("augment, printed"), std::string::npos);
+  EXPECT_NE(page.find("does not help &lt; here"), std::string::npos);
+  EXPECT_NE(page.find("Made with --quick"), std::string::npos);
+  EXPECT_NE(page.find("0.0100 to 0.0200"), std::string::npos);
+}
+
+TEST(HtmlReportTest, EmptyAndFailedContentStillMakeAPage) {
+  EXPECT_EQ(markup_fault(html_report({})), "");
+  ReportContent report = content();
+  for (Cell& cell : report.cells) cell.runs = {std::nan("")};
+  const std::string page = html_report(report);
+  EXPECT_EQ(markup_fault(page), "");
+  EXPECT_NE(page.find("failed"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace tapestry::recsys
