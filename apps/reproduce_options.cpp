@@ -22,7 +22,7 @@ using Names = std::vector<std::string>;
 struct Raw {
   std::string data;
   Names datasets, recommenders = {"svd"}, generators = {"all"}, settings = {"all"};
-  std::string protocol = "published", variant = "published", device = "cpu", out = "results";
+  std::string protocol = "published", variant = "published", device = "cpu", out = "results", neumf_selection;
   int runs = 5, folds = 0, threads = 0, jobs = 0;
   std::uint64_t seed = 1;
   bool quick = false, list = false;
@@ -70,6 +70,9 @@ void declare(CLI::App& app, Raw& raw) {
       ->check(CLI::Range(2, 100));
   one("--variant", raw.variant, "NAME",
       "SDRM as in the authors' program (published) or in the paper's text (paper); default published");
+  one("--neumf-selection", raw.neumf_selection, "NAME",
+      "Which epoch NeuMF keeps: " + joined(recsys::neumf_selections()) +
+          "; default as the paper's figures were made, with --protocol strict best-recall");
   one("--runs", raw.runs, "N", "Independent runs; default 5, with --quick 2")->check(count);
   one("--seed", raw.seed, "N", "Root of all randomness; default 1")->check(check_seed);
   one("--threads", raw.threads, "N", "Threads in all; default one per processor")->check(count);
@@ -123,6 +126,7 @@ ReproduceOptions resolve(const Raw& raw, bool runs_given) {
   experiment.settings = recsys::select_names("setting", raw.settings, recsys::known_settings());
   experiment.protocol = recsys::parse_protocol(raw.protocol);
   experiment.variant = recsys::parse_variant(raw.variant);
+  if (!raw.neumf_selection.empty()) experiment.neumf_selection = recsys::parse_neumf_selection(raw.neumf_selection);
   experiment.runs = raw.quick && !runs_given ? 2 : raw.runs;
   experiment.folds = raw.folds;
   if (raw.folds > 0) {
@@ -177,6 +181,7 @@ std::string list_text(const ReproduceOptions& options) {
   text += "recommenders: " + joined(recsys::known_recommenders()) + "\n";
   text += "generators:   " + joined(recsys::known_generators()) + "\n";
   text += "settings:     " + joined(recsys::known_settings()) + "\n";
+  text += "NeuMF keeps:  " + joined(recsys::neumf_selections()) + "\n";
   return text + "protocols:    published, strict\nvariants:     published, paper\n";
 }
 

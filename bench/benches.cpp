@@ -14,9 +14,7 @@
 #include "tensor/ops.h"
 
 namespace tapestry::bench {
-namespace {
 
-/// Random rows with about `density` of the entries stored.
 CsrMatrix random_rows(std::int64_t rows, std::int64_t cols, double density, std::uint64_t seed) {
   RandomSequence random({seed, Purpose::kTest, 0});
   std::vector<std::vector<std::int32_t>> lists(static_cast<std::size_t>(rows));
@@ -28,6 +26,8 @@ CsrMatrix random_rows(std::int64_t rows, std::int64_t cols, double density, std:
   }
   return CsrMatrix::from_rows(cols, lists);
 }
+
+namespace {
 
 /// Billions of floating-point operations per second of C = A B^T at one size.
 double sgemm_rate(std::int64_t m, std::int64_t n, std::int64_t k) {
@@ -162,7 +162,8 @@ std::vector<Bench> all() {
   return {{"training", "steps per second as floating-point operations of their matrix products, against sgemm", training_steps},
           {"elementwise", "vectorised functions and random numbers", elementwise_rates},
           {"sampling", "reverse diffusion, decoding and binarisation", sampling_rates},
-          {"svd", "truncated SVD of sparse matrices", svd_seconds}};
+          {"svd", "truncated SVD of sparse matrices", svd_seconds},
+          {"recommenders", "training steps of MLP and NeuMF, ranking (bench/pytorch has the same)", recommender_steps}};
 }
 
 }  // namespace tapestry::bench

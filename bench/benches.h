@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "tensor/csr.h"
+
 namespace tapestry::bench {
 
 struct Bench {
@@ -28,9 +30,13 @@ inline double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
+/// Random rows with about `density` of the entries stored, the first columns most often.
+CsrMatrix random_rows(std::int64_t rows, std::int64_t cols, double density, std::uint64_t seed);
+
 void training_steps();
 void elementwise_rates();
 void sampling_rates();
 void svd_seconds();
+void recommender_steps();
 
 }  // namespace tapestry::bench

@@ -4,7 +4,16 @@ namespace tapestry::nn {
 namespace {
 
 Tensor initial_weight(const Shape& shape, std::int64_t in, std::int64_t out, Initializer& init, LinearInit how) {
-  return how == LinearInit::kFanIn ? init.fan_in_uniform(shape, in) : init.xavier_uniform(shape, in, out);
+  switch (how) {
+    case LinearInit::kFanIn:
+      return init.fan_in_uniform(shape, in);
+    case LinearInit::kLecun:
+      return init.lecun_uniform(shape, in);
+    case LinearInit::kXavier:
+    case LinearInit::kXavierNormal:
+      break;
+  }
+  return init.xavier_uniform(shape, in, out);
 }
 
 Tensor initial_bias(std::int64_t in, std::int64_t out, Initializer& init, LinearInit how) {
@@ -12,6 +21,7 @@ Tensor initial_bias(std::int64_t in, std::int64_t out, Initializer& init, Linear
     case LinearInit::kFanIn:
       return init.fan_in_uniform({out}, in);
     case LinearInit::kXavier:
+    case LinearInit::kLecun:
       return init.constant({out}, 0);
     case LinearInit::kXavierNormal:
       break;

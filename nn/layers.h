@@ -17,6 +17,7 @@ using autograd::Variable;
 enum class LinearInit : std::uint8_t {
   kFanIn,         ///< weight and bias U(-1/sqrt(fan_in), 1/sqrt(fan_in))
   kXavier,        ///< weight Xavier-uniform, bias 0
+  kLecun,         ///< weight U(-sqrt(3/fan_in), sqrt(3/fan_in)), bias 0
   kXavierNormal,  ///< weight Xavier-uniform, bias N(0, 0.001^2): MultiVAE's
 };
 
@@ -62,6 +63,7 @@ class Embedding : public Module {
  public:
   Embedding(std::int64_t count, std::int64_t width, Initializer& init, double deviation = 1.0);
   Variable forward(const Tensor& index) const;  ///< int32 [n] -> [n, width]
+  const Variable& weight() const { return weight_; }
 
  private:
   Variable weight_;

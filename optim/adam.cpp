@@ -13,17 +13,21 @@ Adam::Adam(std::vector<autograd::Variable> parameters, const AdamOptions& option
   check(options.epsilon > 0, "Adam: epsilon ", options.epsilon, " is not positive");
 }
 
+AdamStep adam_step(const AdamOptions& options, double learning_rate, std::int64_t t) {
+  const auto power = static_cast<double>(t);
+  return {learning_rate,
+          options.beta1,
+          options.beta2,
+          options.epsilon,
+          options.l2,
+          options.decoupled,
+          1 - std::pow(options.beta1, power),
+          1 - std::pow(options.beta2, power)};
+}
+
 template <typename T>
 void Adam::update_as(Device device, const std::vector<ParameterView<T>>& views, double learning_rate) {
-  const auto t = static_cast<double>(steps());
-  const AdamStep step = {learning_rate,
-                         options_.beta1,
-                         options_.beta2,
-                         options_.epsilon,
-                         options_.l2,
-                         options_.decoupled,
-                         1 - std::pow(options_.beta1, t),
-                         1 - std::pow(options_.beta2, t)};
+  const AdamStep step = adam_step(options_, learning_rate, steps());
   const int count = static_cast<int>(views.size());
   device == Device::kCpu ? CpuKernels<T>::adam(views.data(), count, step) : CudaKernels<T>::adam(views.data(), count, step);
 }

@@ -12,6 +12,9 @@ struct AdamOptions {
   double decoupled = 0;  ///< weight decay applied to the value itself, times the learning rate (Loshchilov & Hutter 2019)
 };
 
+/// The numbers of update t = 1, 2, ...
+AdamStep adam_step(const AdamOptions& options, double learning_rate, std::int64_t t);
+
 /// Adam (Kingma & Ba 2015, Algorithm 1), all parameters in one fused pass.
 class Adam : public Optimizer {
  public:

@@ -48,6 +48,10 @@ constexpr std::int64_t multinomial_blocks(std::int64_t items) {
   return pairs == 0 ? 1 : 2 * pairs;
 }
 
+/// Items per partial sum of value_linear_adam, and how many partial sums that makes.
+inline constexpr std::int64_t kValueBlock = 32;
+constexpr std::int64_t value_blocks(std::int64_t items) { return (items + kValueBlock - 1) / kValueBlock; }
+
 /// The contract: every kernel, declared once. tensor/cpu and tensor/cuda implement it in files of the same names.
 template <typename T>
 struct CpuKernels {

@@ -174,6 +174,22 @@ void CudaKernels<T>::top_k_rows(std::int64_t, std::int64_t, const T*, std::int64
 }
 
 template <typename T>
+void CudaKernels<T>::value_linear(const CsrView<T>&, std::int64_t, std::int64_t, const T*, const T*, const T*, T*) {
+  no_cuda("value_linear");
+}
+
+template <typename T>
+void CudaKernels<T>::value_linear_backward(const CsrView<T>&, std::int64_t, std::int64_t, const T*, const T*, T*) {
+  no_cuda("value_linear_backward");
+}
+
+template <typename T>
+void CudaKernels<T>::value_linear_adam(std::int64_t, std::int64_t, std::int64_t, const T*, const T*, const T*, const AdamStep&,
+                                       T*, T*, T*, T*, T*) {
+  no_cuda("value_linear_adam");
+}
+
+template <typename T>
 void CudaKernels<T>::adam(const ParameterView<T>*, int, const AdamStep&) {
   no_cuda("adam");
 }

@@ -87,6 +87,23 @@ CsrMatrix normalize_rows(const CsrMatrix& x, DType dtype);
 /// Dropout of the stored values. Row r draws from row row_ids[r] of the stream (int32 [B], undefined: r).
 CsrMatrix dropout(const CsrMatrix& x, double p, const RandomStream& stream, const Tensor& row_ids = {});
 
+// A layer behind a table of two vectors, for rows of zeros and ones (kernel_contract.inc, "value embedding"): x [B, I] ones at
+// the stored entries, table [2, K], w [I, K, N], total [K, N] = sum_i w_i.
+
+/// sum_i table[x_i] w_i: [B, N].
+Tensor value_linear(const CsrMatrix& x, const Tensor& table, const Tensor& w, const Tensor& total);
+/// The gradients of that. dw is left in factors: it is as large as w, and every entry of it is needed just once.
+struct ValueLinearGradients {
+  Tensor dtable;  ///< [2, K]
+  Tensor all;     ///< [N] column sums of dy
+  Tensor seen;    ///< [I, N] x^T dy
+};
+ValueLinearGradients value_linear_backward(const CsrMatrix& x, const Tensor& w, const Tensor& total, const Tensor& dy);
+/// An Adam step for w with moments first and second, in place; `total` becomes that of the new w. `table` is the one of the
+/// forward pass.
+void value_linear_adam(const Tensor& table, const ValueLinearGradients& gradients, const AdamStep& step, const Tensor& w,
+                       const Tensor& first, const Tensor& second, const Tensor& total);
+
 // Moving rows and columns.
 
 Tensor gather_rows(const Tensor& table, const Tensor& index);  ///< [R, N], int32 [n] -> [n, N]; throws on an index outside

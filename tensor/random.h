@@ -27,6 +27,9 @@ enum class Purpose : std::uint32_t {
   kBootstrap = 17,
   kProfileLength = 18,
   kSampleStep = 19,
+  kRecommenderDropout = 40,
+  kTriples = 41,
+  kNegatives = 42,
 };
 
 /// The address of a random matrix: Philox 4x32-10 with the seed as its key and (block, row, step, purpose) as its

@@ -19,7 +19,7 @@ struct Row {
 };
 
 /// The authors' repository (Multi-resolution-diffusion-recommender/SDRM), one row per data set and recommender, in its order.
-constexpr std::array<Row, 13> kRows = {{
+constexpr std::array<Row, 15> kRows = {{
     {"ml-100k", "svd", 550, 2.1e-5, 265, 2, 83, 780, 930, 830, 0.0006, 1},
     {"ml-100k", "mlp", 810, 5.2e-5, 200, 0, 58, 50, 40, 40, 0.0034, 1},
     {"ml-100k", "neumf", 190, 2.8e-5, 15, 4, 138, 870, 1000, 950, 0.001, 0.2},
@@ -32,10 +32,13 @@ constexpr std::array<Row, 13> kRows = {{
     {"amazon-digital-music", "svd", 930, 1.0e-6, 60, 1, 163, 380, 210, 160, 0.0011, 0.3},
     {"amazon-digital-music", "mlp", 270, 6.3e-5, 45, 1, 38, 310, 20, 20, 0.0035, 0.7},
     {"amazon-digital-music", "neumf", 850, 1.3e-5, 185, 5, 93, 290, 40, 40, 0.0014, 1},
-    {"simulated", "svd", 200, 1.0e-4, 60, 1, 40, 100, 200, 64, 0.002, 0.5},  // ours, not searched
+    {"simulated", "svd", 200, 1.0e-4, 60, 1, 40, 100, 200, 64, 0.002, 0.5},  // ours, not searched, as are the next
+    {"simulated", "mlp", 200, 1.0e-4, 60, 1, 40, 100, 200, 64, 0.002, 0.5},
+    {"simulated", "neumf", 200, 1.0e-4, 60, 1, 40, 100, 200, 64, 0.002, 0.5},
 }};
 
 constexpr std::array<const char*, 2> kVariants = {"published", "paper"};
+constexpr std::array<const char*, 3> kNeuMfSelections = {"first-epoch", "best-loss", "best-recall"};
 
 }  // namespace
 
@@ -57,13 +60,24 @@ Hyperparameters hyperparameters(const std::string& dataset, const std::string& r
   values.score.epochs = row->score_epochs;
   values.score.noise_scale = row->noise_scale;
   values.score.variant = variant;
+  if (recommender == "mlp") values.mlp.emplace();
+  if (recommender == "neumf") values.neumf.emplace();
   return values;
+}
+
+NeuMfSelection default_neumf_selection(const std::string& dataset, bool strict) {
+  if (strict) return NeuMfSelection::kBestRecall;
+  if (dataset == "amazon-luxury-beauty") return NeuMfSelection::kFirstEpoch;
+  if (dataset == "ml-1m") return NeuMfSelection::kBestLoss;
+  return NeuMfSelection::kBestRecall;
 }
 
 Hyperparameters quick(Hyperparameters full) {
   constexpr std::int64_t kEpochs = 5;
   full.vae.max_epochs = std::min(full.vae.max_epochs, kEpochs);
   full.score.epochs = std::min(full.score.epochs, kEpochs);
+  if (full.mlp) full.mlp->max_epochs = std::min<std::int64_t>(full.mlp->max_epochs, 2);
+  if (full.neumf) full.neumf->max_epochs = std::min<std::int64_t>(full.neumf->max_epochs, 2);
   return full;
 }
 
@@ -84,6 +98,30 @@ std::string to_json(const Hyperparameters& values) {
                    {"l2", values.score.l2},
                    {"variant", to_string(values.score.variant)},
                    {"objective", static_cast<int>(values.score.objective)}};
+  if (const std::optional<MlpConfig>& mlp = values.mlp) {
+    json["mlp"] = {{"width", mlp->width},
+                   {"first", mlp->first},
+                   {"hidden", mlp->hidden},
+                   {"dropout", mlp->dropout},
+                   {"learning_rate", mlp->learning_rate},
+                   {"epsilon", mlp->epsilon},
+                   {"batch", mlp->batch},
+                   {"max_epochs", mlp->max_epochs},
+                   {"patience", mlp->patience},
+                   {"min_delta", mlp->min_delta},
+                   {"validation_share", mlp->validation_share}};
+  }
+  if (const std::optional<NeuMfConfig>& neumf = values.neumf) {
+    json["neumf"] = {{"gmf_width", neumf->gmf_width},
+                     {"mlp_width", neumf->mlp_width},
+                     {"dropout", neumf->dropout},
+                     {"learning_rate", neumf->learning_rate},
+                     {"batch", neumf->batch},
+                     {"max_epochs", neumf->max_epochs},
+                     {"validation_share", neumf->validation_share},
+                     {"embedding_deviation", neumf->embedding_deviation},
+                     {"selection", to_string(neumf->selection)}};
+  }
   return json.dump();
 }
 
@@ -94,5 +132,18 @@ sdrm::Variant parse_variant(const std::string& text) {
 }
 
 const char* to_string(sdrm::Variant variant) { return kVariants[static_cast<std::size_t>(variant)]; }
+
+std::vector<std::string> neumf_selections() { return {kNeuMfSelections.begin(), kNeuMfSelections.end()}; }
+
+NeuMfSelection parse_neumf_selection(const std::string& text) {
+  const auto* const found = std::find(kNeuMfSelections.begin(), kNeuMfSelections.end(), text);
+  if (found == kNeuMfSelections.end()) {
+    fail(ErrorKind::kUsage, "no selection of NeuMF's epoch is called '", text,
+         "', there are: first-epoch, best-loss, best-recall");
+  }
+  return static_cast<NeuMfSelection>(found - kNeuMfSelections.begin());
+}
+
+const char* to_string(NeuMfSelection selection) { return kNeuMfSelections[static_cast<std::size_t>(selection)]; }
 
 }  // namespace tapestry::recsys

@@ -46,6 +46,30 @@ Users with_two_entries(const CsrMatrix& matrix, const Users& users) {
   return kept;
 }
 
+/// The explicit zeros of some users, ones there.
+CsrMatrix dislikes_of(const Dataset& dataset, const Users& users) {
+  const CsrMatrix stored = pattern(dataset.stored).gather_rows(users);
+  return take_out(stored, likes(dataset.stored).gather_rows(users)).input;
+}
+
+/// A random half of each row's entries, rounded up.
+CsrMatrix draw_half(const CsrMatrix& rows, const RandomStream& stream) {
+  RandomSequence random(stream);
+  const auto below = [&](std::uint32_t bound) { return random.below(bound); };
+  std::vector<std::vector<std::int32_t>> half(static_cast<std::size_t>(rows.rows()));
+  for (std::int64_t row = 0; row < rows.rows(); ++row) {
+    const std::span<const std::int32_t> all = rows.row(row);
+    const Users order = shuffled(rows.row_nnz(row), below);
+    for (std::size_t n = 0; n < (all.size() + 1) / 2; ++n) {
+      half[static_cast<std::size_t>(row)].push_back(all[static_cast<std::size_t>(order[n])]);
+    }
+  }
+  return CsrMatrix::from_rows(rows.cols(), half);
+}
+
+/// The streams that halves of dislikes are drawn from: steps of Purpose::kSplit behind the groups'.
+RandomStream half_stream(std::uint64_t seed, std::uint32_t step) { return {seed, Purpose::kSplit, 1 + step}; }
+
 double filled(std::int64_t entries, const CsrMatrix& matrix) {
   return static_cast<double>(entries) / (static_cast<double>(matrix.rows()) * static_cast<double>(matrix.cols()));
 }
@@ -56,7 +80,7 @@ void need(const Users& users, const Dataset& dataset, const char* group) {
        " users, expected at least one");
 }
 
-ProtocolData make_published(const Dataset& dataset) {
+ProtocolData make_published(const Dataset& dataset, std::uint64_t seed) {
   Users train;
   Users valid;
   for (std::size_t user = 0; user < dataset.parts.size(); ++user) {
@@ -69,6 +93,7 @@ ProtocolData make_published(const Dataset& dataset) {
   ProtocolData data;
   data.name = ProtocolName::kPublished;
   data.train = likes(dataset.stored).gather_rows(train);
+  data.train_dislikes = dislikes_of(dataset, train);
   data.evaluation = take_out(stored.gather_rows(valid), dataset.holdout.gather_rows(valid));
   data.evaluation_users = valid;
   data.generator = concat_rows(std::array{data.train, data.evaluation.input});
@@ -78,9 +103,12 @@ ProtocolData make_published(const Dataset& dataset) {
   const Users selected = with_two_entries(stored, valid);
   need(selected, dataset, "valid user with two entries");
   const CsrMatrix selection = stored.gather_rows(selected);
-  data.selection = [selection](std::uint64_t seed, int epoch) {
-    return draw_heldout(selection, {seed, Purpose::kHoldout, static_cast<std::uint32_t>(epoch)});
+  data.selection = [selection](std::uint64_t fit_seed, int epoch) {
+    return draw_heldout(selection, {fit_seed, Purpose::kHoldout, static_cast<std::uint32_t>(epoch)});
   };
+  data.evaluation_likes = {take_out(likes(dataset.stored).gather_rows(valid), dataset.holdout_likes.gather_rows(valid)),
+                           draw_half(dislikes_of(dataset, valid), half_stream(seed, 0))};
+  data.selection_likes = data.evaluation_likes;
   return data;
 }
 
@@ -127,6 +155,7 @@ ProtocolData make_strict(const Dataset& dataset, std::uint64_t seed, const Fold&
 
   data.name = ProtocolName::kStrict;
   data.train = liked.gather_rows(train);
+  data.train_dislikes = dislikes_of(dataset, train);
   data.generator = data.train;
   data.evaluation = draw_heldout(liked.gather_rows(data.evaluation_users), {seed, Purpose::kHoldout, evaluation_step(fold)});
   data.left_out_users = static_cast<std::int64_t>(valid.size() - data.evaluation_users.size());
@@ -134,6 +163,9 @@ ProtocolData make_strict(const Dataset& dataset, std::uint64_t seed, const Fold&
   data.synthetic_rows = data.train.rows();
   const HeldOut selection = draw_heldout(liked.gather_rows(selected), {seed, Purpose::kHoldout, selection_step(fold)});
   data.selection = [selection](std::uint64_t /*seed*/, int /*epoch*/) { return selection; };
+  data.evaluation_likes = {data.evaluation,
+                           draw_half(dislikes_of(dataset, data.evaluation_users), half_stream(seed, evaluation_step(fold)))};
+  data.selection_likes = {selection, draw_half(dislikes_of(dataset, selected), half_stream(seed, selection_step(fold)))};
   return data;
 }
 
@@ -152,7 +184,7 @@ const char* to_string(ProtocolName protocol) { return kNames[static_cast<std::si
 ProtocolData make_protocol(const Dataset& dataset, ProtocolName name, std::uint64_t seed, const Fold& fold) {
   check(fold.count == 0 || (name == ProtocolName::kStrict && fold.count > 1 && fold.index >= 0 && fold.index < fold.count),
         "make_protocol: fold ", fold.index, " of ", fold.count, " under protocol ", to_string(name));
-  return name == ProtocolName::kPublished ? make_published(dataset) : make_strict(dataset, seed, fold);
+  return name == ProtocolName::kPublished ? make_published(dataset, seed) : make_strict(dataset, seed, fold);
 }
 
 }  // namespace tapestry::recsys

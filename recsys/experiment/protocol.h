@@ -28,10 +28,18 @@ struct HeldOut {
   CsrMatrix heldout;  ///< [V, I] ones
 };
 
+/// Users as a recommender sees them that learns from dislikes (NeuMF): only likes are interactions, and of each user's dislikes
+/// one half is known to it. Same rows in all.
+struct LikesView {
+  HeldOut likes;
+  CsrMatrix dislikes;  ///< the known half (rounded up) of the explicit zeros, ones there
+};
+
 /// What a protocol hands to generators and recommenders. N rows of D, V evaluation users, I items.
 struct ProtocolData {
   ProtocolName name = ProtocolName::kPublished;
   CsrMatrix train;                             ///< D [N, I] ones (likes): what `original` and `augment` train on
+  CsrMatrix train_dislikes;                    ///< [N, I] ones at D's explicit zeros
   CsrMatrix generator;                         ///< what the generators are fitted on: [D; evaluation inputs] published, D strict
   HeldOut evaluation;                          ///< the users that are reported
   std::vector<std::int32_t> evaluation_users;  ///< [V] their rows in the data set, ascending
@@ -41,6 +49,10 @@ struct ProtocolData {
   /// The split of the selection users for early stopping after `epoch`. published: a fresh random 80/20 split of the
   /// evaluation users' stored entries each epoch (the leak of the published program); strict: one fixed split of the test users.
   std::function<HeldOut(std::uint64_t seed, int epoch)> selection;
+  LikesView evaluation_likes;  ///< [V, I] the evaluation users; published: with a hold-out of their own, drawn from likes only
+  /// Whom a recommender that has to see its users in the fit chooses its epoch on. published: the evaluation users themselves
+  /// (another leak); strict: the test users.
+  LikesView selection_likes;
 };
 
 /// Builds the protocol's matrices. published: D is the train and test users' likes; evaluation users are the valid ones and all

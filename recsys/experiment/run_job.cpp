@@ -3,9 +3,10 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
+#include <optional>
 
+#include "recsys/experiment/fit_data.h"
 #include "recsys/experiment/selection.h"
 #include "recsys/generators/sdrm_family.h"
 #include "recsys/metrics/ranking.h"
@@ -53,36 +54,43 @@ class JobListener : public StageListener {
   EtaEstimator::Task task_ = 0;
 };
 
-Unit make_unit(const UnitKey& key, const UserMetrics& metrics) {
-  Unit unit;
-  unit.key = key;
-  unit.metrics = metric_names();
-  for (const std::string& name : unit.metrics) {
-    const std::span<const double> values = metrics.values(name);
-    unit.means.push_back(mean_over_users(values).value);
-    unit.users.emplace_back(values.begin(), values.end());
-  }
-  return unit;
-}
+/// What the evaluation of one recommender gives.
+struct Measured {
+  UserMetrics metrics;
+  std::optional<UserMetrics> over_k;  ///< with the ideal DCG over k: where the paper printed that
+};
 
-/// Fits the job's recommender on `rows` and measures it on the evaluation users.
-UserMetrics try_recommender(const RunJob& job, const CsrMatrix& rows, StageListener& listener) {
-  const auto recommender = make_recommender(job.recommender, derive_seed(job.seed, kRecommenderPart));
+/// Fits the job's recommender and measures it on the evaluation users.
+Measured try_recommender(const RunJob& job, const FitData& data, StageListener& listener) {
+  const auto recommender = make_recommender(job.recommender, job.values, derive_seed(job.seed, kRecommenderPart));
   listener.begin(kRecommenderFit);
-  recommender->fit(rows);
+  recommender->fit(data, [&](const StageProgress& progress) { listener.advance(kRecommenderFit, progress); });
   listener.end(kRecommenderFit);
   listener.begin(kEvaluate);
-  UserMetrics metrics =
-      ranking_metrics([&](const CsrMatrix& inputs) { return recommender->score(inputs); }, job.protocol->evaluation);
+  const HeldOut users = {recommender->masked(), heldout_for(*job.protocol, job.recommender)};
+  const auto score = [&](std::int64_t begin, std::int64_t end) { return recommender->score(begin, end); };
+  Measured measured = {ranking_metrics(score, users), std::nullopt};
+  if (job.protocol->name == ProtocolName::kPublished && learns_from_dislikes(job.recommender)) {
+    measured.over_k = ranking_metrics(score, users, {.ideal = IdealDcg::kCutoff});
+  }
   pool_trim(Device::kCpu);
   listener.end(kEvaluate);
-  return metrics;
+  return measured;
 }
 
-/// The rows a recommender learns from: augment [D; evaluation inputs; synthetic], replace [synthetic; evaluation inputs].
-CsrMatrix recommender_rows(const ProtocolData& protocol, const std::string& setting, const CsrMatrix& synthetic) {
-  if (setting == "augment") return concat_rows(std::array{protocol.train, protocol.evaluation.input, synthetic});
-  return concat_rows(std::array{synthetic, protocol.evaluation.input});
+Unit make_unit(const UnitKey& key, const Measured& measured) {
+  Unit unit;
+  unit.key = key;
+  const auto add = [&](const std::string& name, std::span<const double> values) {
+    unit.metrics.push_back(name);
+    unit.means.push_back(mean_over_users(values).value);
+    unit.users.emplace_back(values.begin(), values.end());
+  };
+  for (const std::string& name : metric_names()) add(name, measured.metrics.values(name));
+  if (measured.over_k) {
+    for (const int k : kCutoffs) add(concat(kNdcgOverK, k), measured.over_k->values(concat("NDCG@", k)));
+  }
+  return unit;
 }
 
 std::vector<UnitKey> units_of(const RunJob& job, const std::string& generator) {
@@ -92,8 +100,8 @@ std::vector<UnitKey> units_of(const RunJob& job, const std::string& generator) {
   return units;
 }
 
-void finish_unit(const RunJob& job, const JobSurroundings& surroundings, const UnitKey& key, const UserMetrics& metrics) {
-  surroundings.store.write(make_unit(key, metrics));
+void finish_unit(const RunJob& job, const JobSurroundings& surroundings, const UnitKey& key, const Measured& measured) {
+  surroundings.store.write(make_unit(key, measured));
   surroundings.progress.unit({job.index, job.dataset, job.recommender, job.run, job.runs, ""}, key.text());
 }
 
@@ -125,13 +133,19 @@ std::map<std::string, double> guesses(const RunJob& job) {
   const auto epochs = static_cast<double>(std::min(vae.max_epochs, kTypicalVaeEpochs));
   const double decode = 2 * drawn * h * (k + items);
   const double reverse = 2 * drawn * network * static_cast<double>(score.timesteps);
-  const double svd_seconds = 0.05 + 2e-6 * entries + 5e-5 * (items + rows);
+  double fit_seconds = 0.05 + 2e-6 * entries + 5e-5 * (items + rows);
+  // A good ten epochs' updates, each of which passes over the first layer and its moments.
+  if (job.values.mlp) fit_seconds = 15 * rows / 16 * items * 4096 * 2e-9;
+  if (const std::optional<NeuMfConfig>& neumf = job.values.neumf) {
+    const double epochs_run = neumf->selection == NeuMfSelection::kFirstEpoch ? 1 : static_cast<double>(neumf->max_epochs);
+    fit_seconds = epochs_run * entries / 256 * (4e-4 + (items + rows) * 4e-8);
+  }
   return {{"vae_fit", epochs * rows * 6 * h * (items + 3 * k) / kRate},
           {"sdrm_fit", static_cast<double>(score.epochs) * rows * 18 * network / kRate},
           {"sample_vae", decode / kRate},
           {"sample_f", (decode + reverse) / kRate},
           {"sample_m", (decode + reverse / 2) / kRate},
-          {kRecommenderFit, svd_seconds},
+          {kRecommenderFit, fit_seconds},
           {kEvaluate, static_cast<double>(job.protocol->evaluation.input.rows()) * items * 100 / kRate}};
 }
 
@@ -164,17 +178,18 @@ void execute_job(const RunJob& job, const JobSurroundings& surroundings) {
   const ProtocolData& protocol = *job.protocol;
   if (const std::vector<UnitKey> units = units_of(job, kOriginal); !units.empty()) {
     // Without synthetic users the settings are the same: one fit is enough.
-    const UserMetrics metrics =
-        try_recommender(job, concat_rows(std::array{protocol.train, protocol.evaluation.input}), listener);
-    for (const UnitKey& key : units) finish_unit(job, surroundings, key, metrics);
+    const FitData data = make_fit_data(protocol, job.recommender, kOriginal, units.front().setting, {});
+    const Measured measured = try_recommender(job, data, listener);
+    for (const UnitKey& key : units) finish_unit(job, surroundings, key, measured);
   }
   if (missing_generators(job).empty()) return;
   for (const std::unique_ptr<Generator>& generator : job_generators(job, surroundings.store)) {
     generator->fit(protocol, listener);
-    const Interactions synthetic = generator->sample({protocol.synthetic_rows, protocol.density}, listener);
+    const Interactions synthetic =
+        generator->sample({protocol.synthetic_rows, protocol.density, learns_from_dislikes(job.recommender)}, listener);
     for (const UnitKey& key : units_of(job, generator->name())) {
-      finish_unit(job, surroundings, key,
-                  try_recommender(job, recommender_rows(protocol, key.setting, synthetic.likes), listener));
+      const FitData data = make_fit_data(protocol, job.recommender, generator->name(), key.setting, synthetic);
+      finish_unit(job, surroundings, key, try_recommender(job, data, listener));
     }
   }
 }

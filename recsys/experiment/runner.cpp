@@ -17,6 +17,10 @@ namespace {
 Hyperparameters values_for(const ExperimentOptions& options, const std::string& dataset, const std::string& recommender) {
   Hyperparameters values = options.hyperparameters ? options.hyperparameters(dataset, recommender)
                                                    : hyperparameters(dataset, recommender, options.variant);
+  if (values.neumf) {
+    values.neumf->selection =
+        options.neumf_selection.value_or(default_neumf_selection(dataset, options.protocol == ProtocolName::kStrict));
+  }
   return options.quick ? quick(values) : values;
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,7 +31,8 @@ struct ExperimentOptions {
   int folds = 0;
   int runs = 5;
   std::uint64_t seed = 1;
-  bool quick = false;  ///< the small hyperparameters of quick(); marked in every output
+  std::optional<NeuMfSelection> neumf_selection = {};  ///< which epoch NeuMF keeps; default: default_neumf_selection
+  bool quick = false;                                  ///< the small hyperparameters of quick(); marked in every output
   std::string device = "cpu";
   int threads = 1;  ///< shared by the jobs that run side by side
   int jobs = 1;

@@ -3,12 +3,14 @@
 #include <algorithm>
 
 #include "recsys/generators/sdrm_family.h"
+#include "recsys/recommenders/mlp.h"
+#include "recsys/recommenders/neumf.h"
 #include "recsys/recommenders/svd.h"
 #include "tensor/error.h"
 
 namespace tapestry::recsys {
 
-std::vector<std::string> known_recommenders() { return {"svd"}; }
+std::vector<std::string> known_recommenders() { return {"svd", "mlp", "neumf"}; }
 
 std::vector<std::string> known_generators() {
   std::vector<std::string> names = {kOriginal};
@@ -37,11 +39,15 @@ std::vector<std::string> select_names(const std::string& what, std::span<const s
   return selected;
 }
 
-std::unique_ptr<Recommender> make_recommender(const std::string& name, std::uint64_t /*seed: svd has nothing random*/) {
+std::unique_ptr<Recommender> make_recommender(const std::string& name, const Hyperparameters& values, std::uint64_t seed) {
   if (name == "svd") return std::make_unique<SvdRecommender>();
+  if (name == "mlp") return std::make_unique<MlpRecommender>(values.mlp.value_or(MlpConfig()), seed);
+  if (name == "neumf") return std::make_unique<NeuMfRecommender>(values.neumf.value_or(NeuMfConfig()), seed);
   fail(ErrorKind::kUsage, "no recommender is called '", name, "'");
 }
 
 bool is_deterministic(const std::string& recommender) { return recommender == "svd"; }
+
+bool learns_from_dislikes(const std::string& recommender) { return recommender == "neumf"; }
 
 }  // namespace tapestry::recsys

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "recsys/experiment/hyperparameters.h"
 #include "recsys/recommenders/recommender.h"
 
 /// What can be asked for by name. Lists are in the order of reports.
@@ -21,10 +22,14 @@ std::vector<std::string> known_settings();
 std::vector<std::string> select_names(const std::string& what, std::span<const std::string> asked,
                                       std::span<const std::string> known);
 
-/// A recommender by name. `seed` decides what is random in its training. Throws Error(kUsage) for an unknown name.
-std::unique_ptr<Recommender> make_recommender(const std::string& name, std::uint64_t seed);
+/// A recommender by name, trained as `values` say. `seed` decides what is random in its training. Throws Error(kUsage) for an
+/// unknown name.
+std::unique_ptr<Recommender> make_recommender(const std::string& name, const Hyperparameters& values, std::uint64_t seed);
 
 /// Whether training leaves nothing to chance: its results on the original data are then the same in every run.
 bool is_deterministic(const std::string& recommender);
+
+/// Whether it learns from explicit zeros too: generators are then asked for them, and only likes count as interactions.
+bool learns_from_dislikes(const std::string& recommender);
 
 }  // namespace tapestry::recsys

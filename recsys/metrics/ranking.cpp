@@ -202,19 +202,25 @@ UserMetrics ranking_metrics(const Tensor& scores, const HeldOut& users, const Ra
   return metrics;
 }
 
-UserMetrics ranking_metrics(const std::function<Tensor(const CsrMatrix&)>& score, const HeldOut& users,
+UserMetrics ranking_metrics(const std::function<Tensor(std::int64_t, std::int64_t)>& score, const HeldOut& users,
                             const RankingOptions& options) {
   check(options.tile_users > 0, "ranking metrics: a tile of ", options.tile_users, " users");
   check_shapes("the held-out matrix", users.input.rows(), users.input.cols(), users.heldout);
   const Discounts discounts(longest_cutoff(options.cutoffs));
   UserMetrics metrics(options.cutoffs, users.input.rows());
   for (std::int64_t begin = 0; begin < users.input.rows(); begin += options.tile_users) {
-    const CsrMatrix tile = users.input.slice_rows(begin, std::min(begin + options.tile_users, users.input.rows()));
-    const Tensor scores = score(tile);
-    check_scores(scores, tile);
+    const std::int64_t end = std::min(begin + options.tile_users, users.input.rows());
+    const Tensor scores = score(begin, end);
+    check_scores(scores, users.input.slice_rows(begin, end));
     measure_tile(scores, users, begin, discounts, options.ideal, metrics);
   }
   return metrics;
+}
+
+UserMetrics ranking_metrics(const std::function<Tensor(const CsrMatrix&)>& score, const HeldOut& users,
+                            const RankingOptions& options) {
+  return ranking_metrics([&](std::int64_t begin, std::int64_t end) { return score(users.input.slice_rows(begin, end)); }, users,
+                         options);
 }
 
 MeanOverUsers mean_over_users(std::span<const double> values) {

@@ -23,6 +23,9 @@ enum class IdealDcg : std::uint8_t {
   kCutoff,   ///< k, even when fewer items are held out: the form in which the NeuMF results were printed
 };
 
+/// Before the k of an NDCG@k whose ideal DCG is over k positions (IdealDcg::kCutoff), where both forms are reported.
+inline constexpr const char* kNdcgOverK = "NDCG-k@";
+
 struct RankingOptions {
   std::vector<int> cutoffs{kCutoffs.begin(), kCutoffs.end()};
   IdealDcg ideal = IdealDcg::kHeldOut;
@@ -80,6 +83,10 @@ UserMetrics ranking_metrics(const Tensor& scores, const HeldOut& users, const Ra
 /// The same with scores asked for in tiles of users, so that [V, I] never exists as a whole: score(inputs [n, I]) gives
 /// float32 [n, I].
 UserMetrics ranking_metrics(const std::function<Tensor(const CsrMatrix&)>& score, const HeldOut& users,
+                            const RankingOptions& options = {});
+
+/// The same for models that know their users by number: score(begin, end) gives float32 [end - begin, I].
+UserMetrics ranking_metrics(const std::function<Tensor(std::int64_t begin, std::int64_t end)>& score, const HeldOut& users,
                             const RankingOptions& options = {});
 
 /// The mean over the values that are not NaN, summed in order.

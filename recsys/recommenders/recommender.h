@@ -1,22 +1,60 @@
 #pragma once
 
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "recsys/data/interactions.h"
+#include "recsys/generators/generator.h"
 #include "tensor/csr.h"
 #include "tensor/tensor.h"
 
 namespace tapestry::recsys {
 
-/// A model that ranks items for users from their past items. V users to score, I items.
+/// Groups of users that a fit may have.
+enum class Block : std::uint8_t {
+  kReal,        ///< the users of D
+  kEvaluation,  ///< what the users who are reported have told so far
+  kSynthetic,   ///< a generator's users
+  kSelection,   ///< the same of users whom choices are made on, if those are others than the ones reported
+};
+
+/// What a recommender learns from. recsys/experiment/fit_data.h fills it in as the protocol says.
+struct FitData {
+  std::array<Interactions, 4> blocks;  ///< by Block; dislikes only where the recommender learns from them
+  std::vector<Block> order;            ///< the blocks in the fit, in the order in which their rows are stacked
+  /// Rows to stop training on come from the real users alone, drawn at random; otherwise they are the last rows of the stack.
+  bool validate_on_real = false;
+  Block selection = Block::kEvaluation;  ///< in the fit: whose recommendations may be looked at to choose between epochs
+  CsrMatrix selection_heldout;           ///< what those users hold out, rows as in that block
+
+  const Interactions& block(Block which) const { return blocks[static_cast<std::size_t>(which)]; }
+  Interactions& block(Block which) { return blocks[static_cast<std::size_t>(which)]; }
+  /// The likes of the blocks in the fit, stacked. Throws Error(kMisuse) when blocks have different numbers of items.
+  CsrMatrix stacked_likes() const;
+  /// The first row of a block in that stack. Throws Error(kMisuse) when it is not part of it.
+  std::int64_t first_row(Block which) const;
+};
+
+/// Hears of the progress of a fit, several times a second where there is much to do. It may throw, which ends the fit.
+using FitListener = std::function<void(const StageProgress&)>;
+
+/// A model that ranks items for users. V evaluation users, I items.
 class Recommender {
  public:
   virtual ~Recommender() = default;
 
-  /// Learns from the rows of all users in the fit, [rows, I] ones, in the order in which the protocol stacks them. A second
-  /// call starts afresh.
-  virtual void fit(const CsrMatrix& rows) = 0;
+  /// Learns from the blocks in data.order, which has kEvaluation or at least names its users. A second call starts afresh. Throws
+  /// Error(kData) with the reason when nothing can be learnt, or when training ran away.
+  virtual void fit(const FitData& data, const FitListener& listener) = 0;
 
-  /// Scores of every item for users with these inputs [V, I]: float32 [V, I], higher is better. Nothing is masked. A user's
-  /// scores do not depend on the other rows of the call. Throws Error(kMisuse) before fit() or with another number of items.
-  virtual Tensor score(const CsrMatrix& user_inputs) const = 0;
+  /// Scores of every item for the evaluation users [begin, end): float32 [end - begin, I], higher is better. Nothing is masked. A
+  /// user's scores do not depend on which others are asked for. Throws Error(kMisuse) before fit().
+  virtual Tensor score(std::int64_t begin, std::int64_t end) const = 0;
+
+  /// The items that are not to be ranked for the evaluation users: [V, I] ones. Throws Error(kMisuse) before fit().
+  virtual CsrMatrix masked() const = 0;
 };
 
 }  // namespace tapestry::recsys

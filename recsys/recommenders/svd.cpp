@@ -31,6 +31,18 @@ void score_user(const TruncatedSvd& svd, std::span<const std::int32_t> items, co
 
 }  // namespace
 
+void SvdRecommender::fit(const FitData& data, const FitListener& /*listener: a second's work*/) {
+  fit(data.stacked_likes());
+  inputs_ = data.block(Block::kEvaluation).likes;
+}
+
+Tensor SvdRecommender::score(std::int64_t begin, std::int64_t end) const { return score(masked().slice_rows(begin, end)); }
+
+CsrMatrix SvdRecommender::masked() const {
+  check(items_ >= 0, "SvdRecommender::masked: called before fit");
+  return inputs_;
+}
+
 void SvdRecommender::fit(const CsrMatrix& rows) {
   svd_ = truncated_svd(rows, rank_, options_);
   items_ = rows.cols();

@@ -15,8 +15,15 @@ class SvdRecommender : public Recommender {
  public:
   explicit SvdRecommender(int rank = 20, TruncatedSvdOptions options = {}) : rank_(rank), options_(options) {}
 
-  void fit(const CsrMatrix& rows) override;
-  Tensor score(const CsrMatrix& user_inputs) const override;
+  void fit(const FitData& data, const FitListener& listener) override;
+  Tensor score(std::int64_t begin, std::int64_t end) const override;
+  CsrMatrix masked() const override;
+
+  /// The decomposition of all rows in the fit, [rows, I] ones.
+  void fit(const CsrMatrix& rows);
+  /// Scores for users with these inputs [n, I]: float32 [n, I]. Throws Error(kMisuse) before fit() or with another number of
+  /// items.
+  Tensor score(const CsrMatrix& user_inputs) const;
 
   /// The decomposition of the last fit.
   const TruncatedSvd& decomposition() const { return svd_; }
@@ -26,6 +33,7 @@ class SvdRecommender : public Recommender {
   TruncatedSvdOptions options_;
   std::int64_t items_ = -1;  ///< -1 before the first fit
   TruncatedSvd svd_;
+  CsrMatrix inputs_;  ///< of the evaluation users [V, I], where the fit had any
 };
 
 }  // namespace tapestry::recsys

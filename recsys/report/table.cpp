@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "recsys/metrics/ranking.h"
 #include "recsys/report/text.h"
 #include "recsys/report/verdict.h"
 
@@ -50,6 +51,13 @@ TableRow table_row(const Cell& cell, const ReportOptions& options) {
   }
   if (const std::optional<Verdict> found = verdict(summary)) row[10] = to_string(*found);
   return row;
+}
+
+/// Under which name the paper prints a metric of ours. NeuMF's NDCG@k is the one whose ideal DCG is over k positions.
+std::string printed_metric(const std::string& recommender, const std::string& metric) {
+  if (recommender != "neumf" || metric.starts_with("Recall")) return metric;
+  const std::string over_k = kNdcgOverK;
+  return metric.starts_with(over_k) ? "NDCG@" + metric.substr(over_k.size()) : "";
 }
 
 std::string legend(const ReportOptions& options) {
@@ -117,7 +125,8 @@ Summary summarise(const Cell& cell, const ReportOptions& options) {
   summary.std = population_std(cell.runs);
   summary.interval = cell.interval ? *cell.interval : mean_interval(cell.runs);
   if (options.compare) {
-    summary.published = published_figure(cell.setting, cell.recommender, cell.dataset, cell.generator, cell.metric);
+    summary.published = published_figure(cell.setting, cell.recommender, cell.dataset, cell.generator,
+                                         printed_metric(cell.recommender, cell.metric));
   }
   return summary;
 }

@@ -170,6 +170,22 @@ TEST(ReproduceResume, ProgressIsJsonLinesAndTheManifestIsComplete) {
   EXPECT_NE(outcome.out.find("Recall@10"), std::string::npos);
 }
 
+TEST(ReproduceResume, MlpAndNeuMfFromEndToEnd) {
+  const TempFolder folder;
+  const fs::path out = folder.path() / "out";
+  const Outcome outcome = tests::reproduce(
+      folder.path(), {"--dataset", "simulated", "--quick", "--runs", "1", "--recommender", "mlp,neumf", "--generators",
+                      "original,multivae++", "--setting", "augment", "--neumf-selection", "best-loss", "--out", out.string()});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const std::string csv = read_file(out / "results.csv");
+  for (const char* row :
+       {"simulated,mlp,augment,original,Recall@10,1,0.", "simulated,mlp,augment,multivae++,NDCG@50,1,0.",
+        "simulated,neumf,augment,original,NDCG-k@10,1,0.", "simulated,neumf,augment,multivae++,NDCG-k@50,1,0."}) {
+    EXPECT_NE(csv.find(row), std::string::npos) << row << "\n" << csv;
+  }
+  EXPECT_NE(read_file(out / "config.json").find("best-loss"), std::string::npos);
+}
+
 /// kill -9 at instants that nobody chose, until one start gets to the end.
 TEST(LongReproduceResume, KilledAtAnyInstant) {
   for (int round = 0; round < 6; ++round) {

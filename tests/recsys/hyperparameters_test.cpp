@@ -43,8 +43,8 @@ TEST(Hyperparameters, EveryDataSetHasThemForEveryRecommender) {
 }
 
 TEST(Hyperparameters, UnknownPairIsRefused) {
-  const std::string text = tests::error_of(ErrorKind::kUsage, [] { hyperparameters("simulated", "neumf"); });
-  EXPECT_NE(text.find("neumf"), std::string::npos) << text;
+  const std::string text = tests::error_of(ErrorKind::kUsage, [] { hyperparameters("simulated", "als"); });
+  EXPECT_NE(text.find("als"), std::string::npos) << text;
 }
 
 TEST(Hyperparameters, QuickChangesEpochsOnly) {
@@ -86,6 +86,54 @@ TEST(Hyperparameters, JsonShowsEveryChange) {
   }
 }
 
+TEST(Hyperparameters, ARecommendersOwnAreItsAlone) {
+  EXPECT_FALSE(hyperparameters("ml-100k", "svd").mlp || hyperparameters("ml-100k", "svd").neumf);
+  const Hyperparameters mlp = hyperparameters("ml-100k", "mlp"), neumf = hyperparameters("ml-100k", "neumf");
+  ASSERT_TRUE(mlp.mlp && !mlp.neumf && neumf.neumf && !neumf.mlp);
+  EXPECT_EQ(quick(mlp).mlp->max_epochs, 2);
+  EXPECT_EQ(quick(neumf).neumf->max_epochs, 2);
+  const std::vector<std::function<void(MlpConfig&)>> mlp_changes = {[](auto& c) { ++c.width; },
+                                                                    [](auto& c) { ++c.first; },
+                                                                    [](auto& c) { ++c.hidden; },
+                                                                    [](auto& c) { c.dropout = 0.1; },
+                                                                    [](auto& c) { ++c.batch; },
+                                                                    [](auto& c) { c.learning_rate *= 2; },
+                                                                    [](auto& c) { c.epsilon *= 2; },
+                                                                    [](auto& c) { ++c.max_epochs; },
+                                                                    [](auto& c) { ++c.patience; },
+                                                                    [](auto& c) { c.min_delta *= 2; },
+                                                                    [](auto& c) { c.validation_share = 0.1; }};
+  for (std::size_t i = 0; i < mlp_changes.size(); ++i) {
+    Hyperparameters changed = mlp;
+    mlp_changes[i](*changed.mlp);
+    EXPECT_NE(to_json(changed), to_json(mlp)) << "change " << i;
+  }
+  const std::vector<std::function<void(NeuMfConfig&)>> neumf_changes = {
+      [](auto& c) { ++c.gmf_width; },
+      [](auto& c) { c.mlp_width *= 2; },
+      [](auto& c) { c.dropout = 0.1; },
+      [](auto& c) { ++c.batch; },
+      [](auto& c) { c.learning_rate *= 2; },
+      [](auto& c) { ++c.max_epochs; },
+      [](auto& c) { c.validation_share = 0.1; },
+      [](auto& c) { c.embedding_deviation = 1; },
+      [](auto& c) { c.selection = NeuMfSelection::kFirstEpoch; }};
+  for (std::size_t i = 0; i < neumf_changes.size(); ++i) {
+    Hyperparameters changed = neumf;
+    neumf_changes[i](*changed.neumf);
+    EXPECT_NE(to_json(changed), to_json(neumf)) << "change " << i;
+  }
+}
+
+TEST(Hyperparameters, NeuMfSelectionsByName) {
+  EXPECT_EQ(parse_neumf_selection("best-loss"), NeuMfSelection::kBestLoss);
+  for (const std::string& name : neumf_selections()) EXPECT_EQ(to_string(parse_neumf_selection(name)), name);
+  const std::string text = tests::error_of(ErrorKind::kUsage, [] { parse_neumf_selection("last"); });
+  EXPECT_NE(text.find("first-epoch, best-loss, best-recall"), std::string::npos) << text;
+  EXPECT_EQ(default_neumf_selection("amazon-luxury-beauty", false), NeuMfSelection::kFirstEpoch);
+  EXPECT_EQ(default_neumf_selection("amazon-luxury-beauty", true), NeuMfSelection::kBestRecall);
+}
+
 TEST(Hyperparameters, VariantsByName) {
   EXPECT_EQ(parse_variant("paper"), sdrm::Variant::kPaper);
   EXPECT_STREQ(to_string(parse_variant("published")), "published");
@@ -105,7 +153,7 @@ TEST(Selection, UnknownNamesListTheKnownOnes) {
   });
   EXPECT_EQ(text, "no setting is called 'replaced', there are: augment, replace");
   tests::error_of(ErrorKind::kUsage, [] { select_names("setting", Names{}, known_settings()); });
-  tests::error_of(ErrorKind::kUsage, [] { make_recommender("mlp", 1); });
+  tests::error_of(ErrorKind::kUsage, [] { make_recommender("als", {}, 1); });
 }
 
 }  // namespace

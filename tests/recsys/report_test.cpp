@@ -290,5 +290,16 @@ TEST_F(AtomicFileTest, NamesTheDirectoryThatCannotBeWritten) {
   EXPECT_EQ(files(), 2u) << "the temporary stayed behind";
 }
 
+TEST(Report, NeuMfsNdcgIsComparedInTheFormThatWasPrinted) {
+  const auto published = [](const char* recommender, const char* metric) {
+    return summarise({"ml-100k", recommender, "augment", "original", metric, {0.1, 0.2}, {}}).published;
+  };
+  ASSERT_TRUE(published("neumf", "NDCG-k@10") && published("neumf", "Recall@10") && published("mlp", "NDCG@10"));
+  EXPECT_EQ(published("neumf", "NDCG-k@10")->mean, .096);
+  EXPECT_EQ(published("neumf", "Recall@10")->mean, .1006);
+  EXPECT_EQ(published("mlp", "NDCG@10")->mean, .3788);
+  EXPECT_FALSE(published("neumf", "NDCG@10") || published("mlp", "NDCG-k@10") || published("neumf", "NDCG-k@5"));
+}
+
 }  // namespace
 }  // namespace tapestry::recsys

@@ -186,6 +186,60 @@ void ReferenceKernels<T>::csr_transpose_matmul(const CsrView<T>& x, std::int64_t
 }
 
 template <typename T>
+void ReferenceKernels<T>::value_linear(const CsrView<T>& x, std::int64_t width, std::int64_t n, const T* table, const T* w,
+                                       const T* total, T* y) {
+  for (std::int64_t row = 0; row < x.rows; ++row) {
+    for (std::int64_t j = 0; j < n; ++j) {
+      double sum = 0;
+      for (std::int64_t k = 0; k < width; ++k) {
+        sum += static_cast<double>(table[k]) * total[k * n + j];
+        for (std::int64_t at = x.offsets[row]; at < x.offsets[row + 1]; ++at) {
+          sum += (static_cast<double>(table[width + k]) - table[k]) * w[(x.columns[at] * width + k) * n + j];
+        }
+      }
+      y[row * n + j] = static_cast<T>(sum);
+    }
+  }
+}
+
+template <typename T>
+void ReferenceKernels<T>::value_linear_backward(const CsrView<T>& x, std::int64_t width, std::int64_t n, const T* w, const T* dy,
+                                                T* by_row) {
+  for (std::int64_t row = 0; row < x.rows; ++row) {
+    for (std::int64_t k = 0; k < width; ++k) {
+      double sum = 0;
+      for (std::int64_t at = x.offsets[row]; at < x.offsets[row + 1]; ++at) {
+        for (std::int64_t j = 0; j < n; ++j) {
+          sum += static_cast<double>(w[(x.columns[at] * width + k) * n + j]) * dy[row * n + j];
+        }
+      }
+      by_row[row * width + k] = static_cast<T>(sum);
+    }
+  }
+}
+
+template <typename T>
+void ReferenceKernels<T>::value_linear_adam(std::int64_t items, std::int64_t width, std::int64_t n, const T* table, const T* all,
+                                            const T* seen, const AdamStep& step, T* w, T* first, T* second, T* total, T*) {
+  std::vector<T> dw(static_cast<std::size_t>(items * width * n));
+  for (std::int64_t i = 0; i < items; ++i) {
+    for (std::int64_t k = 0; k < width; ++k) {
+      for (std::int64_t j = 0; j < n; ++j) {
+        dw[static_cast<std::size_t>((i * width + k) * n + j)] = static_cast<T>(
+            static_cast<double>(table[k]) * all[j] + (static_cast<double>(table[width + k]) - table[k]) * seen[i * n + j]);
+      }
+    }
+  }
+  const ParameterView<T> parameter = {w, dw.data(), first, second, items * width * n};
+  adam(&parameter, 1, step);
+  for (std::int64_t at = 0; at < width * n; ++at) {
+    double sum = 0;
+    for (std::int64_t i = 0; i < items; ++i) sum += w[i * width * n + at];
+    total[at] = static_cast<T>(sum);
+  }
+}
+
+template <typename T>
 void ReferenceKernels<T>::csr_normalize_rows(const CsrView<T>& x, T epsilon, T* out) {
   std::vector<double> squares(static_cast<std::size_t>(x.rows), 0.0);
   for_entries(x, [&](std::int64_t row, std::int64_t, std::int64_t, double value) {

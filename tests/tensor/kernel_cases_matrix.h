@@ -111,6 +111,37 @@ std::vector<KernelCase<K>> sparse_cases() {
 }
 
 template <typename K>
+std::vector<KernelCase<K>> value_linear_cases() {
+  using T = typename K::Scalar;
+  using Call = KernelCall<T>;
+  std::vector<KernelCase<K>> cases;
+  constexpr std::int64_t kWidth = 2;
+  for (const std::int64_t n : {1, 70}) {
+    cases.push_back({concat("value_linear_", n), [=](Call& c) {
+                       const Allowed allowed = {8, 16.0 * static_cast<double>(c.cols)};
+                       K::value_linear(c.csr(false), kWidth, n, c.input('t', 2 * kWidth), c.input('w', c.cols * kWidth * n),
+                                       c.input('s', kWidth * n), c.output('y', c.rows * n, allowed));
+                     }});
+    cases.push_back({concat("value_linear_backward_", n), [=](Call& c) {
+                       const Allowed allowed = {8, 4.0 * static_cast<double>(c.cols * n)};
+                       K::value_linear_backward(c.csr(false), kWidth, n, c.input('w', c.cols * kWidth * n),
+                                                c.input('d', c.rows * n), c.output('y', c.rows * kWidth, allowed));
+                     }});
+    cases.push_back({concat("value_linear_adam_", n), [=](Call& c) {
+                       const std::int64_t size = kWidth * n;
+                       const Allowed allowed = {16, 4};
+                       K::value_linear_adam(c.cols, kWidth, n, c.input('t', 2 * kWidth), c.input('a', n),
+                                            c.input('s', c.cols * n), {0.01, 0.9, 0.999, 1e-7, 0, 0, 0.271, 0.003},
+                                            c.in_out('w', c.cols * size, allowed), c.in_out('m', c.cols * size, allowed),
+                                            c.in_out('v', c.cols * size, allowed, 0.1, 1),
+                                            c.output('y', size, {16, 4.0 * static_cast<double>(c.cols)}),
+                                            c.scratch('z', value_blocks(c.cols) * size));
+                     }});
+  }
+  return cases;
+}
+
+template <typename K>
 std::vector<KernelCase<K>> random_cases() {
   using T = typename K::Scalar;
   using Call = KernelCall<T>;
@@ -181,7 +212,7 @@ template <typename K>
 std::vector<KernelCase<K>> kernel_cases() {
   std::vector<KernelCase<K>> all;
   for (const auto& part : {elementwise_cases<K>(), rowwise_cases<K>(), matmul_cases<K>(), linear_multinomial_cases<K>(),
-                           sparse_cases<K>(), random_cases<K>(), selection_and_update_cases<K>()}) {
+                           sparse_cases<K>(), value_linear_cases<K>(), random_cases<K>(), selection_and_update_cases<K>()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;

@@ -1,0 +1,21 @@
+#include "autograd/value_linear.h"
+
+#include "autograd/tape.h"
+
+namespace tapestry::autograd {
+
+Variable value_linear(const CsrMatrix& x, const Variable& table, const Tensor& w, const Tensor& total, const Variable& bias,
+                      Activation activation, const std::shared_ptr<ValueLinearGradients>& gradients) {
+  check(activation == Activation::kNone || activation == Activation::kRelu, "value_linear: only ReLU or none is fused here");
+  Tensor y = bias_activation(activation, tapestry::value_linear(x, table.value(), w, total), bias.value());  // [B, N]
+  const Tensor saved = activation == Activation::kNone ? Tensor() : y;
+  return record(std::move(y), {&table, &bias},
+                [x, w, total, saved, gradients, dtable = table.slot(), dbias = bias.slot()](Tensor dy) {
+                  const Tensor dh = saved.defined() ? unary_backward(UnaryOp::kRelu, saved, std::move(dy)) : std::move(dy);
+                  *gradients = value_linear_backward(x, w, total, dh);
+                  if (dtable) dtable.accumulate(gradients->dtable);
+                  if (dbias) dbias.accumulate(gradients->all);
+                });
+}
+
+}  // namespace tapestry::autograd

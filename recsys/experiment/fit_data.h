@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+
+#include "recsys/experiment/protocol.h"
+#include "recsys/recommenders/recommender.h"
+
+namespace tapestry::recsys {
+
+/// What a recommender learns from under a protocol: real users, evaluation users' inputs and a generator's users, in the order
+/// that decides MLP's validation rows. Names as in selection.h; `synthetic` is not looked at for kOriginal.
+///
+///   svd                  original, augment [D; evaluation; synthetic]         replace [synthetic; evaluation]
+///   mlp, published       original, augment [D; evaluation; synthetic] after SDRM and MultiVAE++, else [D; synthetic; evaluation]
+///                        replace [synthetic] after SDRM and MultiVAE++, else [synthetic; evaluation]
+///   mlp, strict          original, augment [D; evaluation; synthetic]         replace [evaluation; synthetic]
+///   neumf                as svd, users by their likes and dislikes; strict: with the selection users' known part behind
+FitData make_fit_data(const ProtocolData& protocol, const std::string& recommender, const std::string& generator,
+                      const std::string& setting, const Interactions& synthetic);
+
+/// The users that a recommender is measured on: what it has to find.
+const CsrMatrix& heldout_for(const ProtocolData& protocol, const std::string& recommender);
+
+}  // namespace tapestry::recsys

@@ -1,0 +1,175 @@
+#include "recsys/recommenders/mlp.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "autograd/loss.h"
+#include "autograd/tape.h"
+#include "recsys/data/split.h"
+
+namespace tapestry::recsys {
+namespace {
+
+/// Parts of a fit that draw numbers. Append only: a changed number changes every result.
+enum class FitPart : std::uint64_t { kInit = 1, kTraining = 2, kValidation = 3 };
+
+std::uint64_t part_seed(std::uint64_t seed, FitPart part) { return derive_seed(seed, static_cast<std::uint64_t>(part)); }
+
+std::vector<std::int32_t> shuffled_rows(std::int64_t count, const RandomStream& stream) {
+  RandomSequence random(stream);
+  return shuffled(count, [&](std::uint32_t bound) { return random.below(bound); });
+}
+
+/// Calls body(rows [begin, end)) over the matrix in tiles.
+template <typename Body>
+void for_tiles(const CsrMatrix& rows, const Body& body) {
+  constexpr std::int64_t kTile = 256;
+  for (std::int64_t begin = 0; begin < rows.rows(); begin += kTile) {
+    body(rows.slice_rows(begin, std::min(rows.rows(), begin + kTile)));
+  }
+}
+
+/// How far a fit has come when it will stop some epochs behind the best one.
+double likely_fraction(double epochs_done, std::int64_t best_epoch, const MlpConfig& config) {
+  const auto stop = static_cast<double>(std::min(config.max_epochs, best_epoch + 1 + config.patience));
+  return std::min(1.0, epochs_done / stop);
+}
+
+}  // namespace
+
+double mlp_rmse(const MlpModel& model, const CsrMatrix& rows) {
+  double squares = 0;
+  for_tiles(rows, [&](const CsrMatrix& tile) {
+    // sum (p - x)^2 = sum p^2 + sum over ones of 1 - 2 p
+    const Tensor p = unary(UnaryOp::kSigmoid, model.logits(tile).value()).to(DType::kFloat32);
+    squares += sum_squares(p).item();
+    for (std::int64_t row = 0; row < tile.rows(); ++row) {
+      const float* of_row = p.data<float>() + row * p.cols();
+      for (const std::int32_t item : tile.row(row)) squares += 1 - 2 * static_cast<double>(of_row[item]);
+    }
+  });
+  return std::sqrt(squares / (static_cast<double>(rows.rows()) * static_cast<double>(rows.cols())));
+}
+
+double mlp_update(MlpModel& model, optim::Adam& adam, const CsrMatrix& batch, const MlpConfig& config,
+                  const MlpModel::Drop& drop) {
+  const Tensor target = batch.to_dense(model.first().table().value().dtype());  // [B, I]
+  autograd::Tape tape;
+  const autograd::Variable loss = autograd::bce_with_logits(model.logits(batch, drop), target);
+  tape.backward(loss);
+  // First the first layer's weight: its gradient is written in terms of the table, which the other step changes.
+  model.first().update_weight(optim::adam_step({.epsilon = config.epsilon}, config.learning_rate, adam.steps() + 1));
+  adam.step(config.learning_rate);
+  adam.clear_gradients();
+  return loss.value().item();
+}
+
+MlpFit fit_mlp(MlpModel& model, const CsrMatrix& train, const CsrMatrix& valid, const MlpConfig& config, std::uint64_t seed,
+               const FitListener& listener) {
+  if (train.rows() == 0 || valid.rows() == 0) {
+    fail(ErrorKind::kData, "MLP: ", train.rows(), " rows to train on and ", valid.rows(),
+         " to stop on, expected at least one of each");
+  }
+  check(config.batch > 0 && config.max_epochs > 0, "fit_mlp: batch ", config.batch, " and max_epochs ", config.max_epochs,
+        " must be positive");
+  optim::Adam adam(model.dense_parameters(), {.epsilon = config.epsilon});
+  MlpFit fit;
+  fit.best_rmse = std::numeric_limits<double>::infinity();
+  std::vector<std::pair<std::string, Tensor>> best;
+  std::int64_t without_improvement = 0;
+  for (std::int64_t epoch = 0; epoch < config.max_epochs; ++epoch) {
+    const std::vector<std::int32_t> order =
+        shuffled_rows(train.rows(), {seed, Purpose::kShuffle, static_cast<std::uint32_t>(epoch)});
+    double total = 0;
+    std::int64_t updates = 0;
+    for (std::int64_t begin = 0; begin < train.rows(); begin += config.batch, ++updates) {
+      const std::int64_t count = std::min(config.batch, train.rows() - begin);
+      const std::span<const std::int32_t> rows =
+          std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count));
+      const auto update = static_cast<std::uint32_t>(adam.steps());
+      total += mlp_update(model, adam, train.gather_rows(rows), config, [&](const autograd::Variable& h, int layer) {
+        const RandomStream stream = {derive_seed(seed, static_cast<std::uint64_t>(layer)), Purpose::kRecommenderDropout, update};
+        return autograd::dropout(h, config.dropout, stream);
+      });
+      if (listener) {
+        const double done = static_cast<double>(epoch) + static_cast<double>(begin + count) / static_cast<double>(train.rows());
+        listener({.fraction = likely_fraction(done, fit.best_epoch, config), .epoch = epoch});
+      }
+    }
+    const double loss = total / static_cast<double>(updates);
+    if (!std::isfinite(loss)) {
+      fail(ErrorKind::kData, "MLP diverged in epoch ", epoch, ": its loss is ", loss, " (a lower learning rate than ",
+           config.learning_rate, " may help)");
+    }
+    fit.history.push_back({epoch, loss, mlp_rmse(model, valid)});
+    const double rmse = fit.history.back().rmse;
+    if (rmse < fit.best_rmse - config.min_delta) {
+      fit.best_rmse = rmse;
+      fit.best_epoch = epoch;
+      best = model.state();
+      without_improvement = 0;
+    } else if (++without_improvement >= config.patience) {
+      break;
+    }
+  }
+  if (best.empty()) {
+    fail(ErrorKind::kData, "MLP: the validation error was ", fit.history.back().rmse, " in every one of ", fit.history.size(),
+         " epochs, so that none is the best");
+  }
+  model.load_state(best);
+  model.first().refresh();
+  return fit;
+}
+
+MlpSplit mlp_split(const FitData& data, double share, std::uint64_t seed) {
+  std::vector<std::int32_t> real;
+  std::int32_t rows = 0;
+  for (const Block which : data.order) {
+    for (std::int64_t row = 0; row < data.block(which).likes.rows(); ++row, ++rows) {
+      if (which != Block::kSynthetic) real.push_back(rows);
+    }
+  }
+  std::vector<bool> held(static_cast<std::size_t>(rows), false);
+  if (data.validate_on_real) {
+    const auto count = std::max<std::int64_t>(1, static_cast<std::int64_t>(share * static_cast<double>(real.size())));
+    const std::vector<std::int32_t> order = shuffled_rows(static_cast<std::int64_t>(real.size()), {seed, Purpose::kSplit, 0});
+    for (std::int64_t n = 0; n < std::min(count, static_cast<std::int64_t>(real.size())); ++n) {
+      held[static_cast<std::size_t>(real[static_cast<std::size_t>(order[static_cast<std::size_t>(n)])])] = true;
+    }
+  } else {
+    const auto first = static_cast<std::int64_t>(static_cast<double>(rows) * (1 - share));
+    std::fill(held.begin() + first, held.end(), true);
+  }
+  MlpSplit split;
+  for (std::int32_t row = 0; row < rows; ++row) (held[static_cast<std::size_t>(row)] ? split.valid : split.train).push_back(row);
+  return split;
+}
+
+void MlpRecommender::fit(const FitData& data, const FitListener& listener) {
+  const CsrMatrix rows = data.stacked_likes();
+  std::int64_t table_rows = rows.rows();  // the table was declared before the evaluation users' inputs were added
+  for (const Block which : data.order) {
+    if (which == Block::kEvaluation) table_rows -= data.block(which).likes.rows();
+  }
+  nn::Initializer init(part_seed(seed_, FitPart::kInit));
+  auto model = std::make_unique<MlpModel>(rows.cols(), std::max<std::int64_t>(1, table_rows), config_, init);
+  const MlpSplit split = mlp_split(data, config_.validation_share, part_seed(seed_, FitPart::kValidation));
+  fit_ = fit_mlp(*model, rows.gather_rows(split.train), rows.gather_rows(split.valid), config_,
+                 part_seed(seed_, FitPart::kTraining), listener);
+  model_ = std::move(model);
+  inputs_ = data.block(Block::kEvaluation).likes;
+}
+
+Tensor MlpRecommender::score(std::int64_t begin, std::int64_t end) const {
+  const CsrMatrix inputs = masked().slice_rows(begin, end);
+  return model_->logits(inputs).value();
+}
+
+CsrMatrix MlpRecommender::masked() const {
+  check(model_ != nullptr, "MlpRecommender: called before fit");
+  return inputs_;
+}
+
+}  // namespace tapestry::recsys

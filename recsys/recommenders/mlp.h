@@ -1,0 +1,65 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "optim/adam.h"
+#include "recsys/recommenders/mlp_model.h"
+#include "recsys/recommenders/recommender.h"
+
+namespace tapestry::recsys {
+
+struct MlpEpoch {
+  std::int64_t epoch;  ///< from 0
+  double loss;         ///< mean over the updates
+  double rmse;         ///< of the probabilities on the validation rows
+};
+
+struct MlpFit {
+  std::int64_t best_epoch = 0;
+  double best_rmse = 0;
+  std::vector<MlpEpoch> history;
+};
+
+/// Root mean square of sigmoid(logits) - x over all entries of the rows.
+double mlp_rmse(const MlpModel& model, const CsrMatrix& rows);
+
+/// One update on a batch of rows [B, I]: Adam on the mean binary cross-entropy over all I outputs, the target being the input.
+/// Returns the loss before it. `adam` holds model.dense_parameters().
+double mlp_update(MlpModel& model, optim::Adam& adam, const CsrMatrix& batch, const MlpConfig& config,
+                  const MlpModel::Drop& drop);
+
+/// Trains on `train`, rows reshuffled every epoch, the short last batch kept. After every epoch the RMSE on `valid` is taken;
+/// training ends when it has not fallen by config.min_delta below the best one for `patience` epochs in a row, and the best
+/// epoch's weights are restored. Throws Error(kData) when either has no row, or when the loss is no longer a number.
+MlpFit fit_mlp(MlpModel& model, const CsrMatrix& train, const CsrMatrix& valid, const MlpConfig& config, std::uint64_t seed,
+               const FitListener& listener = {});
+
+/// Which rows of a stack train the model and which it is stopped on.
+struct MlpSplit {
+  std::vector<std::int32_t> train, valid;
+};
+/// The first floor((1 - share) n) of the n rows train, as in the published program; with data.validate_on_real the share is drawn
+/// at random from the rows of real users, at least one.
+MlpSplit mlp_split(const FitData& data, double share, std::uint64_t seed);
+
+/// The MLP as a recommender: a user's scores are the logits of his input.
+class MlpRecommender : public Recommender {
+ public:
+  explicit MlpRecommender(MlpConfig config, std::uint64_t seed) : config_(config), seed_(seed) {}
+
+  void fit(const FitData& data, const FitListener& listener) override;
+  Tensor score(std::int64_t begin, std::int64_t end) const override;
+  CsrMatrix masked() const override;
+
+  const MlpFit& history() const { return fit_; }  ///< of the last fit
+
+ private:
+  MlpConfig config_;
+  std::uint64_t seed_;
+  std::unique_ptr<MlpModel> model_;
+  CsrMatrix inputs_;
+  MlpFit fit_;
+};
+
+}  // namespace tapestry::recsys

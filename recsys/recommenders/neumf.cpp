@@ -1,0 +1,178 @@
+#include "recsys/recommenders/neumf.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <limits>
+
+#include "autograd/loss.h"
+#include "autograd/tape.h"
+#include "recsys/metrics/ranking.h"
+
+namespace tapestry::recsys {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+/// Parts of a fit that draw numbers. Append only: a changed number changes every result.
+enum class FitPart : std::uint64_t { kInit = 1, kTraining = 2 };
+
+std::uint64_t part_seed(std::uint64_t seed, FitPart part) { return derive_seed(seed, static_cast<std::uint64_t>(part)); }
+
+/// The tensors of triples [begin, end).
+struct Batch {
+  Tensor users, items, labels;
+
+  Batch(const Triples& triples, std::int64_t begin, std::int64_t end) {
+    const auto part = [&](const auto& values) {
+      return std::span(values).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+    };
+    users = Tensor::from<std::int32_t>(part(triples.users), {end - begin});
+    items = Tensor::from<std::int32_t>(part(triples.items), {end - begin});
+    labels = Tensor::from<float>(part(triples.labels), {end - begin, 1});
+  }
+};
+
+/// Smaller is better, NaN never is.
+double criterion(const NeuMfEpoch& epoch, NeuMfSelection selection) {
+  switch (selection) {
+    case NeuMfSelection::kFirstEpoch:
+      return 0;
+    case NeuMfSelection::kBestLoss:
+      return epoch.validation_loss;
+    case NeuMfSelection::kBestRecall:
+      break;
+  }
+  return -epoch.recall;
+}
+
+/// One epoch's updates; returns the mean loss.
+double train_epoch(const NeuMfModel& model, optim::Adam& adam, const Triples& triples, const NeuMfConfig& config,
+                   std::uint64_t seed, const std::function<void(double share)>& advance) {
+  const auto count = static_cast<std::int64_t>(triples.size());
+  double total = 0;
+  std::int64_t updates = 0;
+  for (std::int64_t begin = 0; begin < count; begin += config.batch, ++updates) {
+    const std::int64_t end = std::min(count, begin + config.batch);
+    const auto update = static_cast<std::uint32_t>(adam.steps());
+    total += neumf_update(model, adam, triples, begin, end, config, [&](const autograd::Variable& h, int layer) {
+      const RandomStream stream = {derive_seed(seed, static_cast<std::uint64_t>(layer)), Purpose::kRecommenderDropout, update};
+      return autograd::dropout(h, config.dropout, stream);
+    });
+    if (updates % 64 == 0) advance(static_cast<double>(end) / static_cast<double>(count));
+  }
+  return updates > 0 ? total / static_cast<double>(updates) : kNaN;
+}
+
+}  // namespace
+
+double neumf_loss(const NeuMfModel& model, const Triples& triples) {
+  constexpr std::int64_t kTile = 8192;
+  const auto count = static_cast<std::int64_t>(triples.size());
+  double total = 0;
+  for (std::int64_t begin = 0; begin < count; begin += kTile) {
+    const Batch batch(triples, begin, std::min(count, begin + kTile));
+    const Tensor logits = model.logits(batch.users, batch.items).value();
+    total += sum(bce_with_logits(logits, batch.labels.to(logits.dtype()))).item();
+  }
+  return count > 0 ? total / static_cast<double>(count) : kNaN;
+}
+
+double neumf_update(const NeuMfModel& model, optim::Adam& adam, const Triples& triples, std::int64_t begin, std::int64_t end,
+                    const NeuMfConfig& config, const NeuMfModel::Drop& drop) {
+  const Batch batch(triples, begin, end);
+  autograd::Tape tape;
+  const autograd::Variable logits = model.logits(batch.users, batch.items, drop);
+  const autograd::Variable loss = autograd::bce_with_logits(logits, batch.labels.to(logits.value().dtype()));
+  tape.backward(loss);
+  adam.step(config.learning_rate);
+  adam.clear_gradients();
+  return loss.value().item();
+}
+
+NeuMfFit fit_neumf(NeuMfModel& model, const Triples& all, const NeuMfConfig& config, std::uint64_t seed,
+                   const std::function<double(const NeuMfModel&)>& recall, const FitListener& listener) {
+  check(config.batch > 0 && config.max_epochs > 0, "fit_neumf: batch ", config.batch, " and max_epochs ", config.max_epochs,
+        " must be positive");
+  optim::Adam adam(model.parameters());
+  NeuMfFit fit;
+  std::vector<std::pair<std::string, Tensor>> best;
+  double lowest = std::numeric_limits<double>::infinity();
+  const std::int64_t epochs = config.selection == NeuMfSelection::kFirstEpoch ? 1 : config.max_epochs;
+  for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
+    const EpochTriples triples = split_epoch(all, config.validation_share, seed, epoch);
+    const double loss = train_epoch(model, adam, triples.train, config, seed, [&](double share) {
+      if (listener) listener({.fraction = (static_cast<double>(epoch) + share) / static_cast<double>(epochs), .epoch = epoch});
+    });
+    if (!std::isfinite(loss)) {
+      fail(ErrorKind::kData, "NeuMF diverged in epoch ", epoch, ": its loss is ", loss, " (a lower learning rate than ",
+           config.learning_rate, " may help)");
+    }
+    fit.history.push_back(
+        {epoch, loss, neumf_loss(model, triples.valid), config.selection == NeuMfSelection::kBestRecall ? recall(model) : kNaN});
+    const double value = criterion(fit.history.back(), config.selection);
+    if (value < lowest) {
+      lowest = value;
+      fit.kept_epoch = epoch;
+      best = model.state();
+    }
+  }
+  if (best.empty()) {
+    fail(ErrorKind::kData, "NeuMF: what its epoch is chosen by was no number in any of ", fit.history.size(),
+         " epochs (no user or triple to choose on?)");
+  }
+  model.load_state(best);
+  return fit;
+}
+
+CsrMatrix neumf_masked(const FitData& data, Block which) {
+  const CsrMatrix& likes = data.block(which).likes;
+  std::vector<bool> occurs(static_cast<std::size_t>(likes.cols()), false);
+  for (const Block one : data.order) {
+    for (const CsrMatrix* entries : {&data.block(one).likes, &data.block(one).dislikes}) {
+      for (const std::int32_t item : entries->columns().span<std::int32_t>()) occurs[static_cast<std::size_t>(item)] = true;
+    }
+  }
+  std::vector<std::int32_t> absent;
+  for (std::size_t item = 0; item < occurs.size(); ++item) {
+    if (!occurs[item]) absent.push_back(static_cast<std::int32_t>(item));
+  }
+  std::vector<std::vector<std::int32_t>> rows(static_cast<std::size_t>(likes.rows()), absent);
+  for (std::int64_t user = 0; user < likes.rows(); ++user) {
+    std::vector<std::int32_t>& row = rows[static_cast<std::size_t>(user)];
+    for (const CsrMatrix* entries : {&likes, &data.block(which).dislikes}) {
+      row.insert(row.end(), entries->row(user).begin(), entries->row(user).end());
+    }
+  }
+  return CsrMatrix::from_rows(likes.cols(), rows);
+}
+
+void NeuMfRecommender::fit(const FitData& data, const FitListener& listener) {
+  const Triples triples = fit_triples(data);
+  std::int64_t users = 0;
+  for (const Block which : data.order) users += data.block(which).likes.rows();
+  const std::int64_t chooser = data.first_row(data.selection);
+  const HeldOut selection = {neumf_masked(data, data.selection), data.selection_heldout};
+  nn::Initializer init(part_seed(seed_, FitPart::kInit));
+  auto model = std::make_unique<NeuMfModel>(users, data.block(Block::kEvaluation).likes.cols(), config_, init);
+  const auto recall = [&](const NeuMfModel& fitted) {
+    const auto score = [&](std::int64_t begin, std::int64_t end) { return fitted.all_items(chooser + begin, chooser + end); };
+    return mean_over_users(ranking_metrics(score, selection, {.cutoffs = {10}}).recall(0)).value;
+  };
+  fit_ = fit_neumf(*model, triples, config_, part_seed(seed_, FitPart::kTraining), recall, listener);
+  model_ = std::move(model);
+  first_user_ = data.first_row(Block::kEvaluation);
+  masked_ = neumf_masked(data, Block::kEvaluation);
+}
+
+Tensor NeuMfRecommender::score(std::int64_t begin, std::int64_t end) const {
+  check(model_ != nullptr, "NeuMfRecommender: called before fit");
+  return model_->all_items(first_user_ + begin, first_user_ + end);
+}
+
+CsrMatrix NeuMfRecommender::masked() const {
+  check(model_ != nullptr, "NeuMfRecommender: called before fit");
+  return masked_;
+}
+
+}  // namespace tapestry::recsys

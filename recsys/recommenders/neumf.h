@@ -1,0 +1,63 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "optim/adam.h"
+#include "recsys/recommenders/neumf_model.h"
+#include "recsys/recommenders/neumf_triples.h"
+
+namespace tapestry::recsys {
+
+struct NeuMfEpoch {
+  std::int64_t epoch;      ///< from 0
+  double loss;             ///< mean over the updates
+  double validation_loss;  ///< mean over the epoch's validation triples
+  double recall;           ///< Recall@10 on the selection users; NaN where that is not what decides
+};
+
+struct NeuMfFit {
+  std::int64_t kept_epoch = 0;
+  std::vector<NeuMfEpoch> history;
+};
+
+/// Mean binary cross-entropy of the triples, without dropout. NaN when there are none.
+double neumf_loss(const NeuMfModel& model, const Triples& triples);
+
+/// One update on triples [begin, end): Adam on the mean binary cross-entropy. Returns the loss before it. `adam` holds
+/// model.parameters().
+double neumf_update(const NeuMfModel& model, optim::Adam& adam, const Triples& triples, std::int64_t begin, std::int64_t end,
+                    const NeuMfConfig& config, const NeuMfModel::Drop& drop);
+
+/// Trains for config.max_epochs (one, if the first is kept), each on a fresh split, and restores the weights of the epoch that
+/// config.selection asks for, the earlier one among equals. recall(model) is asked for after each epoch under kBestRecall. Throws
+/// Error(kData) when a loss is no longer a number, and when the criterion was NaN in every epoch.
+NeuMfFit fit_neumf(NeuMfModel& model, const Triples& all, const NeuMfConfig& config, std::uint64_t seed,
+                   const std::function<double(const NeuMfModel&)>& recall, const FitListener& listener = {});
+
+/// NeuMF as a recommender. It ranks for users whom it has seen in the fit, and only items that occur there; what a user has in
+/// the fit, dislikes too, is masked.
+class NeuMfRecommender : public Recommender {
+ public:
+  NeuMfRecommender(NeuMfConfig config, std::uint64_t seed) : config_(config), seed_(seed) {}
+
+  /// data.order must have kEvaluation and data.selection.
+  void fit(const FitData& data, const FitListener& listener) override;
+  Tensor score(std::int64_t begin, std::int64_t end) const override;
+  CsrMatrix masked() const override;
+
+  const NeuMfFit& history() const { return fit_; }  ///< of the last fit
+
+ private:
+  NeuMfConfig config_;
+  std::uint64_t seed_;
+  std::unique_ptr<NeuMfModel> model_;
+  std::int64_t first_user_ = 0;  ///< the evaluation users' first row in the fit
+  CsrMatrix masked_;
+  NeuMfFit fit_;
+};
+
+/// For each user of a block in the fit, what is not to be ranked: his own entries, and items that no triple of the fit has.
+CsrMatrix neumf_masked(const FitData& data, Block which);
+
+}  // namespace tapestry::recsys

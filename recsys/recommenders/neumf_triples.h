@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "recsys/recommenders/recommender.h"
+
+namespace tapestry::recsys {
+
+/// (user, item, label) side by side: label 1 for a like, 0 for an explicit dislike. Users are rows of the stack of a fit's
+/// blocks.
+struct Triples {
+  std::vector<std::int32_t> users, items;
+  std::vector<float> labels;
+
+  std::size_t size() const { return users.size(); }
+  void add(std::int32_t user, std::int32_t item, float label);
+  /// The triples at these positions, in that order.
+  Triples pick(const std::vector<std::int32_t>& positions) const;
+};
+
+/// Every like and dislike of the blocks in data.order, user by user. Throws Error(kData) when there is none.
+Triples fit_triples(const FitData& data);
+
+/// What one epoch learns from and what its loss is measured on.
+struct EpochTriples {
+  Triples train;  ///< floor((1 - share) n) random triples and as many zeros as they have ones, in random order
+  Triples valid;  ///< the others
+};
+
+/// A fresh split for `epoch`. The added zeros are drawn with replacement from the zeros of the training part; when it has none,
+/// none are added.
+EpochTriples split_epoch(const Triples& all, double share, std::uint64_t seed, std::int64_t epoch);
+
+}  // namespace tapestry::recsys

@@ -1,0 +1,125 @@
+#include <algorithm>
+#include <cmath>
+
+#include "tensor/cpu/loops.h"
+#include "tensor/kernels.h"
+
+namespace tapestry {
+namespace {
+
+/// Columns whose sums stay in registers while a row's items pass.
+constexpr std::int64_t kTile = 64;
+
+/// out[0..count) += sum_k factors[k] w[k, 0..count), w's rows `stride` apart.
+template <typename T>
+void add_weighted_rows(std::int64_t width, const T* factors, const T* w, std::int64_t stride, std::int64_t count, T* out) {
+  for (std::int64_t k = 0; k < width; ++k) {
+    const T factor = factors[k];
+    const T* in = w + k * stride;
+#pragma omp simd
+    for (std::int64_t j = 0; j < count; ++j) out[j] += factor * in[j];
+  }
+}
+
+template <typename T>
+T dot(std::int64_t n, const T* a, const T* b) {
+  T sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t j = 0; j < n; ++j) sum += a[j] * b[j];
+  return sum;
+}
+
+}  // namespace
+
+template <typename T>
+void CpuKernels<T>::value_linear(const CsrView<T>& x, std::int64_t width, std::int64_t n, const T* table, const T* w,
+                                 const T* total, T* y) {
+  const std::int64_t tiles = (n + kTile - 1) / kTile;
+  // All rows of one tile come before the next tile: what they read of the same items is still in cache.
+#pragma omp parallel for collapse(2) schedule(static) if (x.offsets[x.rows] * width * n >= kParallelElements)
+  for (std::int64_t tile = 0; tile < tiles; ++tile) {
+    for (std::int64_t row = 0; row < x.rows; ++row) {
+      const std::int64_t begin = tile * kTile;
+      const std::int64_t count = std::min(kTile, n - begin);
+      T sums[kTile] = {};
+      for (std::int64_t at = x.offsets[row]; at < x.offsets[row + 1]; ++at) {
+        const T* item = w + x.columns[at] * width * n + begin;
+        for (std::int64_t k = 0; k < width; ++k) {
+          const T factor = table[width + k] - table[k];
+          const T* in = item + k * n;
+#pragma omp simd
+          for (std::int64_t j = 0; j < count; ++j) sums[j] += factor * in[j];
+        }
+      }
+      add_weighted_rows(width, table, total + begin, n, count, sums);
+      std::copy_n(sums, count, y + row * n + begin);
+    }
+  }
+}
+
+template <typename T>
+void CpuKernels<T>::value_linear_backward(const CsrView<T>& x, std::int64_t width, std::int64_t n, const T* w, const T* dy,
+                                          T* by_row) {
+#pragma omp parallel for schedule(dynamic, 1) if (x.offsets[x.rows] * width * n >= kParallelElements)
+  for (std::int64_t row = 0; row < x.rows; ++row) {
+    T* sums = by_row + row * width;
+    std::fill_n(sums, width, T(0));
+    for (std::int64_t at = x.offsets[row]; at < x.offsets[row + 1]; ++at) {
+      const T* item = w + x.columns[at] * width * n;
+      for (std::int64_t k = 0; k < width; ++k) sums[k] += dot(n, item + k * n, dy + row * n);
+    }
+  }
+}
+
+template <typename T>
+void CpuKernels<T>::value_linear_adam(std::int64_t items, std::int64_t width, std::int64_t n, const T* table, const T* all,
+                                      const T* seen, const AdamStep& step, T* w, T* first, T* second, T* total, T* workspace) {
+  const auto beta1 = static_cast<T>(step.beta1);
+  const auto beta2 = static_cast<T>(step.beta2);
+  const auto rest1 = static_cast<T>(1 - step.beta1);
+  const auto rest2 = static_cast<T>(1 - step.beta2);
+  const auto rate = static_cast<T>(step.learning_rate / step.correction1);
+  const auto root2 = static_cast<T>(1 / std::sqrt(step.correction2));
+  const auto epsilon = static_cast<T>(step.epsilon);
+  const std::int64_t blocks = value_blocks(items);
+  const std::int64_t size = width * n;
+  // One pass over w and its moments: the gradient is made on the way and never stored, and the sums of the new values that the
+  // next forward pass needs are taken while these are at hand.
+#pragma omp parallel for schedule(static) if (items * size >= kParallelElements)
+  for (std::int64_t block = 0; block < blocks; ++block) {
+    T* sums = workspace + block * size;
+    std::fill_n(sums, size, T(0));
+    for (std::int64_t i = block * kValueBlock; i < std::min(items, (block + 1) * kValueBlock); ++i) {
+      const T* own = seen + i * n;
+      for (std::int64_t k = 0; k < width; ++k) {
+        const T base = table[k];
+        const T extra = table[width + k] - table[k];
+        T* value = w + i * size + k * n;
+        T* m = first + i * size + k * n;
+        T* v = second + i * size + k * n;
+        T* sum = sums + k * n;
+#pragma omp simd
+        for (std::int64_t j = 0; j < n; ++j) {
+          const T gradient = base * all[j] + extra * own[j];
+          const T moment1 = beta1 * m[j] + rest1 * gradient;
+          const T moment2 = beta2 * v[j] + rest2 * gradient * gradient;
+          m[j] = moment1;
+          v[j] = moment2;
+          value[j] -= rate * moment1 / (std::sqrt(moment2) * root2 + epsilon);
+          sum[j] += value[j];
+        }
+      }
+    }
+  }
+  for_column_ranges(size, blocks * size, [=](std::int64_t begin, std::int64_t end) {
+    std::fill(total + begin, total + end, T(0));
+    for (std::int64_t block = 0; block < blocks; ++block) {
+      for (std::int64_t at = begin; at < end; ++at) total[at] += workspace[block * size + at];
+    }
+  });
+}
+
+template struct CpuKernels<float>;
+template struct CpuKernels<double>;
+
+}  // namespace tapestry
