@@ -3,8 +3,21 @@
 namespace tapestry::nn {
 namespace {
 
+constexpr double kTinyDeviation = 1e-4;
+
 Tensor initial_weight(const Shape& shape, std::int64_t in, std::int64_t out, Initializer& init, LinearInit how) {
-  return how == LinearInit::kFanIn ? init.fan_in_uniform(shape, in) : init.xavier_uniform(shape, in, out);
+  switch (how) {
+    case LinearInit::kFanIn:
+      return init.fan_in_uniform(shape, in);
+    case LinearInit::kNormal:
+      return init.xavier_normal(shape, in, out);
+    case LinearInit::kTiny:
+      return init.normal(shape, kTinyDeviation);
+    case LinearInit::kXavier:
+    case LinearInit::kXavierNormal:
+      break;
+  }
+  return init.xavier_uniform(shape, in, out);
 }
 
 Tensor initial_bias(std::int64_t in, std::int64_t out, Initializer& init, LinearInit how) {
@@ -13,7 +26,10 @@ Tensor initial_bias(std::int64_t in, std::int64_t out, Initializer& init, Linear
       return init.fan_in_uniform({out}, in);
     case LinearInit::kXavier:
       return init.constant({out}, 0);
+    case LinearInit::kTiny:
+      return init.normal({out}, kTinyDeviation);
     case LinearInit::kXavierNormal:
+    case LinearInit::kNormal:
       break;
   }
   return init.normal({out}, 0.001);
