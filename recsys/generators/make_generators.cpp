@@ -36,6 +36,16 @@ struct Entry {
 };
 
 constexpr std::array kEntries = {
+    Entry{"codigem",
+          [](Workshop& shop) -> std::unique_ptr<Generator> {
+            return std::make_unique<CodigemGenerator>(shop.settings().baselines.codigem, shop.seed(GeneratorSeed::kCodigem),
+                                                      shop.settings().folder);
+          }},
+    Entry{"diffrec",
+          [](Workshop& shop) -> std::unique_ptr<Generator> {
+            return std::make_unique<DiffRecGenerator>(shop.settings().baselines.diffrec, shop.seed(GeneratorSeed::kDiffRec),
+                                                      shop.settings().folder);
+          }},
     Entry{"multivae",
           [](Workshop& shop) -> std::unique_ptr<Generator> {
             return std::make_unique<MultiVaeGenerator>(shop.settings().baselines.multivae, shop.seed(GeneratorSeed::kMultiVae),

@@ -189,18 +189,23 @@ ProtocolData tiny_protocol(std::int64_t users, std::int64_t items) {
   return make_protocol(simulate_dataset(config), ProtocolName::kPublished, 1);
 }
 
+HeldOut halves(const CsrMatrix& rows) {
+  std::vector<std::vector<std::int32_t>> halves[2];  // input, held out
+  for (std::vector<std::vector<std::int32_t>>& half : halves) half.resize(static_cast<std::size_t>(rows.rows()));
+  for (std::int64_t row = 0; row < rows.rows(); ++row) {
+    bool hold_out = true;
+    for (const std::int32_t item : rows.row(row)) {
+      halves[hold_out ? 1 : 0][static_cast<std::size_t>(row)].push_back(item);
+      hold_out = !hold_out;
+    }
+  }
+  return {CsrMatrix::from_rows(rows.cols(), halves[0]), CsrMatrix::from_rows(rows.cols(), halves[1])};
+}
+
 ProtocolData protocol_of(const CsrMatrix& generator_rows) {
   ProtocolData protocol;
   protocol.train = protocol.generator = generator_rows;
-  // Whoever has two items is asked for the second.
-  std::vector<std::vector<std::int32_t>> inputs, heldouts;
-  for (std::int64_t row = 0; row < generator_rows.rows(); ++row) {
-    const auto items = generator_rows.row(row);
-    inputs.emplace_back(items.begin(), items.begin() + (items.size() > 1 ? 1 : 0));
-    heldouts.emplace_back(items.begin() + (items.size() > 1 ? 1 : 0), items.end());
-  }
-  const std::int64_t cols = generator_rows.cols();
-  protocol.evaluation = {CsrMatrix::from_rows(cols, inputs), CsrMatrix::from_rows(cols, heldouts)};
+  protocol.evaluation = halves(generator_rows);
   protocol.synthetic_rows = generator_rows.rows();
   protocol.selection = [held = protocol.evaluation](std::uint64_t, int) { return held; };
   return protocol;
@@ -222,6 +227,17 @@ GeneratorSettings tiny_settings(std::uint64_t seed, const ModelFolder& folder) {
   multivae.vae.latent = 6;
   multivae.vae.batch = 20;
   multivae.vae.max_epochs = 4;
+  CodigemConfig& codigem = settings.baselines.codigem;
+  codigem.width = 12;
+  codigem.hidden_layers = 3;
+  codigem.batch = 20;
+  codigem.max_epochs = 4;
+  DiffRecConfig& diffrec = settings.baselines.diffrec;
+  diffrec.dims = {7, 12};
+  diffrec.timesteps = 3;
+  diffrec.batch = 20;
+  diffrec.learning_rate = 1e-3;
+  diffrec.max_epochs = 7;
   return settings;
 }
 

@@ -29,6 +29,9 @@ class RecordingListener : public StageListener {
 /// Some simulated users of `items` items under the published protocol.
 ProtocolData tiny_protocol(std::int64_t users = 70, std::int64_t items = 45);
 
+/// Every other item of each user is held out, the first one too.
+HeldOut halves(const CsrMatrix& rows);
+
 /// The same with the given rows to learn from: for users without items, a single item, ...
 ProtocolData protocol_of(const CsrMatrix& generator_rows);
 

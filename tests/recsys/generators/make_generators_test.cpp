@@ -68,13 +68,18 @@ TEST(MakeGenerators, WhoElseIsAskedForChangesNothing) {
 
 class EveryGenerator : public ::testing::TestWithParam<const char*> {};
 TEST_P(EveryGenerator, KeepsWhatItPromises) { tests::expect_generator(GetParam()); }
-INSTANTIATE_TEST_SUITE_P(Names, EveryGenerator, ::testing::Values("multivae", "multivae++", "f-sdrm", "m-sdrm"));
+INSTANTIATE_TEST_SUITE_P(Names, EveryGenerator,
+                         ::testing::Values("codigem", "diffrec", "multivae", "multivae++", "f-sdrm", "m-sdrm"));
 
 TEST(BaselineSettings, QuickIsAtMostFiveEpochsAndJsonTellsEverySettingApart) {
   const BaselineSettings full = baseline_settings("ml-100k");
   EXPECT_EQ(quick(full).multivae.vae.max_epochs, 5);
   EXPECT_NE(to_json(quick(full)), to_json(full));
-  EXPECT_TRUE(nlohmann::json::parse(to_json(full)).contains("multivae"));
+  EXPECT_EQ(quick(full).diffrec.max_epochs, 5);
+  EXPECT_EQ(quick(full).codigem.max_epochs, 5);
+  EXPECT_NE(to_json(full), to_json(baseline_settings("amazon-digital-music"))) << "DiffRec's layers differ";
+  const auto json = nlohmann::json::parse(to_json(full));
+  for (const char* generator : {"multivae", "codigem", "diffrec"}) EXPECT_TRUE(json.contains(generator)) << generator;
 }
 
 }  // namespace
