@@ -39,17 +39,17 @@ constexpr std::array kEntries = {
     Entry{"codigem",
           [](Workshop& shop) -> std::unique_ptr<Generator> {
             return std::make_unique<CodigemGenerator>(shop.settings().baselines.codigem, shop.seed(GeneratorSeed::kCodigem),
-                                                      shop.settings().folder);
+                                                      shop.settings().baseline_folder);
           }},
     Entry{"diffrec",
           [](Workshop& shop) -> std::unique_ptr<Generator> {
             return std::make_unique<DiffRecGenerator>(shop.settings().baselines.diffrec, shop.seed(GeneratorSeed::kDiffRec),
-                                                      shop.settings().folder);
+                                                      shop.settings().baseline_folder);
           }},
     Entry{"multivae",
           [](Workshop& shop) -> std::unique_ptr<Generator> {
             return std::make_unique<MultiVaeGenerator>(shop.settings().baselines.multivae, shop.seed(GeneratorSeed::kMultiVae),
-                                                       shop.settings().folder);
+                                                       shop.settings().baseline_folder);
           }},
     Entry{"multivae++", [](Workshop& shop) { return shop.sdrm("multivae++"); }},
     Entry{"f-sdrm", [](Workshop& shop) { return shop.sdrm("f-sdrm"); }},

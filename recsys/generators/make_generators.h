@@ -17,7 +17,9 @@ struct GeneratorSettings {
   sdrm::ScoreConfig score;     ///< of f-sdrm and m-sdrm
   BaselineSettings baselines;  ///< of the others
   std::uint64_t seed = 0;      ///< of the run; each generator draws from a seed of its own derived from it
-  ModelFolder folder;
+  ModelFolder folder;          ///< of multivae++ and SDRM, whose settings depend on the recommender
+  ModelFolder
+      baseline_folder;  ///< of the others: given the run's seed they are the same for every recommender, so that jobs may share
 };
 
 /// The names in the order of the paper's tables.

@@ -32,7 +32,8 @@ sdrm::LogitMatrix MultiVaeGenerator::scores(const sdrm::MultiVae& model, std::in
 
 double MultiVaeGenerator::fit_operations(const ProtocolData& protocol) const {
   const sdrm::VaeConfig& vae = config_.vae;
-  const double row = 3 * layer_operations({vae.hidden, 2 * vae.latent, vae.hidden, protocol.generator.cols()});
+  const double row = 3 * (layer_operations({vae.hidden, 2 * vae.latent}) +
+                          layer_operations({vae.latent, vae.hidden, protocol.generator.cols()}));
   return static_cast<double>(vae.max_epochs) * static_cast<double>(protocol.generator.rows()) * row;
 }
 

@@ -95,8 +95,7 @@ class OneModelGenerator : public Generator {
   std::unique_ptr<Model> model_;
 };
 
-/// Operations per row in the products of fully connected layers with these widths: 2 a number of each weight, 6 with its
-/// gradients.
+/// Operations per row in the products of fully connected layers with these widths: 2 a weight forwards, with gradients 6.
 inline double layer_operations(const std::vector<std::int64_t>& widths) {
   double weights = 0;
   for (std::size_t i = 0; i + 1 < widths.size(); ++i) {

@@ -144,7 +144,7 @@ void expect_damage_is_told(const std::string& name) {
     EXPECT_NE(warnings[0].find(model.filename().string()), std::string::npos) << warnings[0];
   }
   GeneratorSettings other = settings;
-  other.folder.configuration = "another";
+  other.folder.configuration = other.baseline_folder.configuration = "another";
   EXPECT_EQ(fitted_again(other).size(), models.size());
 }
 
@@ -214,7 +214,7 @@ ProtocolData protocol_of(const CsrMatrix& generator_rows) {
 GeneratorSettings tiny_settings(std::uint64_t seed, const ModelFolder& folder) {
   GeneratorSettings settings;
   settings.seed = seed;
-  settings.folder = folder;
+  settings.folder = settings.baseline_folder = folder;
   settings.vae.hidden = 12;
   settings.vae.latent = 6;
   settings.vae.batch = 20;

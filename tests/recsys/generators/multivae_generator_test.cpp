@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "autograd/loss.h"
+#include "autograd/tape.h"
 #include "recsys/metrics/ranking.h"
 #include "sdrm/sampling.h"
 #include "sdrm/vae_training.h"
@@ -35,6 +37,31 @@ TEST(MultiVaeGenerator, HasTheSettingsOfTheOriginal) {
   EXPECT_EQ(beta(10000), 0.05);
   EXPECT_LT(beta(39999), 0.2);
   EXPECT_EQ(beta(40000), 0.2);
+}
+
+// The likelihood does not see a constant added to a user's logits; the cut over the whole matrix does.
+TEST(MultiVaeGenerator, AConstantThatTheLossIgnoresChangesTheCut) {
+  const CsrMatrix x = CsrMatrix::from_rows(3, {{0, 2}, {1}});
+  const auto loss_and_gradient = [&](const Tensor& logits) {
+    const auto variable = autograd::Variable::parameter(logits);
+    autograd::Tape tape;
+    const autograd::Variable loss = autograd::multinomial_nll(variable, x);
+    tape.backward(loss);
+    return std::pair(loss.value().item(), variable.gradient());
+  };
+  const auto cut = [](const Tensor& logits) {
+    return sdrm::binarize_at_density({2, 3, [&](std::int64_t begin, std::int64_t end) { return logits.slice_rows(begin, end); }},
+                                     0.5)
+        .ones;
+  };
+  const Tensor logits = Tensor::from<float>({1, -2, 3, 0.5, 2, -1}, {2, 3});
+  const Tensor shifted = Tensor::from<float>({11, 8, 13, 0.5, 2, -1}, {2, 3});
+  const auto [loss, gradient] = loss_and_gradient(logits);
+  const auto [shifted_loss, shifted_gradient] = loss_and_gradient(shifted);
+  EXPECT_NEAR(loss, shifted_loss, 1e-6);
+  for (std::size_t i = 0; i < 6; ++i) EXPECT_NEAR(gradient.span<float>()[i], shifted_gradient.span<float>()[i], 1e-6);
+  EXPECT_TRUE(same_pattern(cut(logits), CsrMatrix::from_rows(3, {{0, 2}, {1}})));
+  EXPECT_TRUE(same_pattern(cut(shifted), CsrMatrix::from_rows(3, {{0, 1, 2}, {}})));
 }
 
 // Written out: NDCG@100 on the selection users after each epoch, the best epoch's decoder on z ~ N(0, I), one quantile.
