@@ -21,7 +21,7 @@ using Names = std::vector<std::string>;
 /// Option values as written, before names are looked up.
 struct Raw {
   std::string data;
-  Names datasets, recommenders = {"svd"}, generators = {"all"}, settings = {"all"};
+  Names datasets, recommenders = {"svd"}, generators = {"original", "multivae++", "f-sdrm", "m-sdrm"}, settings = {"all"};
   std::string protocol = "published", variant = "published", device = "cpu", out = "results", neumf_selection;
   int runs = 5, folds = 0, threads = 0, jobs = 0;
   std::uint64_t seed = 1;
@@ -61,7 +61,8 @@ void declare(CLI::App& app, Raw& raw) {
         "Data sets: " + joined(recsys::known_datasets()) +
             ", or all of those found; default ml-100k, simulated if it is not found");
   names("--recommender", raw.recommenders, "Recommenders: " + joined(recsys::known_recommenders()) + "; default svd");
-  names("--generators", raw.generators, "Generators: " + joined(recsys::known_generators()) + "; default all");
+  names("--generators", raw.generators,
+        "Generators: " + joined(recsys::known_generators()) + ", or all; default original,multivae++,f-sdrm,m-sdrm");
   names("--setting", raw.settings,
         "What synthetic users do to the real ones: " + joined(recsys::known_settings()) + "; default both");
   one("--protocol", raw.protocol, "NAME", "published (the paper's program) or strict; default published");

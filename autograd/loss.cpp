@@ -45,6 +45,16 @@ Variable score_matching(const Variable& outputs, const Tensor& z0, double invers
                 });
 }
 
+Variable gaussian_nll(const Variable& output, const Tensor& y, double limit) {
+  const double share = 1.0 / static_cast<double>(y.rows());
+  const Tensor rows = tapestry::gaussian_nll(output.value(), y, limit);
+  return record(tapestry::linear_combination({{share, tapestry::sum(rows)}}), {&output},
+                [share, y, limit, saved = output.value(), doutput = output.slot()](const Tensor& dy) {
+                  const Tensor factor = tapestry::linear_combination({{share, dy}});
+                  doutput.accumulate(gaussian_nll_backward(saved, y, limit, factor));
+                });
+}
+
 Variable bce_with_logits(const Variable& logits, const Tensor& target) {
   const Variable by_element = record(tapestry::bce_with_logits(logits.value(), target), {&logits},
                                      [target, saved = logits.value(), dlogits = logits.slot()](const Tensor& dy) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <limits>
+
 #include "autograd/variable.h"
 #include "tensor/csr.h"
 
@@ -19,6 +21,10 @@ Variable linear_multinomial_nll(const Variable& h, const Variable& weight, const
 /// SDRM's published objective (sdrm/objective.h has the formula) as one op: outputs [3 B, K] = [s(z_t); s(z_0); s(z_0 + m
 /// noise)], constant z0 [B, K], inverse = 1 / m^2. Saves its inputs. Scalar [].
 Variable score_matching(const Variable& outputs, const Tensor& z0, double inverse);
+
+/// -(1/B) sum log N(y; m, e^v) without its constant, (1/B) sum (v + e^-v (y - m)^2) / 2, for outputs [B, 2 N] = [m, v] and
+/// constant targets y [B, N]. v is clamped to [-limit, limit] first (no gradient beyond). Saves its inputs. Scalar [].
+Variable gaussian_nll(const Variable& output, const Tensor& y, double limit = std::numeric_limits<double>::infinity());
 
 /// Mean binary cross-entropy of logits against targets in [0, 1]. Scalar [].
 Variable bce_with_logits(const Variable& logits, const Tensor& target);

@@ -38,6 +38,10 @@ Tensor Initializer::xavier_uniform(const Shape& shape, std::int64_t fan_in, std:
   return uniform(shape, std::sqrt(6.0 / static_cast<double>(fan_in + fan_out)));
 }
 
+Tensor Initializer::xavier_normal(const Shape& shape, std::int64_t fan_in, std::int64_t fan_out) {
+  return normal(shape, std::sqrt(2.0 / static_cast<double>(fan_in + fan_out)));
+}
+
 Tensor Initializer::lecun_uniform(const Shape& shape, std::int64_t fan_in) {
   return uniform(shape, std::sqrt(3.0 / static_cast<double>(fan_in)));
 }

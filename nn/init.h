@@ -22,6 +22,8 @@ class Initializer {
   Tensor truncated_normal(const Shape& shape, double deviation);
   /// U(-b, b), b = sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010).
   Tensor xavier_uniform(const Shape& shape, std::int64_t fan_in, std::int64_t fan_out);
+  /// N(0, 2 / (fan_in + fan_out)) (Glorot & Bengio 2010).
+  Tensor xavier_normal(const Shape& shape, std::int64_t fan_in, std::int64_t fan_out);
   /// U(-b, b), b = sqrt(3 / fan_in): variance 1 / fan_in (LeCun et al. 1998).
   Tensor lecun_uniform(const Shape& shape, std::int64_t fan_in);
   /// U(-b, b), b = sqrt(6 / ((1 + a^2) fan_in)) (He et al. 2015), a the negative slope behind the layer.

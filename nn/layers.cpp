@@ -3,12 +3,18 @@
 namespace tapestry::nn {
 namespace {
 
+constexpr double kTinyDeviation = 1e-4;
+
 Tensor initial_weight(const Shape& shape, std::int64_t in, std::int64_t out, Initializer& init, LinearInit how) {
   switch (how) {
     case LinearInit::kFanIn:
       return init.fan_in_uniform(shape, in);
     case LinearInit::kLecun:
       return init.lecun_uniform(shape, in);
+    case LinearInit::kNormal:
+      return init.xavier_normal(shape, in, out);
+    case LinearInit::kTiny:
+      return init.normal(shape, kTinyDeviation);
     case LinearInit::kXavier:
     case LinearInit::kXavierNormal:
       break;
@@ -23,7 +29,10 @@ Tensor initial_bias(std::int64_t in, std::int64_t out, Initializer& init, Linear
     case LinearInit::kXavier:
     case LinearInit::kLecun:
       return init.constant({out}, 0);
+    case LinearInit::kTiny:
+      return init.normal({out}, kTinyDeviation);
     case LinearInit::kXavierNormal:
+    case LinearInit::kNormal:
       break;
   }
   return init.normal({out}, 0.001);

@@ -30,7 +30,7 @@ void check_finite(const Tensor& tile, std::int64_t first_row) {
   for (const float value : logits) finite &= std::abs(value) <= std::numeric_limits<float>::max();
   if (finite) return;
   const auto at = std::find_if(logits.begin(), logits.end(), [](float value) { return !std::isfinite(value); }) - logits.begin();
-  fail(ErrorKind::kData, "binarize: the logit at row ", first_row + at / tile.cols(), ", column ", at % tile.cols(), " is ",
+  fail(ErrorKind::kFit, "binarize: the logit at row ", first_row + at / tile.cols(), ", column ", at % tile.cols(), " is ",
        logits[static_cast<std::size_t>(at)], ": the model that gave it has diverged");
 }
 

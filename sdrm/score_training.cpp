@@ -1,11 +1,11 @@
 #include "sdrm/score_training.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "autograd/tape.h"
 #include "optim/adam.h"
 #include "optim/schedule.h"
+#include "sdrm/early_stopping.h"
 #include "sdrm/objective.h"
 #include "sdrm/shuffle.h"
 
@@ -73,10 +73,7 @@ std::vector<ScoreEpoch> fit_score_model(ScoreModel& model, const Tensor& z0, con
       ++updates;
     }
     const ScoreEpoch report = {epoch, total / static_cast<double>(updates)};
-    if (!std::isfinite(report.loss)) {
-      fail(ErrorKind::kData, "SDRM diverged in epoch ", epoch, ": its loss is ", report.loss, " (a lower learning rate than ",
-           config.learning_rate, " may help)");
-    }
+    check_converging("SDRM", epoch, report.loss, config.learning_rate);
     history.push_back(report);
     if (on_epoch) on_epoch(report);
   }

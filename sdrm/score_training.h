@@ -13,7 +13,7 @@ struct ScoreEpoch {
 };
 
 /// Trains the score model on latents z0 [N, K] (constants): t ~ U{1..T} per row, Adam with L2 decay, learning rate
-/// lr (1 - epoch / epochs), no early stopping. The seed decides everything. Throws Error(kData) when the loss is no longer a
+/// lr (1 - epoch / epochs), no early stopping. The seed decides everything. Throws Error(kFit) when the loss is no longer a
 /// number.
 std::vector<ScoreEpoch> fit_score_model(ScoreModel& model, const Tensor& z0, const ScoreConfig& config, std::uint64_t seed,
                                         const std::function<void(const ScoreEpoch&)>& on_epoch = {});

@@ -1,11 +1,10 @@
 #include "sdrm/vae_training.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
 #include "autograd/tape.h"
 #include "optim/adam.h"
+#include "sdrm/early_stopping.h"
 #include "sdrm/shuffle.h"
 
 namespace tapestry::sdrm {
@@ -46,34 +45,21 @@ VaeFit fit_vae(MultiVae& model, const CsrMatrix& rows, const VaeConfig& config, 
         " must be positive");
   optim::Adam adam(model.parameters());
   VaeFit fit;
-  fit.best_metric = -std::numeric_limits<double>::infinity();
-  auto best = model.state();
+  EarlyStopping stopping(model);
   std::vector<std::int32_t> order;
-  std::int64_t without_improvement = 0;
   for (std::int64_t epoch = 0; epoch < config.max_epochs; ++epoch) {
     shuffle_rows(rows.rows(), {seed, Purpose::kShuffle, static_cast<std::uint32_t>(epoch)}, order);
     const double loss = train_epoch(model, adam, rows, config, seed, order);
-    if (!std::isfinite(loss)) {
-      fail(ErrorKind::kData, "MultiVAE diverged in epoch ", epoch, ": its loss is ", loss, " (a lower learning rate than ",
-           config.learning_rate, " may help)");
-    }
+    check_converging("MultiVAE", epoch, loss, config.learning_rate);
     const VaeEpoch report = {epoch, loss, validate(model, epoch)};
     fit.history.push_back(report);
     if (on_epoch) on_epoch(report);
-    if (report.metric > fit.best_metric) {
-      fit.best_metric = report.metric;
-      fit.best_epoch = epoch;
-      best = model.state();
-      without_improvement = 0;
-    } else if (++without_improvement > config.patience) {
-      break;
-    }
+    stopping.take(epoch, report.metric);
+    if (stopping.epochs_without(epoch) > config.patience) break;
   }
-  if (!(fit.best_metric > -std::numeric_limits<double>::infinity())) {
-    fail(ErrorKind::kData, "MultiVAE: the validation metric was ", fit.history.back().metric, " in every one of ",
-         fit.history.size(), " epochs, so that none is the best (no user to validate on?)");
-  }
-  model.load_state(best);
+  stopping.restore("MultiVAE");
+  fit.best_epoch = stopping.best_epoch();
+  fit.best_metric = stopping.best_metric();
   return fit;
 }
 

@@ -12,6 +12,7 @@ enum class ErrorKind {
   kUsage = 2,   ///< an option or argument the user gave
   kData = 3,    ///< a file or matrix that is not what it should be
   kDevice = 4,  ///< the device is absent, out of memory or failed
+  kFit = 5,     ///< a model that cannot be fitted or sampled: nothing to learn from, or its numbers ran away
 };
 
 /// The one exception type of the project. Its text is one line that names the operation, what was found and the rule broken.
@@ -19,7 +20,8 @@ class Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}
   ErrorKind kind() const { return kind_; }
-  int exit_status() const { return static_cast<int>(kind_); }
+  /// 1 to 4. What cannot be fitted is the data's fault to a program's caller; 5 is the status of a verdict that failed.
+  int exit_status() const { return static_cast<int>(kind_ == ErrorKind::kFit ? ErrorKind::kData : kind_); }
 
  private:
   ErrorKind kind_;

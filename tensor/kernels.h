@@ -22,8 +22,8 @@ template <typename T>
 struct ParameterView {
   T* value;
   const T* gradient;
-  T* first;   ///< Adam's first moment, or SGD's velocity
-  T* second;  ///< Adam's second moment
+  T* first;   ///< Adam's and Adamax's first moment, or SGD's velocity
+  T* second;  ///< Adam's second moment, Adamax's norm
   std::int64_t count;
 };
 
@@ -37,6 +37,15 @@ struct AdamStep {
   double decoupled;  ///< value shrinks by learning_rate * decoupled (Loshchilov & Hutter 2019)
   double correction1;
   double correction2;
+};
+
+/// One Adamax step: m = beta1 m + (1 - beta1) g, u = max(beta2 u, |g| + epsilon), value -= learning_rate m / (correction1 u).
+struct AdamaxStep {
+  double learning_rate;
+  double beta1;
+  double beta2;
+  double epsilon;
+  double correction1;  ///< 1 - beta1^t
 };
 
 enum class Activation : std::uint8_t { kNone, kTanh, kRelu, kSigmoid, kPrelu };

@@ -195,6 +195,21 @@ void CudaKernels<T>::adam(const ParameterView<T>*, int, const AdamStep&) {
 }
 
 template <typename T>
+void CudaKernels<T>::adamax(const ParameterView<T>*, int, const AdamaxStep&) {
+  no_cuda("adamax");
+}
+
+template <typename T>
+void CudaKernels<T>::gaussian_nll(std::int64_t, std::int64_t, const T*, const T*, T, T*) {
+  no_cuda("gaussian_nll");
+}
+
+template <typename T>
+void CudaKernels<T>::gaussian_nll_backward(std::int64_t, std::int64_t, const T*, const T*, T, const T*, T*) {
+  no_cuda("gaussian_nll_backward");
+}
+
+template <typename T>
 void CudaKernels<T>::sgd(const ParameterView<T>*, int, double, double, double) {
   no_cuda("sgd");
 }

@@ -71,6 +71,10 @@ struct ScoreMatching {
 ScoreMatching score_matching(const Tensor& s, const Tensor& z0, double inverse);
 Tensor score_matching_backward(const Tensor& s, const Tensor& z0, double inverse, const Tensor& moments, const Tensor& scale);
 
+/// Gaussian negative log-likelihood by row of y [B, N] under output [B, 2 N] = [mean, log-variance]; see kernel_contract.inc.
+Tensor gaussian_nll(const Tensor& output, const Tensor& y, double limit);  ///< [B]
+Tensor gaussian_nll_backward(const Tensor& output, const Tensor& y, double limit, const Tensor& scale);
+
 // Products.
 
 /// A' B' of two matrices, each transposed on request.

@@ -187,12 +187,30 @@ std::vector<Comparison> collect_comparisons(const UnitStore& store, const Experi
   return gather<Comparison>(pairs.size(), [&](std::size_t i) { return compare(pairs[i].first, pairs[i].second, options); });
 }
 
-std::string table_text(std::span<const Cell> cells, std::span<const Comparison> comparisons, const ExperimentOptions& options,
-                       const ReportOptions& report) {
+std::vector<Failure> collect_failures(const UnitStore& store, const ExperimentOptions& options,
+                                      std::span<const std::string> datasets) {
+  std::vector<Failure> failures;
+  for (const std::string& dataset : datasets) {
+    for (const std::string& recommender : options.recommenders) {
+      for (const std::string& setting : options.settings) {
+        for (const std::string& generator : options.generators) {
+          for (const Unit& unit : read_units(store, options, dataset, recommender, setting, generator)) {
+            if (!unit.failure.empty()) failures.push_back({unit.key.text(), unit.failure});
+          }
+        }
+      }
+    }
+  }
+  return failures;
+}
+
+std::string table_text(std::span<const Cell> cells, std::span<const Comparison> comparisons, std::span<const Failure> failures,
+                       const ExperimentOptions& options, const ReportOptions& report) {
   std::string text = concat("# Results\n\nVariant `", to_string(options.variant), "`, seed ", options.seed, ".");
   if (options.quick) text += " **Quick run: models trained for a few epochs only; these figures mean nothing.**";
   text += "\n\n" + markdown_table(cells, report);
   if (!comparisons.empty()) text += "\n## Compared user by user\n\n" + comparison_table(comparisons);
+  if (!failures.empty()) text += "\n## What failed\n\n" + failure_list(failures);
   return text;
 }
 

@@ -22,9 +22,13 @@ std::vector<Cell> collect_cells(const UnitStore& store, const ExperimentOptions&
 std::vector<Comparison> collect_comparisons(const UnitStore& store, const ExperimentOptions& options,
                                             std::span<const std::string> datasets);
 
+/// The units that failed, in the order of the report, each once, with their reasons.
+std::vector<Failure> collect_failures(const UnitStore& store, const ExperimentOptions& options,
+                                      std::span<const std::string> datasets);
+
 /// The text of table.md: what the figures are, then the tables.
-std::string table_text(std::span<const Cell> cells, std::span<const Comparison> comparisons, const ExperimentOptions& options,
-                       const ReportOptions& report);
+std::string table_text(std::span<const Cell> cells, std::span<const Comparison> comparisons, std::span<const Failure> failures,
+                       const ExperimentOptions& options, const ReportOptions& report);
 
 /// The text of manifest.json: where the figures come from.
 std::string manifest_text(const UnitStore& store, const ExperimentOptions& options, std::span<const LoadedDataset> datasets,

@@ -3,12 +3,14 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <optional>
+#include <string_view>
 
 #include "recsys/experiment/fit_data.h"
 #include "recsys/experiment/selection.h"
-#include "recsys/generators/sdrm_family.h"
+#include "recsys/generators/make_generators.h"
 #include "recsys/metrics/ranking.h"
 #include "tensor/memory.h"
 
@@ -36,22 +38,29 @@ class JobListener : public StageListener {
     surroundings_.checkpoint();
     label_ = {job_.index, job_.dataset, job_.recommender, job_.run, job_.runs, stage};
     task_ = surroundings_.progress.begin(label_);
+    running_ = true;
   }
   void advance(const std::string& /*stage*/, const StageProgress& progress) override {
     surroundings_.checkpoint();
     surroundings_.progress.advance(task_, label_, progress);
   }
   void end(const std::string& stage) override {
+    running_ = false;
     const double seconds = surroundings_.progress.end(task_, label_);
     surroundings_.store.log_stage({job_.dataset, job_.recommender, stage, job_.run, seconds, peak_rss_bytes()});
   }
   void warn(const std::string& message) override { surroundings_.progress.warn(message); }
+  /// Ends the stage that an error broke off, if one was running: its time counts.
+  void break_off() {
+    if (running_) end(label_.stage);
+  }
 
  private:
   const RunJob& job_;
   const JobSurroundings& surroundings_;
   StageLabel label_;
   EtaEstimator::Task task_ = 0;
+  bool running_ = false;
 };
 
 /// What the evaluation of one recommender gives.
@@ -59,6 +68,10 @@ struct Measured {
   UserMetrics metrics;
   std::optional<UserMetrics> over_k;  ///< with the ideal DCG over k: where the paper printed that
 };
+
+bool reports_ndcg_over_k(const RunJob& job) {
+  return job.protocol->name == ProtocolName::kPublished && learns_from_dislikes(job.recommender);
+}
 
 /// Fits the job's recommender and measures it on the evaluation users.
 Measured try_recommender(const RunJob& job, const FitData& data, StageListener& listener) {
@@ -70,7 +83,7 @@ Measured try_recommender(const RunJob& job, const FitData& data, StageListener& 
   const HeldOut users = {recommender->masked(), heldout_for(*job.protocol, job.recommender)};
   const auto score = [&](std::int64_t begin, std::int64_t end) { return recommender->score(begin, end); };
   Measured measured = {ranking_metrics(score, users), std::nullopt};
-  if (job.protocol->name == ProtocolName::kPublished && learns_from_dislikes(job.recommender)) {
+  if (reports_ndcg_over_k(job)) {
     measured.over_k = ranking_metrics(score, users, {.ideal = IdealDcg::kCutoff});
   }
   pool_trim(Device::kCpu);
@@ -78,18 +91,38 @@ Measured try_recommender(const RunJob& job, const FitData& data, StageListener& 
   return measured;
 }
 
-Unit make_unit(const UnitKey& key, const Measured& measured) {
+/// The metrics of a unit, in the order of reports.
+std::vector<std::string> measured_names(const RunJob& job) {
+  std::vector<std::string> names = metric_names();
+  if (reports_ndcg_over_k(job)) {
+    for (const int k : kCutoffs) names.push_back(concat(kNdcgOverK, k));
+  }
+  return names;
+}
+
+Unit make_unit(const RunJob& job, const UnitKey& key, const Measured& measured) {
   Unit unit;
   unit.key = key;
-  const auto add = [&](const std::string& name, std::span<const double> values) {
-    unit.metrics.push_back(name);
+  unit.metrics = measured_names(job);
+  for (const std::string& name : unit.metrics) {
+    const bool over_k = name.starts_with(kNdcgOverK);
+    const std::string plain = over_k ? "NDCG@" + name.substr(std::string_view(kNdcgOverK).size()) : name;
+    const std::span<const double> values = (over_k ? *measured.over_k : measured.metrics).values(plain);
     unit.means.push_back(mean_over_users(values).value);
     unit.users.emplace_back(values.begin(), values.end());
-  };
-  for (const std::string& name : metric_names()) add(name, measured.metrics.values(name));
-  if (measured.over_k) {
-    for (const int k : kCutoffs) add(concat(kNdcgOverK, k), measured.over_k->values(concat("NDCG@", k)));
   }
+  return unit;
+}
+
+/// A unit whose models could not be fitted: every figure is NaN, for every user.
+Unit failed_unit(const RunJob& job, const UnitKey& key, const std::string& reason) {
+  Unit unit;
+  unit.key = key;
+  unit.failure = reason;
+  unit.metrics = measured_names(job);
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+  unit.means.assign(unit.metrics.size(), kNaN);
+  unit.users.assign(unit.metrics.size(), std::vector<double>(job.protocol->evaluation_users.size(), kNaN));
   return unit;
 }
 
@@ -100,39 +133,50 @@ std::vector<UnitKey> units_of(const RunJob& job, const std::string& generator) {
   return units;
 }
 
-void finish_unit(const RunJob& job, const JobSurroundings& surroundings, const UnitKey& key, const Measured& measured) {
-  surroundings.store.write(make_unit(key, measured));
-  surroundings.progress.unit({job.index, job.dataset, job.recommender, job.run, job.runs, ""}, key.text());
+void finish_unit(const RunJob& job, const JobSurroundings& surroundings, const Unit& unit) {
+  surroundings.store.write(unit);
+  surroundings.progress.unit({job.index, job.dataset, job.recommender, job.run, job.runs, ""}, unit.key.text());
+}
+
+/// Runs `work`, which finishes the units. When a model in it cannot be fitted or sampled, the units end with the reason instead,
+/// and the job goes on.
+template <typename Work>
+void finish_units(const RunJob& job, const JobSurroundings& surroundings, JobListener& listener,
+                  const std::vector<UnitKey>& units, const Work& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kFit) throw;
+    listener.break_off();
+    for (const UnitKey& key : units) {
+      listener.warn(key.text() + " failed: " + error.what());
+      finish_unit(job, surroundings, failed_unit(job, key, error.what()));
+    }
+  }
 }
 
 std::vector<std::string> missing_generators(const RunJob& job) {
   std::vector<std::string> names;
-  for (const std::string& name : SdrmFamily::names()) {
+  for (const std::string& name : known_generator_names()) {
     if (!units_of(job, name).empty()) names.push_back(name);
   }
   return names;
 }
 
 std::vector<std::unique_ptr<Generator>> job_generators(const RunJob& job, const UnitStore& store) {
-  const RunPaths paths = store.run_paths(job.dataset, job.recommender, job.run);
-  const ModelFolder folder = {paths.models, paths.history, store.digest(job.dataset, job.recommender)};
-  return make_sdrm_generators(missing_generators(job), {job.values.vae, job.values.score, job.seed, folder});
+  const auto folder = [&](const std::string& owner) {
+    const RunPaths paths = store.run_paths(job.dataset, owner, job.run);
+    return ModelFolder{paths.models, paths.history, store.digest(job.dataset, owner)};
+  };
+  return make_generators(missing_generators(job), {job.values.vae, job.values.score, job.baselines, job.seed,
+                                                   folder(job.recommender), folder(kBaselineOwner)});
 }
 
-/// Seconds that the stages of a job take on an ordinary core pair, from the operations in their matrix products.
+/// Seconds that fitting and measuring the recommender takes on an ordinary core pair.
 std::map<std::string, double> guesses(const RunJob& job) {
-  constexpr double kRate = 5e10;  // operations a second
-  const sdrm::VaeConfig& vae = job.values.vae;
-  const sdrm::ScoreConfig& score = job.values.score;
   const auto rows = static_cast<double>(job.protocol->generator.rows());
-  const auto drawn = static_cast<double>(job.protocol->synthetic_rows);
   const auto items = static_cast<double>(job.protocol->generator.cols());
   const auto entries = static_cast<double>(job.protocol->generator.nnz());
-  const auto h = static_cast<double>(vae.hidden), k = static_cast<double>(vae.latent);
-  const double network = k * k * static_cast<double>(score.hidden_layers + 2);
-  const auto epochs = static_cast<double>(std::min(vae.max_epochs, kTypicalVaeEpochs));
-  const double decode = 2 * drawn * h * (k + items);
-  const double reverse = 2 * drawn * network * static_cast<double>(score.timesteps);
   double fit_seconds = 0.05 + 2e-6 * entries + 5e-5 * (items + rows);
   // A good ten epochs' updates, each of which passes over the first layer and its moments.
   if (job.values.mlp) fit_seconds = 15 * rows / 16 * items * 4096 * 2e-9;
@@ -140,13 +184,8 @@ std::map<std::string, double> guesses(const RunJob& job) {
     const double epochs_run = neumf->selection == NeuMfSelection::kFirstEpoch ? 1 : static_cast<double>(neumf->max_epochs);
     fit_seconds = epochs_run * entries / 256 * (4e-4 + (items + rows) * 4e-8);
   }
-  return {{"vae_fit", epochs * rows * 6 * h * (items + 3 * k) / kRate},
-          {"sdrm_fit", static_cast<double>(score.epochs) * rows * 18 * network / kRate},
-          {"sample_vae", decode / kRate},
-          {"sample_f", (decode + reverse) / kRate},
-          {"sample_m", (decode + reverse / 2) / kRate},
-          {kRecommenderFit, fit_seconds},
-          {kEvaluate, static_cast<double>(job.protocol->evaluation.input.rows()) * items * 100 / kRate}};
+  return {{kRecommenderFit, fit_seconds},
+          {kEvaluate, static_cast<double>(job.protocol->evaluation.input.rows()) * items * 100 / kGuessedRate}};
 }
 
 }  // namespace
@@ -161,16 +200,12 @@ void plan_job(const RunJob& job, const UnitStore& store, Progress& progress) {
     }
   };
   plan_recommender(units_of(job, kOriginal).empty() ? 0 : 1);
-  const std::vector<std::string> generators = missing_generators(job);
-  if (generators.empty()) return;
-  const std::filesystem::path models = store.run_paths(job.dataset, job.recommender, job.run).models;
-  const bool with_score = generators != std::vector<std::string>{"multivae++"};
-  if (!std::filesystem::exists(SdrmFamily::model_file(models, "vae"))) plan("vae_fit");
-  if (with_score && !std::filesystem::exists(SdrmFamily::model_file(models, "score"))) plan("sdrm_fit");
-  for (const std::string& name : generators) {
-    plan(name == "multivae++" ? "sample_vae" : name == "f-sdrm" ? "sample_f" : "sample_m");
-    plan_recommender(units_of(job, name).size());
+  if (missing_generators(job).empty()) return;
+  const std::vector<std::unique_ptr<Generator>> generators = job_generators(job, store);
+  for (const PlannedStage& stage : planned_stages(generators, *job.protocol)) {
+    progress.plan(job.index, stage.name, stage.seconds);
   }
+  for (const std::unique_ptr<Generator>& generator : generators) plan_recommender(units_of(job, generator->name()).size());
 }
 
 void execute_job(const RunJob& job, const JobSurroundings& surroundings) {
@@ -178,19 +213,26 @@ void execute_job(const RunJob& job, const JobSurroundings& surroundings) {
   const ProtocolData& protocol = *job.protocol;
   if (const std::vector<UnitKey> units = units_of(job, kOriginal); !units.empty()) {
     // Without synthetic users the settings are the same: one fit is enough.
-    const FitData data = make_fit_data(protocol, job.recommender, kOriginal, units.front().setting, {});
-    const Measured measured = try_recommender(job, data, listener);
-    for (const UnitKey& key : units) finish_unit(job, surroundings, key, measured);
+    finish_units(job, surroundings, listener, units, [&] {
+      const FitData data = make_fit_data(protocol, job.recommender, kOriginal, units.front().setting, {});
+      const Measured measured = try_recommender(job, data, listener);
+      for (const UnitKey& key : units) finish_unit(job, surroundings, make_unit(job, key, measured));
+    });
   }
   if (missing_generators(job).empty()) return;
   for (const std::unique_ptr<Generator>& generator : job_generators(job, surroundings.store)) {
-    generator->fit(protocol, listener);
-    const Interactions synthetic =
-        generator->sample({protocol.synthetic_rows, protocol.density, learns_from_dislikes(job.recommender)}, listener);
-    for (const UnitKey& key : units_of(job, generator->name())) {
-      const FitData data = make_fit_data(protocol, job.recommender, generator->name(), key.setting, synthetic);
-      finish_unit(job, surroundings, key, try_recommender(job, data, listener));
-    }
+    const std::vector<UnitKey> units = units_of(job, generator->name());
+    finish_units(job, surroundings, listener, units, [&] {
+      generator->fit(protocol, listener);
+      const Interactions synthetic =
+          generator->sample({protocol.synthetic_rows, protocol.density, learns_from_dislikes(job.recommender)}, listener);
+      for (const UnitKey& key : units) {
+        finish_units(job, surroundings, listener, {key}, [&] {
+          const FitData data = make_fit_data(protocol, job.recommender, generator->name(), key.setting, synthetic);
+          finish_unit(job, surroundings, make_unit(job, key, try_recommender(job, data, listener)));
+        });
+      }
+    });
   }
 }
 

@@ -9,8 +9,13 @@
 #include "recsys/experiment/progress.h"
 #include "recsys/experiment/protocol.h"
 #include "recsys/experiment/unit_store.h"
+#include "recsys/generators/baseline_settings.h"
 
 namespace tapestry::recsys {
+
+/// The name under which the folders models/ and history/ and the configuration keep the generators that are the same for every
+/// recommender, in the place of a recommender's.
+inline constexpr const char* kBaselineOwner = "all";
 
 /// One run of one data set with one recommender: what one worker does from beginning to end.
 struct RunJob {
@@ -20,6 +25,7 @@ struct RunJob {
   int runs = 1;
   const ProtocolData* protocol = nullptr;
   Hyperparameters values;
+  BaselineSettings baselines;
   std::uint64_t seed = 0;        ///< of this run: derive_seed(root seed, run)
   std::vector<UnitKey> missing;  ///< the units to compute, in the order of reports
 };
@@ -36,8 +42,9 @@ struct JobSurroundings {
 void plan_job(const RunJob& job, const UnitStore& store, Progress& progress);
 
 /// Computes the job's missing units and writes each as soon as it is done. Within the run: the recommender on the original data,
-/// then the models, then one generator after the other: sample, and per setting fit the recommender and evaluate it. Numbers
-/// depend on the job's seed alone, not on which units are missing.
+/// then one generator after the other: fit it, sample, and per setting fit the recommender and evaluate it. A model that cannot
+/// be fitted (Error(kFit)) ends its own units as failed, with the reason; the job goes on. Numbers depend on the job's seed
+/// alone, not on which units are missing.
 void execute_job(const RunJob& job, const JobSurroundings& surroundings);
 
 }  // namespace tapestry::recsys

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "recsys/experiment/outputs.h"
+#include "recsys/experiment/report_content.h"
 #include "recsys/experiment/selection.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"
@@ -24,6 +25,11 @@ Hyperparameters values_for(const ExperimentOptions& options, const std::string& 
   return options.quick ? quick(values) : values;
 }
 
+BaselineSettings baselines_for(const ExperimentOptions& options, const std::string& dataset) {
+  const BaselineSettings settings = baseline_settings(dataset);
+  return options.quick ? quick(settings) : settings;
+}
+
 Configuration configuration_of(const std::vector<LoadedDataset>& datasets, const ExperimentOptions& options) {
   Configuration configuration;
   const auto version = options.versions.find("tapestry");
@@ -39,6 +45,7 @@ Configuration configuration_of(const std::vector<LoadedDataset>& datasets, const
     for (const std::string& recommender : options.recommenders) {
       one.hyperparameters[recommender] = to_json(values_for(options, loaded.data.name, recommender));
     }
+    one.hyperparameters[kBaselineOwner] = to_json(baselines_for(options, loaded.data.name));
     configuration.datasets.push_back(std::move(one));
   }
   return configuration;
@@ -91,6 +98,7 @@ Experiment::Experiment(std::vector<LoadedDataset> datasets, ExperimentOptions op
                       options_.runs,
                       &protocols_[d][static_cast<std::size_t>(run - 1) % protocols_[d].size()],
                       values_for(options_, dataset, recommender),
+                      baselines_for(options_, dataset),
                       derive_seed(options_.seed, static_cast<std::uint64_t>(run)),
                       {}};
         for (const std::string& generator : options_.generators) {
@@ -165,8 +173,11 @@ std::vector<Cell> Experiment::run() {
   comparisons_ = collect_comparisons(store_, options_, names);
   const ReportOptions report = report_options();
   store_.write_file("results.csv", results_csv(cells, report));
-  store_.write_file("results.json", results_json(cells, report, comparisons_));
-  store_.write_file("table.md", table_text(cells, comparisons_, options_, report));
+  const std::vector<Failure> failures = collect_failures(store_, options_, names);
+  store_.write_file("results.json", results_json(cells, report, comparisons_, failures));
+  store_.write_file("table.md", table_text(cells, comparisons_, failures, options_, report));
+  store_.write_file("report.html",
+                    html_report(report_content(store_, options_, datasets_, report, cells, comparisons_, failures)));
   store_.write_file("manifest.json", manifest_text(store_, options_, datasets_, progress_.elapsed()));
   return cells;
 }

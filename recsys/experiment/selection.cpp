@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "recsys/generators/sdrm_family.h"
+#include "recsys/generators/make_generators.h"
 #include "recsys/recommenders/mlp.h"
 #include "recsys/recommenders/neumf.h"
 #include "recsys/recommenders/svd.h"
@@ -14,7 +14,7 @@ std::vector<std::string> known_recommenders() { return {"svd", "mlp", "neumf"}; 
 
 std::vector<std::string> known_generators() {
   std::vector<std::string> names = {kOriginal};
-  for (const std::string& name : SdrmFamily::names()) names.push_back(name);
+  for (const std::string& name : known_generator_names()) names.push_back(name);
   return names;
 }
 

@@ -53,6 +53,7 @@ Json unit_json(const Unit& unit, const std::string& digest) {
   Json json;
   json["configuration"] = digest;
   json["unit"] = unit.key.text();
+  if (!unit.failure.empty()) json["failure"] = unit.failure;
   json["metrics"] = unit.metrics;
   json["means"] = numbers(unit.means);
   json["users"] = Json::array();
@@ -132,7 +133,7 @@ std::optional<Unit> UnitStore::read(const UnitKey& key) const {
   if (json.at("unit") != key.text() || json.at("configuration") != digest(key.dataset, key.recommender)) {
     return refuse("of another configuration");
   }
-  Unit unit = {key, json.at("metrics").get<std::vector<std::string>>(), numbers(json.at("means")), {}};
+  Unit unit = {key, json.value("failure", ""), json.at("metrics").get<std::vector<std::string>>(), numbers(json.at("means")), {}};
   for (const Json& values : json.at("users")) unit.users.push_back(numbers(values));
   return unit;
 }

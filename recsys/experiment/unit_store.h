@@ -24,6 +24,7 @@ struct UnitKey {
 /// A finished unit.
 struct Unit {
   UnitKey key;
+  std::string failure;                     ///< why there are no figures, all of them NaN; empty otherwise
   std::vector<std::string> metrics;        ///< names in the order of reports
   std::vector<double> means;               ///< [metric] over users
   std::vector<std::vector<double>> users;  ///< [metric][user]; NaN for a user without held-out items

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "recsys/data/interactions.h"
 #include "recsys/experiment/protocol.h"
@@ -31,6 +32,15 @@ class StageListener {
   virtual void warn(const std::string& message) = 0;
 };
 
+/// A stage that is still to come, with a guess of how long it takes on an ordinary pair of cores.
+struct PlannedStage {
+  std::string name;
+  double seconds = 0;
+};
+
+/// Operations a second that such guesses reckon with.
+inline constexpr double kGuessedRate = 5e10;
+
 /// What is asked of a generator.
 struct SampleRequest {
   std::int64_t rows = 0;
@@ -45,8 +55,12 @@ class Generator {
 
   virtual const std::string& name() const = 0;
 
+  /// What fit() and sample() are going to do, in their order: fits that are kept already are left out. Generators that share a
+  /// fit each name it.
+  virtual std::vector<PlannedStage> plan(const ProtocolData& protocol) const = 0;
+
   /// Learns from protocol.generator [N, I]; protocol.selection may be asked for users to stop early on. Generators made together
-  /// may share what one of them has learnt.
+  /// may share what one of them has learnt. Throws Error(kFit), in one line with epoch and loss, when training diverges.
   virtual void fit(const ProtocolData& protocol, StageListener& listener) = 0;
 
   /// Synthetic users, the same on every call.

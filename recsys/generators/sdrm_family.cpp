@@ -1,15 +1,13 @@
 #include "recsys/generators/sdrm_family.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 
 #include "nn/safetensors.h"
+#include "recsys/generators/cut.h"
+#include "recsys/generators/fit_log.h"
 #include "recsys/metrics/ranking.h"
-#include "sdrm/binarize.h"
 #include "sdrm/score_training.h"
 #include "sdrm/vae_training.h"
-#include "tensor/atomic_file.h"
 #include "tensor/memory.h"
 
 namespace tapestry::recsys {
@@ -17,17 +15,15 @@ namespace {
 
 constexpr const char* kVae = "vae";
 constexpr const char* kScore = "score";
-constexpr const char* kConfiguration = "configuration";  // metadata key
-
-std::string digits(double value) {
-  char buffer[40];
-  return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
-}
 
 /// Mean Recall@10 of ranking with mu decoded, the input masked, in tiles of users.
 double recall_at_10(const sdrm::MultiVae& model, const HeldOut& users) {
   const auto score = [&](const CsrMatrix& rows) { return model.decode(model.encode(rows).mu).value(); };
   return mean_over_users(ranking_metrics(score, users, {.cutoffs = {10}}).recall(0)).value;
+}
+
+const char* sample_stage(SdrmFamily::Source source) {
+  return source == SdrmFamily::Source::kPrior ? "sample_vae" : source == SdrmFamily::Source::kFull ? "sample_f" : "sample_m";
 }
 
 class SdrmGenerator : public Generator {
@@ -36,6 +32,7 @@ class SdrmGenerator : public Generator {
       : name_(std::move(name)), source_(source), family_(std::move(family)) {}
 
   const std::string& name() const override { return name_; }
+  std::vector<PlannedStage> plan(const ProtocolData& protocol) const override { return family_->plan(source_, protocol); }
   void fit(const ProtocolData& protocol, StageListener& listener) override {
     needs_score() ? family_->need_score(protocol, listener) : family_->need_vae(protocol, listener);
   }
@@ -57,10 +54,6 @@ class SdrmGenerator : public Generator {
 
 std::vector<std::string> SdrmFamily::names() { return {"multivae++", "f-sdrm", "m-sdrm"}; }
 
-std::filesystem::path SdrmFamily::model_file(const std::filesystem::path& stem, const std::string& part) {
-  return stem.string() + "-" + part + ".safetensors";
-}
-
 std::unique_ptr<sdrm::MultiVae> SdrmFamily::new_vae(std::int64_t items) const {
   nn::Initializer init(part_seed(SdrmPart::kVaeInit));
   return std::make_unique<sdrm::MultiVae>(items, settings_.vae, init);
@@ -71,34 +64,10 @@ std::unique_ptr<sdrm::ScoreModel> SdrmFamily::new_score() const {
   return std::make_unique<sdrm::ScoreModel>(settings_.vae.latent, settings_.score, init);
 }
 
-bool SdrmFamily::load_kept(nn::Module& module, const char* part, StageListener& listener) const {
-  if (settings_.folder.models.empty()) return false;
-  const std::filesystem::path file = model_file(settings_.folder.models, part);
-  std::error_code ignored;
-  if (!std::filesystem::exists(file, ignored)) return false;
-  try {
-    const auto metadata = nn::load_module(module, file);
-    const auto found = metadata.find(kConfiguration);
-    if (found != metadata.end() && found->second == settings_.folder.configuration) return true;
-    listener.warn(file.string() + ": made with another configuration, trained again");
-  } catch (const Error& error) {
-    listener.warn(std::string(error.what()) + ", trained again");
-  }
-  return false;
-}
-
-void SdrmFamily::keep(const nn::Module& module, const char* part, const std::string& stage, const std::string& history) const {
-  const ModelFolder& folder = settings_.folder;
-  if (!folder.history.empty()) write_file_atomically(folder.history.string() + "-" + stage + ".csv", history);
-  if (!folder.models.empty()) {
-    nn::save_module(module, model_file(folder.models, part), {{kConfiguration, folder.configuration}});
-  }
-}
-
 void SdrmFamily::need_vae(const ProtocolData& protocol, StageListener& listener) {
   if (vae_) return;
   auto kept = new_vae(protocol.generator.cols());
-  if (load_kept(*kept, kVae, listener)) {
+  if (load_kept(settings_.folder, *kept, kVae, listener)) {
     vae_ = std::move(kept);
   } else {
     kept.reset();
@@ -110,7 +79,7 @@ void SdrmFamily::need_score(const ProtocolData& protocol, StageListener& listene
   if (score_) return;
   need_vae(protocol, listener);
   auto kept = new_score();
-  if (load_kept(*kept, kScore, listener)) {
+  if (load_kept(settings_.folder, *kept, kScore, listener)) {
     score_ = std::move(kept);
   } else {
     kept.reset();
@@ -126,25 +95,10 @@ void SdrmFamily::fit_vae(const ProtocolData& protocol, StageListener& listener) 
   const auto validate = [&](const sdrm::MultiVae& fitted, std::int64_t epoch) {
     return recall_at_10(fitted, protocol.selection(selection_seed, static_cast<int>(epoch)));
   };
-  std::string history = "epoch,loss,metric\n";
-  double best = -1;
-  std::int64_t best_epoch = 0;
-  const auto on_epoch = [&](const sdrm::VaeEpoch& report) {
-    history += std::to_string(report.epoch + 1) + "," + digits(report.loss) + "," + digits(report.metric) + "\n";
-    if (report.metric > best) {
-      best = report.metric;
-      best_epoch = report.epoch;
-    }
-    // When it will stop is not known: some way behind the best epoch so far.
-    const auto likely = static_cast<double>(std::max(kTypicalVaeEpochs, best_epoch * 13 / 10 + settings_.vae.patience));
-    const double expected = std::min(static_cast<double>(settings_.vae.max_epochs), likely);
-    listener.advance(stage, {.fraction = std::min(1.0, static_cast<double>(report.epoch + 1) / expected),
-                             .epoch = report.epoch,
-                             .loss = report.loss,
-                             .metric = report.metric});
-  };
+  FitLog log(listener, stage, {settings_.vae.max_epochs, kTypicalVaeEpochs, settings_.vae.patience});
+  const auto on_epoch = [&](const sdrm::VaeEpoch& report) { log.epoch(report.epoch, report.loss, report.metric); };
   sdrm::fit_vae(*model, protocol.generator, settings_.vae, part_seed(SdrmPart::kVaeFit), validate, on_epoch);
-  keep(*model, kVae, stage, history);
+  keep(settings_.folder, *model, kVae, stage, log.history());
   vae_ = std::move(model);
   pool_trim(Device::kCpu);
   listener.end(stage);
@@ -155,15 +109,10 @@ void SdrmFamily::fit_score(const ProtocolData& protocol, StageListener& listener
   listener.begin(stage);
   auto model = new_score();
   const Tensor latents = vae_->latents(protocol.generator);  // [N, K]
-  std::string history = "epoch,loss,metric\n";
-  const auto on_epoch = [&](const sdrm::ScoreEpoch& report) {
-    history += std::to_string(report.epoch + 1) + "," + digits(report.loss) + ",\n";
-    listener.advance(stage, {.fraction = static_cast<double>(report.epoch + 1) / static_cast<double>(settings_.score.epochs),
-                             .epoch = report.epoch,
-                             .loss = report.loss});
-  };
+  FitLog log(listener, stage, {.most = settings_.score.epochs, .usual = settings_.score.epochs});
+  const auto on_epoch = [&](const sdrm::ScoreEpoch& report) { log.epoch(report.epoch, report.loss); };
   sdrm::fit_score_model(*model, latents, settings_.score, part_seed(SdrmPart::kScoreFit), on_epoch);
-  keep(*model, kScore, stage, history);
+  keep(settings_.folder, *model, kScore, stage, log.history());
   score_ = std::move(model);
   pool_trim(Device::kCpu);
   listener.end(stage);
@@ -171,7 +120,7 @@ void SdrmFamily::fit_score(const ProtocolData& protocol, StageListener& listener
 
 Interactions SdrmFamily::sample(Source source, const SampleRequest& request, StageListener& listener) const {
   check(vae_ != nullptr && (source == Source::kPrior || score_ != nullptr), "SdrmFamily::sample: nothing has been fitted yet");
-  const std::string stage = source == Source::kPrior ? "sample_vae" : source == Source::kFull ? "sample_f" : "sample_m";
+  const std::string stage = sample_stage(source);
   listener.begin(stage);
   const std::int64_t rows = request.rows;
   // Shares of the stage: a row's T passes through the score model against its one through the decoder, in multiplications.
@@ -184,10 +133,7 @@ Interactions SdrmFamily::sample(Source source, const SampleRequest& request, Sta
   const auto diffused = [&](std::int64_t done, std::int64_t total) {
     listener.advance(stage, {.fraction = share * static_cast<double>(done) / static_cast<double>(total)});
   };
-  const auto decoded = [&](std::int64_t done, std::int64_t total) {
-    const double part = (1 - share) / (request.dislikes ? 2 : 1);
-    listener.advance(stage, {.fraction = share + part * static_cast<double>(done) / static_cast<double>(total)});
-  };
+  const auto decoded = [&](double fraction) { listener.advance(stage, {.fraction = share + (1 - share) * fraction}); };
   Tensor latents;  // [rows, K]
   if (source == Source::kPrior) {
     latents = sdrm::sample_prior(rows, settings_.vae.latent, part_seed(SdrmPart::kSampleVae));
@@ -200,13 +146,33 @@ Interactions SdrmFamily::sample(Source source, const SampleRequest& request, Sta
     latents = sdrm::sample_latents(*score_, rows, options, part_seed(full ? SdrmPart::kSampleF : SdrmPart::kSampleM), diffused);
   }
   const sdrm::LogitMatrix logits = {rows, vae_->items(), sdrm::decoded_rows(*vae_, latents)};
-  Interactions synthetic = {
-      sdrm::binarize_at_density(logits, request.density, decoded).ones,
-      CsrMatrix::from_rows(vae_->items(), std::vector<std::vector<std::int32_t>>(static_cast<std::size_t>(rows)))};
-  if (request.dislikes) synthetic.dislikes = sdrm::lowest_at_density(logits, request.density).ones;
+  Interactions synthetic = cut_at_density(logits, request, decoded);
   pool_trim(Device::kCpu);
   listener.end(stage);
   return synthetic;
+}
+
+std::vector<PlannedStage> SdrmFamily::plan(Source source, const ProtocolData& protocol) const {
+  // Operations in matrix products: 2 a product and number, 6 with its gradients, 18 in the three passes of the published
+  // objective.
+  const sdrm::VaeConfig& vae = settings_.vae;
+  const sdrm::ScoreConfig& score = settings_.score;
+  const auto rows = static_cast<double>(protocol.generator.rows());
+  const auto drawn = static_cast<double>(protocol.synthetic_rows);
+  const auto items = static_cast<double>(protocol.generator.cols());
+  const auto h = static_cast<double>(vae.hidden), k = static_cast<double>(vae.latent);
+  const double network = k * k * static_cast<double>(score.hidden_layers + 2);
+  const auto epochs = static_cast<double>(std::min(vae.max_epochs, kTypicalVaeEpochs));
+  std::vector<PlannedStage> stages;
+  if (!vae_ && !is_kept(settings_.folder, kVae)) {
+    stages.push_back({"vae_fit", epochs * rows * 6 * h * (items + 3 * k) / kGuessedRate});
+  }
+  if (source != Source::kPrior && !score_ && !is_kept(settings_.folder, kScore)) {
+    stages.push_back({"sdrm_fit", static_cast<double>(score.epochs) * rows * 18 * network / kGuessedRate});
+  }
+  const double passes = source == Source::kPrior ? 0 : static_cast<double>(score.timesteps) / (source == Source::kFull ? 1 : 2);
+  stages.push_back({sample_stage(source), 2 * drawn * (h * (k + items) + network * passes) / kGuessedRate});
+  return stages;
 }
 
 void SdrmFamily::save(const std::filesystem::path& stem, bool with_score) const {
@@ -227,16 +193,11 @@ void SdrmFamily::load(const std::filesystem::path& stem, std::int64_t items, boo
   score_ = std::move(score);
 }
 
-std::vector<std::unique_ptr<Generator>> make_sdrm_generators(std::span<const std::string> names, SdrmSettings settings) {
-  const auto family = std::make_shared<SdrmFamily>(std::move(settings));
+std::unique_ptr<Generator> make_sdrm_generator(const std::string& name, std::shared_ptr<SdrmFamily> family) {
   const std::vector<std::string> known = SdrmFamily::names();
-  std::vector<std::unique_ptr<Generator>> generators;
-  for (const std::string& name : names) {
-    const auto found = std::find(known.begin(), known.end(), name);
-    check(found != known.end(), "make_sdrm_generators: no generator is called ", name);
-    generators.push_back(std::make_unique<SdrmGenerator>(name, static_cast<SdrmFamily::Source>(found - known.begin()), family));
-  }
-  return generators;
+  const auto found = std::find(known.begin(), known.end(), name);
+  check(found != known.end(), "make_sdrm_generator: no generator is called ", name);
+  return std::make_unique<SdrmGenerator>(name, static_cast<SdrmFamily::Source>(found - known.begin()), std::move(family));
 }
 
 }  // namespace tapestry::recsys

@@ -5,19 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "recsys/generators/generator.h"
+#include "recsys/generators/model_folder.h"
 #include "sdrm/multivae.h"
 #include "sdrm/sampling.h"
 #include "sdrm/score_model.h"
 
 namespace tapestry::recsys {
-
-/// Where what has been learnt is kept as soon as it has been learnt, and found again by the next run. Empty paths: nowhere.
-struct ModelFolder {
-  std::filesystem::path models;   ///< stem of "<stem>-vae.safetensors" and "<stem>-score.safetensors"
-  std::filesystem::path history;  ///< stem of "<stem>-vae_fit.csv" and "<stem>-sdrm_fit.csv": epoch,loss,metric
-  std::string configuration;      ///< digest of all that decides the numbers; a file with another one is not taken up
-};
 
 struct SdrmSettings {
   sdrm::VaeConfig vae;
@@ -51,7 +44,9 @@ class SdrmFamily {
  public:
   static std::vector<std::string> names();
   /// Where the part ("vae", "score") of what belongs to `stem` is kept.
-  static std::filesystem::path model_file(const std::filesystem::path& stem, const std::string& part);
+  static std::filesystem::path model_file(const std::filesystem::path& stem, const std::string& part) {
+    return recsys::model_file(stem, part);
+  }
 
   explicit SdrmFamily(SdrmSettings settings) : settings_(std::move(settings)) {}
 
@@ -66,6 +61,9 @@ class SdrmFamily {
   /// logits are likes (SDRM Eq. 11), the same share of the smallest dislikes.
   Interactions sample(Source source, const SampleRequest& request, StageListener& listener) const;
 
+  /// The stages of a generator from this source: fits that are not kept, then sampling.
+  std::vector<PlannedStage> plan(Source source, const ProtocolData& protocol) const;
+
   void save(const std::filesystem::path& stem, bool with_score) const;
   void load(const std::filesystem::path& stem, std::int64_t items, bool with_score);
 
@@ -75,16 +73,13 @@ class SdrmFamily {
   std::unique_ptr<sdrm::ScoreModel> new_score() const;
   void fit_vae(const ProtocolData& protocol, StageListener& listener);
   void fit_score(const ProtocolData& protocol, StageListener& listener);
-  /// Loads a kept model into `module`. False when there is none; one that cannot be used is named to the listener.
-  bool load_kept(nn::Module& module, const char* part, StageListener& listener) const;
-  void keep(const nn::Module& module, const char* part, const std::string& stage, const std::string& history) const;
 
   SdrmSettings settings_;
   std::unique_ptr<sdrm::MultiVae> vae_;
   std::unique_ptr<sdrm::ScoreModel> score_;
 };
 
-/// The generators of these names (a subset of SdrmFamily::names()), sharing one family. Throws Error(kMisuse) for another name.
-std::vector<std::unique_ptr<Generator>> make_sdrm_generators(std::span<const std::string> names, SdrmSettings settings);
+/// The generator of this name, one of SdrmFamily::names(). Throws Error(kMisuse) for another.
+std::unique_ptr<Generator> make_sdrm_generator(const std::string& name, std::shared_ptr<SdrmFamily> family);
 
 }  // namespace tapestry::recsys

@@ -69,7 +69,7 @@ double mlp_update(MlpModel& model, optim::Adam& adam, const CsrMatrix& batch, co
 MlpFit fit_mlp(MlpModel& model, const CsrMatrix& train, const CsrMatrix& valid, const MlpConfig& config, std::uint64_t seed,
                const FitListener& listener) {
   if (train.rows() == 0 || valid.rows() == 0) {
-    fail(ErrorKind::kData, "MLP: ", train.rows(), " rows to train on and ", valid.rows(),
+    fail(ErrorKind::kFit, "MLP: ", train.rows(), " rows to train on and ", valid.rows(),
          " to stop on, expected at least one of each");
   }
   check(config.batch > 0 && config.max_epochs > 0, "fit_mlp: batch ", config.batch, " and max_epochs ", config.max_epochs,
@@ -100,7 +100,7 @@ MlpFit fit_mlp(MlpModel& model, const CsrMatrix& train, const CsrMatrix& valid, 
     }
     const double loss = total / static_cast<double>(updates);
     if (!std::isfinite(loss)) {
-      fail(ErrorKind::kData, "MLP diverged in epoch ", epoch, ": its loss is ", loss, " (a lower learning rate than ",
+      fail(ErrorKind::kFit, "MLP diverged in epoch ", epoch, ": its loss is ", loss, " (a lower learning rate than ",
            config.learning_rate, " may help)");
     }
     fit.history.push_back({epoch, loss, mlp_rmse(model, valid)});
@@ -115,7 +115,7 @@ MlpFit fit_mlp(MlpModel& model, const CsrMatrix& train, const CsrMatrix& valid, 
     }
   }
   if (best.empty()) {
-    fail(ErrorKind::kData, "MLP: the validation error was ", fit.history.back().rmse, " in every one of ", fit.history.size(),
+    fail(ErrorKind::kFit, "MLP: the validation error was ", fit.history.back().rmse, " in every one of ", fit.history.size(),
          " epochs, so that none is the best");
   }
   model.load_state(best);

@@ -105,7 +105,7 @@ NeuMfFit fit_neumf(NeuMfModel& model, const Triples& all, const NeuMfConfig& con
       if (listener) listener({.fraction = (static_cast<double>(epoch) + share) / static_cast<double>(epochs), .epoch = epoch});
     });
     if (!std::isfinite(loss)) {
-      fail(ErrorKind::kData, "NeuMF diverged in epoch ", epoch, ": its loss is ", loss, " (a lower learning rate than ",
+      fail(ErrorKind::kFit, "NeuMF diverged in epoch ", epoch, ": its loss is ", loss, " (a lower learning rate than ",
            config.learning_rate, " may help)");
     }
     fit.history.push_back(
@@ -118,7 +118,7 @@ NeuMfFit fit_neumf(NeuMfModel& model, const Triples& all, const NeuMfConfig& con
     }
   }
   if (best.empty()) {
-    fail(ErrorKind::kData, "NeuMF: what its epoch is chosen by was no number in any of ", fit.history.size(),
+    fail(ErrorKind::kFit, "NeuMF: what its epoch is chosen by was no number in any of ", fit.history.size(),
          " epochs (no user or triple to choose on?)");
   }
   model.load_state(best);

@@ -46,8 +46,7 @@ Triples fit_triples(const FitData& data) {
     first += block.likes.rows();
   }
   if (all.size() < 2) {
-    fail(ErrorKind::kData, "NeuMF: the users of the fit have ", all.size(),
-         " likes and dislikes together, expected at least two");
+    fail(ErrorKind::kFit, "NeuMF: the users of the fit have ", all.size(), " likes and dislikes together, expected at least two");
   }
   return all;
 }

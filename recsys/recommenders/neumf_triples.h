@@ -19,7 +19,7 @@ struct Triples {
   Triples pick(const std::vector<std::int32_t>& positions) const;
 };
 
-/// Every like and dislike of the blocks in data.order, user by user. Throws Error(kData) when there is none.
+/// Every like and dislike of the blocks in data.order, user by user. Throws Error(kFit) when there is none.
 Triples fit_triples(const FitData& data);
 
 /// What one epoch learns from and what its loss is measured on.

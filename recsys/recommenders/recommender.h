@@ -46,7 +46,7 @@ class Recommender {
   virtual ~Recommender() = default;
 
   /// Learns from the blocks in data.order, which has kEvaluation or at least names its users. A second call starts afresh. Throws
-  /// Error(kData) with the reason when nothing can be learnt, or when training ran away.
+  /// Error(kFit) with the reason when nothing can be learnt, or when training ran away.
   virtual void fit(const FitData& data, const FitListener& listener) = 0;
 
   /// Scores of every item for the evaluation users [begin, end): float32 [end - begin, I], higher is better. Nothing is masked. A

@@ -47,7 +47,7 @@ class BlockLanczos {
       if (converged(solver)) return finish(solver);
       if (!full) continue;
       if (restarts_ == options_.max_restarts) {
-        fail(ErrorKind::kData, "truncated_svd: not converged after ", restarts_, " restarts of a ", limit_, "-vector basis");
+        fail(ErrorKind::kFit, "truncated_svd: not converged after ", restarts_, " restarts of a ", limit_, "-vector basis");
       }
       restart(solver);
     }

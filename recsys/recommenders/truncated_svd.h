@@ -11,7 +11,7 @@ struct TruncatedSvdOptions {
   /// A right singular vector v is accepted when |M^T M v - s^2 v| <= tolerance * s_1^2. The angle between the subspace found and
   /// the true one is about that residual over the gap between s_k^2 and s_(k+1)^2.
   double tolerance = 1e-10;
-  /// Restarts after which Error(kData) is thrown. Real matrices need 0 to 10; a spectrum without a gap could need more.
+  /// Restarts after which Error(kFit) is thrown. Real matrices need 0 to 10; a spectrum without a gap could need more.
   int max_restarts = 500;
   std::uint64_t seed = 0;  ///< of the random start block (Purpose::kSvd)
 };
@@ -32,7 +32,7 @@ struct TruncatedSvd {
 /// The `rank` leading singular triples of a sparse matrix without ever making it dense, in float64: thick-restart block
 /// Lanczos with full reorthogonalisation on M^T M (Golub, Underwood 1977; Wu, Simon 2000), the start block wider than `rank` so
 /// that repeated singular values cannot hide; the exact eigenvectors of M^T M when there are only a few hundred columns.
-/// The result is the same to the last bit for any number of threads. Throws Error(kMisuse) unless rank >= 1, Error(kData) when
+/// The result is the same to the last bit for any number of threads. Throws Error(kMisuse) unless rank >= 1, Error(kFit) when
 /// max_restarts did not suffice.
 TruncatedSvd truncated_svd(const CsrMatrix& matrix, int rank, const TruncatedSvdOptions& options = {});
 

@@ -60,6 +60,18 @@ std::string mark_of(Verdict found) {
   return kMarks[static_cast<std::size_t>(found)];
 }
 
+/// The cell that a metric of the paper's tables is compared with: NeuMF's NDCG@k in the form the paper printed, where there is
+/// one.
+const Cell* find_printed(const std::vector<Cell>& cells, const std::string& dataset, const std::string& recommender,
+                         const std::string& setting, const std::string& generator, const std::string& metric) {
+  const auto printed = [&](const Cell& cell) {
+    return cell.dataset == dataset && cell.recommender == recommender && cell.setting == setting && cell.generator == generator &&
+           printed_metric(recommender, cell.metric) == metric;
+  };
+  const auto found = std::find_if(cells.begin(), cells.end(), printed);
+  return found == cells.end() ? find(cells, dataset, recommender, setting, generator, metric) : &*found;
+}
+
 HtmlCell figure_cell(const Cell* cell, const ReportOptions& options) {
   if (cell == nullptr) return {"–"};
   const Summary summary = summarise(*cell, options);
@@ -109,7 +121,8 @@ std::string main_tables(const ReportContent& content) {
         Row row = {{escape_html(shown_generator(generator))}};
         for (const std::string& dataset : datasets) {
           for (const char* metric : kShown) {
-            row.push_back(figure_cell(find(content.cells, dataset, recommender, setting, generator, metric), content.options));
+            row.push_back(
+                figure_cell(find_printed(content.cells, dataset, recommender, setting, generator, metric), content.options));
           }
         }
         rows.push_back(std::move(row));
@@ -245,6 +258,13 @@ std::string comparison_section(const ReportContent& content) {
   return text + html_table(rows, 6);
 }
 
+std::string failed(const ReportContent& content) {
+  if (content.failures.empty()) return "";
+  std::vector<Row> rows = {{{"unit"}, {"reason"}}};
+  for (const Failure& one : content.failures) rows.push_back({{escape_html(one.unit)}, {escape_html(one.reason), "wide"}});
+  return heading(2, "What failed", "failed") + html_table(rows, 2);
+}
+
 std::string curves(const ReportContent& content) {
   if (content.curves.empty()) return "";
   std::string text = heading(2, "Training", "training") + "<div class=\"charts\">\n";
@@ -295,9 +315,10 @@ std::string origin(const ReportContent& content) {
 
 std::string html_report(const ReportContent& content) {
   const std::string title = "SDRM reproduced: protocol " + content.options.protocol;
-  const std::array<std::pair<const char*, std::string>, 7> sections = {{{"tables", main_tables(content)},
+  const std::array<std::pair<const char*, std::string>, 8> sections = {{{"tables", main_tables(content)},
                                                                         {"gain", gains(content)},
                                                                         {"comparisons", comparison_section(content)},
+                                                                        {"failed", failed(content)},
                                                                         {"training", curves(content)},
                                                                         {"all", all_cutoffs(content)},
                                                                         {"times", times(content)},

@@ -31,6 +31,7 @@ struct ReportContent {
   std::string headline;  ///< the answer in words, plain text
   std::vector<Cell> cells;
   std::vector<Comparison> comparisons;
+  std::vector<Failure> failures;
   std::vector<TrainingCurve> curves;
   std::vector<StageTime> times;
   std::vector<std::pair<std::string, std::string>> origin;  ///< name and value: command, version, data, device, ...

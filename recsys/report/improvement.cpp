@@ -21,7 +21,9 @@ std::vector<Improvement> improvements(std::span<const Cell> cells, const ReportO
   std::vector<Key> order;
   std::map<Key, Means> means;
   for (const Cell& cell : cells) {
-    const Key key = {cell.dataset, cell.recommender, cell.setting, cell.metric};
+    const std::string metric = options.compare ? printed_metric(cell.recommender, cell.metric) : cell.metric;
+    if (metric.empty()) continue;
+    const Key key = {cell.dataset, cell.recommender, cell.setting, metric};
     if (means.count(key) == 0) order.push_back(key);
     Means& found = means[key];
     if (cell.generator == "multivae++") found.baseline = mean(cell.runs);

@@ -53,13 +53,6 @@ TableRow table_row(const Cell& cell, const ReportOptions& options) {
   return row;
 }
 
-/// Under which name the paper prints a metric of ours. NeuMF's NDCG@k is the one whose ideal DCG is over k positions.
-std::string printed_metric(const std::string& recommender, const std::string& metric) {
-  if (recommender != "neumf" || metric.starts_with("Recall")) return metric;
-  const std::string over_k = kNdcgOverK;
-  return metric.starts_with(over_k) ? "NDCG@" + metric.substr(over_k.size()) : "";
-}
-
 std::string legend(const ReportOptions& options) {
   std::string text = "Protocol `" + options.protocol + "`. Ours: mean ± population standard deviation over runs.";
   if (options.compare) {
@@ -113,6 +106,12 @@ nlohmann::ordered_json json_of(const Comparison& comparison) {
 
 }  // namespace
 
+std::string printed_metric(const std::string& recommender, const std::string& metric) {
+  if (recommender != "neumf" || metric.starts_with("Recall")) return metric;
+  const std::string over_k = kNdcgOverK;
+  return metric.starts_with(over_k) ? "NDCG@" + metric.substr(over_k.size()) : "";
+}
+
 std::optional<bool> Summary::inside() const {
   if (!published || std::isnan(interval.low) || std::isnan(interval.high)) return std::nullopt;
   const double slack = kHalfLastPrintedDigit + 1e-12;
@@ -149,14 +148,22 @@ std::string results_csv(std::span<const Cell> cells, const ReportOptions& option
   return text;
 }
 
-std::string results_json(std::span<const Cell> cells, const ReportOptions& options, std::span<const Comparison> comparisons) {
+std::string results_json(std::span<const Cell> cells, const ReportOptions& options, std::span<const Comparison> comparisons,
+                         std::span<const Failure> failures) {
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
   for (const Cell& cell : cells) results.push_back(json_of(cell, options));
   nlohmann::ordered_json json;
   json["protocol"] = options.protocol;
   json["results"] = std::move(results);
   for (const Comparison& comparison : comparisons) json["comparisons"].push_back(json_of(comparison));
+  for (const Failure& failure : failures) json["failures"].push_back({{"unit", failure.unit}, {"reason", failure.reason}});
   return json.dump(2) + "\n";
+}
+
+std::string failure_list(std::span<const Failure> failures) {
+  std::string text;
+  for (const Failure& failure : failures) text += "* `" + failure.unit + "`: " + failure.reason + "\n";
+  return text;
 }
 
 std::string markdown_table(std::span<const Cell> cells, const ReportOptions& options) {

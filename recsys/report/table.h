@@ -19,6 +19,11 @@ struct Cell {
   std::optional<Interval> interval;  ///< replaces the t interval over runs: the bootstrap interval of `strict`
 };
 
+/// Work that could not be done, and why.
+struct Failure {
+  std::string unit, reason;
+};
+
 struct ReportOptions {
   std::string protocol = "published";  ///< named in every report
   /// Sets the paper's figures beside ours. Off for protocols under which they are not comparable: the columns stay empty.
@@ -36,14 +41,21 @@ struct Summary {
   std::optional<bool> inside() const;
 };
 
+/// Under which name the paper prints a metric of ours: its own, except that NeuMF's NDCG@k is the one whose ideal DCG is over k
+/// positions. Empty for a metric that it prints in no form.
+std::string printed_metric(const std::string& recommender, const std::string& metric);
+
 Summary summarise(const Cell& cell, const ReportOptions& options = {});
 
 /// dataset,recommender,setting,generator,metric,runs,mean,std,ci_low,ci_high,published_mean,published_std; fields that do not
 /// exist are empty, ours have ten decimals.
 std::string results_csv(std::span<const Cell> cells, const ReportOptions& options = {});
-/// The same as JSON, with the value of every run and null for what does not exist; then the comparisons, if there are any.
+/// The same as JSON, with the value of every run and null for what does not exist; then the comparisons and the
+/// failures, if there are any.
 std::string results_json(std::span<const Cell> cells, const ReportOptions& options = {},
-                         std::span<const Comparison> comparisons = {});
+                         std::span<const Comparison> comparisons = {}, std::span<const Failure> failures = {});
+/// A Markdown list of what failed; empty when nothing did.
+std::string failure_list(std::span<const Failure> failures);
 /// A Markdown table: ours, the printed value, the difference, and the verdict (verdict.h), counted at the top.
 std::string markdown_table(std::span<const Cell> cells, const ReportOptions& options = {});
 /// The same in aligned columns for a terminal, the metrics at 10 only (all when there are none): what the paper's tables show.

@@ -136,6 +136,45 @@ void CpuKernels<T>::score_matching_backward(std::int64_t n, const T* s, const T*
   });
 }
 
+template <typename T>
+void CpuKernels<T>::gaussian_nll(std::int64_t rows, std::int64_t cols, const T* output, const T* y, T limit, T* loss) {
+  for_rows(rows, cols, [=](std::int64_t row) {
+    const T* mean = output + 2 * row * cols;
+    const T* variance = mean + cols;
+    const T* target = y + row * cols;
+    T total = 0;
+#pragma omp simd reduction(+ : total)
+    for (std::int64_t col = 0; col < cols; ++col) {
+      const T v = variance[col] < -limit ? -limit : variance[col] > limit ? limit : variance[col];
+      const T gap = target[col] - mean[col];
+      total += v + scalar::exp(-v) * gap * gap;
+    }
+    loss[row] = total / 2;
+  });
+}
+
+template <typename T>
+void CpuKernels<T>::gaussian_nll_backward(std::int64_t rows, std::int64_t cols, const T* output, const T* y, T limit,
+                                          const T* scale, T* doutput) {
+  const T factor = *scale;
+  for_rows(rows, cols, [=](std::int64_t row) {
+    const T* mean = output + 2 * row * cols;
+    const T* variance = mean + cols;
+    const T* target = y + row * cols;
+    T* dmean = doutput + 2 * row * cols;
+    T* dvariance = dmean + cols;
+#pragma omp simd
+    for (std::int64_t col = 0; col < cols; ++col) {
+      const T v = variance[col] < -limit ? -limit : variance[col] > limit ? limit : variance[col];
+      const T gap = target[col] - mean[col];
+      const T pull = scalar::exp(-v) * gap;  // e^-v (y - m)
+      const T inside = variance[col] < -limit || variance[col] > limit ? T(0) : factor / 2;
+      dmean[col] = -factor * pull;
+      dvariance[col] = inside * (1 - pull * gap);
+    }
+  });
+}
+
 template struct CpuKernels<float>;
 template struct CpuKernels<double>;
 

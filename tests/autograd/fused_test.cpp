@@ -114,6 +114,16 @@ TEST_F(FusedTest, ScoreMatching) {
   expect_same("score_matching", [&](const Inputs& x) { return autograd::score_matching(x[0], z0, 100); }, plain, {{15, 7}});
 }
 
+TEST_F(FusedTest, GaussianNll) {
+  const Tensor y = data({5, 7}, 4);
+  const auto plain = [&](const Inputs& x) {
+    const Variable m = slice_columns(x[0], 0, 7), v = slice_columns(x[0], 7, 14);
+    const Variable gaps = multiply(autograd::exp(negate(v)), square(subtract(y, m)));
+    return scale(autograd::sum(add(v, gaps)), 0.5 / 5);
+  };
+  expect_same("gaussian_nll", [&](const Inputs& x) { return autograd::gaussian_nll(x[0], y); }, plain, {{5, 14}});
+}
+
 TEST_F(FusedTest, BceWithLogits) {
   const Tensor target = data({5, 7}, 9, 0, 1);
   const Tensor ones = Tensor::full({5, 7}, 1, DType::kFloat64, test_device());

@@ -184,6 +184,11 @@ std::vector<GradientCase> reduction_and_loss_cases() {
        [](const Inputs& x) {
          return autograd::bce_with_logits(x[0], constant({5, 7}, 0, 1));
        }},
+      {"gaussian_nll",
+       {{5, 14}},
+       [](const Inputs& x) {
+         return autograd::gaussian_nll(x[0], constant({5, 7}));
+       }},
       {"mse", {{5, 7}, {5, 7}}, [](const Inputs& x) { return mse(x[0], x[1]); }},
       {"mse_broadcast", {{5, 7}, {5, 1}}, [](const Inputs& x) { return mse(x[0], x[1]); }},
   };

@@ -15,6 +15,8 @@ CASES = {
     "adamw": (torch.optim.AdamW, {"lr": 0.05, "weight_decay": 0.3}),
     "adam_betas": (torch.optim.Adam, {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3}),
     "adam_l2_betas": (torch.optim.Adam, {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.3}),
+    "adamax": (torch.optim.Adamax, {"lr": 0.05}),
+    "adamax_betas": (torch.optim.Adamax, {"lr": 0.05, "betas": (0.8, 0.7), "eps": 1e-3}),
     "adamw_betas": (torch.optim.AdamW, {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.3}),
 }
 

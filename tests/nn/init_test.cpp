@@ -69,6 +69,13 @@ TEST_F(InitTest, Normal) {
   EXPECT_TRUE(found.highest > 3.5 * 0.3 && found.lowest < -3.5 * 0.3);  // tails: not cut, not uniform
 }
 
+TEST_F(InitTest, XavierNormal) {
+  const double deviation = std::sqrt(2.0 / 650);
+  const Moments found = moments(init_.xavier_normal(kShape, 250, 400));
+  EXPECT_TRUE(std::abs(found.deviation - deviation) <= 4 * deviation / std::sqrt(2.0) / kRoot) << found.deviation;
+  EXPECT_TRUE(found.highest > 3.5 * deviation);
+}
+
 TEST_F(InitTest, TruncatedNormalHasTheDeviationAskedForAfterTheCut) {
   const Moments found = moments(init_.truncated_normal(kShape, 0.3));
   EXPECT_TRUE(std::abs(found.mean) <= 4 * 0.3 / kRoot) << found.mean;

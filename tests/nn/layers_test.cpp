@@ -327,6 +327,11 @@ TEST_F(LayersTest, LinearInitialisers) {
   const auto vae = SparseLinear(100, 50, init_, Activation::kTanh, LinearInit::kXavierNormal).parameters();
   EXPECT_TRUE(largest(vae[0]) <= 0.2 && largest(vae[0]) > 0.199);
   EXPECT_TRUE(largest(vae[1]) < 0.005 && largest(vae[1]) > 0.001) << largest(vae[1]);
+  const auto normal = Linear(100, 50, init_, Activation::kTanh, LinearInit::kNormal).parameters();  // deviation 0.115
+  EXPECT_TRUE(largest(normal[0]) > 0.35 && largest(normal[0]) < 0.7) << largest(normal[0]);
+  EXPECT_TRUE(largest(normal[1]) < 0.005 && largest(normal[1]) > 0.001) << largest(normal[1]);
+  const auto tiny = Linear(100, 50, init_, Activation::kPrelu, LinearInit::kTiny).parameters();
+  for (const std::size_t i : {0U, 1U}) EXPECT_TRUE(largest(tiny[i]) > 1.5e-4 && largest(tiny[i]) < 6e-4) << largest(tiny[i]);
   const auto prelu = Linear(2, 2, init_, Activation::kPrelu).parameters();
   EXPECT_EQ(values(prelu[2].value()), std::vector<double>{0.25});
 }

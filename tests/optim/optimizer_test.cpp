@@ -13,6 +13,7 @@
 #include "autograd/tape.h"
 #include "nn/safetensors.h"
 #include "optim/adam.h"
+#include "optim/adamax.h"
 #include "optim/schedule.h"
 #include "optim/sgd.h"
 #include "tests/support/device.h"
@@ -67,6 +68,10 @@ class OptimizerTest : public tests::DeviceTest {
     };
     const double decay = setting("weight_decay", 0);
     if (name.rfind("sgd", 0) == 0) return std::make_unique<Sgd>(std::move(parameters), SgdOptions{setting("momentum", 0), decay});
+    if (name.rfind("adamax", 0) == 0) {
+      return std::make_unique<Adamax>(std::move(parameters),
+                                      AdamaxOptions{setting("beta1", -1), setting("beta2", -1), setting("eps", -1)});
+    }
     const bool decoupled = name.rfind("adamw", 0) == 0;
     return std::make_unique<Adam>(
         std::move(parameters), AdamOptions{setting("beta1", -1), setting("beta2", -1), setting("eps", -1), decoupled ? 0 : decay,
@@ -102,8 +107,8 @@ class OptimizerTest : public tests::DeviceTest {
     EXPECT_EQ(optimizer->steps(), kSteps);
   }
 
-  const std::vector<std::string> cases_ = {"sgd",   "sgd_momentum", "adam",          "adam_l2",
-                                           "adamw", "adam_betas",   "adam_l2_betas", "adamw_betas"};
+  const std::vector<std::string> cases_ = {"sgd",   "sgd_momentum", "adam",          "adam_l2",     "adamax",
+                                           "adamw", "adam_betas",   "adam_l2_betas", "adamw_betas", "adamax_betas"};
   const Golden golden_{std::string(TAPESTRY_SOURCE_DIR) + "/tests/golden/optim.txt"};
 };
 
@@ -150,6 +155,7 @@ TEST_F(OptimizerTest, AdamTellsTheTwoDecaysApart) {
 TEST_F(OptimizerTest, ParametersWithoutAGradientAreLeftAlone) {
   const std::vector<Maker> makers = {
       [](auto parameters) { return std::make_unique<Adam>(std::move(parameters), AdamOptions{.l2 = 0.3, .decoupled = 0.3}); },
+      [](auto parameters) { return std::make_unique<Adamax>(std::move(parameters)); },
       [](auto parameters) {
         return std::make_unique<Sgd>(std::move(parameters), SgdOptions{0.9, 0.3});
       }};
@@ -175,7 +181,7 @@ TEST_F(OptimizerTest, ParametersWithoutAGradientAreLeftAlone) {
 // Three steps, everything written to a file, and three more by objects that know only the file: the same bits as six in one go.
 TEST_F(OptimizerTest, ContinuesBitForBitFromAFile) {
   const auto path = std::filesystem::temp_directory_path() / concat("optimizer_test_", ::getpid(), ".safetensors");
-  for (const std::string name : {"sgd", "sgd_momentum", "adam_l2_betas", "adamw_betas"}) {
+  for (const std::string name : {"sgd", "sgd_momentum", "adam_l2_betas", "adamw_betas", "adamax_betas"}) {
     SCOPED_TRACE(name);
     const auto through = initial(DType::kFloat32);
     const auto whole = make(name, through);
@@ -230,6 +236,9 @@ TEST_F(OptimizerTest, RefusesMisuse) {
   EXPECT_THROW(Adam({parameter({1}, 1)}, {.beta1 = 1}), Error);
   EXPECT_THROW(Adam({parameter({1}, 1)}, {.beta2 = -0.1}), Error);
   EXPECT_THROW(Adam({parameter({1}, 1)}, {.epsilon = 0}), Error);
+  EXPECT_THROW(Adamax({parameter({1}, 1)}, {.beta1 = 1}), Error);
+  EXPECT_THROW(Adamax({parameter({1}, 1)}, {.beta2 = -0.1}), Error);
+  EXPECT_THROW(Adamax({parameter({1}, 1)}, {.epsilon = 0}), Error);
   const Variable p = parameter({2}, 1);
   give_gradient(p, Tensor::zeros({3}, DType::kFloat64, test_device()));
   EXPECT_THROW(Sgd({p}).step(0.1), Error);
@@ -255,6 +264,8 @@ TEST_F(OptimizerTest, SolvesLeastSquares) {
   EXPECT_FALSE(!(sgd <= 1e-6)) << sgd;
   const double adam = solve([](auto p) { return std::make_unique<Adam>(std::move(p)); }, 0.1, 600);
   EXPECT_FALSE(!(adam <= 1e-4)) << adam;
+  const double adamax = solve([](auto p) { return std::make_unique<Adamax>(std::move(p)); }, 0.1, 600);
+  EXPECT_FALSE(!(adamax <= 1e-4)) << adamax;
 }
 
 }  // namespace

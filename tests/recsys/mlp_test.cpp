@@ -212,11 +212,11 @@ TEST(Mlp, RunsAwayWithAReason) {
   const CsrMatrix rows = grouped_matrix(40, 20, 2, 1);
   MlpConfig config = small_config();
   config.learning_rate = 1e30;
-  const std::string text = error_of(ErrorKind::kData, [&] { fit_mlp(*small_model(20, config), rows, rows, config, 1); });
+  const std::string text = error_of(ErrorKind::kFit, [&] { fit_mlp(*small_model(20, config), rows, rows, config, 1); });
   EXPECT_NE(text.find("MLP diverged in epoch 0"), std::string::npos) << text;
   const CsrMatrix none = rows.slice_rows(0, 0);
-  error_of(ErrorKind::kData, [&] { fit_mlp(*small_model(20, config), rows, none, config, 1); });
-  error_of(ErrorKind::kData, [&] { fit_mlp(*small_model(20, config), none, rows, config, 1); });
+  error_of(ErrorKind::kFit, [&] { fit_mlp(*small_model(20, config), rows, none, config, 1); });
+  error_of(ErrorKind::kFit, [&] { fit_mlp(*small_model(20, config), none, rows, config, 1); });
 }
 
 TEST(Mlp, DoesWithOneItemEmptyUsersAndARaggedBatch) {

@@ -113,7 +113,7 @@ TEST(NeuMfTriples, AreTheLikesAndDislikesOfTheBlocksInTheFit) {
   data.order = {Block::kReal, Block::kEvaluation};
   EXPECT_EQ(text_of(fit_triples(data)), "0:0=1 0:1=1 0:2=0 1:3=0 1:4=0 2:1=1 2:0=0 2:5=0 4:0=1 4:2=1 ");
   data.order = {};
-  error_of(ErrorKind::kData, [&] { fit_triples(data); });
+  error_of(ErrorKind::kFit, [&] { fit_triples(data); });
 }
 
 /// How often each triple occurs.
@@ -246,7 +246,7 @@ TEST(NeuMf, EachRuleKeepsItsEpoch) {
     for (std::size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(same_bits(one[i].second, states[0][i].second)) << one[i].first;
   }
   const std::string text = error_of(
-      ErrorKind::kData, [&] { fit_neumf(*grouped_model(config), all, config, 1, [](const NeuMfModel&) { return kNaN; }); });
+      ErrorKind::kFit, [&] { fit_neumf(*grouped_model(config), all, config, 1, [](const NeuMfModel&) { return kNaN; }); });
   EXPECT_NE(text.find("no number in any of 5 epochs"), std::string::npos) << text;
 }
 
@@ -264,7 +264,7 @@ TEST(NeuMf, RunsAwayWithAReason) {
   NeuMfConfig config = small_config(NeuMfSelection::kBestLoss);
   config.learning_rate = 1e30;
   const std::string text =
-      error_of(ErrorKind::kData, [&] { fit_neumf(*grouped_model(config), grouped_triples(), config, 1, {}); });
+      error_of(ErrorKind::kFit, [&] { fit_neumf(*grouped_model(config), grouped_triples(), config, 1, {}); });
   EXPECT_NE(text.find("NeuMF diverged in epoch 0"), std::string::npos) << text;
 }
 

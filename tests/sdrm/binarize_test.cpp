@@ -174,7 +174,7 @@ TEST(Binarize, RefusesNaNInfinityAndWrongTiles) {
         call();
         ADD_FAILURE() << "accepted " << bad;
       } catch (const Error& error) {
-        EXPECT_EQ(error.kind(), ErrorKind::kData);
+        EXPECT_EQ(error.kind(), ErrorKind::kFit);
         EXPECT_NE(std::string(error.what()).find("row 1, column 0"), std::string::npos) << error.what();
       }
     }

@@ -182,7 +182,7 @@ TEST(FitScoreModel, SaysSoWhenItDiverges) {
     fit_score_model(model, clusters(100, 20), config, 3);
     FAIL() << "did not notice";
   } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::kData);
+    EXPECT_EQ(error.kind(), ErrorKind::kFit);
     EXPECT_NE(std::string(error.what()).find("lower learning rate"), std::string::npos) << error.what();
   }
 }

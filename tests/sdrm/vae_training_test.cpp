@@ -150,7 +150,7 @@ TEST(FitVae, RefusesAMetricThatIsNeverANumber) {
     fit_vae(model, grouped_matrix(40, 20, 2, 5), config, 3, [](const MultiVae&, std::int64_t) { return kNaN; });
     FAIL() << "accepted";
   } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::kData);
+    EXPECT_EQ(error.kind(), ErrorKind::kFit);
     EXPECT_NE(std::string(error.what()).find("metric was nan"), std::string::npos) << error.what();
   }
 }
@@ -237,7 +237,7 @@ TEST(FitVae, SaysSoWhenItDiverges) {
     fit_vae(model, grouped_matrix(70, 20, 2, 5), config, 3, by_epoch);
     FAIL() << "did not notice";
   } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::kData);
+    EXPECT_EQ(error.kind(), ErrorKind::kFit);
     EXPECT_NE(std::string(error.what()).find("lower learning rate"), std::string::npos) << error.what();
   }
 }

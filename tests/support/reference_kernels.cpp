@@ -321,6 +321,19 @@ void ReferenceKernels<T>::adam(const ParameterView<T>* parameters, int count, co
 }
 
 template <typename T>
+void ReferenceKernels<T>::adamax(const ParameterView<T>* parameters, int count, const AdamaxStep& step) {
+  for (const ParameterView<T>& p : std::span(parameters, static_cast<std::size_t>(count))) {
+    for (std::int64_t i = 0; i < p.count; ++i) {
+      const double first = step.beta1 * p.first[i] + (1 - step.beta1) * p.gradient[i];
+      const double norm = std::max(step.beta2 * p.second[i], std::abs(static_cast<double>(p.gradient[i])) + step.epsilon);
+      p.first[i] = static_cast<T>(first);
+      p.second[i] = static_cast<T>(norm);
+      p.value[i] = static_cast<T>(p.value[i] - step.learning_rate / step.correction1 * first / norm);
+    }
+  }
+}
+
+template <typename T>
 void ReferenceKernels<T>::sgd(const ParameterView<T>* parameters, int count, double learning_rate, double momentum, double l2) {
   for (const ParameterView<T>& p : std::span(parameters, static_cast<std::size_t>(count))) {
     for (std::int64_t i = 0; i < p.count; ++i) {

@@ -112,6 +112,34 @@ void ReferenceKernels<T>::score_matching_backward(std::int64_t n, const T* s, co
   }
 }
 
+template <typename T>
+void ReferenceKernels<T>::gaussian_nll(std::int64_t rows, std::int64_t cols, const T* output, const T* y, T limit, T* loss) {
+  for (std::int64_t row = 0; row < rows; ++row) {
+    double total = 0;
+    for (std::int64_t col = 0; col < cols; ++col) {
+      const double mean = output[row * 2 * cols + col];
+      const double v = std::clamp<double>(output[row * 2 * cols + cols + col], -limit, limit);
+      total += (v + std::exp(-v) * std::pow(y[row * cols + col] - mean, 2)) / 2;
+    }
+    loss[row] = static_cast<T>(total);
+  }
+}
+
+template <typename T>
+void ReferenceKernels<T>::gaussian_nll_backward(std::int64_t rows, std::int64_t cols, const T* output, const T* y, T limit,
+                                                const T* scale, T* doutput) {
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int64_t col = 0; col < cols; ++col) {
+      const std::int64_t at = row * 2 * cols + col;
+      const double gap = static_cast<double>(y[row * cols + col]) - output[at];
+      const double raw = output[at + cols];
+      const double v = std::clamp<double>(raw, -limit, limit);
+      doutput[at] = static_cast<T>(-*scale * std::exp(-v) * gap);
+      doutput[at + cols] = static_cast<T>(raw == v ? *scale * (1 - std::exp(-v) * gap * gap) / 2 : 0);
+    }
+  }
+}
+
 /// Keeps the logits in exps and every row's log sum exp in shares.
 template <typename T>
 void ReferenceKernels<T>::linear_multinomial_nll(std::int64_t hidden, const T* h, const T* w, const T* bias,

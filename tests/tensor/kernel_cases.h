@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -193,6 +194,26 @@ std::vector<KernelCase<K>> rowwise_cases() {
                                     c.input('a', 1), c.output('d', 3 * c.n + 6, {64, 64}));
        },
        false},
+      {"gaussian_nll",
+       [=](Call& c) {
+         K::gaussian_nll(c.rows, c.cols, c.input('o', 2 * c.n), c.input('y', c.n), std::numeric_limits<T>::infinity(),
+                         c.output('l', c.rows, scale(20 * c.cols)));
+       }},
+      {"gaussian_nll_clamped",
+       [=](Call& c) {
+         K::gaussian_nll(c.rows, c.cols, c.input('o', 2 * c.n), c.input('y', c.n), T(1),
+                         c.output('l', c.rows, scale(20 * c.cols)));
+       }},
+      {"gaussian_nll_backward",
+       [](Call& c) {
+         K::gaussian_nll_backward(c.rows, c.cols, c.input('o', 2 * c.n), c.input('y', c.n), std::numeric_limits<T>::infinity(),
+                                  c.input('s', 1), c.output('d', 2 * c.n, {8, 60}));
+       }},
+      {"gaussian_nll_backward_clamped",
+       [](Call& c) {
+         K::gaussian_nll_backward(c.rows, c.cols, c.input('o', 2 * c.n), c.input('y', c.n), T(1), c.input('s', 1),
+                                  c.output('d', 2 * c.n, {8, 60}));
+       }},
       {"multinomial_nll",
        [=](Call& c) {
          K::multinomial_nll(c.input('x', c.n, -9, 9), c.csr(true), c.output('e', c.rows, {4, 20}),

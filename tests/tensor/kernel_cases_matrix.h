@@ -196,6 +196,15 @@ std::vector<KernelCase<K>> selection_and_update_cases() {
            K::adam(parameters.data(), 3, {0.01, 0.9, 0.999, 1e-8, decoupled ? 0.0 : 0.3, decoupled ? 0.3 : 0.0, 0.271, 0.003});
          }});
   }
+  cases.push_back({"adamax", [=](Call& c) {
+                     const auto view = [&](char value, std::int64_t count) {
+                       const auto next = [&](int by) { return static_cast<char>(value + by); };
+                       return ParameterView<T>{c.in_out(value, count, {16, 1}), c.input(next(1), count),
+                                               c.in_out(next(2), count, {16, 1}), c.in_out(next(3), count, {16, 1}, 0, 4), count};
+                     };
+                     const std::array<ParameterView<T>, 3> parameters = {view('a', c.n), view('f', 3), view('k', 0)};
+                     K::adamax(parameters.data(), 3, {0.01, 0.9, 0.7, 0.5, 0.271});  // either side of the maximum comes up
+                   }});
   for (const double momentum : {0.0, 0.9}) {
     cases.push_back(
         {momentum > 0 ? "sgd_momentum" : "sgd", [=](Call& c) {

@@ -1,0 +1,121 @@
+#include "recsys/experiment/report_content.h"
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+
+#include "recsys/experiment/run_job.h"
+#include "tensor/error.h"
+
+namespace tapestry::recsys {
+namespace {
+
+/// The stages that write a history, by the names their files have.
+std::vector<std::string> curve_stages(const std::filesystem::path& folder, int run) {
+  const std::string prefix = "run-" + std::to_string(run) + "-";
+  std::vector<std::string> stages;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().stem().string();
+    if (entry.path().extension() == ".csv" && name.starts_with(prefix)) stages.push_back(name.substr(prefix.size()));
+  }
+  std::sort(stages.begin(), stages.end());
+  return stages;
+}
+
+/// Takes a number and the comma or end behind it from the front of `text`. False when there is none.
+bool take_number(std::string_view& text, double& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc()) return false;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  if (!text.empty()) text.remove_prefix(1);
+  return true;
+}
+
+void read_history(const std::filesystem::path& file, TrainingCurve& curve) {
+  std::ifstream in(file, std::ios::binary);
+  std::string line;
+  std::getline(in, line);  // epoch,loss,metric
+  while (std::getline(in, line)) {
+    std::string_view rest = line;
+    double epoch = 0, loss = 0, metric = 0;
+    if (!take_number(rest, epoch) || !take_number(rest, loss)) return;
+    curve.epoch.push_back(epoch);
+    curve.loss.push_back(loss);
+    if (take_number(rest, metric)) curve.metric.push_back(metric);
+  }
+}
+
+/// The recommenders asked for and, in their place, the owner of what all of them share.
+std::vector<std::string> owners(const ExperimentOptions& options) {
+  std::vector<std::string> names = options.recommenders;
+  names.emplace_back(kBaselineOwner);
+  return names;
+}
+
+}  // namespace
+
+std::vector<TrainingCurve> read_curves(const UnitStore& store, const ExperimentOptions& options,
+                                       std::span<const std::string> datasets) {
+  std::vector<TrainingCurve> curves;
+  for (const std::string& dataset : datasets) {
+    for (const std::string& owner : owners(options)) {
+      const std::filesystem::path folder = store.folder() / "history" / dataset / owner;
+      for (int run = 1; run <= options.runs; ++run) {
+        for (const std::string& stage : curve_stages(folder, run)) {
+          TrainingCurve curve = {dataset, owner, stage, run, {}, {}, {}};
+          read_history(folder / ("run-" + std::to_string(run) + "-" + stage + ".csv"), curve);
+          if (!curve.epoch.empty()) curves.push_back(std::move(curve));
+        }
+      }
+    }
+  }
+  return curves;
+}
+
+std::vector<StageTime> stage_times(const UnitStore& store, const ExperimentOptions& options,
+                                   std::span<const std::string> datasets) {
+  std::vector<StageTime> times;
+  for (const StageRecord& record : store.stages()) {
+    const bool asked =
+        std::find(datasets.begin(), datasets.end(), record.dataset) != datasets.end() && record.run <= options.runs;
+    if (!asked) continue;
+    auto found = std::find_if(times.begin(), times.end(), [&](const StageTime& time) {
+      return time.dataset == record.dataset && time.recommender == record.recommender && time.stage == record.stage;
+    });
+    if (found == times.end()) found = times.insert(times.end(), {record.dataset, record.recommender, record.stage, 0, 0});
+    ++found->times;
+    found->seconds += record.seconds;
+  }
+  return times;
+}
+
+ReportContent report_content(const UnitStore& store, const ExperimentOptions& options, std::span<const LoadedDataset> datasets,
+                             const ReportOptions& report, std::vector<Cell> cells, std::vector<Comparison> comparisons,
+                             std::vector<Failure> failures) {
+  std::vector<std::string> names;
+  for (const LoadedDataset& loaded : datasets) names.push_back(loaded.data.name);
+  ReportContent content;
+  content.options = report;
+  content.quick = options.quick;
+  content.cells = std::move(cells);
+  content.comparisons = std::move(comparisons);
+  content.failures = std::move(failures);
+  content.curves = read_curves(store, options, names);
+  content.times = stage_times(store, options, names);
+  content.origin.emplace_back("command", options.command);
+  content.origin.emplace_back("protocol", report.protocol);
+  content.origin.emplace_back("variant of SDRM", to_string(options.variant));
+  content.origin.emplace_back("runs and seed", concat(options.runs, " runs from seed ", options.seed));
+  content.origin.emplace_back("device and threads",
+                              concat(options.device, ", ", options.threads, " threads, ", options.jobs, " jobs side by side"));
+  for (const auto& [name, version] : options.versions) content.origin.emplace_back("version of " + name, version);
+  for (const LoadedDataset& loaded : datasets) {
+    const Dataset& data = loaded.data;
+    content.origin.emplace_back(data.name, concat(data.source, ": ", data.stored.rows(), " users, ", data.stored.cols(),
+                                                  " items, ", data.stored.nnz(), " entries, SHA-256 ", data.sha256));
+  }
+  return content;
+}
+
+}  // namespace tapestry::recsys

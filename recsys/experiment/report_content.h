@@ -1,0 +1,26 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "recsys/experiment/outputs.h"
+#include "recsys/report/html_report.h"
+
+namespace tapestry::recsys {
+
+/// The training curves in history/ of what was asked for, by data set, recommender and stage, then by run. A line that cannot be
+/// read ends its curve.
+std::vector<TrainingCurve> read_curves(const UnitStore& store, const ExperimentOptions& options,
+                                       std::span<const std::string> datasets);
+
+/// What stages.jsonl says of them, summed over the runs.
+std::vector<StageTime> stage_times(const UnitStore& store, const ExperimentOptions& options,
+                                   std::span<const std::string> datasets);
+
+/// Everything report.html shows.
+ReportContent report_content(const UnitStore& store, const ExperimentOptions& options, std::span<const LoadedDataset> datasets,
+                             const ReportOptions& report, std::vector<Cell> cells, std::vector<Comparison> comparisons,
+                             std::vector<Failure> failures);
+
+}  // namespace tapestry::recsys

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "recsys/generators/codigem.h"
+#include "recsys/generators/one_model_generator.h"
+
+namespace tapestry::recsys {
+
+/// "codigem": noise through CODIGEM's reverse networks and its decoder, cut at the density. The stages are "codigem_fit" (stopped
+/// on Recall@50 of the selection users) and "sample_codigem". Warns when a log-variance came near the overflow of e^-v.
+class CodigemGenerator : public OneModelGenerator<CodigemModel> {
+ public:
+  CodigemGenerator(const CodigemConfig& config, std::uint64_t seed, ModelFolder folder)
+      : OneModelGenerator("codigem", seed, std::move(folder)), config_(config) {}
+
+ private:
+  std::unique_ptr<CodigemModel> make(std::int64_t items) const override;
+  FitLength length() const override;
+  void train(CodigemModel& model, const ProtocolData& protocol, FitLog& log, StageListener& listener) const override;
+  sdrm::LogitMatrix scores(const CodigemModel& model, std::int64_t rows, const std::function<void(double)>& made) const override;
+  double fit_operations(const ProtocolData& protocol) const override;
+  double sample_operations(const ProtocolData& protocol) const override;
+
+  CodigemConfig config_;
+};
+
+}  // namespace tapestry::recsys

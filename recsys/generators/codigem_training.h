@@ -1,0 +1,36 @@
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "recsys/generators/codigem.h"
+
+namespace tapestry::recsys {
+
+struct CodigemEpoch {
+  std::int64_t epoch;
+  double loss;                 ///< mean over the updates, constants included: compare differences
+  double metric;               ///< what `validate` returned
+  double lowest_log_variance;  ///< of the reverse networks in the epoch's last batch: e^-v overflows below about -88
+};
+
+/// What one batch gave.
+struct CodigemStep {
+  double loss;                 ///< all of it, constants included
+  double lowest_log_variance;  ///< of the reverse networks
+};
+
+/// Gradients of every network for users x [B, I] and their states z_1..z_T, added to the parameters'. The networks go one after
+/// the other, so that the outputs of only one exist.
+CodigemStep codigem_gradients(const CodigemModel& model, const Tensor& x, std::span<const Tensor> chain,
+                              const CodigemConfig& config);
+
+/// Trains with Adamax on the sparse rows, reshuffled every epoch, the short last batch kept. After every epoch
+/// `validate(model, epoch)` is asked for a metric; training stops once it has not improved for more than config.patience epochs
+/// in a row, and the best epoch's weights are restored. The seed decides everything. Throws Error(kFit) when the loss is no
+/// longer a number and when no epoch gave a metric.
+std::vector<CodigemEpoch> fit_codigem(CodigemModel& model, const CsrMatrix& rows, const CodigemConfig& config, std::uint64_t seed,
+                                      const std::function<double(const CodigemModel&, std::int64_t epoch)>& validate,
+                                      const std::function<void(const CodigemEpoch&)>& on_epoch = {});
+
+}  // namespace tapestry::recsys

@@ -1,0 +1,31 @@
+#include "recsys/generators/fit_log.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace tapestry::recsys {
+namespace {
+
+/// The shortest text that gives back the same double.
+std::string digits(double value) {
+  char buffer[40];
+  return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
+}
+
+}  // namespace
+
+void FitLog::epoch(std::int64_t epoch, double loss, std::optional<double> metric) {
+  history_ += std::to_string(epoch + 1) + "," + digits(loss) + "," + (metric ? digits(*metric) : "") + "\n";
+  if (metric && *metric > best_) {
+    best_ = *metric;
+    best_epoch_ = epoch;
+  }
+  // When it will stop is not known: some way behind the best epoch so far.
+  const std::int64_t likely = std::max(length_.usual, best_epoch_ * 13 / 10 + length_.patience);
+  const auto expected = static_cast<double>(std::min(length_.most, likely));
+  listener_.advance(
+      stage_,
+      {.fraction = std::min(1.0, static_cast<double>(epoch + 1) / expected), .epoch = epoch, .loss = loss, .metric = metric});
+}
+
+}  // namespace tapestry::recsys

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "recsys/generators/generator.h"
+
+namespace tapestry::recsys {
+
+/// How long a fit may take, in epochs.
+struct FitLength {
+  std::int64_t most = 0;      ///< never more
+  std::int64_t usual = 0;     ///< it usually stops about here, where it may stop early
+  std::int64_t patience = 0;  ///< epochs without improvement that it waits for
+};
+
+/// Follows one stage of fitting epoch by epoch: tells the listener, and writes the history that is kept beside the model.
+class FitLog {
+ public:
+  FitLog(StageListener& listener, std::string stage, const FitLength& length)
+      : listener_(listener), stage_(std::move(stage)), length_(length) {}
+
+  void epoch(std::int64_t epoch, double loss, std::optional<double> metric = {});
+  const std::string& history() const { return history_; }  ///< CSV: epoch (from 1),loss,metric
+
+ private:
+  StageListener& listener_;
+  std::string stage_;
+  FitLength length_;
+  std::string history_ = "epoch,loss,metric\n";
+  double best_ = -1;
+  std::int64_t best_epoch_ = 0;
+};
+
+}  // namespace tapestry::recsys

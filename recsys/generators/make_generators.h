@@ -1,0 +1,35 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "recsys/generators/baseline_settings.h"
+#include "recsys/generators/sdrm_family.h"
+
+/// Every generator by its name. A new one adds its line to the table in make_generators.cpp.
+namespace tapestry::recsys {
+
+/// All that decides what a run's generators learn and draw.
+struct GeneratorSettings {
+  sdrm::VaeConfig vae;         ///< of multivae++, f-sdrm and m-sdrm
+  sdrm::ScoreConfig score;     ///< of f-sdrm and m-sdrm
+  BaselineSettings baselines;  ///< of the others
+  std::uint64_t seed = 0;      ///< of the run; each generator draws from a seed of its own derived from it
+  ModelFolder folder;          ///< of multivae++ and SDRM, whose settings depend on the recommender
+  ModelFolder
+      baseline_folder;  ///< of the others: given the run's seed they are the same for every recommender, so that jobs may share
+};
+
+/// The names in the order of the paper's tables.
+std::vector<std::string> known_generator_names();
+
+/// The generators of these names, in the order asked for. Nothing is computed yet. multivae++, f-sdrm and m-sdrm share one fitted
+/// MultiVAE and score model. Throws Error(kMisuse) for a name that is not known.
+std::vector<std::unique_ptr<Generator>> make_generators(std::span<const std::string> names, const GeneratorSettings& settings);
+
+/// What these generators are going to do, one after the other: fit and sample. A fit that several share counts once.
+std::vector<PlannedStage> planned_stages(std::span<const std::unique_ptr<Generator>> generators, const ProtocolData& protocol);
+
+}  // namespace tapestry::recsys

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nn/module.h"
+
+namespace tapestry::sdrm {
+
+/// Early stopping: remembers the weights of the epoch with the best metric so far. An equal metric is no improvement, and neither
+/// is NaN. Epochs count from 0; before the first improvement the best one is -1.
+class EarlyStopping {
+ public:
+  explicit EarlyStopping(const nn::Module& model) : model_(model), best_(model.state()) {}
+
+  /// Takes the metric of the model as it is after `epoch`.
+  void take(std::int64_t epoch, double metric) {
+    last_ = metric;
+    ++asked_;
+    if (!(metric > best_metric_)) return;
+    best_metric_ = metric;
+    best_epoch_ = epoch;
+    const std::vector<nn::NamedParameter> parameters = model_.named_parameters();
+    for (std::size_t i = 0; i < best_.size(); ++i) {
+      const Tensor& from = parameters[i].variable.value();
+      const Tensor& to = best_[i].second;
+      copy_bytes(to.raw_data(), to.device(), from.raw_data(), from.device(), static_cast<std::size_t>(from.bytes()));
+    }
+  }
+
+  std::int64_t best_epoch() const { return best_epoch_; }
+  double best_metric() const { return best_metric_; }
+  /// How many epochs up to `epoch` have gone by without an improvement.
+  std::int64_t epochs_without(std::int64_t epoch) const { return epoch - best_epoch_; }
+
+  /// Puts the best weights back. Throws Error(kFit), naming `model`, when no metric was a number.
+  void restore(const std::string& model) const {
+    if (best_epoch_ < 0) {
+      fail(ErrorKind::kFit, model, ": the validation metric was ", last_, " all ", asked_,
+           " times, so that no epoch is the best (no user to validate on?)");
+    }
+    model_.load_state(best_);
+  }
+
+ private:
+  const nn::Module& model_;
+  std::vector<std::pair<std::string, Tensor>> best_;  ///< written over, so that a better epoch asks for no memory
+  double best_metric_ = -std::numeric_limits<double>::infinity();
+  double last_ = std::numeric_limits<double>::quiet_NaN();
+  std::int64_t best_epoch_ = -1;
+  std::int64_t asked_ = 0;
+};
+
+/// Throws Error(kFit) in one line when the loss of an epoch is no longer a number.
+inline void check_converging(const std::string& model, std::int64_t epoch, double loss, double learning_rate) {
+  if (loss - loss == 0) return;  // neither NaN nor infinite
+  fail(ErrorKind::kFit, model, " diverged in epoch ", epoch, ": its loss is ", loss, " (a lower learning rate than ",
+       learning_rate, " may help)");
+}
+
+}  // namespace tapestry::sdrm

@@ -1,0 +1,279 @@
+// recsys/generators/codigem.h: the networks, the noise chain, the losses and their wiring, scores and samples.
+#include "recsys/generators/codigem.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+#include <numbers>
+#include <set>
+
+#include "autograd/loss.h"
+#include "autograd/tape.h"
+#include "recsys/generators/codigem_training.h"
+#include "tests/sdrm/sdrm_support.h"
+
+namespace tapestry::recsys {
+namespace {
+
+using tapestry::tests::grouped_matrix;
+using tapestry::tests::same_bits;
+
+CodigemConfig small_config(CodigemVariant variant = CodigemVariant::kPublished, std::int64_t timesteps = 3) {
+  CodigemConfig config;
+  config.width = 6;
+  config.hidden_layers = 3;
+  config.timesteps = timesteps;
+  config.variant = variant;
+  config.beta = 0.05;
+  return config;
+}
+
+std::unique_ptr<CodigemModel> model_of(std::int64_t items, const CodigemConfig& config, DType dtype = DType::kFloat64,
+                                       std::uint64_t seed = 1) {
+  nn::Initializer init(seed, dtype);
+  return std::make_unique<CodigemModel>(items, config, init);
+}
+
+/// z_1..z_T of some users.
+std::vector<Tensor> chain_of(const Tensor& x, const CodigemConfig& config, std::uint64_t seed = 3) {
+  return noise_chain(x, config.beta, config.timesteps, [&](std::int64_t i) {
+    return random_normal(x.shape(), {seed, Purpose::kTest, static_cast<std::uint32_t>(i)}, 0, 1, x.dtype());
+  });
+}
+
+/// Gradients by parameter name after one step.
+std::map<std::string, Tensor> gradients(const CodigemModel& model, const Tensor& x, std::span<const Tensor> chain,
+                                        const CodigemConfig& config) {
+  model.clear_gradients();
+  codigem_gradients(model, x, chain, config);
+  std::map<std::string, Tensor> found;
+  for (const nn::NamedParameter& parameter : model.named_parameters()) found[parameter.name] = parameter.variable.gradient();
+  return found;
+}
+
+/// Which networks' gradients differ: "decoder", "reverse.1", ...
+std::set<std::string> changed(const std::map<std::string, Tensor>& a, const std::map<std::string, Tensor>& b) {
+  std::set<std::string> networks;
+  for (const auto& [name, gradient] : a) {
+    const std::size_t end = name.find(".hidden") != std::string::npos ? name.find(".hidden") : name.find(".output");
+    if (!same_bits(gradient, b.at(name))) networks.insert(name.substr(0, end));
+  }
+  return networks;
+}
+
+using Names = std::set<std::string>;
+
+TEST(Codigem, SizesOfThePaper) {
+  const auto millions = [](std::int64_t items) {
+    return static_cast<double>(model_of(items, CodigemConfig(), DType::kFloat32)->parameter_count()) / 1e6;
+  };
+  EXPECT_NEAR(millions(3125), 5.5, 0.06);   // ml-1m
+  EXPECT_NEAR(millions(8582), 14.3, 0.06);  // amazon-digital-music
+  CodigemConfig one = small_config();
+  one.timesteps = 1;
+  EXPECT_THROW(model_of(5, one), Error);
+}
+
+TEST(Codigem, OnlyTheFirstReverseLayersStartTiny) {
+  const auto model = model_of(300, CodigemConfig(), DType::kFloat32);
+  for (const nn::NamedParameter& parameter : model->named_parameters()) {
+    const Tensor& value = parameter.variable.value();
+    if (parameter.name.ends_with("slope")) {
+      EXPECT_EQ(value.item(), 0.25);
+      continue;
+    }
+    const double mean_square = sum_squares(value).item() / static_cast<double>(value.numel());
+    const bool first = parameter.name.find("hidden.0.") != std::string::npos;
+    const bool tiny = first && parameter.name.starts_with("reverse");
+    const double fan_in = first ? 300 : 200;
+    const double expected = tiny ? 1e-4 : 1 / std::sqrt(3 * fan_in);  // U(-b, b) has deviation b / sqrt(3)
+    // Four standard errors, a normal's being the larger.
+    const double error = 4 / std::sqrt(2.0 * static_cast<double>(value.numel()));
+    EXPECT_TRUE(std::abs(std::sqrt(mean_square) / expected - 1) <= error) << parameter.name << ": " << std::sqrt(mean_square);
+  }
+}
+
+TEST(Codigem, TheNoiseOfTheLastStateHasItsDeviation) {
+  CodigemConfig config = small_config();
+  config.beta = 1e-4;
+  const Tensor x = Tensor::full({100, 1000}, 1, DType::kFloat64);
+  const Tensor z = chain_of(x, config).back();
+  const double shift = std::pow(1 - config.beta, 1.5);
+  const double deviation = std::sqrt(sum_squares(linear_combination({{1.0, z}, {-shift, x}})).item() / 1e5);
+  EXPECT_TRUE(std::abs(deviation - 0.017320) <= 4 * 0.01732 / std::sqrt(2e5)) << deviation;
+}
+
+TEST(Codigem, WithoutNoiseTheDecoderIsAnAutoencoder) {
+  CodigemConfig config = small_config();
+  config.beta = 0;
+  const auto model = model_of(8, config);
+  const Tensor x = grouped_matrix(4, 8, 2, 1).to_dense(DType::kFloat64);
+  const std::vector<Tensor> chain = chain_of(x, config);
+  EXPECT_TRUE(same_bits(chain.front(), x));
+  const Tensor gap = linear_combination({{1.0, x}, {-1.0, model->decode(x).value()}});
+  EXPECT_NEAR(decoder_loss(*model, x, chain.front()).value().item(), 0.5 * sum_squares(gap).item() / 4, 1e-12);
+}
+
+TEST(Codigem, ConstantsOfTheDensities) {
+  CodigemConfig config = small_config(CodigemVariant::kPublished, 2);
+  config.beta = 1e-4;
+  const double normal = 0.5 * std::log(2 * std::numbers::pi);
+  const auto constant = [&](double z) {
+    const std::vector<Tensor> chain(2, Tensor::full({1, 1}, z, DType::kFloat64));
+    return constant_loss(Tensor::full({1, 1}, z, DType::kFloat64), chain, config);
+  };
+  // log N(0; 0, 1e-4) = 3.686232, and 3.686219 of z = 1 around sqrt(1 - beta); two states each.
+  EXPECT_NEAR(constant(0), 3 * normal + 2 * 3.686232, 2e-6);
+  EXPECT_NEAR(constant(1), 3 * normal + 0.5 + 2 * 3.686219, 2e-6);
+}
+
+TEST(Codigem, TheNetworksLearnApart) {
+  for (const CodigemVariant variant : {CodigemVariant::kPublished, CodigemVariant::kCorrected}) {
+    const CodigemConfig config = small_config(variant);
+    const auto model = model_of(8, config);
+    const Tensor x = grouped_matrix(4, 8, 2, 1).to_dense(DType::kFloat64);
+    const std::vector<Tensor> chain = chain_of(x, config);
+    const auto before = gradients(*model, x, chain, config);
+    for (const std::string network : {"decoder", "reverse.1", "reverse.2"}) {
+      const auto original = model->state();
+      auto state = model->state();
+      for (auto& [name, value] : state) {
+        if (name.starts_with(network + ".") && name.ends_with("weight")) value.data<double>()[0] += 0.1;
+      }
+      model->load_state(state);
+      EXPECT_EQ(changed(before, gradients(*model, x, chain, config)), Names{network});
+      model->load_state(original);
+    }
+  }
+}
+
+TEST(Codigem, WhichNetworkIsScoredAgainstTheFirstState) {
+  for (const CodigemVariant variant : {CodigemVariant::kPublished, CodigemVariant::kCorrected}) {
+    const CodigemConfig config = small_config(variant);
+    const auto model = model_of(8, config);
+    const Tensor x = grouped_matrix(4, 8, 2, 1).to_dense(DType::kFloat64);
+    std::vector<Tensor> chain = chain_of(x, config);
+    const auto before = gradients(*model, x, chain, config);
+    chain.front() = linear_combination({{1.1, chain.front()}});  // read by the decoder alone, a target of one h
+    Names expected = {"decoder", variant == CodigemVariant::kPublished ? "reverse.2" : "reverse.1"};
+    EXPECT_EQ(changed(before, gradients(*model, x, chain, config)), expected);
+  }
+}
+
+TEST(Codigem, TheVariantsAreOneAtTwoSteps) {
+  const CodigemConfig published = small_config(CodigemVariant::kPublished, 2);
+  const CodigemConfig corrected = small_config(CodigemVariant::kCorrected, 2);
+  const auto model = model_of(8, published);
+  const Tensor x = grouped_matrix(4, 8, 2, 1).to_dense(DType::kFloat64);
+  const std::vector<Tensor> chain = chain_of(x, published);
+  EXPECT_EQ(changed(gradients(*model, x, chain, published), gradients(*model, x, chain, corrected)), Names{});
+  EXPECT_EQ(codigem_target(1, 3, CodigemVariant::kPublished), 2) << "h_1 against its own input";
+}
+
+TEST(Codigem, GradientsAreThoseOfTheLoss) {
+  CodigemConfig config = small_config(CodigemVariant::kCorrected);
+  const auto model = model_of(6, config);
+  auto state = model->state();
+  for (auto& [name, value] : state) {  // tiny first layers lie at the kink of PReLU
+    if (name.starts_with("reverse") && name.find("hidden.0.") != std::string::npos && !name.ends_with("slope")) {
+      for (double& number : value.span<double>()) number *= 3000;
+    }
+  }
+  model->load_state(state);
+  const Tensor x = grouped_matrix(4, 6, 2, 1).to_dense(DType::kFloat64);
+  const std::vector<Tensor> chain = chain_of(x, config);
+  const double error = tapestry::tests::worst_gradient_error(*model, [&] {
+    return autograd::linear_combination({{1.0, decoder_loss(*model, x, chain.front())},
+                                         {1.0, reverse_loss(*model, 1, chain, config).loss},
+                                         {1.0, reverse_loss(*model, 2, chain, config).loss}});
+  });
+  EXPECT_TRUE(error <= 1e-6) << error;
+}
+
+TEST(Codigem, TheBestLogVarianceIsThatOfTheTarget) {
+  const Tensor z = random_normal({50, 1}, {1, Purpose::kTest, 0}, 0, 3, DType::kFloat64);
+  const double best = std::log(sum_squares(z).item() / 50);
+  const auto slope_at = [&](double v, double clamp) {
+    const Variable output = Variable::parameter(Tensor::from<double>(std::vector<double>([&] {
+                                                                       std::vector<double> values;
+                                                                       for (int i = 0; i < 50; ++i)
+                                                                         values.insert(values.end(), {0.0, v});
+                                                                       return values;
+                                                                     }()),
+                                                                     {50, 2}));
+    autograd::Tape tape;
+    tape.backward(autograd::gaussian_nll(output, z, clamp));
+    return column_sum(output.gradient()).span<double>()[1];
+  };
+  EXPECT_NEAR(slope_at(best, 1e9), 0, 1e-12);
+  EXPECT_LT(slope_at(best - 0.1, 1e9), 0);
+  EXPECT_GT(slope_at(best + 0.1, 1e9), 0);
+  EXPECT_EQ(slope_at(best + 0.1, 0.5), 0) << "clamped";
+}
+
+TEST(Codigem, ThePReluSlopesGradientIsTheSumOverNegatives) {
+  const Variable h = Tensor::from<double>({1, -2, 3, -4}, {2, 2});
+  const Variable slope = Variable::parameter(Tensor::full({1}, 0.25, DType::kFloat64));
+  autograd::Tape tape;
+  tape.backward(autograd::prelu(h, slope), Tensor::from<double>({5, 7, 11, 13}, {2, 2}));
+  EXPECT_EQ(slope.gradient().item(), -2.0 * 7 - 4.0 * 13);
+}
+
+TEST(Codigem, ScoresAreInsideTheUnitIntervalAndNoisyUnlessAskedNotToBe) {
+  const CodigemConfig config = small_config();
+  const auto model = model_of(12, config, DType::kFloat32);
+  const CsrMatrix x = grouped_matrix(5, 12, 3, 1);
+  const auto scores = [&](std::optional<RandomStream> noise) { return codigem_scores(*model, x, config.beta, noise); };
+  const Tensor first = scores(RandomStream{1, Purpose::kTest, 0});
+  for (const float score : first.span<float>()) EXPECT_TRUE(score > -1 && score < 1) << score;
+  EXPECT_FALSE(same_bits(first, scores(RandomStream{1, Purpose::kTest, 1})));
+  EXPECT_TRUE(same_bits(scores({}), scores({})));
+  const Tensor mean = linear_combination({{std::sqrt(1 - config.beta), x.to_dense()}});
+  EXPECT_TRUE(same_bits(scores({}), model->decode(mean).value()));
+}
+
+TEST(Codigem, SamplesRunTheReverseNetworksBackToTheDecoder) {
+  for (const bool squash : {false, true}) {
+    CodigemConfig config = small_config();
+    config.tanh_means = squash;
+    const auto model = model_of(9, config);
+    Tensor z = random_normal({5, 9}, {7, Purpose::kSampleStart, 0}, 0, 1, DType::kFloat64);
+    for (const std::int64_t i : {2, 1}) {
+      const Tensor output = model->reverse(i, z).value();
+      const Tensor eps = random_normal({5, 9}, {7, Purpose::kSampleNoise, static_cast<std::uint32_t>(i)}, 0, 1, DType::kFloat64);
+      const Tensor next = Tensor::empty({5, 9}, DType::kFloat64);
+      for (std::int64_t row = 0; row < 5; ++row) {
+        for (std::int64_t item = 0; item < 9; ++item) {
+          const double m = output.data<double>()[18 * row + item], v = output.data<double>()[18 * row + 9 + item];
+          next.data<double>()[9 * row + item] =
+              (squash ? std::tanh(m) : m) + std::exp(v / 2) * eps.data<double>()[9 * row + item];
+        }
+      }
+      z = next;
+    }
+    const Tensor expected = model->decode(z).value();
+    const sdrm::LogitMatrix samples = codigem_samples(*model, config, 5, 7);
+    EXPECT_TRUE(tapestry::tests::relative_error(unary(UnaryOp::kTanh, samples.tile(0, 5)), expected) <= 1e-12);
+    const Tensor many = codigem_samples(*model, config, 300, 7).tile(0, 300);
+    EXPECT_TRUE(tapestry::tests::relative_error(many.slice_rows(0, 5), samples.tile(0, 5)) <= 1e-12);
+  }
+}
+
+TEST(Codigem, TheClampHoldsLogVariancesWhileSampling) {
+  CodigemConfig config = small_config();
+  const auto model = model_of(9, config, DType::kFloat32);
+  auto state = model->state();
+  for (auto& [name, value] : state) {
+    if (name.starts_with("reverse") && name.ends_with("output.bias")) {
+      for (std::int64_t item = 9; item < 18; ++item) value.data<float>()[item] = 500;  // e^{v/2} is infinite
+    }
+  }
+  model->load_state(state);
+  EXPECT_THROW(sdrm::binarize_at_density(codigem_samples(*model, config, 5, 7), 0.2), Error);
+  config.clamp = 20;
+  EXPECT_EQ(sdrm::binarize_at_density(codigem_samples(*model, config, 5, 7), 0.2).ones.rows(), 5);
+}
+
+}  // namespace
+}  // namespace tapestry::recsys

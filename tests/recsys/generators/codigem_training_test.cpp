@@ -1,0 +1,105 @@
+// recsys/generators/codigem_training.h and codigem_generator.h: the training loop.
+#include "recsys/generators/codigem_training.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "optim/adamax.h"
+#include "recsys/metrics/ranking.h"
+#include "sdrm/shuffle.h"
+#include "tests/recsys/generators/generator_support.h"
+#include "tests/sdrm/sdrm_support.h"
+
+namespace tapestry::recsys {
+namespace {
+
+using tapestry::tests::grouped_matrix;
+using tapestry::tests::same_state;
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+CodigemConfig small_config() {
+  CodigemConfig config;
+  config.width = 16;
+  config.batch = 32;
+  config.max_epochs = 4;
+  return config;
+}
+
+std::unique_ptr<CodigemModel> fitted(const CsrMatrix& x, const CodigemConfig& config, std::uint64_t seed) {
+  nn::Initializer init(1);
+  auto model = std::make_unique<CodigemModel>(x.cols(), config, init);
+  fit_codigem(*model, x, config, seed, [](const CodigemModel&, std::int64_t epoch) { return static_cast<double>(epoch); });
+  return model;
+}
+
+TEST(FitCodigem, IsTheLoopWrittenOutBitForBit) {
+  CodigemConfig config = small_config();
+  const CsrMatrix x = grouped_matrix(70, 20, 2, 5);  // 32 + 32 + 6 rows
+  nn::Initializer init(1);
+  const CodigemModel expected(20, config, init);
+  optim::Adamax adamax(expected.parameters());
+  std::uint32_t noises = 0;
+  for (std::uint32_t epoch = 0; epoch < 4; ++epoch) {
+    std::vector<std::int32_t> order;
+    sdrm::shuffle_rows(70, {3, Purpose::kShuffle, epoch}, order);
+    for (std::size_t begin = 0; begin < 70; begin += 32) {
+      const Tensor rows = x.gather_rows(std::span(order).subspan(begin, std::min<std::size_t>(32, 70 - begin))).to_dense();
+      const auto noise = [&](std::int64_t) { return random_normal(rows.shape(), {3, Purpose::kNoise, ++noises}); };
+      codigem_gradients(expected, rows, noise_chain(rows, config.beta, 3, noise), config);
+      adamax.step(config.learning_rate);
+      adamax.clear_gradients();
+    }
+  }
+  EXPECT_TRUE(same_state(*fitted(x, config, 3), expected));
+  config.variant = CodigemVariant::kCorrected;
+  EXPECT_FALSE(same_state(*fitted(x, config, 3), expected));
+}
+
+TEST(FitCodigem, StopsAfterElevenEpochsThatBringNothing) {
+  CodigemConfig config;
+  config.width = 3;
+  nn::Initializer init(1);
+  CodigemModel model(6, config, init), best(6, config, init);
+  const auto history =
+      fit_codigem(model, grouped_matrix(8, 6, 2, 5), config, 3, [&](const CodigemModel& now, std::int64_t epoch) {
+        if (epoch == 2) best.load_state(now.state());
+        return epoch == 2 ? 1.0 : epoch == 4 ? kNaN : 0.5;
+      });
+  EXPECT_EQ(history.size(), 3u + 11u);
+  EXPECT_TRUE(same_state(model, best));
+}
+
+TEST(FitCodigem, LearnsToCompleteRows) {
+  CodigemConfig config = small_config();
+  config.width = 32;
+  config.max_epochs = 60;
+  config.learning_rate = 5e-3;
+  const auto model = fitted(grouped_matrix(160, 40, 4, 5), config, 3);
+  const HeldOut users = tests::halves(grouped_matrix(80, 40, 4, 6));
+  const Tensor scores = codigem_scores(*model, users.input, config.beta, {});
+  const double recall = mean_over_users(ranking_metrics(scores, users, {.cutoffs = {5}}).recall(0)).value;
+  EXPECT_TRUE(recall >= 0.5) << recall;  // chance is 0.14
+}
+
+TEST(FitCodigem, RefusesWhatCannotBeTrained) {
+  nn::Initializer init(1);
+  CodigemConfig config = small_config();
+  CodigemModel model(6, config, init);
+  const auto metric = [](const CodigemModel&, std::int64_t) { return 1.0; };
+  EXPECT_THROW(fit_codigem(model, CsrMatrix::from_rows(6, {}), config, 1, metric), Error);
+  EXPECT_THROW(fit_codigem(model, grouped_matrix(8, 6, 2, 5), config, 1, [](const CodigemModel&, std::int64_t) { return kNaN; }),
+               Error);
+  config.batch = 0;
+  EXPECT_THROW(fit_codigem(model, grouped_matrix(8, 6, 2, 5), config, 1, metric), Error);
+}
+
+TEST(CodigemGenerator, SaysWhenItDiverges) {
+  GeneratorSettings settings = tests::tiny_settings();
+  settings.baselines.codigem.learning_rate = 1e30;
+  tests::expect_divergence_is_told("codigem", settings);
+}
+
+}  // namespace
+}  // namespace tapestry::recsys

@@ -1,0 +1,189 @@
+// recsys/generators/diffrec_training.h: which steps are drawn, and the training loop.
+#include "recsys/generators/diffrec_training.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "autograd/tape.h"
+#include "optim/adam.h"
+#include "recsys/metrics/ranking.h"
+#include "sdrm/shuffle.h"
+#include "tests/recsys/generators/generator_support.h"
+#include "tests/sdrm/sdrm_support.h"
+
+namespace tapestry::recsys {
+namespace {
+
+using tapestry::tests::grouped_matrix;
+using tapestry::tests::same_state;
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+DiffRecConfig small_config() {
+  DiffRecConfig config;
+  config.dims = {16};
+  config.timesteps = 3;
+  config.batch = 32;
+  config.learning_rate = 2e-3;
+  config.max_epochs = 5;
+  return config;
+}
+
+/// Records ten losses of `size` at step t.
+void record(StepSampler& sampler, std::int32_t t, double size) {
+  sampler.record(tapestry::tests::repeated(10, t), Tensor::full({10, 1}, size, DType::kFloat64));
+}
+
+TEST(StepSampler, IsUniformUntilEveryStepIsKnown) {
+  StepSampler sampler(3, true);
+  record(sampler, 1, 1);
+  record(sampler, 2, 2);
+  sampler.record(tapestry::tests::repeated(9, 3), Tensor::full({9, 1}, 3, DType::kFloat64));
+  EXPECT_EQ(sampler.probabilities(), std::vector<double>(3, 1.0 / 3));
+  sampler.record(tapestry::tests::repeated(1, 3), Tensor::full({1, 1}, 3, DType::kFloat64));
+  const std::vector<double> p = sampler.probabilities();
+  EXPECT_NEAR(p[0], 0.166833, 1e-6);
+  EXPECT_NEAR(p[1], 0.333333, 1e-6);
+  EXPECT_NEAR(p[2], 0.499833, 1e-6);
+  StepSampler uniform(3, false);
+  for (const std::int32_t t : {1, 2, 3}) record(uniform, t, t);
+  EXPECT_EQ(uniform.probabilities(), std::vector<double>(3, 1.0 / 3));
+}
+
+TEST(StepSampler, RemembersTheLastTenLosses) {
+  StepSampler sampler(2, true);
+  record(sampler, 1, 1);
+  record(sampler, 2, 1);
+  for (int i = 0; i < 7; ++i) sampler.record(tapestry::tests::repeated(1, 2), Tensor::full({1, 1}, 3, DType::kFloat64));
+  const double size = std::sqrt((3 * 1 + 7 * 9) / 10.0);
+  EXPECT_NEAR(sampler.probabilities()[1], 0.999 * size / (1 + size) + 0.0005, 1e-12);
+  record(sampler, 2, 5);
+  EXPECT_NEAR(sampler.probabilities()[1], 0.999 * 5 / 6 + 0.0005, 1e-12);
+  for (const std::int32_t t : {1, 2}) record(sampler, t, 0);
+  EXPECT_EQ(sampler.probabilities(), std::vector<double>(2, 0.5)) << "nothing left to learn";
+}
+
+TEST(StepSampler, DrawsByTheProbabilitiesAndDividesByThem) {
+  StepSampler sampler(3, true);
+  for (const std::int32_t t : {1, 2, 3}) record(sampler, t, t);
+  DiffRecBatch batch;
+  batch.x0 = Tensor::zeros({20000, 1});
+  sampler.draw({1, Purpose::kTimestep, 0}, DType::kFloat64, batch);
+  const double divisors[] = {0.5005, 1, 1.4995};
+  double counts[3] = {}, inverse = 0;
+  for (std::int64_t i = 0; i < 20000; ++i) {
+    const std::int32_t t = batch.t.span<std::int32_t>()[static_cast<std::size_t>(i)];
+    ASSERT_TRUE(t >= 1 && t <= 3);
+    counts[t - 1] += 1;
+    EXPECT_NEAR(batch.divisor.span<double>()[static_cast<std::size_t>(i)], divisors[t - 1], 1e-9);
+    inverse += 1 / divisors[t - 1] / 20000;
+  }
+  // Four standard deviations. Weighted by 1 / (p T), the drawn steps count as if all were as likely.
+  for (int i = 0; i < 3; ++i) EXPECT_NEAR(counts[i] / 20000, divisors[i] / 3, 4 * 0.5 / std::sqrt(20000.0));
+  EXPECT_NEAR(inverse, 1, 0.02);
+}
+
+TEST(StepSampler, TheWeightedMeanIsTheUniformOne) {
+  StepSampler sampler(3, true);
+  for (const std::int32_t t : {1, 2, 3}) record(sampler, t, t);
+  const std::vector<double> p = sampler.probabilities();
+  double mean = 0;
+  for (std::size_t i = 0; i < 3; ++i) mean += p[i] * (static_cast<double>(i) + 7) / (p[i] * 3);
+  EXPECT_NEAR(mean, 8, 1e-12);
+}
+
+std::unique_ptr<DiffRecModel> fitted(const CsrMatrix& x, const DiffRecConfig& config, std::uint64_t seed,
+                                     std::vector<DiffRecEpoch>* history = nullptr) {
+  nn::Initializer init(1);
+  auto model = std::make_unique<DiffRecModel>(x.cols(), config, init);
+  const auto last = [](const DiffRecModel&, std::int64_t epoch) { return static_cast<double>(epoch); };
+  auto epochs = fit_diffrec(*model, x, config, seed, last);
+  if (history != nullptr) *history = std::move(epochs);
+  return model;
+}
+
+TEST(FitDiffRec, IsTheLoopWrittenOutBitForBit) {
+  DiffRecConfig config = small_config();
+  config.weight_decay = 0.1;
+  const CsrMatrix x = grouped_matrix(70, 20, 2, 5);  // 32 + 32 + 6 rows
+  nn::Initializer init(1);
+  const DiffRecModel expected(20, config, init);
+  const DiffRecSchedule schedule(config);
+  StepSampler sampler(config.timesteps, true);
+  optim::Adam adam(expected.parameters(), {.decoupled = 0.1});
+  std::uint32_t update = 0;
+  for (std::uint32_t epoch = 0; epoch < 5; ++epoch) {
+    std::vector<std::int32_t> order;
+    sdrm::shuffle_rows(70, {3, Purpose::kShuffle, epoch}, order);
+    for (std::size_t begin = 0; begin < 70; begin += 32, ++update) {
+      DiffRecBatch batch;
+      batch.x0 = x.gather_rows(std::span(order).subspan(begin, std::min<std::size_t>(32, 70 - begin))).to_dense();
+      sampler.draw({3, Purpose::kTimestep, update}, DType::kFloat32, batch);
+      batch.noise = random_normal(batch.x0.shape(), {3, Purpose::kNoise, update});
+      const Tensor seen = dropout(noised_rows(batch, schedule), 0.5, {3, Purpose::kScoreDropout, update});
+      autograd::Tape tape;
+      const DiffRecLoss loss = diffrec_loss(expected, batch, seen, schedule, config.target);
+      tape.backward(loss.total);
+      adam.step(config.learning_rate);
+      adam.clear_gradients();
+      sampler.record(batch.t, loss.by_user);
+    }
+  }
+  EXPECT_TRUE(same_state(*fitted(x, config, 3), expected));
+  config.importance = false;
+  EXPECT_FALSE(same_state(*fitted(x, config, 3), expected));
+}
+
+TEST(FitDiffRec, EvaluatesEveryFifthEpochAndStopsTwentyBehindTheBest) {
+  DiffRecConfig config;
+  config.dims = {3};
+  nn::Initializer init(1);
+  DiffRecModel model(6, config, init), best(6, config, init);
+  std::vector<std::int64_t> asked;
+  const auto history =
+      fit_diffrec(model, grouped_matrix(8, 6, 2, 5), config, 3, [&](const DiffRecModel& now, std::int64_t epoch) {
+        asked.push_back(epoch + 1);
+        if (epoch + 1 == 10) best.load_state(now.state());
+        return epoch + 1 == 10 ? 1.0 : epoch + 1 == 15 ? kNaN : 0.5;
+      });
+  EXPECT_EQ(asked, (std::vector<std::int64_t>{5, 10, 15, 20, 25}));
+  EXPECT_EQ(history.size(), 29u) << "epoch 30 is 20 behind epoch 10";
+  EXPECT_TRUE(same_state(model, best));
+  for (const DiffRecEpoch& epoch : history) EXPECT_EQ(epoch.metric.has_value(), (epoch.epoch + 1) % 5 == 0);
+}
+
+TEST(FitDiffRec, LearnsToCompleteRows) {
+  DiffRecConfig config = small_config();
+  config.max_epochs = 60;
+  const CsrMatrix x = grouped_matrix(160, 40, 4, 5);
+  std::vector<DiffRecEpoch> history;
+  const auto model = fitted(x, config, 3, &history);
+  const HeldOut users = tests::halves(grouped_matrix(80, 40, 4, 6));
+  const DiffRecSchedule schedule(config);
+  const Tensor scores = diffrec_scores(*model, users.input, schedule, config, {});
+  const double recall = mean_over_users(ranking_metrics(scores, users, {.cutoffs = {5}}).recall(0)).value;
+  EXPECT_TRUE(recall >= 0.5) << recall;  // chance is 0.14
+}
+
+TEST(FitDiffRec, RefusesWhatCannotBeTrained) {
+  nn::Initializer init(1);
+  DiffRecConfig config = small_config();
+  DiffRecModel model(6, config, init);
+  const auto metric = [](const DiffRecModel&, std::int64_t) { return 1.0; };
+  EXPECT_THROW(fit_diffrec(model, CsrMatrix::from_rows(6, {}), config, 1, metric), Error);
+  EXPECT_THROW(fit_diffrec(model, grouped_matrix(8, 6, 2, 5), config, 1, [](const DiffRecModel&, std::int64_t) { return kNaN; }),
+               Error);
+  config.batch = 0;
+  EXPECT_THROW(fit_diffrec(model, grouped_matrix(8, 6, 2, 5), config, 1, metric), Error);
+}
+
+TEST(DiffRecGenerator, SaysWhenItDiverges) {
+  GeneratorSettings settings = tests::tiny_settings();
+  settings.baselines.diffrec.learning_rate = 1e30;
+  tests::expect_divergence_is_told("diffrec", settings);
+}
+
+}  // namespace
+}  // namespace tapestry::recsys

@@ -1,0 +1,72 @@
+// recsys/generators/make_generators.h: names, order, what is shared and what is planned.
+#include "recsys/generators/make_generators.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/recsys/data_support.h"
+#include "tests/recsys/generators/generator_support.h"
+
+namespace tapestry::recsys {
+namespace {
+
+using tests::make_one;
+using tests::RecordingListener;
+using tests::same_pattern;
+using tests::tiny_protocol;
+using tests::tiny_settings;
+
+std::vector<std::string> stage_names(const std::vector<std::string>& generators, const GeneratorSettings& settings) {
+  std::vector<std::string> names;
+  for (const PlannedStage& stage : planned_stages(make_generators(generators, settings), tiny_protocol())) {
+    names.push_back(stage.name);
+  }
+  return names;
+}
+
+TEST(MakeGenerators, EveryKnownNameCanBeMade) {
+  for (const std::string& name : known_generator_names()) EXPECT_EQ(make_one(name, tiny_settings())->name(), name);
+  EXPECT_THROW(make_one("original", tiny_settings()), Error);
+  EXPECT_TRUE(make_generators(std::vector<std::string>{}, tiny_settings()).empty());
+}
+
+TEST(MakeGenerators, SharedFitsArePlannedOnce) {
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(stage_names({"multivae++", "f-sdrm", "m-sdrm"}, tiny_settings()),
+            (Names{"vae_fit", "sample_vae", "sdrm_fit", "sample_f", "sample_m"}));
+  EXPECT_EQ(stage_names({"multivae", "multivae++"}, tiny_settings()),
+            (Names{"multivae_fit", "sample_multivae", "vae_fit", "sample_vae"}));
+}
+
+TEST(MakeGenerators, WhoElseIsAskedForChangesNothing) {
+  const ProtocolData protocol = tiny_protocol();
+  RecordingListener listener;
+  const auto all = make_generators(known_generator_names(), tiny_settings());
+  for (const auto& together : all) together->fit(protocol, listener);
+  for (const auto& together : all) {
+    const auto alone = make_one(together->name(), tiny_settings());
+    alone->fit(protocol, listener);
+    EXPECT_TRUE(same_pattern(alone->sample({20, 0.2}, listener).likes, together->sample({20, 0.2}, listener).likes))
+        << together->name();
+  }
+}
+
+class EveryGenerator : public ::testing::TestWithParam<const char*> {};
+TEST_P(EveryGenerator, KeepsWhatItPromises) { tests::expect_generator(GetParam()); }
+INSTANTIATE_TEST_SUITE_P(Names, EveryGenerator,
+                         ::testing::Values("codigem", "diffrec", "multivae", "multivae++", "f-sdrm", "m-sdrm"));
+
+TEST(BaselineSettings, QuickIsAtMostFiveEpochsAndJsonTellsEverySettingApart) {
+  const BaselineSettings full = baseline_settings("ml-100k");
+  EXPECT_EQ(quick(full).multivae.vae.max_epochs, 5);
+  EXPECT_NE(to_json(quick(full)), to_json(full));
+  EXPECT_EQ(quick(full).diffrec.max_epochs, 5);
+  EXPECT_EQ(quick(full).codigem.max_epochs, 5);
+  EXPECT_NE(to_json(full), to_json(baseline_settings("amazon-digital-music"))) << "DiffRec's layers differ";
+  const auto json = nlohmann::json::parse(to_json(full));
+  for (const char* generator : {"multivae", "codigem", "diffrec"}) EXPECT_TRUE(json.contains(generator)) << generator;
+}
+
+}  // namespace
+}  // namespace tapestry::recsys
