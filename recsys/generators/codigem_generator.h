@@ -19,6 +19,7 @@ class CodigemGenerator : public OneModelGenerator<CodigemModel> {
   sdrm::LogitMatrix scores(const CodigemModel& model, std::int64_t rows, const std::function<void(double)>& made) const override;
   double fit_operations(const ProtocolData& protocol) const override;
   double sample_operations(const ProtocolData& protocol) const override;
+  double rate() const override { return 6e10; }
 
   CodigemConfig config_;
 };

@@ -19,6 +19,7 @@ class DiffRecGenerator : public OneModelGenerator<DiffRecModel> {
   sdrm::LogitMatrix scores(const DiffRecModel& model, std::int64_t rows, const std::function<void(double)>& made) const override;
   double fit_operations(const ProtocolData& protocol) const override;
   double sample_operations(const ProtocolData& protocol) const override;
+  double rate() const override { return 1.3e11; }
 
   DiffRecConfig config_;
 };

@@ -36,6 +36,7 @@ class MultiVaeGenerator : public OneModelGenerator<sdrm::MultiVae> {
                            const std::function<void(double)>& made) const override;
   double fit_operations(const ProtocolData& protocol) const override;
   double sample_operations(const ProtocolData& protocol) const override;
+  double rate() const override { return 1.2e11; }
 
   MultiVaeConfig config_;
 };

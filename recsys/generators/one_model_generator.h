@@ -25,8 +25,8 @@ class OneModelGenerator : public Generator {
 
   std::vector<PlannedStage> plan(const ProtocolData& protocol) const final {
     std::vector<PlannedStage> stages;
-    if (!model_ && !is_kept(folder_, name_)) stages.push_back({fit_stage(), fit_operations(protocol) / kGuessedRate});
-    stages.push_back({sample_stage(), sample_operations(protocol) / kGuessedRate});
+    if (!model_ && !is_kept(folder_, name_)) stages.push_back({fit_stage(), fit_operations(protocol) / rate()});
+    stages.push_back({sample_stage(), sample_operations(protocol) / rate()});
     return stages;
   }
 
@@ -81,9 +81,11 @@ class OneModelGenerator : public Generator {
   /// Scores [rows, I] of synthetic users, computed in tiles; `made` is told the fraction of the work before the tiles.
   virtual sdrm::LogitMatrix scores(const Model& model, std::int64_t rows,
                                    const std::function<void(double fraction)>& made) const = 0;
-  /// Operations in the matrix products of both stages, for guessing their times.
+  /// Operations in the matrix products of both stages and how many of them are done a second, all else included, on an ordinary
+  /// pair of cores: for guessing times.
   virtual double fit_operations(const ProtocolData& protocol) const = 0;
   virtual double sample_operations(const ProtocolData& protocol) const = 0;
+  virtual double rate() const = 0;
 
  private:
   std::string fit_stage() const { return name_ + "_fit"; }
