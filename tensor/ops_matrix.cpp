@@ -91,6 +91,16 @@ Tensor csr_transpose_matmul(const CsrMatrix& x, const Tensor& dy) {
   return y;
 }
 
+void csr_transpose_matmul_add(const CsrMatrix& x, const Tensor& dy, const Tensor& y) {
+  check_same_kind("csr_transpose_matmul_add", dy, y);
+  check(dy.shape().rank() == 2 && dy.size(0) == x.rows() && y.shape() == (Shape{x.cols(), dy.size(1)}),
+        "csr_transpose_matmul_add: [", x.rows(), ", ", x.cols(), "]^T times ", dy.shape(), " onto ", y.shape());
+  dispatch(dy.device(), dy.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.csr_transpose_matmul_add(view<T>(x), dy.size(1), dy.data<T>(), y.data<T>());
+  });
+}
+
 CsrMatrix normalize_rows(const CsrMatrix& x, DType dtype) {
   Tensor values = Tensor::empty({x.nnz()}, dtype, x.device());
   dispatch(x.device(), dtype, [&](auto kernels) {
@@ -216,6 +226,16 @@ Tensor random_normal(const Shape& shape, const RandomStream& stream, double mean
   dispatch(device, dtype, [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.random_normal(y.rows(), y.cols(), stream, ids, static_cast<T>(mean), static_cast<T>(deviation), y.data<T>());
+  });
+  return y;
+}
+
+Tensor random_gumbel(const Shape& shape, const RandomStream& stream, DType dtype, Device device, const Tensor& row_ids) {
+  Tensor y = Tensor::empty(shape, dtype, device);
+  const std::int32_t* ids = row_ids_or_null("random_gumbel", row_ids, y.rows());
+  dispatch(device, dtype, [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.random_gumbel(y.rows(), y.cols(), stream, ids, y.data<T>());
   });
   return y;
 }

@@ -186,6 +186,15 @@ void ReferenceKernels<T>::csr_transpose_matmul(const CsrView<T>& x, std::int64_t
 }
 
 template <typename T>
+void ReferenceKernels<T>::csr_transpose_matmul_add(const CsrView<T>& x, std::int64_t n, const T* dy, T* y) {
+  std::vector<double> total(y, y + x.cols * n);
+  for_entries(x, [&](std::int64_t row, std::int64_t col, std::int64_t, double value) {
+    for (std::int64_t i = 0; i < n; ++i) total[static_cast<std::size_t>(col * n + i)] += value * dy[row * n + i];
+  });
+  for (std::size_t i = 0; i < total.size(); ++i) y[i] = static_cast<T>(total[i]);
+}
+
+template <typename T>
 void ReferenceKernels<T>::csr_normalize_rows(const CsrView<T>& x, T epsilon, T* out) {
   std::vector<double> squares(static_cast<std::size_t>(x.rows), 0.0);
   for_entries(x, [&](std::int64_t row, std::int64_t, std::int64_t, double value) {
