@@ -27,6 +27,12 @@ enum class Purpose : std::uint32_t {
   kBootstrap = 17,
   kProfileLength = 18,
   kSampleStep = 19,
+  kTableCondition = 40,
+  kTableRow = 41,
+  kTableLatent = 42,
+  kTableGumbel = 43,
+  kCriticDropout = 44,
+  kCriticMixture = 45,
 };
 
 /// The address of a random matrix: Philox 4x32-10 with the seed as its key and (block, row, step, purpose) as its
