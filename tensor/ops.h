@@ -118,6 +118,13 @@ Tensor random_gumbel(const Shape& shape, const RandomStream& stream, DType dtype
                      const Tensor& row_ids = {});
 Tensor dropout(const Tensor& x, double p, const RandomStream& stream, const Tensor& row_ids = {});
 
+// Updates.
+
+/// Adam on rows index (int32 [n], none twice) of a table [R, N] with moments of its shape; see kernel_contract.inc. done int64
+/// [n]: how many of the steps each row has had; gradient [n, N] or undefined.
+void adam_rows(const Tensor& index, const Tensor& done, const std::vector<AdamStep>& steps, const Tensor& gradient,
+               const Tensor& value, const Tensor& first, const Tensor& second);
+
 // Selection.
 
 /// Columns of the k largest entries of each row, best first, ties by lower column, NaN last: int32 [B, k].

@@ -145,6 +145,27 @@ void scatter_add_rows(const Tensor& x, const Tensor& index, const Tensor& target
   });
 }
 
+void adam_rows(const Tensor& index, const Tensor& done, const std::vector<AdamStep>& steps, const Tensor& gradient,
+               const Tensor& value, const Tensor& first, const Tensor& second) {
+  const std::int64_t n = index.numel();
+  check_index("adam_rows", index, n);
+  check_index_range("adam_rows", index, value.size(0));
+  check_same_shape("adam_rows", value, first);
+  check_same_shape("adam_rows", value, second);
+  check(done.numel() == n && done.dtype() == DType::kInt64, "adam_rows: ", n, " rows and counts of steps ", done.shape());
+  if (gradient.defined()) {
+    check_same_kind("adam_rows", gradient, value);
+    check(gradient.rows() == n && gradient.cols() == value.cols(), "adam_rows: a gradient ", gradient.shape(), " for ", n,
+          " rows of ", value.shape());
+  }
+  dispatch(value.device(), value.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.adam_rows(n, value.cols(), index.data<std::int32_t>(), done.data<std::int64_t>(), steps.data(),
+                      static_cast<std::int64_t>(steps.size()), gradient.defined() ? gradient.data<T>() : nullptr, value.data<T>(),
+                      first.data<T>(), second.data<T>());
+  });
+}
+
 namespace {
 
 void copy_columns(const Tensor& x, std::int64_t x_begin, std::int64_t cols, bool accumulate, const Tensor& y,

@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 
+#include "recsys/generators/ctgan_generator.h"
 #include "recsys/generators/tvae_generator.h"
 #include "tests/recsys/table_support.h"
 
@@ -51,6 +52,16 @@ Generators small_tvae(const std::vector<std::string>& names, const TableSettings
   return make_tvae_generators(names, settings, config);
 }
 
+Generators small_ctgan(const std::vector<std::string>& names, const TableSettings& settings) {
+  CtganConfig config;
+  config.hidden = 6;
+  config.latent = 3;
+  config.batch = 20;
+  config.pac = 5;
+  config.epochs = 4;
+  return make_ctgan_generators(names, settings, config);
+}
+
 struct Kind {
   std::string name;
   std::vector<std::string> names;
@@ -58,7 +69,7 @@ struct Kind {
 };
 
 const std::vector<Kind>& kinds() {
-  static const std::vector<Kind> all = {{"tvae", tvae_names(), small_tvae}};
+  static const std::vector<Kind> all = {{"tvae", tvae_names(), small_tvae}, {"ctgan", ctgan_names(), small_ctgan}};
   return all;
 }
 
@@ -110,6 +121,27 @@ TEST_P(TableGenerators, SavedAndLoadedDrawsTheSame) {
   const std::size_t before = listener.stages.size();
   loaded[0]->fit(protocol_of(rows_), listener);  // there is nothing left to learn
   EXPECT_EQ(listener.stages.size(), before);
+}
+
+/// "ctgan" means the package's law under `published`, the paper's under `strict`, also in a model that was loaded.
+TEST_P(TableGenerators, CtganFollowsTheProtocol) {
+  if (kind().name != "ctgan") GTEST_SKIP() << "about CTGAN";
+  Recorder listener;
+  const auto drawn = [&](ProtocolName protocol, const std::string& name, bool loaded) {
+    Generators generators = small_ctgan({name}, {.seed = 7, .kind = TableKind::kBinary});
+    generators[0]->fit(protocol_of(rows_, protocol), listener);
+    if (loaded) {
+      generators[0]->save(folder_ / "saved");
+      generators = small_ctgan({name}, {.seed = 7});
+      generators[0]->load(folder_ / "saved", 12);
+    }
+    return cells(generators[0]->sample({200, 0.1}, listener));
+  };
+  for (const bool loaded : {false, true}) {
+    EXPECT_EQ(drawn(ProtocolName::kPublished, "ctgan", loaded), drawn(ProtocolName::kPublished, "ctgan-old", loaded));
+    EXPECT_EQ(drawn(ProtocolName::kStrict, "ctgan", loaded), drawn(ProtocolName::kStrict, "ctgan-paper", loaded));
+  }
+  EXPECT_NE(drawn(ProtocolName::kStrict, "ctgan-old", false), drawn(ProtocolName::kStrict, "ctgan-new", false));
 }
 
 TEST_P(TableGenerators, FilesThatDoNotFitAreRefused) {
