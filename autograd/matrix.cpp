@@ -67,13 +67,12 @@ Variable sparse_linear(const CsrMatrix& x, const Variable& weight, const Variabl
   return record(std::move(y), {&weight, &bias}, [x, activation, saved, dweight = weight.slot(), dbias = bias.slot()](Tensor dy) {
     const Tensor dh = activation_backward(activation, saved, {}, std::move(dy), {});
     if (dbias) dbias.accumulate(column_sum(dh));
-    if (dweight) dweight.accumulate(csr_transpose_matmul(x, dh));  // X^T dh: [I, M]
+    if (dweight) dweight.accumulate_sparse_product(x, dh);  // X^T dh: [I, M]
   });
 }
 
 Variable sparse_matmul(const CsrMatrix& x, const Variable& w) {
-  return record(csr_matmul(x, w.value()), {&w},
-                [x, dw = w.slot()](const Tensor& dy) { dw.accumulate(csr_transpose_matmul(x, dy)); });
+  return record(csr_matmul(x, w.value()), {&w}, [x, dw = w.slot()](const Tensor& dy) { dw.accumulate_sparse_product(x, dy); });
 }
 
 Variable sparse_transpose_matmul(const CsrMatrix& x, const Variable& y) {

@@ -43,6 +43,15 @@ class GradientSlot {
     }
   }
 
+  /// Adds x^T dy, into the gradient that is there when possible.
+  void accumulate_sparse_product(const CsrMatrix& x, const Tensor& dy) const {
+    if (gradient_->defined() && gradient_->sole_owner()) {
+      csr_transpose_matmul_add(x, dy, *gradient_);
+    } else {
+      accumulate(csr_transpose_matmul(x, dy));
+    }
+  }
+
   /// A gradient of `shape` that parts can be added to: zeros on the first call.
   const Tensor& writable(const Shape& shape, DType dtype, Device device) const {
     if (!gradient_->defined()) {

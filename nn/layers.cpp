@@ -1,5 +1,7 @@
 #include "nn/layers.h"
 
+#include "autograd/reduction.h"
+
 namespace tapestry::nn {
 namespace {
 
@@ -62,6 +64,21 @@ Embedding::Embedding(std::int64_t count, std::int64_t width, Initializer& init, 
     : weight_(add_parameter("weight", init.normal({count, width}, deviation))) {}
 
 Variable Embedding::forward(const Tensor& index) const { return autograd::embedding(weight_, index); }
+
+BatchNorm::BatchNorm(std::int64_t width, Initializer& init, double epsilon)
+    : epsilon_(epsilon),
+      weight_(add_parameter("weight", init.constant({width}, 1))),
+      bias_(add_parameter("bias", init.constant({width}, 0))) {}
+
+Variable BatchNorm::forward(const Variable& x, const std::optional<RandomStream>&) const {
+  const double share = 1.0 / static_cast<double>(x.value().rows());
+  const Variable mean = autograd::scale(autograd::column_sum(x), share);                               // [N]
+  const Variable centered = autograd::subtract(x, mean);                                               // [B, N]
+  const Variable variance = autograd::scale(autograd::column_sum(autograd::square(centered)), share);  // [N]
+  const Variable epsilon = Tensor::full({1}, epsilon_, x.value().dtype(), x.value().device());
+  const Variable deviation = autograd::sqrt(autograd::add(variance, epsilon));
+  return autograd::add(autograd::multiply(autograd::divide(centered, deviation), weight_), bias_);
+}
 
 Variable Sequential::forward(const Variable& x, const std::optional<RandomStream>& random) const {
   Variable y = x;

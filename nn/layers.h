@@ -83,6 +83,20 @@ class Dropout : public Layer {
   double p_;
 };
 
+/// Batch normalisation (Ioffe & Szegedy 2015): every column of [B, N] less its mean, over its deviation (biased, epsilon under
+/// the root), times a scale and plus a shift. The batch's own statistics are used always: there are no running ones. Parameters
+/// "weight" [N], 1 at first, and "bias" [N], 0.
+class BatchNorm : public Layer {
+ public:
+  BatchNorm(std::int64_t width, Initializer& init, double epsilon = 1e-5);
+  Variable forward(const Variable& x, const std::optional<RandomStream>& random = {}) const override;
+
+ private:
+  double epsilon_;
+  Variable weight_;
+  Variable bias_;
+};
+
 /// An activation as a layer of its own.
 class UnaryLayer : public Layer {
  public:

@@ -48,6 +48,19 @@ struct AdamaxStep {
   double correction1;  ///< 1 - beta1^t
 };
 
+/// How the categories of a table's columns lie in a row of C numbers. A column has one to three categories; columns with more
+/// come first. Category 0 of every column stands first, then category 1 of the columns that have one, then category 2 of those
+/// that have one: three planes, so that loops over columns run along memory. Where a softmax is taken within each column only the
+/// differences to category 0 matter: a row of differences has planes 1 and 2 alone.
+struct CategoryPlanes {
+  std::int64_t columns;  ///< all columns
+  std::int64_t two;      ///< those with at least two categories
+  std::int64_t three;    ///< those with three: three <= two <= columns
+
+  constexpr std::int64_t categories() const { return columns + two + three; }  ///< C
+  constexpr std::int64_t differences() const { return two + three; }           ///< C - columns
+};
+
 enum class Activation : std::uint8_t { kNone, kTanh, kRelu, kSigmoid, kPrelu };
 
 /// How many blocks linear_multinomial_nll cuts its items into: a function of the items alone, since sums over items are added up

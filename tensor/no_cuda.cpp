@@ -240,6 +240,43 @@ void CudaKernels<T>::score_matching_backward(std::int64_t, const T*, const T*, T
   no_cuda("score_matching_backward");
 }
 
+template <typename T>
+void CudaKernels<T>::category_softmax(std::int64_t, const CategoryPlanes&, const T*, const T*, T, T*) {
+  no_cuda("category_softmax");
+}
+
+template <typename T>
+void CudaKernels<T>::category_softmax_backward(std::int64_t, const CategoryPlanes&, const T*, const T*, T, T*) {
+  no_cuda("category_softmax_backward");
+}
+
+template <typename T>
+void CudaKernels<T>::category_cross_entropy(std::int64_t, const CategoryPlanes&, const T*, const CsrView<T>&, T*) {
+  no_cuda("category_cross_entropy");
+}
+
+template <typename T>
+void CudaKernels<T>::category_cross_entropy_backward(std::int64_t, const CategoryPlanes&, const T*, const CsrView<T>&, const T*,
+                                                     T*) {
+  no_cuda("category_cross_entropy_backward");
+}
+
+template <typename T>
+void CudaKernels<T>::csr_transpose_matmul_add(const CsrView<T>&, std::int64_t, const T*, T*) {
+  no_cuda("csr_transpose_matmul_add");
+}
+
+template <typename T>
+void CudaKernels<T>::random_gumbel(std::int64_t, std::int64_t, const RandomStream&, const std::int32_t*, T*) {
+  no_cuda("random_gumbel");
+}
+
+template <typename T>
+void CudaKernels<T>::adam_rows(std::int64_t, std::int64_t, const std::int32_t*, const std::int64_t*, const AdamStep*,
+                               std::int64_t, const T*, T*, T*, T*) {
+  no_cuda("adam_rows");
+}
+
 template struct CudaKernels<float>;
 template struct CudaKernels<double>;
 

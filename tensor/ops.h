@@ -63,6 +63,13 @@ struct LinearMultinomialGradients {
 /// Writes over forward.exps: once only.
 LinearMultinomialGradients linear_multinomial_nll_backward(const Tensor& h, const Tensor& w, const CsrMatrix& target,
                                                            const LinearMultinomialNll& forward, const Tensor& scale);
+/// Softmax within columns of categories: differences d [B, D], noise [B, C]; see kernel_contract.inc. [B, C]
+Tensor category_softmax(const CategoryPlanes& planes, const Tensor& d, const Tensor& noise, double temperature);
+Tensor category_softmax_backward(const CategoryPlanes& planes, const Tensor& y, const Tensor& dy, double temperature);
+/// Cross-entropy over all columns against the target's entries [B, D]: [B].
+Tensor category_cross_entropy(const CategoryPlanes& planes, const Tensor& d, const CsrMatrix& target);
+/// Writes over d when nobody else holds it.
+Tensor category_cross_entropy_backward(const CategoryPlanes& planes, Tensor d, const CsrMatrix& target, const Tensor& scale);
 /// SDRM's published objective on stacked outputs s [3 B, K] and clean latents z0 [B, K]; see kernel_contract.inc.
 struct ScoreMatching {
   Tensor loss;     ///< []
@@ -83,6 +90,8 @@ Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a = false, bool t
 void matmul_accumulate(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b, const Tensor& c);
 Tensor csr_matmul(const CsrMatrix& x, const Tensor& w);             ///< x w: [B, I] [I, N] -> [B, N]
 Tensor csr_transpose_matmul(const CsrMatrix& x, const Tensor& dy);  ///< x^T dy: [B, I]^T [B, N] -> [I, N]
+/// y += x^T dy.
+void csr_transpose_matmul_add(const CsrMatrix& x, const Tensor& dy, const Tensor& y);
 
 // Sparse rows.
 
@@ -125,7 +134,17 @@ Tensor random_uniform(const Shape& shape, const RandomStream& stream, double low
                       Device device = Device::kCpu, const Tensor& row_ids = {});
 Tensor random_normal(const Shape& shape, const RandomStream& stream, double mean = 0, double deviation = 1,
                      DType dtype = DType::kFloat32, Device device = Device::kCpu, const Tensor& row_ids = {});
+/// -ln(-ln u): the noise that makes argmax(logits + noise) a draw from softmax(logits).
+Tensor random_gumbel(const Shape& shape, const RandomStream& stream, DType dtype = DType::kFloat32, Device device = Device::kCpu,
+                     const Tensor& row_ids = {});
 Tensor dropout(const Tensor& x, double p, const RandomStream& stream, const Tensor& row_ids = {});
+
+// Updates.
+
+/// Adam on rows index (int32 [n], none twice) of a table [R, N] with moments of its shape; see kernel_contract.inc. done int64
+/// [n]: how many of the steps each row has had; gradient [n, N] or undefined.
+void adam_rows(const Tensor& index, const Tensor& done, const std::vector<AdamStep>& steps, const Tensor& gradient,
+               const Tensor& value, const Tensor& first, const Tensor& second);
 
 // Selection.
 

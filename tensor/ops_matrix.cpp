@@ -91,6 +91,16 @@ Tensor csr_transpose_matmul(const CsrMatrix& x, const Tensor& dy) {
   return y;
 }
 
+void csr_transpose_matmul_add(const CsrMatrix& x, const Tensor& dy, const Tensor& y) {
+  check_same_kind("csr_transpose_matmul_add", dy, y);
+  check(dy.shape().rank() == 2 && dy.size(0) == x.rows() && y.shape() == (Shape{x.cols(), dy.size(1)}),
+        "csr_transpose_matmul_add: [", x.rows(), ", ", x.cols(), "]^T times ", dy.shape(), " onto ", y.shape());
+  dispatch(dy.device(), dy.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.csr_transpose_matmul_add(view<T>(x), dy.size(1), dy.data<T>(), y.data<T>());
+  });
+}
+
 CsrMatrix normalize_rows(const CsrMatrix& x, DType dtype) {
   Tensor values = Tensor::empty({x.nnz()}, dtype, x.device());
   dispatch(x.device(), dtype, [&](auto kernels) {
@@ -132,6 +142,27 @@ void scatter_add_rows(const Tensor& x, const Tensor& index, const Tensor& target
   dispatch(x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.scatter_add_rows(x.rows(), x.cols(), x.data<T>(), index.data<std::int32_t>(), target.data<T>());
+  });
+}
+
+void adam_rows(const Tensor& index, const Tensor& done, const std::vector<AdamStep>& steps, const Tensor& gradient,
+               const Tensor& value, const Tensor& first, const Tensor& second) {
+  const std::int64_t n = index.numel();
+  check_index("adam_rows", index, n);
+  check_index_range("adam_rows", index, value.size(0));
+  check_same_shape("adam_rows", value, first);
+  check_same_shape("adam_rows", value, second);
+  check(done.numel() == n && done.dtype() == DType::kInt64, "adam_rows: ", n, " rows and counts of steps ", done.shape());
+  if (gradient.defined()) {
+    check_same_kind("adam_rows", gradient, value);
+    check(gradient.rows() == n && gradient.cols() == value.cols(), "adam_rows: a gradient ", gradient.shape(), " for ", n,
+          " rows of ", value.shape());
+  }
+  dispatch(value.device(), value.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.adam_rows(n, value.cols(), index.data<std::int32_t>(), done.data<std::int64_t>(), steps.data(),
+                      static_cast<std::int64_t>(steps.size()), gradient.defined() ? gradient.data<T>() : nullptr, value.data<T>(),
+                      first.data<T>(), second.data<T>());
   });
 }
 
@@ -216,6 +247,16 @@ Tensor random_normal(const Shape& shape, const RandomStream& stream, double mean
   dispatch(device, dtype, [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.random_normal(y.rows(), y.cols(), stream, ids, static_cast<T>(mean), static_cast<T>(deviation), y.data<T>());
+  });
+  return y;
+}
+
+Tensor random_gumbel(const Shape& shape, const RandomStream& stream, DType dtype, Device device, const Tensor& row_ids) {
+  Tensor y = Tensor::empty(shape, dtype, device);
+  const std::int32_t* ids = row_ids_or_null("random_gumbel", row_ids, y.rows());
+  dispatch(device, dtype, [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.random_gumbel(y.rows(), y.cols(), stream, ids, y.data<T>());
   });
   return y;
 }

@@ -85,4 +85,11 @@ TAPESTRY_HD inline Pair normal_pair(std::uint32_t word0, std::uint32_t word1) {
   return {radius * (((q + 1) & 2) != 0 ? -c : c), radius * ((q & 2) != 0 ? -s : s)};
 }
 
+/// A standard Gumbel number -ln(-ln u). u is kept away from 0 and 1, where this is infinite.
+TAPESTRY_HD inline float gumbel(std::uint32_t word) {
+  const float above_zero = uniform(word) + 2.98023223876953125e-8f;
+  const float u = above_zero < 0.99999994f ? above_zero : 0.99999994f;
+  return -scalar::log(-scalar::log(u));
+}
+
 }  // namespace tapestry::philox

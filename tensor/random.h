@@ -30,6 +30,12 @@ enum class Purpose : std::uint32_t {
   kRecommenderDropout = 40,
   kTriples = 41,
   kNegatives = 42,
+  kTableCondition = 43,
+  kTableRow = 44,
+  kTableLatent = 45,
+  kTableGumbel = 46,
+  kCriticDropout = 47,
+  kCriticMixture = 48,
 };
 
 /// The address of a random matrix: Philox 4x32-10 with the seed as its key and (block, row, step, purpose) as its

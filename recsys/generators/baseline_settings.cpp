@@ -19,6 +19,8 @@ BaselineSettings quick(BaselineSettings full) {
   full.multivae.vae.max_epochs = std::min(full.multivae.vae.max_epochs, kEpochs);
   full.codigem.max_epochs = std::min(full.codigem.max_epochs, kEpochs);
   full.diffrec.max_epochs = std::min(full.diffrec.max_epochs, kEpochs);
+  full.ctgan.epochs = std::min(full.ctgan.epochs, kEpochs);
+  full.tvae.epochs = std::min(full.tvae.epochs, kEpochs);
   return full;
 }
 
@@ -64,6 +66,20 @@ std::string to_json(const BaselineSettings& settings) {
                      {"selection_cutoff", diffrec.selection_cutoff},
                      {"inference_steps", diffrec.inference_steps},
                      {"sampling_noise", diffrec.sampling_noise}};
+  const CtganConfig& ctgan = settings.ctgan;
+  json["ctgan"] = {{"latent", ctgan.latent},   {"hidden", ctgan.hidden}, {"batch", ctgan.batch},
+                   {"pac", ctgan.pac},         {"epochs", ctgan.epochs}, {"learning_rate", ctgan.learning_rate},
+                   {"beta1", ctgan.beta1},     {"beta2", ctgan.beta2},   {"l2", ctgan.l2},
+                   {"dropout", ctgan.dropout}, {"slope", ctgan.slope},   {"temperature", ctgan.temperature},
+                   {"penalty", ctgan.penalty}};
+  const TvaeConfig& tvae = settings.tvae;
+  json["tvae"] = {{"hidden", tvae.hidden},
+                  {"latent", tvae.latent},
+                  {"batch", tvae.batch},
+                  {"epochs", tvae.epochs},
+                  {"learning_rate", tvae.learning_rate},
+                  {"l2", tvae.l2},
+                  {"loss_factor", tvae.loss_factor}};
   return json.dump();
 }
 

@@ -3,8 +3,10 @@
 #include <string>
 
 #include "recsys/generators/codigem_generator.h"
+#include "recsys/generators/ctgan_generator.h"
 #include "recsys/generators/diffrec_generator.h"
 #include "recsys/generators/multivae_generator.h"
+#include "recsys/generators/tvae_generator.h"
 
 namespace tapestry::recsys {
 
@@ -13,6 +15,8 @@ struct BaselineSettings {
   MultiVaeConfig multivae;
   CodigemConfig codigem;
   DiffRecConfig diffrec;
+  CtganConfig ctgan;
+  TvaeConfig tvae;
 };
 
 /// The settings for a data set by its command-line name: the same for all but DiffRec's, which its paper gives for data like

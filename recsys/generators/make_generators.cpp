@@ -9,7 +9,7 @@ namespace tapestry::recsys {
 namespace {
 
 /// Seeds of the generators with one model, beside SDRM's parts (SdrmPart), which draw from the run's seed itself. Append only.
-enum class GeneratorSeed : std::uint64_t { kMultiVae = 20, kCodigem = 21, kDiffRec = 22 };
+enum class GeneratorSeed : std::uint64_t { kMultiVae = 20, kCodigem = 21, kDiffRec = 22, kCtgan = 23, kTvae = 24 };
 
 /// Makes generators and remembers what those of one run share.
 class Workshop {
@@ -18,6 +18,7 @@ class Workshop {
 
   const GeneratorSettings& settings() const { return settings_; }
   std::uint64_t seed(GeneratorSeed generator) const { return derive_seed(settings_.seed, static_cast<std::uint64_t>(generator)); }
+  TableSettings table(GeneratorSeed generator) const { return {.seed = seed(generator), .folder = settings_.baseline_folder}; }
   std::unique_ptr<Generator> sdrm(const char* name) {
     if (!family_) {
       family_ = std::make_shared<SdrmFamily>(SdrmSettings{settings_.vae, settings_.score, settings_.seed, settings_.folder});
@@ -36,6 +37,14 @@ struct Entry {
 };
 
 constexpr std::array kEntries = {
+    Entry{"ctgan",
+          [](Workshop& shop) {
+            return make_ctgan_generator("ctgan", shop.table(GeneratorSeed::kCtgan), shop.settings().baselines.ctgan);
+          }},
+    Entry{"tvae",
+          [](Workshop& shop) {
+            return make_tvae_generator("tvae", shop.table(GeneratorSeed::kTvae), shop.settings().baselines.tvae);
+          }},
     Entry{"codigem",
           [](Workshop& shop) -> std::unique_ptr<Generator> {
             return std::make_unique<CodigemGenerator>(shop.settings().baselines.codigem, shop.seed(GeneratorSeed::kCodigem),

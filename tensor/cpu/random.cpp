@@ -78,6 +78,12 @@ void make_normals(const Group& words, std::array<float, philox::kGroup>& values)
   }
 }
 
+void make_gumbels(const Group& words, std::array<float, philox::kGroup>& values) {
+  const std::uint32_t* word = words.word[0].data();
+#pragma omp simd
+  for (int i = 0; i < static_cast<int>(philox::kGroup); ++i) values[static_cast<std::size_t>(i)] = philox::gumbel(word[i]);
+}
+
 }  // namespace
 
 template <typename T>
@@ -97,6 +103,15 @@ void CpuKernels<T>::random_normal(std::int64_t rows, std::int64_t cols, const Ra
              [=](std::int64_t row, std::int64_t begin, std::int64_t count, const float* values) {
                T* out = y + row * cols + begin;
                for (std::int64_t i = 0; i < count; ++i) out[i] = mean + deviation * static_cast<T>(values[i]);
+             });
+}
+
+template <typename T>
+void CpuKernels<T>::random_gumbel(std::int64_t rows, std::int64_t cols, const RandomStream& stream, const std::int32_t* row_ids,
+                                  T* y) {
+  for_groups(rows, cols, stream, row_ids, make_gumbels,
+             [=](std::int64_t row, std::int64_t begin, std::int64_t count, const float* values) {
+               std::copy_n(values, count, y + row * cols + begin);
              });
 }
 

@@ -34,6 +34,11 @@ void CpuKernels<T>::csr_matmul(const CsrView<T>& x, std::int64_t n, const T* w, 
 template <typename T>
 void CpuKernels<T>::csr_transpose_matmul(const CsrView<T>& x, std::int64_t n, const T* dy, T* y) {
   for_chunks(x.cols * n, [=](std::int64_t begin, std::int64_t end) { std::fill(y + begin, y + end, T(0)); });
+  csr_transpose_matmul_add(x, n, dy, y);
+}
+
+template <typename T>
+void CpuKernels<T>::csr_transpose_matmul_add(const CsrView<T>& x, std::int64_t n, const T* dy, T* y) {
   // Each thread owns a range of columns of y and adds the rows in order: no atomics, one result.
   for_column_ranges(n, x.offsets[x.rows] * n, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = 0; row < x.rows; ++row) {

@@ -1,33 +1,46 @@
+#include <algorithm>
 #include <cmath>
 
 #include "tensor/cpu/loops.h"
 #include "tensor/kernels.h"
 
 namespace tapestry {
+namespace {
+
+/// What one Adam step does to an element, its constants rounded to T once.
+template <typename T>
+struct AdamFactors {
+  T beta1, beta2, rest1, rest2, l2, keep, rate, root2, epsilon;
+
+  explicit AdamFactors(const AdamStep& step)
+      : beta1(static_cast<T>(step.beta1)),
+        beta2(static_cast<T>(step.beta2)),
+        rest1(static_cast<T>(1 - step.beta1)),
+        rest2(static_cast<T>(1 - step.beta2)),
+        l2(static_cast<T>(step.l2)),
+        keep(static_cast<T>(1 - step.learning_rate * step.decoupled)),
+        rate(static_cast<T>(step.learning_rate / step.correction1)),
+        root2(static_cast<T>(1 / std::sqrt(step.correction2))),
+        epsilon(static_cast<T>(step.epsilon)) {}
+
+  void update(T gradient, T& value, T& first, T& second) const {
+    const T decayed = gradient + l2 * value;
+    first = beta1 * first + rest1 * decayed;
+    second = beta2 * second + rest2 * decayed * decayed;
+    value = keep * value - rate * first / (std::sqrt(second) * root2 + epsilon);
+  }
+};
+
+}  // namespace
 
 template <typename T>
 void CpuKernels<T>::adam(const ParameterView<T>* parameters, int count, const AdamStep& step) {
-  const auto beta1 = static_cast<T>(step.beta1);
-  const auto beta2 = static_cast<T>(step.beta2);
-  const auto rest1 = static_cast<T>(1 - step.beta1);
-  const auto rest2 = static_cast<T>(1 - step.beta2);
-  const auto l2 = static_cast<T>(step.l2);
-  const auto keep = static_cast<T>(1 - step.learning_rate * step.decoupled);
-  const auto rate = static_cast<T>(step.learning_rate / step.correction1);
-  const auto root2 = static_cast<T>(1 / std::sqrt(step.correction2));
-  const auto epsilon = static_cast<T>(step.epsilon);
+  const AdamFactors<T> factors(step);
   for (int index = 0; index < count; ++index) {
     const ParameterView<T> p = parameters[index];
     for_chunks(p.count, [=](std::int64_t begin, std::int64_t end) {
 #pragma omp simd
-      for (std::int64_t i = begin; i < end; ++i) {
-        const T gradient = p.gradient[i] + l2 * p.value[i];
-        const T first = beta1 * p.first[i] + rest1 * gradient;
-        const T second = beta2 * p.second[i] + rest2 * gradient * gradient;
-        p.first[i] = first;
-        p.second[i] = second;
-        p.value[i] = keep * p.value[i] - rate * first / (std::sqrt(second) * root2 + epsilon);
-      }
+      for (std::int64_t i = begin; i < end; ++i) factors.update(p.gradient[i], p.value[i], p.first[i], p.second[i]);
     });
   }
 }
@@ -53,6 +66,33 @@ void CpuKernels<T>::adamax(const ParameterView<T>* parameters, int count, const 
         p.value[i] -= rate * first / norm;
       }
     });
+  }
+}
+
+template <typename T>
+void CpuKernels<T>::adam_rows(std::int64_t n, std::int64_t cols, const std::int32_t* index, const std::int64_t* done,
+                              const AdamStep* steps, std::int64_t count, const T* gradient, T* value, T* first, T* second) {
+  // A piece of a row goes through all the steps it has missed while it is in the first cache.
+  constexpr std::int64_t kPiece = 1024;
+#pragma omp parallel for schedule(dynamic, 1) if (n * cols >= kParallelElements)
+  for (std::int64_t i = 0; i < n; ++i) {
+    for (std::int64_t begin = 0; begin < cols; begin += kPiece) {
+      const std::int64_t length = std::min(kPiece, cols - begin);
+      T* w = value + index[i] * cols + begin;
+      T* m = first + index[i] * cols + begin;
+      T* v = second + index[i] * cols + begin;
+      for (std::int64_t step = done[i]; step < count; ++step) {
+        const AdamFactors<T> factors(steps[step]);
+        if (gradient != nullptr && step == count - 1) {
+          const T* g = gradient + i * cols + begin;
+#pragma omp simd
+          for (std::int64_t col = 0; col < length; ++col) factors.update(g[col], w[col], m[col], v[col]);
+        } else {
+#pragma omp simd
+          for (std::int64_t col = 0; col < length; ++col) factors.update(T(0), w[col], m[col], v[col]);
+        }
+      }
+    }
   }
 }
 

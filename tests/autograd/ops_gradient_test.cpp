@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "autograd/category.h"
 #include "autograd/elementwise.h"
 #include "autograd/gradient_check.h"
 #include "autograd/loss.h"
@@ -270,10 +271,47 @@ std::vector<GradientCase> graph_cases() {
       {"residual",
        {s, {7, 7}},
        [](const Inputs& x) { return add(x[0], linear(add(x[0], x[0]), x[1], {}, Activation::kSigmoid)); }},
+      {"sparse_product_into_existing",
+       {{7, 4}},
+       [](const Inputs& x) {  // the second product is added into the first
+         return add(autograd::sparse_matmul(sparse(true), x[0]),
+                    autograd::sparse_matmul(sparse(false), autograd::add(x[0], x[0])));
+       }},
       {"product_into_existing",
        {s, {7, 7}},
        [](const Inputs& x) {  // the second product is added into the first
          return add(autograd::matmul(x[0], x[1]), autograd::matmul(autograd::tanh(x[0]), x[1], false, true));
+       }},
+  };
+}
+
+/// A table of 5 columns, 4 with two and 2 with three categories: 11 categories, 6 differences.
+constexpr CategoryPlanes kPlanes = {5, 4, 2};
+
+std::vector<GradientCase> category_cases() {
+  const CsrMatrix target = CsrMatrix::from_rows(6, {{0, 3}, {}, {4}}).to(test_device());
+  return {
+      {"difference_rows", {{11, 3}}, [](const Inputs& x) { return autograd::difference_rows(kPlanes, x[0]); }},
+      {"difference_rows_of_a_bias", {{11}}, [](const Inputs& x) { return autograd::difference_rows(kPlanes, x[0]); }},
+      {"difference_columns", {{3, 11}}, [](const Inputs& x) { return autograd::difference_columns(kPlanes, x[0]); }},
+      {"gumbel_softmax",
+       {{3, 6}},
+       [](const Inputs& x) {
+         return autograd::gumbel_softmax(kPlanes, x[0], constant({3, 11}), 0.7);
+       }},
+      {"category_cross_entropy",
+       {{3, 6}},
+       [=](const Inputs& x) { return autograd::category_cross_entropy(kPlanes, x[0], target); }},
+      {"column_cross_entropy",
+       {{4, 6}},
+       [](const Inputs& x) {
+         return autograd::column_cross_entropy(kPlanes, x[0], indices({0, 1, 3, 2}), indices({2, 0, 1, 0}));
+       }},
+      {"both_losses",
+       {{3, 6}},
+       [=](const Inputs& x) {
+         const Variable one = autograd::column_cross_entropy(kPlanes, x[0], indices({4, 1, 3}), indices({0, 1, 0}));
+         return add(one, autograd::category_cross_entropy(kPlanes, x[0], target));
        }},
   };
 }
@@ -296,6 +334,7 @@ TEST_F(GradientTest, Arithmetic) { check_all(arithmetic_cases()); }
 TEST_F(GradientTest, Elementwise) { check_all(elementwise_cases()); }
 TEST_F(GradientTest, Matrices) { check_all(matrix_cases()); }
 TEST_F(GradientTest, ReductionsAndLosses) { check_all(reduction_and_loss_cases()); }
+TEST_F(GradientTest, Categories) { check_all(category_cases()); }
 TEST_F(GradientTest, Graphs) { check_all(graph_cases()); }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <functional>
 
+#include "autograd/gradient_check.h"
 #include "autograd/reduction.h"
 #include "autograd/tape.h"
 #include "tensor/memory.h"
@@ -343,6 +344,36 @@ TEST_F(LayersTest, LayersGetDifferentNumbersAndTheSeedRepeatsThem) {
   const Linear repeated(5, 5, again);
   EXPECT_EQ(values(first.parameters()[0].value()), values(repeated.parameters()[0].value()));
   EXPECT_EQ(values(first.parameters()[1].value()), values(repeated.parameters()[1].value()));
+}
+
+TEST(BatchNorm, NormalisesColumnsByTheirOwnStatistics) {
+  Initializer init(1, DType::kFloat64, test_device());
+  const BatchNorm norm(2, init, /*epsilon=*/0.5);
+  // Column 0: mean 2, variance 2/3. Column 1 is constant.
+  const Tensor x = Tensor::from<double>({1, 5, 2, 5, 3, 5}, {3, 2}).to(test_device());
+  const double y = 1 / std::sqrt(2.0 / 3 + 0.5);
+  expect_near(norm.forward(x).value(), {-y, 0, 0, 0, y, 0});
+}
+
+TEST(BatchNorm, Gradient) {
+  const auto function = [](const std::vector<Variable>& in) {
+    Initializer init(1, DType::kFloat64, test_device());
+    const BatchNorm norm(3, init);
+    return autograd::multiply(norm.forward(in[0]), in[1]);
+  };
+  const std::vector<Tensor> inputs = {random_tensor({5, 3}, 1, -2, 2, DType::kFloat64, test_device()),
+                                      random_tensor({3}, 2, 1, 2, DType::kFloat64, test_device())};
+  EXPECT_TRUE(autograd::check_gradients(function, inputs).within(1e-6));
+
+  Initializer init(1, DType::kFloat64, test_device());
+  const BatchNorm norm(3, init);
+  const Tensor dy = random_tensor({5, 3}, 3, -2, 2, DType::kFloat64, test_device());
+  autograd::Tape tape;
+  const Variable y = norm.forward(inputs[0]);
+  tape.backward(y, dy);
+  // At scale 1 and shift 0 the output is the normalised input.
+  expect_near(norm.parameters()[0].gradient(), values(column_sum(binary(BinaryOp::kMultiply, dy, y.value()))));
+  expect_near(norm.parameters()[1].gradient(), values(column_sum(dy)));
 }
 
 }  // namespace

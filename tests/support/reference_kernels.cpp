@@ -258,6 +258,17 @@ void ReferenceKernels<T>::random_uniform(std::int64_t rows, std::int64_t cols, c
   }
 }
 
+template <typename T>
+void ReferenceKernels<T>::random_gumbel(std::int64_t rows, std::int64_t cols, const RandomStream& stream,
+                                        const std::int32_t* row_ids, T* y) {
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int64_t col = 0; col < cols; ++col) {
+      const std::uint32_t word = philox::word_at(stream, stream_row(row_ids, row), static_cast<std::uint32_t>(col));
+      y[row * cols + col] = static_cast<T>(philox::gumbel(word));
+    }
+  }
+}
+
 /// Columns come in pairs 16 apart: 0 and 16, ..., 15 and 31, then 32 and 48, ... in every group of 64.
 template <typename T>
 void ReferenceKernels<T>::random_normal(std::int64_t rows, std::int64_t cols, const RandomStream& stream,
@@ -329,6 +340,21 @@ void ReferenceKernels<T>::adamax(const ParameterView<T>* parameters, int count, 
       p.first[i] = static_cast<T>(first);
       p.second[i] = static_cast<T>(norm);
       p.value[i] = static_cast<T>(p.value[i] - step.learning_rate / step.correction1 * first / norm);
+    }
+  }
+}
+
+template <typename T>
+void ReferenceKernels<T>::adam_rows(std::int64_t n, std::int64_t cols, const std::int32_t* index, const std::int64_t* done,
+                                    const AdamStep* steps, std::int64_t count, const T* gradient, T* value, T* first, T* second) {
+  const std::vector<T> zeros(static_cast<std::size_t>(cols), T(0));
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::int64_t begin = index[i] * cols;
+    for (std::int64_t step = done[i]; step < count; ++step) {
+      const bool last = gradient != nullptr && step == count - 1;
+      const ParameterView<T> row = {value + begin, last ? gradient + i * cols : zeros.data(), first + begin, second + begin,
+                                    cols};
+      adam(&row, 1, steps[step]);
     }
   }
 }

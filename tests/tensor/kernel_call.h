@@ -39,6 +39,11 @@ class KernelCall {
   const std::int32_t* index(char name, std::int64_t count, std::int64_t bound) {
     return keep<std::int32_t>(inputs_, name, random_indices(count, bound, static_cast<std::uint64_t>(name)));
   }
+  /// These numbers.
+  template <typename U>
+  const U* given(char name, const std::vector<U>& values) {
+    return keep<U>(inputs_, name, values);
+  }
   /// A sparse matrix of the call's size with about `density` of its entries stored; row 1 is empty, row 0 full.
   CsrView<T> csr(bool with_values, double density = 0.2) {
     std::vector<std::int64_t> offsets = {0};

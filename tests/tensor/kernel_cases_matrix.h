@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tests/tensor/kernel_cases.h"
+#include "tests/tensor/kernel_cases_category.h"
 
 namespace tapestry::tests {
 
@@ -85,6 +85,11 @@ std::vector<KernelCase<K>> sparse_cases() {
                          K::csr_transpose_matmul(c.csr(with_values), width, c.input('d', c.rows * width),
                                                  c.output('y', c.cols * width, allowed));
                        }});
+      cases.push_back({concat("csr_transpose_matmul_add_", width, suffix), [=](Call& c) {
+                         const Allowed allowed = {4, 4.0 * static_cast<double>(c.rows)};
+                         K::csr_transpose_matmul_add(c.csr(with_values), width, c.input('d', c.rows * width),
+                                                     c.in_out('y', c.cols * width, allowed));
+                       }});
     }
     cases.push_back({"csr_normalize_rows" + suffix, [=](Call& c) {
                        const CsrView<T> x = c.csr(with_values);
@@ -158,6 +163,8 @@ std::vector<KernelCase<K>> random_cases() {
        [](Call& c) {
          K::random_normal(c.rows, c.cols, kCaseStream, c.index('i', c.rows, 1000), T(1), T(3), c.output('y', c.n, {4, 3}));
        }},
+      {"random_gumbel",
+       [](Call& c) { K::random_gumbel(c.rows, c.cols, kCaseStream, c.index('i', c.rows, 1000), c.output('y', c.n, {0})); }},
       {"dropout",
        [](Call& c) {
          K::dropout(c.rows, c.cols, c.input('x', c.n), T(0.3), kCaseStream, c.index('i', c.rows, 1000), c.output('y', c.n));
@@ -205,6 +212,23 @@ std::vector<KernelCase<K>> selection_and_update_cases() {
                      const std::array<ParameterView<T>, 3> parameters = {view('a', c.n), view('f', 3), view('k', 0)};
                      K::adamax(parameters.data(), 3, {0.01, 0.9, 0.7, 0.5, 0.271});  // either side of the maximum comes up
                    }});
+  for (const bool with_gradient : {true, false}) {
+    // Rows in falling order, row i of the batch having had i % 4 of three steps.
+    cases.push_back({with_gradient ? "adam_rows" : "adam_rows_without_gradient", [=](Call& c) {
+                       std::vector<std::int32_t> index;
+                       std::vector<std::int64_t> done;
+                       for (std::int64_t i = 0; i < c.rows; ++i) {
+                         index.push_back(static_cast<std::int32_t>(c.rows - 1 - i));
+                         done.push_back(i % 4);
+                       }
+                       const std::array<AdamStep, 3> steps = {AdamStep{0.01, 0.9, 0.999, 1e-8, 0.3, 0, 0.1, 0.001},
+                                                              AdamStep{0.01, 0.9, 0.999, 1e-8, 0.3, 0, 0.19, 0.002},
+                                                              AdamStep{0.02, 0.9, 0.999, 1e-8, 0.3, 0, 0.271, 0.003}};
+                       K::adam_rows(c.rows, c.cols, c.given('i', index), c.given('d', done), steps.data(), 3,
+                                    with_gradient ? c.input('g', c.n) : nullptr, c.in_out('w', c.n, {16, 1}),
+                                    c.in_out('m', c.n, {16, 1}), c.in_out('v', c.n, {16, 1}, 0, 1));
+                     }});
+  }
   for (const double momentum : {0.0, 0.9}) {
     cases.push_back(
         {momentum > 0 ? "sgd_momentum" : "sgd", [=](Call& c) {
@@ -222,9 +246,12 @@ std::vector<KernelCase<K>> kernel_cases() {
   std::vector<KernelCase<K>> all;
   for (const auto& part : {elementwise_cases<K>(), rowwise_cases<K>(), matmul_cases<K>(), linear_multinomial_cases<K>(),
                            sparse_cases<K>(), value_linear_cases<K>(), random_cases<K>(), selection_and_update_cases<K>()}) {
-    all.insert(all.end(), part.begin(), part.end());
+    for (const auto& part :
+         {elementwise_cases<K>(), rowwise_cases<K>(), category_cases<K>(), matmul_cases<K>(), linear_multinomial_cases<K>(),
+          sparse_cases<K>(), random_cases<K>(), selection_and_update_cases<K>()}) {
+      all.insert(all.end(), part.begin(), part.end());
+    }
+    return all;
   }
-  return all;
-}
 
 }  // namespace tapestry::tests

@@ -1,0 +1,85 @@
+#include "autograd/category.h"
+
+#include <cstdint>
+#include <vector>
+
+#include "autograd/elementwise.h"
+#include "autograd/loss.h"
+#include "autograd/matrix.h"
+#include "autograd/reduction.h"
+#include "autograd/tape.h"
+
+namespace tapestry::autograd {
+
+Variable difference_rows(const CategoryPlanes& planes, const Variable& x) {
+  const auto [columns, two, three] = planes;
+  const Variable one = subtract(slice_rows(x, columns, columns + two), slice_rows(x, 0, two));
+  if (three == 0) return one;
+  return concat_rows({one, subtract(slice_rows(x, columns + two, columns + two + three), slice_rows(x, 0, three))});
+}
+
+Variable difference_columns(const CategoryPlanes& planes, const Variable& x) {
+  const auto [columns, two, three] = planes;
+  const Variable one = subtract(slice_columns(x, columns, columns + two), slice_columns(x, 0, two));
+  if (three == 0) return one;
+  return concat_columns({one, subtract(slice_columns(x, columns + two, columns + two + three), slice_columns(x, 0, three))});
+}
+
+Variable gumbel_softmax(const CategoryPlanes& planes, const Variable& d, const Tensor& noise, double temperature) {
+  Tensor y = category_softmax(planes, d.value(), noise, temperature);
+  const Tensor saved = y;
+  return record(std::move(y), {&d}, [planes, saved, temperature, dd = d.slot()](const Tensor& dy) {
+    dd.accumulate(category_softmax_backward(planes, saved, dy, temperature));
+  });
+}
+
+Variable category_cross_entropy(const CategoryPlanes& planes, const Variable& d, const CsrMatrix& target) {
+  const double share = 1.0 / static_cast<double>(target.rows());
+  const Tensor rows = tapestry::category_cross_entropy(planes, d.value(), target);
+  return record(tapestry::linear_combination({{share, tapestry::sum(rows)}}), {&d},
+                [planes, share, target, saved = d.value(), dd = d.slot()](const Tensor& dy) {
+                  const Tensor factor = tapestry::linear_combination({{share, dy}});
+                  dd.accumulate(category_cross_entropy_backward(planes, saved, target, factor));
+                });
+}
+
+Variable column_cross_entropy(const CategoryPlanes& planes, const Variable& d, const Tensor& column, const Tensor& category) {
+  const std::int64_t rows = d.value().rows();
+  check(d.value().cols() == planes.differences() && column.numel() == rows && category.numel() == rows,
+        "column_cross_entropy: differences ", d.shape(), " against columns ", column.shape(), " and categories ",
+        category.shape());
+  if (d.value().numel() == 0) return Variable(Tensor::zeros({}, d.value().dtype(), d.value().device()));
+  const Tensor host_column = column.to(Device::kCpu);
+  const Tensor host_category = category.to(Device::kCpu);
+  // The three logits of the row's column, category 0 standing at 0: picked out of d, then masked where they are not stored.
+  constexpr float kAbsent = -1e30f;
+  std::vector<std::int32_t> index(static_cast<std::size_t>(3 * rows), 0);
+  std::vector<float> stored(index.size(), 0);
+  std::vector<float> constant(index.size(), kAbsent);
+  std::vector<float> target(index.size(), 0);
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const std::int64_t j = host_column.data<std::int32_t>()[row];
+    const std::int64_t k = host_category.data<std::int32_t>()[row];
+    const std::int64_t count = 1 + (j < planes.two ? 1 : 0) + (j < planes.three ? 1 : 0);
+    check(j >= 0 && j < planes.columns && k >= 0 && k < count, "column_cross_entropy: category ", k, " of column ", j);
+    const auto at = static_cast<std::size_t>(3 * row);
+    for (std::int64_t c = 0; c < count; ++c) constant[at + static_cast<std::size_t>(c)] = 0;
+    for (std::int64_t c = 1; c < count; ++c) {
+      const std::int64_t within = c == 1 ? j : planes.two + j;
+      index[at + static_cast<std::size_t>(c)] = static_cast<std::int32_t>(row * planes.differences() + within);
+      stored[at + static_cast<std::size_t>(c)] = 1;
+    }
+    target[at + static_cast<std::size_t>(k)] = 1;
+  }
+  const DType dtype = d.value().dtype();
+  const Device device = d.value().device();
+  const auto on_device = [&](const std::vector<float>& values) {
+    return Tensor::from<float>(values, {rows, 3}).to(dtype).to(device);
+  };
+  const Variable flat = reshape(d, {d.value().numel(), 1});
+  const Variable picked = reshape(embedding(flat, Tensor::from<std::int32_t>(index, {3 * rows}, device)), {rows, 3});
+  const Variable logits = add(multiply(picked, on_device(stored)), on_device(constant));
+  return scale(sum(multiply(log_softmax(logits), on_device(target))), -1.0 / static_cast<double>(rows));
+}
+
+}  // namespace tapestry::autograd

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "autograd/variable.h"
+#include "tensor/csr.h"
+
+/// Tables whose columns have a few categories each: one softmax per column. C categories, D differences to category 0 of the
+/// column, laid out as CategoryPlanes says. A softmax does not change when a constant is added to its logits, so that these take
+/// the differences, which a layer computes at half the price or less.
+namespace tapestry::autograd {
+
+/// x_k - x_0 within each column, for the rows of a weight or bias [C, N] or [C] -> [D, N] or [D].
+Variable difference_rows(const CategoryPlanes& planes, const Variable& x);
+/// The same within each row: [B, C] -> [B, D].
+Variable difference_columns(const CategoryPlanes& planes, const Variable& x);
+
+/// y = softmax((logits + noise) / temperature) within each column (Jang et al. 2017, Eq. 2; soft, no straight-through):
+/// differences d [B, D] and a constant noise [B, C] -> [B, C].
+Variable gumbel_softmax(const CategoryPlanes& planes, const Variable& d, const Tensor& noise, double temperature);
+
+/// sum_j CE(column j) per row, averaged over the rows: d [B, D] against a target [B, D] with an entry where a column is not in
+/// category 0. Scalar [].
+Variable category_cross_entropy(const CategoryPlanes& planes, const Variable& d, const CsrMatrix& target);
+
+/// CE of one column per row, averaged over the rows: category[b] (int32 [B], 0 to 2) of column[b]. The other columns do not
+/// count. Scalar []. Throws on a column or category that the table has not.
+Variable column_cross_entropy(const CategoryPlanes& planes, const Variable& d, const Tensor& column, const Tensor& category);
+
+}  // namespace tapestry::autograd

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "recsys/generators/ctgan.h"
+#include "recsys/generators/table_family.h"
+
+namespace tapestry::recsys {
+
+/// The generators that draw from one CTGAN, under conditions of different laws (ConditionLaw):
+///   ctgan        ctgan-old under protocol `published`, ctgan-paper under `strict`
+///   ctgan-paper  kFrequency
+///   ctgan-old    kFirstColumn
+///   ctgan-new    kLogFrequency
+/// They decide how many likes there are by themselves. Dislikes, where asked for, are cells of value -1, which a binary table has
+/// none of.
+std::vector<std::string> ctgan_names();
+
+/// The generators of these names, sharing one model, whose generator is kept in "<stem>-ctgan.safetensors". Throws
+/// Error(kMisuse) for another name.
+std::vector<std::unique_ptr<Generator>> make_ctgan_generators(std::span<const std::string> names, TableSettings settings,
+                                                              const CtganConfig& config = {});
+/// One of them, with a model of its own.
+std::unique_ptr<Generator> make_ctgan_generator(const std::string& name, TableSettings settings, const CtganConfig& config = {});
+
+}  // namespace tapestry::recsys

@@ -1,0 +1,200 @@
+#include "recsys/generators/table_family.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+#include <vector>
+
+#include "nn/safetensors.h"
+#include "tensor/atomic_file.h"
+#include "tensor/memory.h"
+
+namespace tapestry::recsys {
+namespace {
+
+constexpr const char* kConfiguration = "configuration";  // metadata keys
+constexpr const char* kProtocol = "protocol";
+constexpr const char* kModel = "model.";  // what the names of parameters begin with
+
+/// The parts of a run that draw numbers; append only. Apart from SdrmPart's, which belong to the same seed of a run.
+enum class TablePart : std::uint64_t { kInit = 100, kFit = 101, kSample = 102 };
+
+std::uint64_t part_seed(std::uint64_t seed, TablePart part) { return derive_seed(seed, static_cast<std::uint64_t>(part)); }
+
+std::string digits(double value) {
+  char buffer[40];
+  return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
+}
+
+class TableGenerator : public Generator {
+ public:
+  TableGenerator(std::string name, std::shared_ptr<TableFamily> family) : name_(std::move(name)), family_(std::move(family)) {}
+
+  const std::string& name() const override { return name_; }
+  std::vector<PlannedStage> plan(const ProtocolData& protocol) const override { return family_->plan(name_, protocol); }
+  void fit(const ProtocolData& protocol, StageListener& listener) override { family_->need(protocol, listener); }
+  Interactions sample(const SampleRequest& request, StageListener& listener) const override {
+    const std::string stage = "sample_" + name_;
+    listener.begin(stage);
+    Interactions rows = family_->sample(name_, request, listener);
+    pool_trim(Device::kCpu);
+    listener.end(stage);
+    return rows;
+  }
+  void save(const std::filesystem::path& stem) const override { family_->save(stem); }
+  void load(const std::filesystem::path& stem, std::int64_t items) override { family_->load(stem, items); }
+
+ private:
+  std::string name_;
+  std::shared_ptr<TableFamily> family_;
+};
+
+/// The explicit zeros of the rows of protocol.generator: D's. The evaluation users below them, if any, have none, since all that
+/// they have stored counts as liked.
+CsrMatrix dislikes_of(const ProtocolData& protocol) {
+  const auto others = static_cast<std::size_t>(protocol.generator.rows() - protocol.train.rows());
+  const CsrMatrix none = CsrMatrix::from_rows(protocol.generator.cols(), std::vector<std::vector<std::int32_t>>(others));
+  return concat_rows(std::array{protocol.train_dislikes, none});
+}
+
+/// The int32 tensor `name` of a file.
+const Tensor& part_of(const nn::TensorFile& file, const std::string& name, const std::string& path) {
+  const auto found = file.tensors.find("table." + name);
+  if (found == file.tensors.end() || found->second.dtype() != DType::kInt32) {
+    fail(ErrorKind::kData, path, ": no int32 tensor 'table.", name, "'");
+  }
+  return found->second;
+}
+
+}  // namespace
+
+std::unique_ptr<Generator> make_table_generator(std::string name, std::shared_ptr<TableFamily> family) {
+  return std::make_unique<TableGenerator>(std::move(name), std::move(family));
+}
+
+const TableEncoding& TableFamily::table() const {
+  check(table_.has_value(), name_, ": nothing has been fitted yet");
+  return *table_;
+}
+
+std::uint64_t TableFamily::sample_seed() const { return part_seed(settings_.seed, TablePart::kSample); }
+
+std::filesystem::path TableFamily::file_of(const std::filesystem::path& stem) const {
+  return stem.string() + "-" + name_ + ".safetensors";
+}
+
+std::vector<PlannedStage> TableFamily::plan(const std::string& generator, const ProtocolData& protocol) const {
+  // A ternary table's columns have up to three categories; few have no like or no dislike.
+  const bool ternary =
+      settings_.kind.value_or(protocol.name == ProtocolName::kPublished ? TableKind::kTernary : TableKind::kBinary) ==
+      TableKind::kTernary;
+  const double categories = (ternary ? 3.0 : 2.0) * static_cast<double>(protocol.generator.cols());
+  const double step = step_operations(categories) / kGuessedRate;
+  const auto steps = static_cast<double>(std::max<std::int64_t>(1, protocol.generator.rows() / batch()));
+  std::vector<PlannedStage> stages;
+  if (!table_ && !is_kept(settings_.folder, name_)) {
+    stages.push_back({name_ + "_fit", step * steps * static_cast<double>(epochs())});
+  }
+  // Drawing takes a forward pass of the generating half where a step takes all passes of everything.
+  stages.push_back({"sample_" + generator, step / 4 * static_cast<double>(protocol.synthetic_rows / batch() + 1)});
+  return stages;
+}
+
+void TableFamily::need(const ProtocolData& protocol, StageListener& listener) {
+  if (table_) return;
+  if (take_up_kept(protocol.generator.cols(), listener)) return;
+  protocol_ = protocol.name;
+  const TableKind usual = protocol.name == ProtocolName::kPublished ? TableKind::kTernary : TableKind::kBinary;
+  const TableKind kind = settings_.kind.value_or(usual);
+  fit({protocol.generator, kind == TableKind::kTernary ? dislikes_of(protocol) : CsrMatrix()}, kind, listener);
+}
+
+void TableFamily::fit(const Interactions& rows, TableKind kind, StageListener& listener) {
+  const std::string stage = name_ + "_fit";
+  listener.begin(stage);
+  TableEncoding table(rows, kind);
+  const CsrMatrix marks = table.encode(rows);
+  table_.reset();
+  model_ = &create(table, part_seed(settings_.seed, TablePart::kInit));
+  std::string history = "epoch,loss,metric" + history_fields() + "\n";
+  train(marks, part_seed(settings_.seed, TablePart::kFit), [&](const Epoch& report) {
+    history += std::to_string(report.epoch + 1) + "," + digits(report.loss) + "," + report.details + "\n";
+    listener.advance(stage, {.fraction = static_cast<double>(report.epoch + 1) / static_cast<double>(report.epochs),
+                             .epoch = report.epoch,
+                             .loss = report.loss});
+  });
+  table_ = std::move(table);
+  const ModelFolder& folder = settings_.folder;
+  if (!folder.history.empty()) write_file_atomically(folder.history.string() + "-" + stage + ".csv", history);
+  if (!folder.models.empty()) write(file_of(folder.models));
+  pool_trim(Device::kCpu);
+  listener.end(stage);
+}
+
+bool TableFamily::take_up_kept(std::int64_t items, StageListener& listener) {
+  if (settings_.folder.models.empty()) return false;
+  const std::filesystem::path file = file_of(settings_.folder.models);
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored)) return false;
+  try {
+    const auto metadata = read(file, items);
+    const auto found = metadata.find(kConfiguration);
+    if (found != metadata.end() && found->second == settings_.folder.configuration) return true;
+    listener.warn(file.string() + ": made with another configuration, trained again");
+  } catch (const Error& error) {
+    listener.warn(std::string(error.what()) + ", trained again");
+  }
+  table_.reset();
+  return false;
+}
+
+void TableFamily::save(const std::filesystem::path& stem) const { write(file_of(stem)); }
+
+void TableFamily::load(const std::filesystem::path& stem, std::int64_t items) { read(file_of(stem), items); }
+
+void TableFamily::write(const std::filesystem::path& path) const {
+  const TableEncoding::Parts parts = table().parts();
+  nn::TensorFile file;
+  file.metadata = {{kConfiguration, settings_.folder.configuration}, {kProtocol, to_string(protocol_)}};
+  file.tensors = {{"table.widths", parts.widths},
+                  {"table.items", parts.items},
+                  {"table.values", parts.values},
+                  {"table.appearance", parts.appearance},
+                  {"table.counts", parts.counts}};
+  for (const nn::NamedParameter& parameter : model_->named_parameters()) {
+    file.tensors.emplace(kModel + parameter.name, parameter.variable.value());
+  }
+  nn::save_tensors(path, file);
+}
+
+std::map<std::string, std::string> TableFamily::read(const std::filesystem::path& path, std::int64_t items) {
+  const std::string where = path.string();
+  nn::TensorFile file = nn::load_tensors(path);
+  const TableEncoding::Parts parts = {part_of(file, "widths", where), part_of(file, "items", where),
+                                      part_of(file, "values", where), part_of(file, "appearance", where),
+                                      part_of(file, "counts", where)};
+  TableEncoding table = TableEncoding::from_parts(parts, where);
+  if (table.items() != items)
+    fail(ErrorKind::kData, where, ": a table of ", table.items(), " items where ", items, " were expected");
+  table_.reset();
+  const nn::Module& model = create(table, part_seed(settings_.seed, TablePart::kInit));
+  std::vector<std::pair<std::string, Tensor>> state;
+  for (const nn::NamedParameter& parameter : model.named_parameters()) {
+    const auto found = file.tensors.find(kModel + parameter.name);
+    const Tensor& own = parameter.variable.value();
+    if (found == file.tensors.end() || found->second.shape() != own.shape() || found->second.dtype() != own.dtype()) {
+      fail(ErrorKind::kData, where, ": no tensor '", kModel, parameter.name, "' of shape ", own.shape());
+    }
+    state.emplace_back(parameter.name, found->second);
+  }
+  model.load_state(state);
+  if (const auto found = file.metadata.find(kProtocol); found != file.metadata.end()) {
+    protocol_ = found->second == to_string(ProtocolName::kStrict) ? ProtocolName::kStrict : ProtocolName::kPublished;
+  }
+  table_ = std::move(table);
+  model_ = &model;
+  return file.metadata;
+}
+
+}  // namespace tapestry::recsys

@@ -1,0 +1,72 @@
+#include "recsys/generators/tvae_generator.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace tapestry::recsys {
+namespace {
+
+class TvaeFamily : public TableFamily {
+ public:
+  TvaeFamily(TableSettings settings, const TvaeConfig& config) : TableFamily("tvae", std::move(settings)), config_(config) {}
+
+  Interactions sample(const std::string& generator, const SampleRequest& request, StageListener& listener) const override {
+    const TableEncoding& encoding = table();
+    const auto advance = [&](std::int64_t done, std::int64_t total) {
+      listener.advance("sample_" + generator, {.fraction = static_cast<double>(done) / static_cast<double>(total)});
+    };
+    if (generator == "tvae-threshold") {
+      return threshold_tvae(*model_, encoding, request.rows, request.density, request.dislikes, sample_seed(), advance);
+    }
+    const TvaeDraw draw = generator == "tvae-tanh"     ? TvaeDraw::kTanh
+                          : generator == "tvae-sample" ? TvaeDraw::kSample
+                                                       : TvaeDraw::kMode;
+    return sample_tvae(*model_, encoding, request.rows, draw, request.dislikes, sample_seed(), advance);
+  }
+
+ protected:
+  const nn::Module& create(const TableEncoding& table, std::uint64_t seed) override {
+    nn::Initializer init(seed);
+    model_ = std::make_unique<Tvae>(table.planes(), config_, init);
+    return *model_;
+  }
+  void train(const CsrMatrix& marks, std::uint64_t seed, const std::function<void(const Epoch&)>& on_epoch) override {
+    fit_tvae(*model_, marks, config_, seed, [&](const TvaeEpoch& report) {
+      on_epoch({report.epoch, config_.epochs, report.loss, concat(",", report.reconstruction, ",", report.kl)});
+    });
+  }
+  double step_operations(double categories) const override {
+    // Forward and twice backward through the decoder's last layer; the encoder's first is sparse.
+    return 6.0 * static_cast<double>(config_.batch * config_.hidden) * categories;
+  }
+  std::int64_t batch() const override { return config_.batch; }
+  std::int64_t epochs() const override { return config_.epochs; }
+  std::string history_fields() const override { return ",reconstruction,kl"; }
+
+ private:
+  TvaeConfig config_;
+  std::unique_ptr<Tvae> model_;
+};
+
+}  // namespace
+
+std::vector<std::string> tvae_names() { return {"tvae", "tvae-tanh", "tvae-sample", "tvae-threshold"}; }
+
+std::unique_ptr<Generator> make_tvae_generator(const std::string& name, TableSettings settings, const TvaeConfig& config) {
+  return std::move(make_tvae_generators(std::array{name}, std::move(settings), config).front());
+}
+
+std::vector<std::unique_ptr<Generator>> make_tvae_generators(std::span<const std::string> names, TableSettings settings,
+                                                             const TvaeConfig& config) {
+  const std::vector<std::string> known = tvae_names();
+  const auto family = std::make_shared<TvaeFamily>(std::move(settings), config);
+  std::vector<std::unique_ptr<Generator>> generators;
+  for (const std::string& name : names) {
+    check(std::find(known.begin(), known.end(), name) != known.end(), "no TVAE generator is called '", name, "'");
+    generators.push_back(make_table_generator(name, family));
+  }
+  return generators;
+}
+
+}  // namespace tapestry::recsys

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "recsys/generators/table_family.h"
+#include "recsys/generators/tvae.h"
+
+namespace tapestry::recsys {
+
+/// The generators that draw from one TVAE:
+///   tvae            the likeliest category of every column, as the package does
+///   tvae-tanh       the same with the package's ties (TvaeDraw::kTanh)
+///   tvae-sample     every column drawn from its softmax: not in the paper
+///   tvae-threshold  the likeliest likes of all, at the density that is asked for: not in the paper
+/// All but the last decide how many likes there are by themselves. Dislikes, where asked for, are cells of value -1, which a
+/// binary table has none of; tvae-threshold gives the unlikeliest likes.
+std::vector<std::string> tvae_names();
+
+/// The generators of these names, sharing one model, kept in "<stem>-tvae.safetensors". Throws Error(kMisuse) for another name.
+std::vector<std::unique_ptr<Generator>> make_tvae_generators(std::span<const std::string> names, TableSettings settings,
+                                                             const TvaeConfig& config = {});
+/// One of them, with a model of its own.
+std::unique_ptr<Generator> make_tvae_generator(const std::string& name, TableSettings settings, const TvaeConfig& config = {});
+
+}  // namespace tapestry::recsys

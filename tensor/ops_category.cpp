@@ -1,0 +1,74 @@
+#include "tensor/dispatch.h"
+#include "tensor/ops_common.h"
+
+namespace tapestry {
+namespace {
+
+void check_planes(const char* op, const CategoryPlanes& planes) {
+  check(planes.three >= 0 && planes.three <= planes.two && planes.two <= planes.columns, op, ": ", planes.columns, " columns, ",
+        planes.two, " with two and ", planes.three, " with three categories");
+}
+
+void check_differences(const char* op, const CategoryPlanes& planes, const Tensor& d) {
+  check_planes(op, planes);
+  check(d.cols() == planes.differences(), op, ": ", d.shape(), " where ", planes.differences(), " differences were expected");
+}
+
+void check_target(const char* op, const Tensor& d, const CsrMatrix& target) {
+  check(target.rows() == d.rows() && target.cols() == d.cols() && !target.has_values(), op, ": differences ", d.shape(),
+        " against ", target.has_values() ? "weighted " : "", "targets [", target.rows(), ", ", target.cols(), "]");
+}
+
+}  // namespace
+
+Tensor category_softmax(const CategoryPlanes& planes, const Tensor& d, const Tensor& noise, double temperature) {
+  check_differences("category_softmax", planes, d);
+  check(temperature > 0, "category_softmax: the temperature ", temperature, " is not positive");
+  check_same_kind("category_softmax", d, noise);
+  check(noise.rows() == d.rows() && noise.cols() == planes.categories(), "category_softmax: differences ", d.shape(),
+        " and noise ", noise.shape());
+  Tensor y = Tensor::empty({d.rows(), planes.categories()}, d.dtype(), d.device());
+  dispatch(d.device(), d.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.category_softmax(d.rows(), planes, d.data<T>(), noise.data<T>(), static_cast<T>(temperature), y.data<T>());
+  });
+  return y;
+}
+
+Tensor category_softmax_backward(const CategoryPlanes& planes, const Tensor& y, const Tensor& dy, double temperature) {
+  check_planes("category_softmax_backward", planes);
+  check_same_shape("category_softmax_backward", y, dy);
+  check(y.cols() == planes.categories(), "category_softmax_backward: ", y.shape(), " where ", planes.categories(),
+        " categories were expected");
+  Tensor dd = Tensor::empty({y.rows(), planes.differences()}, y.dtype(), y.device());
+  dispatch(y.device(), y.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.category_softmax_backward(y.rows(), planes, y.data<T>(), dy.data<T>(), static_cast<T>(temperature), dd.data<T>());
+  });
+  return dd;
+}
+
+Tensor category_cross_entropy(const CategoryPlanes& planes, const Tensor& d, const CsrMatrix& target) {
+  check_differences("category_cross_entropy", planes, d);
+  check_target("category_cross_entropy", d, target);
+  Tensor loss = Tensor::empty({d.rows()}, d.dtype(), d.device());
+  dispatch(d.device(), d.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.category_cross_entropy(d.rows(), planes, d.data<T>(), view<T>(target), loss.data<T>());
+  });
+  return loss;
+}
+
+Tensor category_cross_entropy_backward(const CategoryPlanes& planes, Tensor d, const CsrMatrix& target, const Tensor& scale) {
+  check_differences("category_cross_entropy_backward", planes, d);
+  check_target("category_cross_entropy_backward", d, target);
+  check(scale.numel() == 1, "category_cross_entropy_backward: the scale is one number");
+  Tensor dd = d.sole_owner() ? d : empty_like(d);
+  dispatch(d.device(), d.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.category_cross_entropy_backward(d.rows(), planes, d.data<T>(), view<T>(target), scale.data<T>(), dd.data<T>());
+  });
+  return dd;
+}
+
+}  // namespace tapestry

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <vector>
+
+#include "tests/tensor/kernel_cases.h"
+
+namespace tapestry::tests {
+
+/// A table whose rows of differences have `differences` numbers: a third of them belong to columns of three categories, and two
+/// columns have one category only.
+inline CategoryPlanes planes_of(std::int64_t differences) {
+  const std::int64_t three = differences / 3;
+  const std::int64_t two = differences - three;
+  return {two + 2, two, three};
+}
+
+template <typename K>
+std::vector<KernelCase<K>> category_cases() {
+  using T = typename K::Scalar;
+  using Call = KernelCall<T>;
+  return {
+      {"category_softmax",
+       [](Call& c) {
+         const CategoryPlanes planes = planes_of(c.cols);
+         const std::int64_t n = c.rows * planes.categories();
+         K::category_softmax(c.rows, planes, c.input('d', c.n, -9, 9), c.input('g', n), T(0.2), c.output('y', n, {64, 0.5}));
+       }},
+      {"category_softmax_backward",
+       [](Call& c) {
+         const CategoryPlanes planes = planes_of(c.cols);
+         const std::int64_t n = c.rows * planes.categories();
+         T* y = c.scratch('p', n);
+         K::category_softmax(c.rows, planes, c.input('d', c.n), c.input('g', n), T(2), y);
+         K::category_softmax_backward(c.rows, planes, y, c.input('u', n), T(0.2), c.output('x', c.n, {64, 10}));
+       }},
+      // Sums of up to 20,011 terms in two orders: the errors grow with the square root of that.
+      {"category_cross_entropy",
+       [](Call& c) {
+         K::category_cross_entropy(c.rows, planes_of(c.cols), c.input('d', c.n, -9, 9), c.csr(false),
+                                   c.output('l', c.rows, {16, 9.0 * static_cast<double>(c.cols + 1)}));
+       }},
+      {"category_cross_entropy_backward",
+       [](Call& c) {
+         K::category_cross_entropy_backward(c.rows, planes_of(c.cols), c.input('d', c.n, -9, 9), c.csr(false), c.input('s', 1),
+                                            c.output('x', c.n, {16, 2}));
+       }},
+      {"category_cross_entropy_backward_in_place",
+       [](Call& c) {
+         T* d = c.in_out('d', c.n, {16, 2}, -9, 9);
+         K::category_cross_entropy_backward(c.rows, planes_of(c.cols), d, c.csr(false), c.input('s', 1), d);
+       }},
+  };
+}
+
+}  // namespace tapestry::tests
