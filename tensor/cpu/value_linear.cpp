@@ -7,18 +7,31 @@
 namespace tapestry {
 namespace {
 
-/// Columns whose sums stay in registers while a row's items pass.
+/// Columns that are added up at a time: a few vector registers.
 constexpr std::int64_t kTile = 64;
 
-/// out[0..count) += sum_k factors[k] w[k, 0..count), w's rows `stride` apart.
-template <typename T>
-void add_weighted_rows(std::int64_t width, const T* factors, const T* w, std::int64_t stride, std::int64_t count, T* out) {
+/// out[j] += sum_k factor(k) w[k, j] for `count` columns; rows of w are `stride` apart.
+template <typename T, typename Factor>
+void add_weighted_rows(std::int64_t width, const Factor& factor, const T* w, std::int64_t stride, std::int64_t count, T* out) {
   for (std::int64_t k = 0; k < width; ++k) {
-    const T factor = factors[k];
+    const T weight = factor(k);
     const T* in = w + k * stride;
 #pragma omp simd
-    for (std::int64_t j = 0; j < count; ++j) out[j] += factor * in[j];
+    for (std::int64_t j = 0; j < count; ++j) out[j] += weight * in[j];
   }
+}
+
+/// The same for all n columns, tile by tile: a tile's sums stay in registers while the K rows pass.
+template <typename T, typename Factor>
+void add_weighted(std::int64_t width, std::int64_t n, const Factor& factor, const T* w, T* out) {
+  std::int64_t begin = 0;
+  for (; begin + kTile <= n; begin += kTile) {
+    T sums[kTile];
+    std::copy_n(out + begin, kTile, sums);
+    add_weighted_rows(width, factor, w + begin, n, kTile, sums);
+    std::copy_n(sums, kTile, out + begin);
+  }
+  add_weighted_rows(width, factor, w + begin, n, n - begin, out + begin);
 }
 
 template <typename T>
@@ -34,26 +47,16 @@ T dot(std::int64_t n, const T* a, const T* b) {
 template <typename T>
 void CpuKernels<T>::value_linear(const CsrView<T>& x, std::int64_t width, std::int64_t n, const T* table, const T* w,
                                  const T* total, T* y) {
-  const std::int64_t tiles = (n + kTile - 1) / kTile;
-  // All rows of one tile come before the next tile: what they read of the same items is still in cache.
-#pragma omp parallel for collapse(2) schedule(static) if (x.offsets[x.rows] * width * n >= kParallelElements)
-  for (std::int64_t tile = 0; tile < tiles; ++tile) {
-    for (std::int64_t row = 0; row < x.rows; ++row) {
-      const std::int64_t begin = tile * kTile;
-      const std::int64_t count = std::min(kTile, n - begin);
-      T sums[kTile] = {};
-      for (std::int64_t at = x.offsets[row]; at < x.offsets[row + 1]; ++at) {
-        const T* item = w + x.columns[at] * width * n + begin;
-        for (std::int64_t k = 0; k < width; ++k) {
-          const T factor = table[width + k] - table[k];
-          const T* in = item + k * n;
-#pragma omp simd
-          for (std::int64_t j = 0; j < count; ++j) sums[j] += factor * in[j];
-        }
-      }
-      add_weighted_rows(width, table, total + begin, n, count, sums);
-      std::copy_n(sums, count, y + row * n + begin);
+  const auto base = [=](std::int64_t k) { return table[k]; };
+  const auto extra = [=](std::int64_t k) { return table[width + k] - table[k]; };
+#pragma omp parallel for schedule(dynamic, 1) if (x.offsets[x.rows] * width * n >= kParallelElements)
+  for (std::int64_t row = 0; row < x.rows; ++row) {
+    T* out = y + row * n;
+    std::fill_n(out, n, T(0));
+    for (std::int64_t at = x.offsets[row]; at < x.offsets[row + 1]; ++at) {
+      add_weighted(width, n, extra, w + x.columns[at] * width * n, out);
     }
+    add_weighted(width, n, base, total, out);
   }
 }
 

@@ -131,6 +131,8 @@ TEST(Hyperparameters, NeuMfSelectionsByName) {
   const std::string text = tests::error_of(ErrorKind::kUsage, [] { parse_neumf_selection("last"); });
   EXPECT_NE(text.find("first-epoch, best-loss, best-recall"), std::string::npos) << text;
   EXPECT_EQ(default_neumf_selection("amazon-luxury-beauty", false), NeuMfSelection::kFirstEpoch);
+  EXPECT_EQ(default_neumf_selection("ml-1m", false), NeuMfSelection::kBestLoss);
+  EXPECT_EQ(default_neumf_selection("ml-100k", false), NeuMfSelection::kBestRecall);
   EXPECT_EQ(default_neumf_selection("amazon-luxury-beauty", true), NeuMfSelection::kBestRecall);
 }
 
