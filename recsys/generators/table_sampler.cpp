@@ -69,6 +69,12 @@ double condition_probability(const TableEncoding& table, ConditionLaw law, std::
   return weight_of(table, law, column, k) / total;
 }
 
+RowIndex::RowIndex(const TableEncoding& table, const CsrMatrix& marks)
+    : table_(table), marks_(marks), by_mark_(marks.transpose()) {
+  check(marks.rows() == table.rows() && marks.cols() == table.planes().differences(), "RowIndex: marks [", marks.rows(), ", ",
+        marks.cols(), "] of a table made from ", table.rows(), " rows with ", table.planes().differences(), " marks");
+}
+
 std::int32_t RowIndex::draw(std::int64_t column, std::int64_t k, RandomSequence& random) const {
   if (k > 0) {
     const std::span<const std::int32_t> rows = by_mark_.row(table_.mark(column, k));

@@ -36,8 +36,8 @@ double condition_probability(const TableEncoding& table, ConditionLaw law, std::
 /// column's commonest category, so that at most three tries are needed on average.
 class RowIndex {
  public:
-  explicit RowIndex(const TableEncoding& table, const CsrMatrix& marks)
-      : table_(table), marks_(marks), by_mark_(marks.transpose()) {}
+  /// marks [N, D]: all the rows that the table was made from, so that every category has one. Throws Error(kMisuse) otherwise.
+  RowIndex(const TableEncoding& table, const CsrMatrix& marks);
   /// A row that is in category k of the column, uniformly.
   std::int32_t draw(std::int64_t column, std::int64_t k, RandomSequence& random) const;
   std::vector<std::int32_t> draw(const Conditions& conditions, RandomSequence& random) const;

@@ -109,6 +109,7 @@ TEST(RowIndex, PermutedConditionsMatchTheirRows) {
   const TableEncoding table(rows, TableKind::kTernary);
   const RowIndex index(table, table.encode(rows));
   RandomSequence random({1, Purpose::kTableRow, 0});
+  EXPECT_THROW(RowIndex(table, table.encode(rows).slice_rows(0, 39)), Error);  // a category may have lost its only row
   const Conditions conditions = draw_conditions(table, ConditionLaw::kLogFrequency, 5, random);
   const Conditions moved = conditions.permuted({3, 0, 4, 1, 2});
   EXPECT_EQ(moved.column[0], conditions.column[3]);
