@@ -68,14 +68,15 @@ constexpr std::array kEntries = {
 }  // namespace
 
 std::vector<std::string> known_generator_names() {
-  std::vector<std::string> names;
-  for (const Entry& entry : kEntries) names.emplace_back(entry.name);
+  std::vector<std::string> names(kEntries.size());
+  std::transform(kEntries.begin(), kEntries.end(), names.begin(), [](const Entry& entry) { return entry.name; });
   return names;
 }
 
 std::vector<std::unique_ptr<Generator>> make_generators(std::span<const std::string> names, const GeneratorSettings& settings) {
   Workshop shop(settings);
   std::vector<std::unique_ptr<Generator>> generators;
+  generators.reserve(names.size());
   for (const std::string& name : names) {
     const auto* const found =
         std::find_if(kEntries.begin(), kEntries.end(), [&](const Entry& entry) { return entry.name == name; });
