@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -45,7 +46,7 @@ Hyperparameters tiny_values(const std::string&, const std::string&) {
 ExperimentOptions tiny_options(const fs::path& out) {
   ExperimentOptions options;
   options.recommenders = {"svd"};
-  options.generators = known_generators();
+  options.generators = {kOriginal, "multivae++", "f-sdrm", "m-sdrm"};
   options.settings = known_settings();
   options.runs = 2;
   options.out = out;
@@ -274,6 +275,54 @@ TEST(Runner, MlpAndNeuMfAreTheSameForAnyNumberOfJobs) {
     options.neumf_selection = NeuMfSelection::kBestLoss;  // another experiment
     EXPECT_THROW(run(options), Error);
   }
+}
+
+TEST(Runner, AModelThatDivergesEndsItsUnitsAndTheRestGoesOn) {
+  const TempFolder folder;
+  ExperimentOptions options = tiny_options(folder.path());
+  options.hyperparameters = [](const std::string& dataset, const std::string& recommender) {
+    Hyperparameters values = tiny_values(dataset, recommender);
+    values.vae.learning_rate = 1e35;
+    return values;
+  };
+  options.generators = {kOriginal, "multivae", "multivae++"};
+  options.quick = true;
+  const auto check_cells = [](const std::vector<Cell>& cells) {
+    for (const Cell& cell : cells) {
+      for (const double value : cell.runs) EXPECT_EQ(std::isnan(value), cell.generator == "multivae++") << cell.generator;
+    }
+  };
+  check_cells(run(options));
+  EXPECT_EQ(Saboteur::warnings(), 4) << "two runs in two settings";
+  const std::string results = all_results(folder.path());
+  const auto json = nlohmann::json::parse(read_file(folder.path() / "results.json"));
+  ASSERT_EQ(json["failures"].size(), 4U);
+  EXPECT_EQ(json["failures"][0]["unit"], "simulated_svd_augment_multivae++_run-1");
+  EXPECT_NE(json["failures"][0]["reason"].get<std::string>().find("diverged in epoch 0"), std::string::npos);
+  EXPECT_NE(read_file(folder.path() / "table.md").find("## What failed"), std::string::npos);
+  EXPECT_NE(read_file(folder.path() / "report.html").find("diverged in epoch 0"), std::string::npos);
+  check_cells(run(options));
+  EXPECT_TRUE(Saboteur::begun().empty()) << "a unit that failed is finished: the same would come out again";
+  EXPECT_TRUE(all_results(folder.path()) == results);
+}
+
+TEST(Runner, EveryGeneratorGivesFigures) {
+  const TempFolder folder;
+  ExperimentOptions options = tiny_options(folder.path());
+  options.generators = known_generators();
+  options.runs = 1;
+  options.quick = true;
+  const std::vector<Cell> cells = run(options);
+  EXPECT_EQ(cells.size(), known_generators().size() * 2 * 12);
+  for (const Cell& cell : cells) EXPECT_FALSE(std::isnan(cell.runs.front())) << cell.generator << " " << cell.metric;
+  // The generators of the comparison are the same for every recommender: fitted once.
+  options.recommenders = {"svd", "mlp"};
+  options.settings = {"augment"};
+  run(options);
+  for (const char* stage : {"multivae_fit", "codigem_fit", "diffrec_fit", "ctgan_fit", "tvae_fit"}) {
+    EXPECT_EQ(Saboteur::begun().count(stage), 0U) << stage;
+  }
+  EXPECT_EQ(Saboteur::begun().count("vae_fit"), 1U) << "MultiVAE++ has hyperparameters of its own for each";
 }
 
 TEST(Runner, InterruptedIsReported) {
