@@ -93,7 +93,7 @@ __global__ void csr_transpose_matmul_kernel(CsrView<T> x, std::int64_t n, std::i
     const std::int64_t at = mine < x.rows ? find_entry(x, mine, item) : -1;
     values[threadIdx.x] = at < 0 ? T(0) : value_at(x, at);
     __syncthreads();
-    for (unsigned i = 0; i < kThreads; ++i) {
+    for (unsigned i = 0; i < kThreads && begin + i < x.rows; ++i) {
       if (values[i] != T(0)) sums.add(values[i], dy + (begin + i) * n, first, n);
     }
     __syncthreads();
@@ -125,7 +125,7 @@ __global__ void scatter_add_kernel(std::int64_t n, std::int64_t cols, std::int64
   for (std::int64_t begin = mine; begin < n; begin += kThreads) {
     same[threadIdx.x] = begin + threadIdx.x < n && index[begin + threadIdx.x] == row;
     __syncthreads();
-    for (unsigned i = 0; i < kThreads; ++i) {
+    for (unsigned i = 0; i < kThreads && begin + i < n; ++i) {
       if (same[i]) sums.add(T(1), x + (begin + i) * cols, first, cols);
     }
     __syncthreads();
