@@ -107,8 +107,12 @@ class Pool {
     void* stream;  ///< cuda_stream_tag() of the thread that freed the block
   };
 
-  Link* make_link(void* block) const {
-    Link* link = device_ == Device::kCpu ? static_cast<Link*>(block) : new Link;
+  Link* make_link(void* block) {
+    Link* link = static_cast<Link*>(block);
+    if (device_ != Device::kCpu) {
+      link = spare_ == nullptr ? new Link : spare_;
+      if (spare_ != nullptr) spare_ = spare_->next;
+    }
     link->block = block;
     link->stream = device_ == Device::kCpu ? nullptr : cuda_stream_tag();
     return link;
@@ -131,9 +135,12 @@ class Pool {
     return link;
   }
 
-  void* take_block(Link* link) const {
+  void* take_block(Link* link) {
     void* block = link->block;
-    if (device_ != Device::kCpu) delete link;
+    if (device_ != Device::kCpu) {
+      link->next = spare_;
+      spare_ = link;
+    }
     return block;
   }
 
@@ -151,6 +158,7 @@ class Pool {
   Device device_;
   std::mutex mutex_;
   std::array<Link*, kClasses> free_ = {};
+  Link* spare_ = nullptr;  ///< nodes of blocks that were taken, on CUDA
   PoolStats stats_;
 };
 

@@ -106,18 +106,12 @@ template <typename T>
 __global__ void scatter_add_kernel(std::int64_t n, std::int64_t cols, std::int64_t tiles, const T* x, const std::int32_t* index,
                                    T* y) {
   __shared__ bool same[kThreads];
-  __shared__ bool found;
   const std::int64_t mine = blockIdx.x / tiles;
   const std::int64_t first = blockIdx.x % tiles * kTile;
   const std::int32_t row = index[mine];
-  if (threadIdx.x == 0) found = false;
-  __syncthreads();
   for (std::int64_t begin = 0; begin < mine; begin += kThreads) {
     const std::int64_t i = begin + threadIdx.x;
-    if (i < mine && index[i] == row) found = true;  // whoever writes, writes the same
-    __syncthreads();
-    if (found) return;
-    __syncthreads();
+    if (cuda::block_reduce(i < mine && index[i] == row ? 1 : 0, cuda::Largest()) != 0) return;
   }
   T* to = y + row * cols;
   Sums<T> sums;

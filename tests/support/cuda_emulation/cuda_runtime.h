@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <functional>
 #include <type_traits>
 
 // What tensor/cuda needs of CUDA, on the host: the kernels' sources are compiled by the C++ compiler against this header, as they
@@ -55,8 +54,9 @@ struct cudaFuncAttributes {
 
 namespace tapestry::tests::emulation {
 
-/// Runs body() as every thread of every block, one block after the other; odd launches go through blocks and threads backwards.
-cudaError_t run_grid(const dim3& grid, const dim3& block, const std::function<void()>& body);
+/// Calls body(context) as every thread of every block, one block after the other; odd launches go through blocks and threads
+/// backwards.
+cudaError_t run_grid(const dim3& grid, const dim3& block, void (*body)(const void*), const void* context);
 /// Whether [address, address + bytes) lies in one block of device memory; true for null.
 bool is_device_memory(const void* address, std::size_t bytes = 1);
 /// Device memory can only be touched while one of these lives: by kernels, copies and cuBLAS.
@@ -114,8 +114,9 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
   if (!sound) return cudaErrorIllegalAddress;
   // CUDA copies the arguments as bytes: nothing that would notice may be among them.
   static_assert((std::is_trivially_copyable_v<Parameters> && ...) && (sizeof(Parameters) + ... + 0) <= 4096);
-  return tapestry::tests::emulation::run_grid(config->gridDim, config->blockDim,
-                                              [&] { kernel(static_cast<Parameters>(arguments)...); });
+  const auto body = [&] { kernel(static_cast<Parameters>(arguments)...); };
+  const auto call = [](const void* context) { (*static_cast<decltype(&body)>(context))(); };
+  return tapestry::tests::emulation::run_grid(config->gridDim, config->blockDim, call, &body);
 }
 
 inline void __syncthreads() { tapestry::tests::emulation::block_barrier(); }

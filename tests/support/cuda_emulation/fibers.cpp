@@ -38,7 +38,8 @@ struct Fiber {
 };
 
 struct Block {
-  const std::function<void()>* body;
+  void (*body)(const void*);
+  const void* context;
   unsigned threads;
   unsigned begun;
   bool backwards;
@@ -62,7 +63,7 @@ void run_threads() {
       running->thread.x = block.backwards ? block.threads - 1 - next : next;
       running->exchanges = 0;
       threadIdx = running->thread;
-      (*block.body)();
+      block.body(block.context);
     }
     running->done = true;
     if (_setjmp(running->where) == 0) _longjmp(scheduler, 1);
@@ -130,11 +131,12 @@ void run_block() {
 
 }  // namespace
 
-cudaError_t run_grid(const dim3& grid, const dim3& threads, const std::function<void()>& body) {
+cudaError_t run_grid(const dim3& grid, const dim3& threads, void (*body)(const void*), const void* context) {
   if (grid.x == 0 || threads.x == 0 || threads.x > kMostThreads || threads.x % 32 != 0) return cudaErrorInvalidConfiguration;
   const std::lock_guard lock(device);
   const DeviceAccess access;
-  block.body = &body;
+  block.body = body;
+  block.context = context;
   block.threads = threads.x;
   block.backwards = launches++ % 2 != 0;
   gridDim = grid;
