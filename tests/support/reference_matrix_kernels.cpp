@@ -265,47 +265,49 @@ void ReferenceKernels<T>::value_linear_adam(std::int64_t items, std::int64_t wid
     for (std::int64_t i = 0; i < items; ++i) sum += w[i * width * n + at];
     total[at] = static_cast<T>(sum);
   }
-  void ReferenceKernels<T>::csr_transpose_matmul_add(const CsrView<T>& x, std::int64_t n, const T* dy, T* y) {
-    std::vector<double> total(y, y + x.cols * n);
-    for_entries(x, [&](std::int64_t row, std::int64_t col, std::int64_t, double value) {
-      for (std::int64_t i = 0; i < n; ++i) total[static_cast<std::size_t>(col * n + i)] += value * dy[row * n + i];
-    });
-    for (std::size_t i = 0; i < total.size(); ++i) y[i] = static_cast<T>(total[i]);
-  }
+}
 
-  template <typename T>
-  void ReferenceKernels<T>::csr_normalize_rows(const CsrView<T>& x, T epsilon, T* out) {
-    std::vector<double> squares(static_cast<std::size_t>(x.rows), 0.0);
-    for_entries(x, [&](std::int64_t row, std::int64_t, std::int64_t, double value) {
-      squares[static_cast<std::size_t>(row)] += value * value;
-    });
-    for_entries(x, [&](std::int64_t row, std::int64_t, std::int64_t at, double value) {
-      const double norm = std::sqrt(squares[static_cast<std::size_t>(row)]);
-      out[at] = static_cast<T>(value / std::max(norm, static_cast<double>(epsilon)));
-    });
-  }
+template <typename T>
+void ReferenceKernels<T>::csr_transpose_matmul_add(const CsrView<T>& x, std::int64_t n, const T* dy, T* y) {
+  std::vector<double> total(y, y + x.cols * n);
+  for_entries(x, [&](std::int64_t row, std::int64_t col, std::int64_t, double value) {
+    for (std::int64_t i = 0; i < n; ++i) total[static_cast<std::size_t>(col * n + i)] += value * dy[row * n + i];
+  });
+  for (std::size_t i = 0; i < total.size(); ++i) y[i] = static_cast<T>(total[i]);
+}
 
-  template <typename T>
-  void ReferenceKernels<T>::csr_dropout(const CsrView<T>& x, T p, const RandomStream& stream, const std::int32_t* row_ids,
-                                        T* out) {
-    for_entries(x, [&](std::int64_t row, std::int64_t col, std::int64_t at, double value) {
-      const auto id = static_cast<std::uint32_t>(row_ids == nullptr ? row : row_ids[row]);
-      const std::uint32_t word = philox::word_at(stream, id, static_cast<std::uint32_t>(col));
-      out[at] = philox::keeps(word, static_cast<float>(p)) ? static_cast<T>(value / (1.0 - p)) : T(0);
-    });
-  }
+template <typename T>
+void ReferenceKernels<T>::csr_normalize_rows(const CsrView<T>& x, T epsilon, T* out) {
+  std::vector<double> squares(static_cast<std::size_t>(x.rows), 0.0);
+  for_entries(x, [&](std::int64_t row, std::int64_t, std::int64_t, double value) {
+    squares[static_cast<std::size_t>(row)] += value * value;
+  });
+  for_entries(x, [&](std::int64_t row, std::int64_t, std::int64_t at, double value) {
+    const double norm = std::sqrt(squares[static_cast<std::size_t>(row)]);
+    out[at] = static_cast<T>(value / std::max(norm, static_cast<double>(epsilon)));
+  });
+}
 
-  template <typename T>
-  void ReferenceKernels<T>::gather_rows(std::int64_t n, std::int64_t cols, const T* table, const std::int32_t* index, T* y) {
-    for (std::int64_t i = 0; i < n * cols; ++i) y[i] = table[index[i / cols] * cols + i % cols];
-  }
+template <typename T>
+void ReferenceKernels<T>::csr_dropout(const CsrView<T>& x, T p, const RandomStream& stream, const std::int32_t* row_ids, T* out) {
+  for_entries(x, [&](std::int64_t row, std::int64_t col, std::int64_t at, double value) {
+    const auto id = static_cast<std::uint32_t>(row_ids == nullptr ? row : row_ids[row]);
+    const std::uint32_t word = philox::word_at(stream, id, static_cast<std::uint32_t>(col));
+    out[at] = philox::keeps(word, static_cast<float>(p)) ? static_cast<T>(value / (1.0 - p)) : T(0);
+  });
+}
 
-  template <typename T>
-  void ReferenceKernels<T>::scatter_add_rows(std::int64_t n, std::int64_t cols, const T* x, const std::int32_t* index, T* y) {
-    for (std::int64_t i = 0; i < n * cols; ++i) y[index[i / cols] * cols + i % cols] += x[i];
-  }
+template <typename T>
+void ReferenceKernels<T>::gather_rows(std::int64_t n, std::int64_t cols, const T* table, const std::int32_t* index, T* y) {
+  for (std::int64_t i = 0; i < n * cols; ++i) y[i] = table[index[i / cols] * cols + i % cols];
+}
 
-  template struct ReferenceKernels<float>;
-  template struct ReferenceKernels<double>;
+template <typename T>
+void ReferenceKernels<T>::scatter_add_rows(std::int64_t n, std::int64_t cols, const T* x, const std::int32_t* index, T* y) {
+  for (std::int64_t i = 0; i < n * cols; ++i) y[index[i / cols] * cols + i % cols] += x[i];
+}
+
+template struct ReferenceKernels<float>;
+template struct ReferenceKernels<double>;
 
 }  // namespace tapestry::tests

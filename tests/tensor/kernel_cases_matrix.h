@@ -244,14 +244,12 @@ std::vector<KernelCase<K>> selection_and_update_cases() {
 template <typename K>
 std::vector<KernelCase<K>> kernel_cases() {
   std::vector<KernelCase<K>> all;
-  for (const auto& part : {elementwise_cases<K>(), rowwise_cases<K>(), matmul_cases<K>(), linear_multinomial_cases<K>(),
-                           sparse_cases<K>(), value_linear_cases<K>(), random_cases<K>(), selection_and_update_cases<K>()}) {
-    for (const auto& part :
-         {elementwise_cases<K>(), rowwise_cases<K>(), category_cases<K>(), matmul_cases<K>(), linear_multinomial_cases<K>(),
-          sparse_cases<K>(), random_cases<K>(), selection_and_update_cases<K>()}) {
-      all.insert(all.end(), part.begin(), part.end());
-    }
-    return all;
+  for (const auto& part :
+       {elementwise_cases<K>(), rowwise_cases<K>(), category_cases<K>(), matmul_cases<K>(), linear_multinomial_cases<K>(),
+        sparse_cases<K>(), value_linear_cases<K>(), random_cases<K>(), selection_and_update_cases<K>()}) {
+    all.insert(all.end(), part.begin(), part.end());
   }
+  return all;
+}
 
 }  // namespace tapestry::tests
