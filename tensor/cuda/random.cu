@@ -67,6 +67,20 @@ struct StoreNormals {
   }
 };
 
+/// As they are, without Affine: what it adds would lose the sign of a zero.
+template <typename T>
+struct StoreGumbels {
+  std::int64_t cols;
+  T* y;
+
+  __device__ void operator()(std::int64_t row, std::int64_t first, const philox::Words& words) const {
+    for (int i = 0; i < 4; ++i) {
+      const std::int64_t col = first + i * philox::kBlocksPerGroup;
+      if (col < cols) y[row * cols + col] = static_cast<T>(philox::gumbel(words.word[i]));
+    }
+  }
+};
+
 template <typename T>
 struct Drop {
   std::int64_t cols;
@@ -97,6 +111,12 @@ template <typename T>
 void CudaKernels<T>::random_normal(std::int64_t rows, std::int64_t cols, const RandomStream& stream, const std::int32_t* row_ids,
                                    T mean, T deviation, T* y) {
   for_philox_blocks(rows, cols, stream, row_ids, StoreNormals<T>{{cols, mean, deviation, y}});
+}
+
+template <typename T>
+void CudaKernels<T>::random_gumbel(std::int64_t rows, std::int64_t cols, const RandomStream& stream, const std::int32_t* row_ids,
+                                   T* y) {
+  for_philox_blocks(rows, cols, stream, row_ids, StoreGumbels<T>{cols, y});
 }
 
 template <typename T>

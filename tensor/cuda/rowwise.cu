@@ -142,6 +142,41 @@ void CudaKernels<T>::score_matching_backward(std::int64_t n, const T* s, const T
   });
 }
 
+template <typename T>
+void CudaKernels<T>::gaussian_nll(std::int64_t rows, std::int64_t cols, const T* output, const T* y, T limit, T* loss) {
+  for_rows(rows, cols, [=] __device__(std::int64_t row) {
+    const T* mean = output + 2 * row * cols;
+    const T* variance = mean + cols;
+    const T* target = y + row * cols;
+    T total = 0;
+    for (std::int64_t col = threadIdx.x; col < cols; col += blockDim.x) {
+      const T v = variance[col] < -limit ? -limit : variance[col] > limit ? limit : variance[col];
+      const T gap = target[col] - mean[col];
+      total += v + scalar::exp(-v) * gap * gap;
+    }
+    total = block_reduce(total, cuda::Add());
+    if (threadIdx.x == 0) loss[row] = total / 2;
+  });
+}
+
+template <typename T>
+void CudaKernels<T>::gaussian_nll_backward(std::int64_t rows, std::int64_t cols, const T* output, const T* y, T limit,
+                                           const T* scale, T* doutput) {
+  for_each(rows * cols, [=] __device__(std::int64_t i) {
+    const auto [row, col] = cuda::place_of(i, cols);
+    const std::int64_t mean = 2 * row * cols + col;
+    const std::int64_t variance = mean + cols;
+    const T factor = *scale;
+    const T given = output[variance];
+    const T v = given < -limit ? -limit : given > limit ? limit : given;
+    const T gap = y[i] - output[mean];
+    const T pull = scalar::exp(-v) * gap;  // e^-v (y - m)
+    const T inside = given < -limit || given > limit ? T(0) : factor / 2;
+    doutput[mean] = -factor * pull;
+    doutput[variance] = inside * (1 - pull * gap);
+  });
+}
+
 template struct CudaKernels<float>;
 template struct CudaKernels<double>;
 

@@ -79,15 +79,16 @@ struct Sums {
   }
 };
 
-/// Row `item` of y = x^T dy. The block looks the item up in kThreads rows of x at a time, then adds those found in row order: no
-/// transpose is made, nothing is sorted, and no two blocks write one number.
+/// Row `item` of y = x^T dy, or of y += x^T dy. The block looks the item up in kThreads rows of x at a time, then adds those
+/// found in row order: no transpose is made, nothing is sorted, and no two blocks write one number.
 template <typename T>
-__global__ void csr_transpose_matmul_kernel(CsrView<T> x, std::int64_t n, std::int64_t tiles, const T* dy, T* y) {
+__global__ void csr_transpose_matmul_kernel(CsrView<T> x, std::int64_t n, std::int64_t tiles, const T* dy, bool accumulate,
+                                            T* y) {
   __shared__ T values[kThreads];
   const std::int64_t item = blockIdx.x / tiles;
   const std::int64_t first = blockIdx.x % tiles * kTile;
   Sums<T> sums;
-  sums.start(nullptr, first, n);
+  sums.start(accumulate ? y + item * n : nullptr, first, n);
   for (std::int64_t begin = 0; begin < x.rows; begin += kThreads) {
     const std::int64_t mine = begin + threadIdx.x;
     const std::int64_t at = mine < x.rows ? find_entry(x, mine, item) : -1;
@@ -138,7 +139,13 @@ void CudaKernels<T>::csr_matmul(const CsrView<T>& x, std::int64_t n, const T* w,
 template <typename T>
 void CudaKernels<T>::csr_transpose_matmul(const CsrView<T>& x, std::int64_t n, const T* dy, T* y) {
   const std::int64_t tiles = (n + kTile - 1) / kTile;
-  cuda::launch(csr_transpose_matmul_kernel<T>, x.cols * tiles, kThreads, x, n, tiles, dy, y);
+  cuda::launch(csr_transpose_matmul_kernel<T>, x.cols * tiles, kThreads, x, n, tiles, dy, false, y);
+}
+
+template <typename T>
+void CudaKernels<T>::csr_transpose_matmul_add(const CsrView<T>& x, std::int64_t n, const T* dy, T* y) {
+  const std::int64_t tiles = (n + kTile - 1) / kTile;
+  cuda::launch(csr_transpose_matmul_kernel<T>, x.cols * tiles, kThreads, x, n, tiles, dy, true, y);
 }
 
 template <typename T>

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <vector>
 
 #include "tensor/cuda/launch.cuh"
 #include "tensor/kernels.h"
@@ -41,27 +42,83 @@ void for_parameters(const ParameterView<T>* parameters, int count, const Body& b
   }
 }
 
+/// What one Adam step does to an element, its constants rounded to T once. The joins are written out, so that `adam` and
+/// `adam_rows` give the same bits.
+template <typename T>
+struct AdamFactors {
+  T beta1, beta2, rest1, rest2, l2, keep, rate, root2, epsilon;
+
+  explicit AdamFactors(const AdamStep& step)
+      : beta1(static_cast<T>(step.beta1)),
+        beta2(static_cast<T>(step.beta2)),
+        rest1(static_cast<T>(1 - step.beta1)),
+        rest2(static_cast<T>(1 - step.beta2)),
+        l2(static_cast<T>(step.l2)),
+        keep(static_cast<T>(1 - step.learning_rate * step.decoupled)),
+        rate(static_cast<T>(step.learning_rate / step.correction1)),
+        root2(static_cast<T>(1 / std::sqrt(step.correction2))),
+        epsilon(static_cast<T>(step.epsilon)) {}
+
+  __device__ void update(T gradient, T& value, T& first, T& second) const {
+    const T decayed = std::fma(l2, value, gradient);
+    first = std::fma(beta1, first, rest1 * decayed);
+    second = std::fma(beta2, second, rest2 * decayed * decayed);
+    value = std::fma(keep, value, -(rate * first / std::fma(std::sqrt(second), root2, epsilon)));
+  }
+};
+
 }  // namespace
 
 template <typename T>
 void CudaKernels<T>::adam(const ParameterView<T>* parameters, int count, const AdamStep& step) {
+  const AdamFactors<T> factors(step);
+  for_parameters(parameters, count, [=] __device__(const ParameterView<T>& p, std::int64_t i) {
+    factors.update(p.gradient[i], p.value[i], p.first[i], p.second[i]);
+  });
+}
+
+template <typename T>
+void CudaKernels<T>::adamax(const ParameterView<T>* parameters, int count, const AdamaxStep& step) {
   const auto beta1 = static_cast<T>(step.beta1);
   const auto beta2 = static_cast<T>(step.beta2);
   const auto rest1 = static_cast<T>(1 - step.beta1);
-  const auto rest2 = static_cast<T>(1 - step.beta2);
-  const auto l2 = static_cast<T>(step.l2);
-  const auto keep = static_cast<T>(1 - step.learning_rate * step.decoupled);
   const auto rate = static_cast<T>(step.learning_rate / step.correction1);
-  const auto root2 = static_cast<T>(1 / std::sqrt(step.correction2));
   const auto epsilon = static_cast<T>(step.epsilon);
   for_parameters(parameters, count, [=] __device__(const ParameterView<T>& p, std::int64_t i) {
-    const T gradient = p.gradient[i] + l2 * p.value[i];
-    const T first = beta1 * p.first[i] + rest1 * gradient;
-    const T second = beta2 * p.second[i] + rest2 * gradient * gradient;
+    const T first = beta1 * p.first[i] + rest1 * p.gradient[i];
+    const T faded = beta2 * p.second[i];
+    const T size = std::abs(p.gradient[i]) + epsilon;
+    const T norm = faded > size ? faded : size;
     p.first[i] = first;
-    p.second[i] = second;
-    p.value[i] = keep * p.value[i] - rate * first / (std::sqrt(second) * root2 + epsilon);
+    p.second[i] = norm;
+    p.value[i] -= rate * first / norm;
   });
+}
+
+template <typename T>
+void CudaKernels<T>::adam_rows(std::int64_t n, std::int64_t cols, const std::int32_t* index, const std::int64_t* done,
+                               const AdamStep* steps, std::int64_t count, const T* gradient, T* value, T* first, T* second) {
+  // Thousands of steps may have been missed, more than a launch carries: as many as fit go to the scratch memory at a time.
+  constexpr std::int64_t kSteps = cuda::Context::kScratchBytes / sizeof(AdamFactors<T>);
+  auto* const factors = static_cast<AdamFactors<T>*>(cuda::context().scratch());
+  for (std::int64_t begin = 0; begin < count; begin += kSteps) {
+    const std::int64_t end = std::min(begin + kSteps, count);
+    const std::vector<AdamFactors<T>> part(steps + begin, steps + end);
+    cuda::context().upload(factors, part.data(), part.size() * sizeof(AdamFactors<T>));
+    cuda::for_each(n * cols, [=] __device__(std::int64_t i) {
+      const auto [row, col] = cuda::place_of(i, cols);
+      const std::int64_t at = index[row] * cols + col;
+      T w = value[at];
+      T m = first[at];
+      T v = second[at];
+      for (std::int64_t step = done[row] > begin ? done[row] : begin; step < end; ++step) {
+        factors[step - begin].update(gradient != nullptr && step == count - 1 ? gradient[i] : T(0), w, m, v);
+      }
+      value[at] = w;
+      first[at] = m;
+      second[at] = v;
+    });
+  }
 }
 
 template <typename T>
