@@ -5,6 +5,7 @@
 #include <iostream>
 #include <memory>
 
+#include "apps/doctor.h"
 #include "apps/interrupt.h"
 #include "apps/reproduce_options.h"
 #include "recsys/data/load_dataset.h"
@@ -85,6 +86,7 @@ int reproduce(ReproduceOptions options, Progress& progress) {
 int run_reproduce(int argc, char** argv) {
   std::optional<ReproduceOptions> options = parse_reproduce_options(argc, argv);
   if (!options) return 0;
+  if (options->doctor) return doctor(std::cout);
   if (options->list) {
     std::cout << list_text(*options);
     return 0;

@@ -8,7 +8,7 @@
 
 #include "recsys/data/load_dataset.h"
 #include "recsys/experiment/selection.h"
-#include "tensor/cuda/cuda_memory.h"
+#include "tensor/cuda/cuda_device.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"
 
@@ -25,7 +25,7 @@ struct Raw {
   std::string protocol = "published", variant = "published", device = "cpu", out = "results", neumf_selection;
   int runs = 5, folds = 0, threads = 0, jobs = 0;
   std::uint64_t seed = 1;
-  bool quick = false, list = false;
+  bool quick = false, list = false, doctor = false;
 };
 
 std::string joined(const Names& names) {
@@ -83,6 +83,7 @@ void declare(CLI::App& app, Raw& raw) {
   one("--out", raw.out, "DIR", "Folder for results, from which an interrupted job goes on; default results");
   app.add_flag("--quick", raw.quick, "A few epochs only, to see that everything works; the figures mean nothing");
   app.add_flag("--list", raw.list, "Say what can be asked for and which data are found");
+  app.add_flag("--doctor", raw.doctor, "Say what this build and machine compute on, and why a GPU is not used");
 }
 
 Names choose_datasets(const Raw& raw, Names& remarks) {
@@ -108,8 +109,9 @@ Names choose_datasets(const Raw& raw, Names& remarks) {
 
 /// "cpu": the only device that this version computes on. Asked for another, it says so instead of falling back.
 std::string choose_device(const std::string& name, Names& remarks) {
-  const std::string reason = cuda_available() ? "this version computes on the CPU only" : "this build has no CUDA";
-  if (name == "cuda") fail(ErrorKind::kDevice, "--device cuda: ", reason, "; use --device cpu");
+  const CudaReport report = name == "cpu" ? CudaReport() : cuda_report();
+  const std::string reason = report.usable ? "experiments compute on the CPU only in this version" : report.reason;
+  if (name == "cuda") fail(ErrorKind::kDevice, "--device cuda: ", reason, "; use --device cpu (--doctor says more)");
   if (name != "cpu" && name != "auto") {
     fail(ErrorKind::kUsage, "no device is called '", name, "', there are: cpu, cuda, auto");
   }
@@ -169,6 +171,11 @@ std::optional<ReproduceOptions> parse_reproduce_options(int argc, char** argv) {
     std::string text = error.what();
     std::replace(text.begin(), text.end(), '\n', ' ');
     fail(ErrorKind::kUsage, text, " (--help lists the options)");
+  }
+  if (raw.doctor) {
+    ReproduceOptions options;
+    options.doctor = true;
+    return options;
   }
   return resolve(raw, app.count("--runs") > 0);
 }

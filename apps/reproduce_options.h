@@ -16,6 +16,7 @@ struct ReproduceOptions {
   std::vector<std::string> datasets;  ///< in the order of reports
   std::vector<std::string> remarks;   ///< lines about choices that were made for the user
   bool list = false;
+  bool doctor = false;  ///< nothing else is read then
   recsys::ExperimentOptions experiment;
 };
 

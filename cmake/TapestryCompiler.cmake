@@ -7,27 +7,32 @@ set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)  # clang-tidy reads them
 
+# Flags for C++ sources: nvcc knows few of them.
+function(tapestry_cxx_options)
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:${ARGV}>")
+endfunction()
+
 # Adds `flag` when the compiler knows it.
 function(tapestry_add_flag flag)
   string(MAKE_C_IDENTIFIER "TAPESTRY_COMPILER_HAS${flag}" known)
   check_cxx_compiler_flag("${flag}" ${known})
   if(${known})
-    add_compile_options("${flag}")
+    tapestry_cxx_options("${flag}")
   endif()
 endfunction()
 
-add_compile_options(-Wall -Wextra -Wpedantic -Wshadow)
+tapestry_cxx_options(-Wall -Wextra -Wpedantic -Wshadow)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # GCC 12 warns of its own AVX-512 headers under Eigen (its bug 105593) and of std::string's operator+ (105329).
-  add_compile_options(-Wno-maybe-uninitialized -Wno-uninitialized -Wno-restrict)
+  tapestry_cxx_options(-Wno-maybe-uninitialized -Wno-uninitialized -Wno-restrict)
 endif()
 if(TAPESTRY_WERROR)
-  add_compile_options(-Werror)
+  tapestry_cxx_options(-Werror)
 endif()
 
 # Nobody here reads errno or floating-point traps, and both keep loops over exp, sqrt and comparisons from being vectorised.
 # NaN and infinity keep their meaning: -ffast-math is not used.
-add_compile_options(-fno-math-errno -fno-trapping-math)
+tapestry_cxx_options(-fno-math-errno -fno-trapping-math)
 
 if(TAPESTRY_NATIVE)
   tapestry_add_flag(-march=native)
@@ -37,7 +42,7 @@ endif()
 
 if(TAPESTRY_SANITIZE)
   # After the build type's own flags, so -O1 and -UNDEBUG win: assertions of Eigen and libstdc++ are checked as well.
-  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1 -g1 -UNDEBUG
-                      -D_GLIBCXX_ASSERTIONS)
+  tapestry_cxx_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1 -g1 -UNDEBUG
+                       -D_GLIBCXX_ASSERTIONS)
   add_link_options(-fsanitize=address,undefined)
 endif()

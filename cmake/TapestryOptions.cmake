@@ -2,16 +2,17 @@
 
 option(TAPESTRY_NATIVE "Compile for this machine's processor (-march=native); off: x86-64-v3, any PC since about 2015" ON)
 option(TAPESTRY_CBLAS "Use a CBLAS such as OpenBLAS for matrix products when one is found; off: Eigen" ON)
-option(TAPESTRY_CUDA "Build the CUDA kernels under tensor/cuda" OFF)
+set(TAPESTRY_CUDA AUTO CACHE STRING "Build the CUDA kernels under tensor/cuda: ON, OFF, or AUTO (when nvcc and a GPU are found)")
+set_property(CACHE TAPESTRY_CUDA PROPERTY STRINGS AUTO ON OFF)
+set(TAPESTRY_CUDA_ARCHITECTURES "75-real;80-real;90" CACHE STRING
+    "GPUs to compile for, as CMAKE_CUDA_ARCHITECTURES; the driver compiles a last entry without -real for newer ones")
 option(TAPESTRY_SANITIZE "Build with the address and undefined-behaviour sanitizers, at -O1 with assertions" OFF)
 option(TAPESTRY_WERROR "Treat compiler warnings as errors" OFF)
+set(TAPESTRY_STAGED "" CACHE PATH
+    "Folder that tools/stage_dependencies.sh filled: the libraries are taken from there, and GoogleTest is built from source")
 option(TAPESTRY_BENCH "Build bench/tapestry_bench" ON)
 set(TAPESTRY_TESTS AUTO CACHE STRING "Build the tests: ON, OFF, or AUTO (when GoogleTest is found)")
 set_property(CACHE TAPESTRY_TESTS PROPERTY STRINGS AUTO ON OFF)
-
-if(TAPESTRY_CUDA)
-  message(FATAL_ERROR "TAPESTRY_CUDA=ON: this version has CPU kernels only; configure with -DTAPESTRY_CUDA=OFF")
-endif()
 
 get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
 if(NOT CMAKE_BUILD_TYPE AND NOT multi_config)

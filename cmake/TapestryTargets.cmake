@@ -49,9 +49,39 @@ function(tapestry_test name)
   gtest_discover_tests(tests_${name} ${discovery} TEST_FILTER "Long*:*/Long*" PROPERTIES TIMEOUT 3600 LABELS ${name}-long)
 endfunction()
 
+# tapestry_cuda_emulation(SOURCES <files> KERNELS <files of tensor/cuda>): objects that take the place of a GPU. KERNELS are compiled
+# as C++ against the headers of tests/support/cuda_emulation, whose README.md says what that is for.
+function(tapestry_cuda_emulation)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "SOURCES;KERNELS")
+  list(TRANSFORM arg_KERNELS PREPEND "${PROJECT_SOURCE_DIR}/tensor/cuda/")
+  add_library(tapestry_cuda_emulation OBJECT ${arg_SOURCES} ${arg_KERNELS})
+  set_source_files_properties(${arg_KERNELS} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-xc++;-Wno-unknown-pragmas")
+  target_include_directories(tapestry_cuda_emulation
+    PRIVATE "${PROJECT_SOURCE_DIR}/tests/support/cuda_emulation" "${PROJECT_SOURCE_DIR}")
+  target_compile_definitions(tapestry_cuda_emulation PRIVATE TAPESTRY_CUDA_ARCHITECTURES="emulated")
+endfunction()
+
+# tapestry_emulated_test(<name> [SOURCES <further files>]): tests_<name> once more, as tests_<name>_emulated, with the emulated GPU
+# as its device. The emulation's objects come before the libraries, which have their own for each of its symbols.
+function(tapestry_emulated_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES")
+  set(target tests_${name}_emulated)
+  add_executable(${target} ${arg_SOURCES} $<TARGET_OBJECTS:tests_${name}> $<TARGET_OBJECTS:tapestry_cuda_emulation>)
+  target_link_libraries(${target} PRIVATE $<TARGET_PROPERTY:tests_${name},LINK_LIBRARIES>)
+  gtest_discover_tests(${target} TEST_PREFIX "${name}.emulated." NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
+                       TEST_FILTER "-Long*:*/Long*" PROPERTIES TIMEOUT 600 LABELS emulated ENVIRONMENT TAPESTRY_DEVICE=cuda)
+endfunction()
+
 # tapestry_bench(SOURCES <files>): build/bench/tapestry_bench.
 function(tapestry_bench)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "SOURCES")
   add_executable(tapestry_bench ${arg_SOURCES})
   target_link_libraries(tapestry_bench PRIVATE tapestry::recsys)
+endfunction()
+
+# tapestry_kernel_bench(SOURCES <files>): build/bench/kernel_bench.
+function(tapestry_kernel_bench)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "SOURCES")
+  add_executable(kernel_bench ${arg_SOURCES})
+  target_link_libraries(kernel_bench PRIVATE tapestry::tensor nlohmann_json::nlohmann_json)
 endfunction()

@@ -8,6 +8,14 @@
 #include "tensor/ops.h"
 
 namespace tapestry {
+namespace {
+
+/// What reads or rearranges rows does so on the host; the batches it makes are then copied to the device.
+void check_on_host(const char* what, const CsrMatrix& x) {
+  check(x.device() == Device::kCpu, what, ": the matrix is on ", x.device(), "; rows are read and picked on the CPU");
+}
+
+}  // namespace
 
 /// Shared by the copies of a handle; the mutex lets independent runs ask for the transpose at once.
 struct CsrMatrix::TransposeCache {
@@ -67,6 +75,7 @@ CsrMatrix CsrMatrix::from_rows(std::int64_t cols, const std::vector<std::vector<
 }
 
 std::span<const std::int32_t> CsrMatrix::row(std::int64_t index) const {
+  check_on_host("CsrMatrix::row", *this);
   check(index >= 0 && index < rows_, "CsrMatrix::row: row ", index, " of ", rows_);
   const std::int64_t* start = offsets_.data<std::int64_t>() + index;
   return {columns_.data<std::int32_t>() + start[0], static_cast<std::size_t>(start[1] - start[0])};
@@ -106,6 +115,7 @@ void copy_rows(const CsrMatrix& from, std::int64_t count, const Source& source, 
 }  // namespace
 
 CsrMatrix CsrMatrix::gather_rows(std::span<const std::int32_t> indices) const {
+  check_on_host("CsrMatrix::gather_rows", *this);
   Tensor offsets;
   Tensor columns;
   Tensor values;
@@ -116,6 +126,7 @@ CsrMatrix CsrMatrix::gather_rows(std::span<const std::int32_t> indices) const {
 }
 
 CsrMatrix CsrMatrix::slice_rows(std::int64_t begin, std::int64_t end) const {
+  check_on_host("CsrMatrix::slice_rows", *this);
   check(0 <= begin && begin <= end && end <= rows_, "CsrMatrix::slice_rows: [", begin, ", ", end, ") of ", rows_, " rows");
   Tensor offsets;
   Tensor columns;
@@ -127,6 +138,7 @@ CsrMatrix CsrMatrix::slice_rows(std::int64_t begin, std::int64_t end) const {
 
 const CsrMatrix& CsrMatrix::transpose() const {
   check(transpose_ != nullptr, "CsrMatrix::transpose: the matrix was used before it was given a value");
+  check_on_host("CsrMatrix::transpose", *this);
   const std::lock_guard lock(transpose_->mutex);
   if (transpose_->matrix != nullptr) return *transpose_->matrix;
   // Counting sort by column: entries of one column keep their row order, so the rows of the transpose ascend.
@@ -158,6 +170,7 @@ const CsrMatrix& CsrMatrix::transpose() const {
 }
 
 Tensor CsrMatrix::to_dense(DType dtype) const {
+  check_on_host("CsrMatrix::to_dense", *this);
   Tensor dense = Tensor::zeros({rows_, cols_}, dtype);
   const Tensor stored = has_values() ? values_.to(DType::kFloat64) : Tensor();
   std::int64_t at = 0;

@@ -48,6 +48,10 @@ void system_free(Device device, void* block) {
 
 /// One device's free lists. On the host a free block's first word links to the next; on CUDA the host cannot write there, so the
 /// links are kept in nodes of their own.
+///
+/// On CUDA a thread frees a block as soon as it has asked for the last kernel that uses it, which need not have run. Whatever the
+/// same thread asks for next runs later on the same stream, so it may have the block at once. A thread with another stream gets
+/// it only when its class holds no other, and its stream then waits for the one that freed it.
 class Pool {
  public:
   explicit Pool(Device device) : device_(device) {}
@@ -56,8 +60,7 @@ class Pool {
     if (bytes > kLargestBlock) fail(ErrorKind::kDevice, "out of memory on ", device_, ": ", bytes, " bytes asked for");
     const SizeClass wanted = size_class(bytes);
     const std::lock_guard lock(mutex_);
-    if (Link* link = free_[static_cast<std::size_t>(wanted.index)]) {
-      free_[static_cast<std::size_t>(wanted.index)] = link->next;
+    if (Link* link = take_link(free_[static_cast<std::size_t>(wanted.index)])) {
       stats_.bytes_cached -= static_cast<std::int64_t>(wanted.bytes);
       stats_.bytes_in_use += static_cast<std::int64_t>(wanted.bytes);
       return take_block(link);
@@ -101,17 +104,43 @@ class Pool {
   struct Link {
     Link* next;
     void* block;
+    void* stream;  ///< cuda_stream_tag() of the thread that freed the block
   };
 
-  Link* make_link(void* block) const {
-    Link* link = device_ == Device::kCpu ? static_cast<Link*>(block) : new Link;
+  Link* make_link(void* block) {
+    Link* link = static_cast<Link*>(block);
+    if (device_ != Device::kCpu) {
+      link = spare_ == nullptr ? new Link : spare_;
+      if (spare_ != nullptr) spare_ = spare_->next;
+    }
     link->block = block;
+    link->stream = device_ == Device::kCpu ? nullptr : cuda_stream_tag();
     return link;
   }
 
-  void* take_block(Link* link) const {
+  /// Takes one block out of a list, null when it is empty.
+  Link* take_link(Link*& head) const {
+    if (head == nullptr) return nullptr;
+    Link** chosen = &head;
+    if (device_ != Device::kCpu) {
+      void* const own = cuda_stream_tag();
+      while (*chosen != nullptr && (*chosen)->stream != nullptr && (*chosen)->stream != own) chosen = &(*chosen)->next;
+      if (*chosen == nullptr) {
+        chosen = &head;
+        cuda_run_after(head->stream);
+      }
+    }
+    Link* const link = *chosen;
+    *chosen = link->next;
+    return link;
+  }
+
+  void* take_block(Link* link) {
     void* block = link->block;
-    if (device_ != Device::kCpu) delete link;
+    if (device_ != Device::kCpu) {
+      link->next = spare_;
+      spare_ = link;
+    }
     return block;
   }
 
@@ -129,6 +158,7 @@ class Pool {
   Device device_;
   std::mutex mutex_;
   std::array<Link*, kClasses> free_ = {};
+  Link* spare_ = nullptr;  ///< nodes of blocks that were taken, on CUDA
   PoolStats stats_;
 };
 
@@ -147,10 +177,10 @@ void pool_trim(Device device) { pool_of(device).trim(); }
 
 void copy_bytes(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes) {
   if (bytes == 0) return;
-  if (to_device == Device::kCpu && from_device == Device::kCpu) {
-    std::memcpy(to, from, bytes);
+  if (from_device == Device::kCpu) {
+    to_device == Device::kCpu ? static_cast<void>(std::memcpy(to, from, bytes)) : cuda_upload(to, from, bytes);
   } else {
-    cuda_copy(to, from, bytes);
+    to_device == Device::kCpu ? cuda_download(to, from, bytes) : cuda_copy(to, from, bytes);
   }
 }
 

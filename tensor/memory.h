@@ -17,7 +17,9 @@ struct PoolStats {
 
 /// A block of at least `bytes` bytes, 64-byte aligned, from the device's caching pool: freed blocks are kept by size class and
 /// handed out again, so that a training step that repeats the same shapes asks the system for nothing. Safe to call from
-/// several threads. Throws Error(kDevice) when the device has no memory left even after the cache was given back.
+/// several threads. On a GPU the block is ready for what the calling thread asks the device to do from now on, and may still be
+/// in use by what it, or whichever thread freed it, asked for before. Throws Error(kDevice) when the device has no memory left
+/// even after the cache was given back.
 void* pool_allocate(Device device, std::size_t bytes);
 /// Returns a block of pool_allocate with the size that was asked for.
 void pool_free(Device device, void* block, std::size_t bytes) noexcept;
@@ -25,7 +27,8 @@ PoolStats pool_stats(Device device);
 /// Gives every cached block back to the system: called between the stages of a run, whose shapes differ.
 void pool_trim(Device device);
 
-/// Copies bytes between any two devices; returns when the bytes have arrived.
+/// Copies bytes between any two devices. Returns when they have arrived on the host; on a GPU they arrive in the order of the
+/// calling thread's work, and `from` may be changed at once when it is the host's.
 void copy_bytes(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes);
 
 /// Lets standard containers and allocate_shared live in the host pool, so that the tape allocates nothing once warm.

@@ -1,3 +1,4 @@
+#include "tensor/cuda/cuda_device.h"
 #include "tensor/cuda/cuda_memory.h"
 #include "tensor/error.h"
 #include "tensor/kernels.h"
@@ -12,9 +13,20 @@ namespace {
 }  // namespace
 
 void* cuda_allocate(std::size_t) { no_cuda("allocation on the GPU"); }
-void cuda_free(void*) {}
-void cuda_copy(void*, const void*, std::size_t) { no_cuda("copy to or from the GPU"); }
+void cuda_free(void*) noexcept {}
+void cuda_upload(void*, const void*, std::size_t) { no_cuda("copy to the GPU"); }
+void cuda_download(void*, const void*, std::size_t) { no_cuda("copy from the GPU"); }
+void cuda_copy(void*, const void*, std::size_t) { no_cuda("copy within the GPU"); }
+void cuda_synchronize() {}
+void* cuda_stream_tag() { return nullptr; }
+void cuda_run_after(void*) {}
 bool cuda_available() { return false; }
+
+CudaReport cuda_report() {
+  CudaReport report;
+  report.reason = "this build has no CUDA kernels: configure with -DTAPESTRY_CUDA=ON, which needs NVIDIA's CUDA toolkit";
+  return report;
+}
 
 template <typename T>
 void CudaKernels<T>::fill(std::int64_t, T, T*) {

@@ -70,15 +70,15 @@ TAPESTRY_HD inline Pair normal_pair(std::uint32_t word0, std::uint32_t word1) {
   const float z = r * r;
   // sin and cos of r pi / 2 by their series; the last terms are below 2e-9.
   float sine = 1.6044118e-4f;
-  sine = sine * z - 4.6817541e-3f;
-  sine = sine * z + 7.9692626e-2f;
-  sine = sine * z - 6.4596410e-1f;
-  sine = (sine * z + 1.5707963f) * r;
+  sine = std::fma(sine, z, -4.6817541e-3f);
+  sine = std::fma(sine, z, 7.9692626e-2f);
+  sine = std::fma(sine, z, -6.4596410e-1f);
+  sine = std::fma(sine, z, 1.5707963f) * r;
   float cosine = 9.1926027e-4f;
-  cosine = cosine * z - 2.0863481e-2f;
-  cosine = cosine * z + 2.5366951e-1f;
-  cosine = cosine * z - 1.2337006f;
-  cosine = cosine * z + 1.0f;
+  cosine = std::fma(cosine, z, -2.0863481e-2f);
+  cosine = std::fma(cosine, z, 2.5366951e-1f);
+  cosine = std::fma(cosine, z, -1.2337006f);
+  cosine = std::fma(cosine, z, 1.0f);
   const bool swapped = (q & 1) != 0;
   const float c = swapped ? sine : cosine;
   const float s = swapped ? cosine : sine;

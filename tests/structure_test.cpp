@@ -199,7 +199,7 @@ TEST(Structure, CMakeListsEverySource) {
   for (const auto& [folder, unused] : kMayInclude) {
     std::vector<std::string> sources;
     for (const auto& [path, text] : files) {
-      if (lies_in(path, folder) && has_extension(path, {".cpp"})) sources.push_back(path.substr(folder.size() + 1));
+      if (lies_in(path, folder) && has_extension(path, {".cpp", ".cu"})) sources.push_back(path.substr(folder.size() + 1));
     }
     const std::string lists = folder + "/CMakeLists.txt";
     ASSERT_EQ(files.count(lists), 1U) << lists;

@@ -1,4 +1,5 @@
 #include <array>
+#include <cmath>
 
 #include "tensor/cpu/loops.h"
 #include "tensor/kernels.h"
@@ -92,7 +93,7 @@ void CpuKernels<T>::random_uniform(std::int64_t rows, std::int64_t cols, const R
   for_groups(rows, cols, stream, row_ids, make_uniforms,
              [=](std::int64_t row, std::int64_t begin, std::int64_t count, const float* values) {
                T* out = y + row * cols + begin;
-               for (std::int64_t i = 0; i < count; ++i) out[i] = low + (high - low) * static_cast<T>(values[i]);
+               for (std::int64_t i = 0; i < count; ++i) out[i] = std::fma(high - low, static_cast<T>(values[i]), low);
              });
 }
 
@@ -102,7 +103,7 @@ void CpuKernels<T>::random_normal(std::int64_t rows, std::int64_t cols, const Ra
   for_groups(rows, cols, stream, row_ids, make_normals,
              [=](std::int64_t row, std::int64_t begin, std::int64_t count, const float* values) {
                T* out = y + row * cols + begin;
-               for (std::int64_t i = 0; i < count; ++i) out[i] = mean + deviation * static_cast<T>(values[i]);
+               for (std::int64_t i = 0; i < count; ++i) out[i] = std::fma(deviation, static_cast<T>(values[i]), mean);
              });
 }
 

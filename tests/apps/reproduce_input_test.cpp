@@ -123,6 +123,17 @@ TEST_F(ReproduceInput, CudaIsRefusedNotReplaced) {
   EXPECT_NE(outcome.out.find("device: cpu ("), std::string::npos) << outcome.out;
 }
 
+TEST_F(ReproduceInput, TheDoctorSaysWhyNoGpuIsUsed) {
+  const Outcome outcome = run({"--doctor"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  const bool usable = outcome.out.find("The GPU works.") != std::string::npos;
+  const std::size_t reason = outcome.out.find("No GPU is used: ");
+  EXPECT_TRUE(usable != (reason != std::string::npos)) << outcome.out;
+  // The refusal gives the same reason.
+  const std::string text = usable ? "CPU only" : outcome.out.substr(reason + 16, outcome.out.rfind(".\n") - reason - 16);
+  EXPECT_NE(run({"--device", "cuda"}).err.find(text), std::string::npos) << text;
+}
+
 TEST_F(ReproduceInput, OutputFolderThatCannotBeWritten) {
   const std::string below_a_file = folder_.write("file", "text").string() + "/results";
   expect_refused(kUsage, "cannot be written", {"--dataset", "simulated", "--out", below_a_file});

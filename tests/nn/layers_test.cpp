@@ -140,7 +140,8 @@ TEST_F(LayersTest, LinearGradientsForEveryActivation) {
 
 TEST_F(LayersTest, SparseLinearIsLinearOnTheDenseMatrix) {
   for (const bool with_values : {false, true}) {
-    const CsrMatrix x = tests::random_csr(6, 9, 4, with_values, DType::kFloat64, test_device());
+    const CsrMatrix host = tests::random_csr(6, 9, 4, with_values, DType::kFloat64, Device::kCpu);
+    const CsrMatrix x = host.to(test_device());
     for (const Activation activation : {Activation::kNone, Activation::kTanh, Activation::kRelu, Activation::kSigmoid}) {
       const SparseLinear sparse(9, 4, init_, activation);
       const Linear dense(9, 4, init_, activation);
@@ -152,7 +153,7 @@ TEST_F(LayersTest, SparseLinearIsLinearOnTheDenseMatrix) {
           CsrMatrix::from_rows(9, {{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}}).to_dense(DType::kFloat64).to(test_device()),
           true, false);
       dense.load_state({{"weight", transposed}, {"bias", from[1].value()}});
-      const Tensor x_dense = x.to_dense(DType::kFloat64);
+      const Tensor x_dense = host.to_dense(DType::kFloat64).to(test_device());
       expect_near(sparse.forward(x).value(), values(dense.forward(x_dense).value()));
 
       const Tensor cotangent = input({6, 4}, 5);

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "tensor/cuda/cuda_device.h"
 #include "tensor/cuda/cuda_memory.h"
 
 namespace tapestry::tests {
@@ -14,10 +15,10 @@ Device test_device() {
   fail(ErrorKind::kUsage, "TAPESTRY_DEVICE=", wanted, ": cpu or cuda is expected");
 }
 
+bool device_is_emulated() { return test_device() == Device::kCuda && cuda_report().architectures == "emulated"; }
+
 void DeviceTest::SetUp() {
-  if (test_device() == Device::kCuda && !cuda_available()) {
-    GTEST_SKIP() << "TAPESTRY_DEVICE=cuda, but there is no CUDA device or this build has no CUDA";
-  }
+  if (test_device() == Device::kCuda && !cuda_available()) GTEST_SKIP() << "TAPESTRY_DEVICE=cuda: " << cuda_report().reason;
 }
 
 }  // namespace tapestry::tests

@@ -9,6 +9,9 @@ namespace tapestry::tests {
 /// The device under test: TAPESTRY_DEVICE=cpu or cuda, cpu when unset. Throws Error(kUsage) for anything else.
 Device test_device();
 
+/// Whether the device is the one of tests/support/cuda_emulation, on which a thread takes a microsecond.
+bool device_is_emulated();
+
 /// Skips its tests when the device asked for is not there.
 class DeviceTest : public ::testing::Test {
  protected:

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <ostream>
+
+namespace tapestry::apps {
+
+/// `reproduce --doctor`: says what this build and this machine compute on, and in plain words why a GPU is not used. Returns the
+/// exit status: 0, or 5 when a GPU was found whose results differ from the CPU's.
+int doctor(std::ostream& out);
+
+}  // namespace tapestry::apps

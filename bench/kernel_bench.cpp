@@ -1,0 +1,144 @@
+// Times the operations that training and sampling live on, on one device, at the sizes of the paper's models:
+//   kernel_bench [--device cpu|cuda] [--json FILE]
+#include <chrono>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <iomanip>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "bench/benches.h"
+#include "tensor/cuda/cuda_device.h"
+#include "tensor/cuda/cuda_memory.h"
+#include "tensor/ops.h"
+#include "tensor/parallel.h"
+
+namespace tapestry::bench {
+namespace {
+
+/// One operation, with the arithmetic it does and the bytes it has to read and write at least.
+struct Operation {
+  std::string name;
+  double flops;
+  double bytes;
+  std::function<void()> run;
+};
+
+/// Microseconds per call: median over several batches of calls, each waited for at its end.
+double microseconds(const std::function<void()>& run) {
+  constexpr int kBatches = 15;
+  constexpr int kCalls = 20;
+  for (int i = 0; i < 3; ++i) run();
+  std::vector<double> times;
+  for (int batch = 0; batch < kBatches; ++batch) {
+    cuda_synchronize();
+    times.push_back(seconds([&] {
+      for (int call = 0; call < kCalls; ++call) run();
+      cuda_synchronize();
+    }));
+  }
+  return 1e6 * median(times) / kCalls;
+}
+
+/// SDRM's score step at ml-100k/SVD: batches of 550 rows, three passes, K = 830; MultiVAE's at 780 users by 1,008 items, H = 930.
+std::vector<Operation> operations(Device device) {
+  constexpr RandomStream kStream = {1, Purpose::kTest, 1};
+  const auto random = [&](const Shape& shape, std::uint32_t step) {
+    return random_normal(shape, kStream.at(step), 0, 1, DType::kFloat32, device);
+  };
+  const Tensor x = random({1650, 830}, 1);
+  const Tensor w = random({830, 830}, 2);
+  const Tensor z0 = random({550, 830}, 3);
+  const Tensor bias = random({830}, 4);
+  const Tensor logits = random({780, 1008}, 5);
+  const Tensor hidden = random({780, 930}, 6);
+  const Tensor encoder = random({1008, 930}, 7);
+  std::vector<std::vector<std::int32_t>> rows(780);
+  RandomSequence sequence(kStream);
+  for (std::vector<std::int32_t>& row : rows) {
+    for (std::int32_t col = 0; col < 1008; ++col) {
+      if (sequence.below(1000) < 57) row.push_back(col);
+    }
+  }
+  const CsrMatrix users = CsrMatrix::from_rows(1008, rows).to(device);
+  const auto nnz = static_cast<double>(users.nnz());
+  const double rows_k = 1650.0 * 830;
+  return {
+      {"matmul [1650, 830] x [830, 830]^T", 2 * rows_k * 830, 4 * (2 * rows_k + 830.0 * 830), [=] { matmul(x, w, false, true); }},
+      {"matmul [1650, 830]^T x [1650, 830]", 2 * rows_k * 830, 4 * (2 * rows_k + 830.0 * 830),
+       [=] { matmul(x, x, true, false); }},
+      {"add [1650, 830]", rows_k, 12 * rows_k, [=] { binary(BinaryOp::kAdd, x, x); }},
+      {"tanh [1650, 830]", rows_k, 8 * rows_k, [=] { unary(UnaryOp::kTanh, x); }},
+      {"bias and tanh in place [1650, 830]", rows_k, 8 * rows_k, [=] { bias_activation(Activation::kTanh, x, bias, Tensor()); }},
+      {"dropout [1650, 830]", rows_k, 8 * rows_k, [=] { dropout(x, 0.5, kStream); }},
+      {"normal numbers [550, 830]", rows_k / 3, 4 * rows_k / 3, [=] { random(z0.shape(), 8); }},
+      {"column sums [1650, 830]", rows_k, 4 * rows_k, [=] { column_sum(x); }},
+      {"score matching [550, 830]", 4 * rows_k, 4 * (rows_k + rows_k / 3), [=] { score_matching(x, z0, 1e4); }},
+      {"log-softmax [780, 1008]", 3 * 780.0 * 1008, 8 * 780.0 * 1008, [=] { log_softmax(logits); }},
+      {"multinomial loss [780, 1008]", 2 * 780.0 * 1008, 4 * (780.0 * 1008 + nnz), [=] { multinomial_nll(logits, users); }},
+      {"output layer and loss [780, 930] x [1008, 930]^T", 2 * 780.0 * 1008 * 930,
+       4 * (780.0 * 930 + 1008.0 * 930 + 2 * 780.0 * 1008),
+       [=] { linear_multinomial_nll(hidden, encoder, Tensor::zeros({1008}, DType::kFloat32, device), users); }},
+      {"sparse [780, 1008] x [1008, 930]", 2 * nnz * 930, 4 * (1008.0 * 930 + 780.0 * 930 + nnz),
+       [=] { csr_matmul(users, encoder); }},
+      {"sparse [780, 1008]^T x [780, 930]", 2 * nnz * 930, 4 * (1008.0 * 930 + 780.0 * 930 + nnz),
+       [=] { csr_transpose_matmul(users, hidden); }},
+      {"best 50 of each row [780, 1008]", 780.0 * 1008, 4 * 780.0 * 1008, [=] { top_k_rows(logits, 50); }},
+  };
+}
+
+int run(Device device, const std::string& file) {
+  nlohmann::json results = nlohmann::json::array();
+  std::cout << std::fixed;
+  for (const Operation& operation : operations(device)) {
+    const double time = microseconds(operation.run);
+    std::cout << "  " << std::left << std::setw(52) << operation.name << std::right << std::setprecision(1) << std::setw(9)
+              << time << " us " << std::setprecision(0) << std::setw(8) << 1e-3 * operation.flops / time << " GFLOP/s "
+              << std::setw(6) << 1e-3 * operation.bytes / time << " GB/s\n";
+    results.push_back(
+        {{"operation", operation.name}, {"microseconds", time}, {"flops", operation.flops}, {"bytes", operation.bytes}});
+  }
+  if (file.empty()) return 0;
+  const CudaReport report = cuda_report();
+  const nlohmann::json all = {{"device", name(device)},
+                              {"gpu", report.name},
+                              {"capability", report.capability},
+                              {"driver", report.driver_version},
+                              {"runtime", report.runtime_version},
+                              {"architectures", report.architectures},
+                              {"threads", num_threads()},
+                              {"operations", results}};
+  std::ofstream out(file);
+  out << all.dump(2) << "\n";
+  out.close();
+  if (!out) fail(ErrorKind::kUsage, file, " cannot be written");
+  std::cout << "written to " << file << "\n";
+  return 0;
+}
+
+}  // namespace
+}  // namespace tapestry::bench
+
+int main(int argc, char** argv) {
+  using namespace tapestry;
+  try {
+    Device device = Device::kCpu;
+    std::string file;
+    for (int i = 1; i + 1 < argc; i += 2) {
+      const std::string option = argv[i];
+      if (option == "--device") {
+        device = std::string(argv[i + 1]) == "cuda" ? Device::kCuda : Device::kCpu;
+      } else if (option == "--json") {
+        file = argv[i + 1];
+      } else {
+        fail(ErrorKind::kUsage, "unknown option ", option, ": --device and --json are known");
+      }
+    }
+    if (device == Device::kCuda && !cuda_available()) fail(ErrorKind::kDevice, "--device cuda: ", cuda_report().reason);
+    return bench::run(device, file);
+  } catch (const Error& error) {
+    std::cerr << "kernel_bench: " << error.what() << "\n";
+    return error.exit_status();
+  }
+}

@@ -1,0 +1,139 @@
+#include <cmath>
+#include <vector>
+
+#include "tensor/cuda/launch.cuh"
+#include "tensor/kernels.h"
+
+namespace tapestry {
+namespace {
+
+/// As many parameters as are passed to one kernel (of the 4 KiB that a launch carries everywhere).
+constexpr int kPerLaunch = 64;
+/// Elements that a block takes care of.
+constexpr std::int64_t kPerBlock = 1024;
+
+template <typename T>
+struct Parameters {
+  ParameterView<T> view[kPerLaunch];
+  std::int64_t first_block[kPerLaunch + 1];  ///< [0, ..., all blocks]: which blocks are a parameter's
+};
+
+template <typename T, typename Body>
+__global__ void for_parameters_kernel(Parameters<T> parameters, int count, Body body) {
+  int index = 0;
+  while (index + 1 < count && std::int64_t{blockIdx.x} >= parameters.first_block[index + 1]) ++index;
+  const ParameterView<T>& p = parameters.view[index];
+  const std::int64_t begin = (blockIdx.x - parameters.first_block[index]) * kPerBlock;
+  const std::int64_t end = begin + kPerBlock < p.count ? begin + kPerBlock : p.count;
+  for (std::int64_t i = begin + threadIdx.x; i < end; i += blockDim.x) body(p, i);
+}
+
+/// body(parameter, element) for all elements of all parameters, in one launch where there are no more than kPerLaunch.
+template <typename T, typename Body>
+void for_parameters(const ParameterView<T>* parameters, int count, const Body& body) {
+  for (int begin = 0; begin < count; begin += kPerLaunch) {
+    Parameters<T> part = {};
+    const int size = std::min(kPerLaunch, count - begin);
+    for (int i = 0; i < size; ++i) {
+      part.view[i] = parameters[begin + i];
+      part.first_block[i + 1] = part.first_block[i] + (part.view[i].count + kPerBlock - 1) / kPerBlock;
+    }
+    cuda::launch(for_parameters_kernel<T, Body>, part.first_block[size], cuda::kThreads, part, size, body);
+  }
+}
+
+/// What one Adam step does to an element, its constants rounded to T once. The joins are written out, so that `adam` and
+/// `adam_rows` give the same bits.
+template <typename T>
+struct AdamFactors {
+  T beta1, beta2, rest1, rest2, l2, keep, rate, root2, epsilon;
+
+  explicit AdamFactors(const AdamStep& step)
+      : beta1(static_cast<T>(step.beta1)),
+        beta2(static_cast<T>(step.beta2)),
+        rest1(static_cast<T>(1 - step.beta1)),
+        rest2(static_cast<T>(1 - step.beta2)),
+        l2(static_cast<T>(step.l2)),
+        keep(static_cast<T>(1 - step.learning_rate * step.decoupled)),
+        rate(static_cast<T>(step.learning_rate / step.correction1)),
+        root2(static_cast<T>(1 / std::sqrt(step.correction2))),
+        epsilon(static_cast<T>(step.epsilon)) {}
+
+  __device__ void update(T gradient, T& value, T& first, T& second) const {
+    const T decayed = std::fma(l2, value, gradient);
+    first = std::fma(beta1, first, rest1 * decayed);
+    second = std::fma(beta2, second, rest2 * decayed * decayed);
+    value = std::fma(keep, value, -(rate * first / std::fma(std::sqrt(second), root2, epsilon)));
+  }
+};
+
+}  // namespace
+
+template <typename T>
+void CudaKernels<T>::adam(const ParameterView<T>* parameters, int count, const AdamStep& step) {
+  const AdamFactors<T> factors(step);
+  for_parameters(parameters, count, [=] __device__(const ParameterView<T>& p, std::int64_t i) {
+    factors.update(p.gradient[i], p.value[i], p.first[i], p.second[i]);
+  });
+}
+
+template <typename T>
+void CudaKernels<T>::adamax(const ParameterView<T>* parameters, int count, const AdamaxStep& step) {
+  const auto beta1 = static_cast<T>(step.beta1);
+  const auto beta2 = static_cast<T>(step.beta2);
+  const auto rest1 = static_cast<T>(1 - step.beta1);
+  const auto rate = static_cast<T>(step.learning_rate / step.correction1);
+  const auto epsilon = static_cast<T>(step.epsilon);
+  for_parameters(parameters, count, [=] __device__(const ParameterView<T>& p, std::int64_t i) {
+    const T first = beta1 * p.first[i] + rest1 * p.gradient[i];
+    const T faded = beta2 * p.second[i];
+    const T size = std::abs(p.gradient[i]) + epsilon;
+    const T norm = faded > size ? faded : size;
+    p.first[i] = first;
+    p.second[i] = norm;
+    p.value[i] -= rate * first / norm;
+  });
+}
+
+template <typename T>
+void CudaKernels<T>::adam_rows(std::int64_t n, std::int64_t cols, const std::int32_t* index, const std::int64_t* done,
+                               const AdamStep* steps, std::int64_t count, const T* gradient, T* value, T* first, T* second) {
+  // Thousands of steps may have been missed, more than a launch carries: as many as fit go to the scratch memory at a time.
+  constexpr std::int64_t kSteps = cuda::Context::kScratchBytes / sizeof(AdamFactors<T>);
+  auto* const factors = static_cast<AdamFactors<T>*>(cuda::context().scratch());
+  for (std::int64_t begin = 0; begin < count; begin += kSteps) {
+    const std::int64_t end = std::min(begin + kSteps, count);
+    const std::vector<AdamFactors<T>> part(steps + begin, steps + end);
+    cuda::context().upload(factors, part.data(), part.size() * sizeof(AdamFactors<T>));
+    cuda::for_each(n * cols, [=] __device__(std::int64_t i) {
+      const auto [row, col] = cuda::place_of(i, cols);
+      const std::int64_t at = index[row] * cols + col;
+      T w = value[at];
+      T m = first[at];
+      T v = second[at];
+      for (std::int64_t step = done[row] > begin ? done[row] : begin; step < end; ++step) {
+        factors[step - begin].update(gradient != nullptr && step == count - 1 ? gradient[i] : T(0), w, m, v);
+      }
+      value[at] = w;
+      first[at] = m;
+      second[at] = v;
+    });
+  }
+}
+
+template <typename T>
+void CudaKernels<T>::sgd(const ParameterView<T>* parameters, int count, double learning_rate, double momentum, double l2) {
+  const auto rate = static_cast<T>(learning_rate);
+  const auto mu = static_cast<T>(momentum);
+  const auto decay = static_cast<T>(l2);
+  for_parameters(parameters, count, [=] __device__(const ParameterView<T>& p, std::int64_t i) {
+    T direction = p.gradient[i] + decay * p.value[i];
+    if (mu != T(0)) direction = p.first[i] = mu * p.first[i] + direction;
+    p.value[i] -= rate * direction;
+  });
+}
+
+template struct CudaKernels<float>;
+template struct CudaKernels<double>;
+
+}  // namespace tapestry
