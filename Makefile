@@ -13,7 +13,7 @@ CMAKE_ARGS ?=
 
 configure = cmake -S . -B $(BUILD) $(CMAKE_ARGS)
 compile = cmake --build $(BUILD) --parallel $(JOBS)
-ctest = ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
+ctest = ctest --test-dir $(BUILD) --parallel $(JOBS) --output-on-failure --no-tests=error
 
 .PHONY: all build reproduce test test-long bench format check data clean help
 

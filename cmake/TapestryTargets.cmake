@@ -69,7 +69,7 @@ function(tapestry_emulated_test name)
   add_executable(${target} ${arg_SOURCES} $<TARGET_OBJECTS:tests_${name}> $<TARGET_OBJECTS:tapestry_cuda_emulation>)
   target_link_libraries(${target} PRIVATE $<TARGET_PROPERTY:tests_${name},LINK_LIBRARIES>)
   gtest_discover_tests(${target} TEST_PREFIX "${name}.emulated." NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
-                       TEST_FILTER "-Long*:*/Long*" PROPERTIES TIMEOUT 600 LABELS emulated ENVIRONMENT TAPESTRY_DEVICE=cuda)
+                       TEST_FILTER "-Long*:*/Long*:*IgnoresThreadCount*" PROPERTIES TIMEOUT 600 LABELS emulated ENVIRONMENT TAPESTRY_DEVICE=cuda)
 endfunction()
 
 # tapestry_bench(SOURCES <files>): build/bench/tapestry_bench.

@@ -67,9 +67,7 @@ Hyperparameters hyperparameters(const std::string& dataset, const std::string& r
 
 NeuMfSelection default_neumf_selection(const std::string& dataset, bool strict) {
   if (strict) return NeuMfSelection::kBestRecall;
-  if (dataset == "amazon-luxury-beauty" || dataset == "amazon-digital-music") return NeuMfSelection::kFirstEpoch;
-  if (dataset == "ml-1m") return NeuMfSelection::kBestLoss;
-  return NeuMfSelection::kBestRecall;
+  return dataset == "ml-1m" ? NeuMfSelection::kBestLoss : NeuMfSelection::kFirstEpoch;
 }
 
 Hyperparameters quick(Hyperparameters full) {

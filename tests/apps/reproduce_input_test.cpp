@@ -97,7 +97,8 @@ TEST_F(ReproduceInput, NobodyLeft) {
 TEST_F(ReproduceInput, UnknownNamesListTheKnownOnes) {
   expect_refused(kUsage, "ml-100k, ml-1m, amazon-luxury-beauty, amazon-digital-music, simulated", {"--dataset", "movies"});
   expect_refused(kUsage, "there are: svd", {"--recommender", "als"});
-  expect_refused(kUsage, "original, multivae++, f-sdrm, m-sdrm", {"--generators", "original,gan"});
+  expect_refused(kUsage, "original, ctgan, tvae, codigem, diffrec, multivae, multivae++, f-sdrm, m-sdrm",
+                 {"--generators", "original,gan"});
   expect_refused(kUsage, "augment, replace", {"--setting", "both"});
   expect_refused(kUsage, "published, strict", {"--protocol", "loose"});
   expect_refused(kUsage, "published, paper", {"--variant", "other"});

@@ -132,7 +132,7 @@ TEST(Hyperparameters, NeuMfSelectionsByName) {
   EXPECT_NE(text.find("first-epoch, best-loss, best-recall"), std::string::npos) << text;
   EXPECT_EQ(default_neumf_selection("amazon-luxury-beauty", false), NeuMfSelection::kFirstEpoch);
   EXPECT_EQ(default_neumf_selection("ml-1m", false), NeuMfSelection::kBestLoss);
-  EXPECT_EQ(default_neumf_selection("ml-100k", false), NeuMfSelection::kBestRecall);
+  EXPECT_EQ(default_neumf_selection("ml-100k", false), NeuMfSelection::kFirstEpoch);
   EXPECT_EQ(default_neumf_selection("amazon-luxury-beauty", true), NeuMfSelection::kBestRecall);
 }
 
@@ -146,7 +146,8 @@ TEST(Hyperparameters, VariantsByName) {
 TEST(Selection, KeepsTheOrderOfReportsAndNoRepeats) {
   const Names known = known_generators();
   EXPECT_EQ(select_names("generator", Names{"m-sdrm", "original", "m-sdrm"}, known), (Names{"original", "m-sdrm"}));
-  EXPECT_EQ(select_names("generator", Names{"all"}, known), (Names{"original", "multivae++", "f-sdrm", "m-sdrm"}));
+  EXPECT_EQ(select_names("generator", Names{"all"}, known),
+            (Names{"original", "ctgan", "tvae", "codigem", "diffrec", "multivae", "multivae++", "f-sdrm", "m-sdrm"}));
 }
 
 TEST(Selection, UnknownNamesListTheKnownOnes) {

@@ -1,118 +1,19 @@
 // recsys/experiment/runner.h: the same bytes however the work is cut up, selected, interrupted and resumed.
-#include "recsys/experiment/runner.h"
+#include "tests/recsys/runner_support.h"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 
-#include "recsys/data/simulated.h"
-#include "recsys/experiment/selection.h"
 #include "tensor/error.h"
-#include "tests/recsys/data_support.h"
 
 namespace tapestry::recsys {
 namespace {
-
-namespace fs = std::filesystem;
-using tests::read_file;
-using tests::TempFolder;
-
-constexpr const char* kResults[] = {"results.csv", "results.json", "table.md"};
-
-Dataset tiny_dataset() {
-  SimulationConfig config;
-  config.users = 80;
-  config.items = 60;
-  return simulate_dataset(config);
-}
-
-Hyperparameters tiny_values(const std::string&, const std::string&) {
-  Hyperparameters values;
-  values.vae.hidden = 12;
-  values.vae.latent = 6;
-  values.vae.batch = 20;
-  values.vae.max_epochs = 3;
-  values.score.timesteps = 4;
-  values.score.batch = 30;
-  values.score.epochs = 3;
-  return values;
-}
-
-ExperimentOptions tiny_options(const fs::path& out) {
-  ExperimentOptions options;
-  options.recommenders = {"svd"};
-  options.generators = {kOriginal, "multivae++", "f-sdrm", "m-sdrm"};
-  options.settings = known_settings();
-  options.runs = 2;
-  options.out = out;
-  options.versions = {{"tapestry", "test"}};
-  options.hyperparameters = tiny_values;
-  return options;
-}
-
-/// Throws at the `nth` event of one kind and stage.
-class Saboteur : public ProgressDisplay {
- public:
-  Saboteur() = default;
-  Saboteur(ProgressEvent::Kind kind, std::string stage) : kind_(kind), stage_(std::move(stage)) {}
-  void show(const ProgressEvent& event) override {
-    if (!stage_.empty() && event.kind == kind_ && event.label.stage == stage_) throw std::runtime_error("sabotage");
-    if (event.kind == ProgressEvent::Kind::kStageBegin) begun()[event.label.stage]++;
-    if (event.kind == ProgressEvent::Kind::kWarning) warnings()++;
-  }
-  static std::map<std::string, int>& begun() {
-    static std::map<std::string, int> counts;
-    return counts;
-  }
-  static int& warnings() {
-    static int count;
-    return count;
-  }
-
- private:
-  ProgressEvent::Kind kind_ = ProgressEvent::Kind::kAdvance;
-  std::string stage_;
-};
-
-std::vector<Cell> run(const ExperimentOptions& options, std::unique_ptr<ProgressDisplay> display = std::make_unique<Saboteur>()) {
-  Saboteur::begun().clear();
-  Saboteur::warnings() = 0;
-  Progress progress(std::move(display));
-  std::vector<LoadedDataset> datasets;
-  datasets.push_back({tiny_dataset(), 0.5});
-  return Experiment(std::move(datasets), options, progress).run();
-}
-
-std::vector<Comparison> compare(const ExperimentOptions& options) {
-  Saboteur::begun().clear();
-  Progress progress(std::make_unique<Saboteur>());
-  std::vector<LoadedDataset> datasets;
-  datasets.push_back({tiny_dataset(), 0.5});
-  Experiment experiment(std::move(datasets), options, progress);
-  experiment.run();
-  return experiment.comparisons();
-}
-
-std::string all_results(const fs::path& out) {
-  std::string text;
-  for (const char* file : kResults) text += read_file(out / file);
-  return text;
-}
-
-/// The bytes of an undisturbed run, computed once.
-const std::string& undisturbed() {
-  static const std::string text = [] {
-    const TempFolder folder;
-    run(tiny_options(folder.path() / "out"));
-    return all_results(folder.path() / "out");
-  }();
-  return text;
-}
 
 TEST(Runner, SameSeedSameBytes) {
   const TempFolder folder;
@@ -271,7 +172,8 @@ TEST(Runner, MlpAndNeuMfAreTheSameForAnyNumberOfJobs) {
       EXPECT_LE(means.at("neumf original NDCG-k@50"), means.at("neumf original NDCG@50"));
     }
     const std::string config = read_file(folder.path() / "config.json");
-    EXPECT_NE(config.find("\"selection\": \"best-recall\""), std::string::npos) << config;
+    const std::string selection = published ? "first-epoch" : "best-recall";
+    EXPECT_NE(config.find("\"selection\": \"" + selection + "\""), std::string::npos) << config;
     options.neumf_selection = NeuMfSelection::kBestLoss;  // another experiment
     EXPECT_THROW(run(options), Error);
   }
@@ -334,97 +236,6 @@ TEST(Runner, InterruptedIsReported) {
   options.interrupted = {};
   run(options);
   EXPECT_TRUE(all_results(folder.path()) == undisturbed());
-}
-
-TEST(Runner, StrictHasIntervalsOverUsers) {
-  const TempFolder folder, again;
-  ExperimentOptions options = tiny_options(folder.path());
-  options.protocol = ProtocolName::kStrict;
-  options.generators = {"original", "m-sdrm"};
-  const std::vector<Cell> cells = run(options);
-  options.out = again.path();
-  options.jobs = 2;
-  run(options);
-  EXPECT_TRUE(all_results(folder.path()) == all_results(again.path()));
-  ASSERT_EQ(cells.size(), 2U * 2 * 12);
-  for (const Cell& cell : cells) {
-    ASSERT_TRUE(cell.interval.has_value());
-    EXPECT_LE(cell.interval->low, cell.interval->high);
-  }
-}
-
-/// The value per user that a finished unit keeps.
-std::vector<double> users_of(const fs::path& folder, const std::string& unit, std::size_t metric) {
-  const auto json = nlohmann::json::parse(read_file(folder / "units" / (unit + ".json")));
-  return json.at("users").at(metric).get<std::vector<double>>();
-}
-
-TEST(Runner, StrictComparesUserByUser) {
-  const TempFolder folder;
-  ExperimentOptions options = tiny_options(folder.path());
-  options.protocol = ProtocolName::kStrict;
-  const std::vector<Comparison> comparisons = compare(options);
-  ASSERT_EQ(comparisons.size(), 2U * 5 * 12) << "three generators against none, two against multivae++";
-  const Comparison& one = comparisons[3 * 12 + 3];  // augment: multivae++, f-sdrm twice, m-sdrm against original
-  EXPECT_EQ(one.setting + " " + one.generator + " " + one.baseline + " " + one.metric, "augment m-sdrm original Recall@10");
-  const std::vector<double> first = users_of(folder.path(), "simulated_svd_augment_m-sdrm_run-1", 3);
-  const std::vector<double> second = users_of(folder.path(), "simulated_svd_augment_m-sdrm_run-2", 3);
-  const std::vector<double> original = users_of(folder.path(), "simulated_svd_augment_original_run-1", 3);
-  double difference = 0;
-  for (std::size_t user = 0; user < first.size(); ++user) difference += (first[user] + second[user]) / 2 - original[user];
-  EXPECT_NEAR(one.test.difference, difference / static_cast<double>(first.size()), 1e-12);
-  EXPECT_EQ(one.test.users, static_cast<std::int64_t>(first.size()));
-  EXPECT_LE(one.interval.low, one.test.difference);
-  EXPECT_GE(one.interval.high, one.test.difference);
-  EXPECT_NE(read_file(folder.path() / "table.md").find("## Compared user by user"), std::string::npos);
-  EXPECT_EQ(nlohmann::json::parse(read_file(folder.path() / "results.json")).at("comparisons").size(), comparisons.size());
-
-  const TempFolder published;
-  EXPECT_TRUE(compare(tiny_options(published.path())).empty()) << "its users were chosen on";
-  EXPECT_EQ(read_file(published.path() / "table.md").find("Compared"), std::string::npos);
-}
-
-TEST(Runner, FoldsReportEveryUserOnceAndGiveOneIntervalOverAll) {
-  const TempFolder folder;
-  ExperimentOptions options = tiny_options(folder.path());
-  options.protocol = ProtocolName::kStrict;
-  options.folds = 2;
-  const std::vector<Comparison> comparisons = compare(options);
-  for (const Comparison& one : comparisons) EXPECT_EQ(one.test.users, 80);
-  EXPECT_EQ(Saboteur::begun()["vae_fit"], 2);
-  const std::string csv = read_file(folder.path() / "results.csv");
-  EXPECT_NE(csv.find("simulated,svd,augment,original,Recall@10,2,"), std::string::npos) << "one run of the original per fold";
-  EXPECT_NE(read_file(folder.path() / "table.md").find("strict, 2 folds"), std::string::npos);
-
-  options.folds = 0;  // another experiment: not in this folder
-  EXPECT_THROW(run(options), Error);
-  options.folds = 3;  // two runs cannot visit three folds
-  EXPECT_THROW(run(options), Error);
-}
-
-TEST(Runner, QuickIsMarkedEverywhere) {
-  const TempFolder folder;
-  ExperimentOptions options = tiny_options(folder.path());
-  options.generators = {"original"};
-  options.quick = true;
-  run(options);
-  for (const char* file : {"results.json", "table.md", "manifest.json", "config.json"}) {
-    EXPECT_NE(read_file(folder.path() / file).find("quick"), std::string::npos) << file;
-  }
-}
-
-TEST(Runner, ManifestSumsStagesOverSessions) {
-  const TempFolder folder;
-  EXPECT_THROW(run(tiny_options(folder.path()), std::make_unique<Saboteur>(ProgressEvent::Kind::kStageBegin, "sample_f")),
-               std::runtime_error);
-  run(tiny_options(folder.path()));
-  const std::string manifest = read_file(folder.path() / "manifest.json");
-  EXPECT_NE(manifest.find("\"load\": 1.0"), std::string::npos) << manifest;  // two starts of 0.5 s
-  for (const char* stage : {"vae_fit", "sdrm_fit", "sample_f", "sample_m", "sample_vae", "recommender_fit", "evaluate"}) {
-    const std::size_t at = manifest.find("\"" + std::string(stage) + "\": ");
-    ASSERT_NE(at, std::string::npos) << stage;
-    EXPECT_GT(std::stod(manifest.substr(at + std::string(stage).size() + 4)), 0) << stage;
-  }
 }
 
 }  // namespace

@@ -147,7 +147,7 @@ TEST(TruncatedSvdTest, ReportsWhenItCannotConverge) {
     truncated_svd(random_matrix(500, 600, 0.1, 5), 20, options);
     FAIL() << "an unreachable tolerance was reached";
   } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::kData);
+    EXPECT_EQ(error.kind(), ErrorKind::kFit);
   }
 }
 

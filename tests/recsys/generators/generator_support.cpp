@@ -232,6 +232,16 @@ GeneratorSettings tiny_settings(std::uint64_t seed, const ModelFolder& folder) {
   codigem.hidden_layers = 3;
   codigem.batch = 20;
   codigem.max_epochs = 4;
+  CtganConfig& ctgan = settings.baselines.ctgan;
+  ctgan.hidden = 16;
+  ctgan.latent = 8;
+  ctgan.batch = 20;
+  ctgan.epochs = 2;
+  TvaeConfig& tvae = settings.baselines.tvae;
+  tvae.hidden = 12;
+  tvae.latent = 6;
+  tvae.batch = 20;
+  tvae.epochs = 2;
   DiffRecConfig& diffrec = settings.baselines.diffrec;
   diffrec.dims = {7, 12};
   diffrec.timesteps = 3;

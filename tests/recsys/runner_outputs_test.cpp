@@ -1,0 +1,110 @@
+// recsys/experiment/runner.h: what an experiment reports under each protocol, and how it is marked.
+#include "tests/recsys/runner_support.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+#include "tensor/error.h"
+
+namespace tapestry::recsys {
+namespace {
+
+TEST(Runner, StrictHasIntervalsOverUsers) {
+  const TempFolder folder, again;
+  ExperimentOptions options = tiny_options(folder.path());
+  options.protocol = ProtocolName::kStrict;
+  options.generators = {"original", "m-sdrm"};
+  const std::vector<Cell> cells = run(options);
+  options.out = again.path();
+  options.jobs = 2;
+  run(options);
+  EXPECT_TRUE(all_results(folder.path()) == all_results(again.path()));
+  ASSERT_EQ(cells.size(), 2U * 2 * 12);
+  for (const Cell& cell : cells) {
+    ASSERT_TRUE(cell.interval.has_value());
+    EXPECT_LE(cell.interval->low, cell.interval->high);
+  }
+}
+
+/// The value per user that a finished unit keeps.
+std::vector<double> users_of(const fs::path& folder, const std::string& unit, std::size_t metric) {
+  const auto json = nlohmann::json::parse(read_file(folder / "units" / (unit + ".json")));
+  return json.at("users").at(metric).get<std::vector<double>>();
+}
+
+TEST(Runner, StrictComparesUserByUser) {
+  const TempFolder folder;
+  ExperimentOptions options = tiny_options(folder.path());
+  options.protocol = ProtocolName::kStrict;
+  const std::vector<Comparison> comparisons = compare(options);
+  ASSERT_EQ(comparisons.size(), 2U * 5 * 12) << "three generators against none, two against multivae++";
+  const Comparison& one = comparisons[3 * 12 + 3];  // augment: multivae++, f-sdrm twice, m-sdrm against original
+  EXPECT_EQ(one.setting + " " + one.generator + " " + one.baseline + " " + one.metric, "augment m-sdrm original Recall@10");
+  const std::vector<double> first = users_of(folder.path(), "simulated_svd_augment_m-sdrm_run-1", 3);
+  const std::vector<double> second = users_of(folder.path(), "simulated_svd_augment_m-sdrm_run-2", 3);
+  const std::vector<double> original = users_of(folder.path(), "simulated_svd_augment_original_run-1", 3);
+  double difference = 0;
+  for (std::size_t user = 0; user < first.size(); ++user) difference += (first[user] + second[user]) / 2 - original[user];
+  EXPECT_NEAR(one.test.difference, difference / static_cast<double>(first.size()), 1e-12);
+  EXPECT_EQ(one.test.users, static_cast<std::int64_t>(first.size()));
+  EXPECT_LE(one.interval.low, one.test.difference);
+  EXPECT_GE(one.interval.high, one.test.difference);
+  EXPECT_NE(read_file(folder.path() / "table.md").find("## Compared user by user"), std::string::npos);
+  EXPECT_EQ(nlohmann::json::parse(read_file(folder.path() / "results.json")).at("comparisons").size(), comparisons.size());
+
+  const TempFolder published;
+  EXPECT_TRUE(compare(tiny_options(published.path())).empty()) << "its users were chosen on";
+  EXPECT_EQ(read_file(published.path() / "table.md").find("Compared"), std::string::npos);
+}
+
+TEST(Runner, FoldsReportEveryUserOnceAndGiveOneIntervalOverAll) {
+  const TempFolder folder;
+  ExperimentOptions options = tiny_options(folder.path());
+  options.protocol = ProtocolName::kStrict;
+  options.folds = 2;
+  const std::vector<Comparison> comparisons = compare(options);
+  for (const Comparison& one : comparisons) EXPECT_EQ(one.test.users, 80);
+  EXPECT_EQ(Saboteur::begun()["vae_fit"], 2);
+  const std::string csv = read_file(folder.path() / "results.csv");
+  EXPECT_NE(csv.find("simulated,svd,augment,original,Recall@10,2,"), std::string::npos) << "one run of the original per fold";
+  EXPECT_NE(read_file(folder.path() / "table.md").find("strict, 2 folds"), std::string::npos);
+
+  options.folds = 0;  // another experiment: not in this folder
+  EXPECT_THROW(run(options), Error);
+  options.folds = 3;  // two runs cannot visit three folds
+  EXPECT_THROW(run(options), Error);
+}
+
+TEST(Runner, QuickIsMarkedEverywhere) {
+  const TempFolder folder;
+  ExperimentOptions options = tiny_options(folder.path());
+  options.generators = {"original"};
+  options.quick = true;
+  run(options);
+  for (const char* file : {"results.json", "table.md", "manifest.json", "config.json"}) {
+    EXPECT_NE(read_file(folder.path() / file).find("quick"), std::string::npos) << file;
+  }
+}
+
+TEST(Runner, ManifestSumsStagesOverSessions) {
+  const TempFolder folder;
+  EXPECT_THROW(run(tiny_options(folder.path()), std::make_unique<Saboteur>(ProgressEvent::Kind::kStageBegin, "sample_f")),
+               std::runtime_error);
+  run(tiny_options(folder.path()));
+  const std::string manifest = read_file(folder.path() / "manifest.json");
+  EXPECT_NE(manifest.find("\"load\": 1.0"), std::string::npos) << manifest;  // two starts of 0.5 s
+  for (const char* stage : {"vae_fit", "sdrm_fit", "sample_f", "sample_m", "sample_vae", "recommender_fit", "evaluate"}) {
+    const std::size_t at = manifest.find("\"" + std::string(stage) + "\": ");
+    ASSERT_NE(at, std::string::npos) << stage;
+    EXPECT_GT(std::stod(manifest.substr(at + std::string(stage).size() + 4)), 0) << stage;
+  }
+}
+
+}  // namespace
+}  // namespace tapestry::recsys
