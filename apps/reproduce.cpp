@@ -76,8 +76,8 @@ int reproduce(ReproduceOptions options, Progress& progress) {
   progress.finish();
   std::cout << "\n" << recsys::terminal_table(cells, experiment.report_options());
   if (!experiment.comparisons().empty()) std::cout << "\n" << recsys::comparison_lines(experiment.comparisons());
-  std::cout << "\nresults.csv, results.json, table.md and "
-            << "manifest.json are in " << options.experiment.out.string() << "\n";
+  std::cout << "\nreport.html, results.csv, results.json, table.md and manifest.json are in " << options.experiment.out.string()
+            << "\n";
   return 0;
 }
 

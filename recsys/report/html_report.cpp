@@ -200,7 +200,7 @@ std::string gain_chart(const std::vector<AverageImprovement>& averages, const st
 std::string gains(const ReportContent& content) {
   const std::vector<Improvement> all = improvements(content.cells, content.options);
   if (all.empty()) return "";
-  const std::vector<AverageImprovement> averages = average_improvements(all, content.options);
+  const std::vector<AverageImprovement> averages = average_improvements(all);
   std::string text = heading(2, "The gain of SDRM over MultiVAE++ (Figure 2, tables 6 to 8)", "gain");
   text += paragraph(
       "The better of F-SDRM and M-SDRM against MultiVAE++, in percent of the latter, each a mean over runs, as the paper "

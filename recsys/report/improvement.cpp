@@ -42,14 +42,15 @@ std::vector<Improvement> improvements(std::span<const Cell> cells, const ReportO
   return result;
 }
 
-std::vector<AverageImprovement> average_improvements(std::span<const Improvement> improvements, const ReportOptions& options) {
+std::vector<AverageImprovement> average_improvements(std::span<const Improvement> improvements) {
   std::vector<AverageImprovement> result;
   for (const Improvement& one : improvements) {
     auto found = std::find_if(result.begin(), result.end(), [&](const AverageImprovement& average) {
       return average.setting == one.setting && average.metric == one.metric;
     });
     if (found == result.end()) {
-      const auto published = options.compare ? published_average_improvement(one.setting, one.metric) : std::nullopt;
+      // The paper's means say nothing about data sets that it does not have.
+      const auto published = one.published ? published_average_improvement(one.setting, one.metric) : std::nullopt;
       found = result.insert(result.end(), {one.setting, one.metric, 0, 0, published});
     }
     found->percent += one.percent;

@@ -30,7 +30,7 @@ struct AverageImprovement {
   std::optional<double> published;
 };
 
-std::vector<AverageImprovement> average_improvements(std::span<const Improvement> improvements,
-                                                     const ReportOptions& options = {});
+/// `published` only where an improvement has it.
+std::vector<AverageImprovement> average_improvements(std::span<const Improvement> improvements);
 
 }  // namespace tapestry::recsys

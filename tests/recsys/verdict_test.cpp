@@ -54,7 +54,7 @@ TEST(ImprovementTest, TheBetterOfTheTwoAgainstMultiVae) {
 }
 
 TEST(ImprovementTest, AveragesByMetric) {
-  const std::vector<Improvement> some = {{"a", "svd", "augment", "Recall@10", 2, {}},
+  const std::vector<Improvement> some = {{"a", "svd", "augment", "Recall@10", 2, 1.0},
                                          {"b", "svd", "augment", "Recall@10", 5, {}},
                                          {"a", "svd", "replace", "Recall@10", -1, {}}};
   const std::vector<AverageImprovement> found = average_improvements(some);
@@ -62,7 +62,7 @@ TEST(ImprovementTest, AveragesByMetric) {
   EXPECT_EQ(found[0].percent, 3.5);
   EXPECT_EQ(found[0].combinations, 2);
   EXPECT_EQ(found[0].published, 5.36);
-  EXPECT_EQ(found[1].published, 2.55);
+  EXPECT_EQ(found[1].published, std::nullopt) << "a data set that the paper does not have";
 }
 
 TEST(PublishedImprovementTest, SumsOfTheTables) {
