@@ -304,7 +304,9 @@ TEST(Tvae, DivergenceNamesEpochAndLoss) {
     FAIL() << "a loss that is no number went through";
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::kFit);
-    EXPECT_NE(std::string(error.what()).find("epoch 0: its loss is nan"), std::string::npos) << error.what();
+    const std::string text = error.what();
+    EXPECT_NE(text.find("epoch 0: its loss is "), std::string::npos) << text;
+    EXPECT_NE(text.find("nan ("), std::string::npos) << text;  // NaN has a sign that means nothing
   }
 }
 
