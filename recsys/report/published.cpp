@@ -4,16 +4,15 @@
 #include <cctype>
 #include <cstddef>
 
+#include "recsys/report/printed_names.h"
+
 namespace tapestry::recsys {
 namespace {
 
-constexpr std::array<std::string_view, 2> kSettings = {"augment", "replace"};
-constexpr std::array<std::string_view, 3> kRecommenders = {"SVD", "MLP", "NeuMF"};
+using namespace printed;
+
 constexpr std::array<std::string_view, 9> kGenerators = {"Original", "CTGAN",      "TVAE",   "CODIGEM", "DiffRec",
                                                          "MultiVAE", "MultiVAE++", "F-SDRM", "M-SDRM"};
-constexpr std::array<std::string_view, 4> kDatasets = {"amazon-luxury-beauty", "ml-100k", "amazon-digital-music", "ml-1m"};
-constexpr std::array<std::string_view, 12> kMetrics = {"Recall@1", "Recall@3", "Recall@5", "Recall@10", "Recall@20", "Recall@50",
-                                                       "NDCG@1",   "NDCG@3",   "NDCG@5",   "NDCG@10",   "NDCG@20",   "NDCG@50"};
 
 // clang-format off
 /// Tables 3 and 4 by setting, recommender, generator and data set: Recall@10 mean and std, NDCG@10 mean and std.
@@ -104,14 +103,6 @@ constexpr double kExactSvdOriginal[kDatasets.size()][kMetrics.size()] = {
     {.5074, .4567, .4217, .3769, .3607, .4142, .5074, .4692, .4416, .4035, .3781, .3843},  // ml-1m
 };
 // clang-format on
-
-template <std::size_t N>
-std::optional<std::size_t> index_of(const std::array<std::string_view, N>& names, std::string_view name) {
-  for (std::size_t i = 0; i < N; ++i) {
-    if (names[i] == name) return i;
-  }
-  return std::nullopt;
-}
 
 bool same_but_for_case(std::string_view a, std::string_view b) {
   const auto lower = [](char c) { return std::tolower(static_cast<unsigned char>(c)); };

@@ -1,18 +1,12 @@
 #include "recsys/report/published_improvement.h"
 
-#include <array>
-#include <cstddef>
-
+#include "recsys/report/printed_names.h"
 #include "recsys/report/published.h"
 
 namespace tapestry::recsys {
 namespace {
 
-constexpr std::array<std::string_view, 2> kSettings = {"augment", "replace"};
-constexpr std::array<std::string_view, 3> kRecommenders = {"SVD", "MLP", "NeuMF"};
-constexpr std::array<std::string_view, 4> kDatasets = {"amazon-luxury-beauty", "ml-100k", "amazon-digital-music", "ml-1m"};
-constexpr std::array<std::string_view, 12> kMetrics = {"Recall@1", "Recall@3", "Recall@5", "Recall@10", "Recall@20", "Recall@50",
-                                                       "NDCG@1",   "NDCG@3",   "NDCG@5",   "NDCG@10",   "NDCG@20",   "NDCG@50"};
+using namespace printed;
 
 // clang-format off
 /// Table 6 by setting and metric.
@@ -65,14 +59,6 @@ constexpr double kImprovements[kSettings.size()][kRecommenders.size()][kDatasets
   },
 };
 // clang-format on
-
-template <std::size_t N>
-std::optional<std::size_t> index_of(const std::array<std::string_view, N>& names, std::string_view name) {
-  for (std::size_t i = 0; i < N; ++i) {
-    if (names[i] == name) return i;
-  }
-  return std::nullopt;
-}
 
 }  // namespace
 
