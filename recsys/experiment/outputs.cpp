@@ -30,7 +30,7 @@ std::vector<std::vector<double>> user_values(const std::vector<Unit>& units, std
   const auto together = static_cast<std::size_t>(std::max(1, folds));
   std::vector<std::vector<double>> runs(units.size() / together);
   for (std::size_t i = 0; i < units.size(); ++i) {
-    const std::vector<double>& users = units[i].users[metric];
+    const std::vector<double>& users = units[i].measures.users[metric];
     std::vector<double>& run = runs[i / together];
     run.insert(run.end(), users.begin(), users.end());
   }
@@ -50,13 +50,14 @@ std::vector<double> mean_by_user(const std::vector<std::vector<double>>& runs) {
 std::vector<Cell> combination_cells(const std::vector<Unit>& units, const ExperimentOptions& options) {
   const UnitKey& key = units.front().key;
   std::vector<Cell> cells;
-  for (std::size_t metric = 0; metric < units.front().metrics.size(); ++metric) {
-    Cell cell = {key.dataset, key.recommender, key.setting, key.generator, units.front().metrics[metric], {}, {}};
-    for (const Unit& unit : units) cell.runs.push_back(unit.means[metric]);
-    if (options.protocol == ProtocolName::kStrict) {
+  const Measures& first = units.front().measures;
+  for (std::size_t metric = 0; metric < first.names.size(); ++metric) {
+    Cell cell = {key.dataset, key.recommender, key.setting, key.generator, first.names[metric], {}, {}};
+    for (const Unit& unit : units) cell.runs.push_back(unit.measures.means[metric]);
+    if (options.protocol == ProtocolName::kStrict && !first.users[metric].empty()) {
       cell.interval =
           bootstrap_interval(user_values(units, metric, options.folds), {.seed = derive_seed(options.seed, kBootstrapSeed)});
-    } else if (key.generator == kOriginal && is_deterministic(key.recommender)) {
+    } else if (options.protocol == ProtocolName::kPublished && key.generator == kOriginal && is_deterministic(key.recommender)) {
       cell.interval = Interval{cell.runs.front(), cell.runs.front()};
     }
     cells.push_back(std::move(cell));
@@ -70,13 +71,15 @@ std::vector<Comparison> compare(const std::vector<Unit>& units, const std::vecto
   const ResamplingOptions resampling = {.seed = derive_seed(options.seed, kComparisonSeed)};
   const UnitKey& key = units.front().key;
   std::vector<Comparison> comparisons;
-  for (std::size_t metric = 0; metric < units.front().metrics.size(); ++metric) {
+  const Measures& first = units.front().measures;
+  for (std::size_t metric = 0; metric < first.names.size(); ++metric) {
+    if (first.users[metric].empty()) continue;  // a figure of all users together
     const std::vector<double> ours = mean_by_user(user_values(units, metric, options.folds));
     const std::vector<double> theirs = mean_by_user(user_values(baseline, metric, options.folds));
     std::vector<std::vector<double>> differences(1, ours);
     for (std::size_t user = 0; user < ours.size(); ++user) differences[0][user] -= theirs[user];
     comparisons.push_back({key.dataset, key.recommender, key.setting, key.generator, baseline.front().key.generator,
-                           units.front().metrics[metric], bootstrap_interval(differences, resampling),
+                           first.names[metric], bootstrap_interval(differences, resampling),
                            sign_flip_test(ours, theirs, resampling)});
   }
   return comparisons;

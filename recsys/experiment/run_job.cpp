@@ -3,10 +3,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <limits>
 #include <map>
-#include <optional>
-#include <string_view>
 
 #include "recsys/experiment/fit_data.h"
 #include "recsys/experiment/selection.h"
@@ -19,6 +16,7 @@ namespace {
 
 constexpr const char* kRecommenderFit = "recommender_fit";
 constexpr const char* kEvaluate = "evaluate";
+constexpr const char* kSimilarity = "similarity";
 
 /// Parts of a run outside the generators that draw numbers, continuing SdrmPart. Append only.
 constexpr std::uint64_t kRecommenderPart = 100;
@@ -63,67 +61,36 @@ class JobListener : public StageListener {
   bool running_ = false;
 };
 
-/// What the evaluation of one recommender gives.
-struct Measured {
-  UserMetrics metrics;
-  std::optional<UserMetrics> over_k;  ///< with the ideal DCG over k: where the paper printed that
-};
-
+/// NDCG@k over k positions stands beside the usual form where the paper printed that.
 bool reports_ndcg_over_k(const RunJob& job) {
   return job.protocol->name == ProtocolName::kPublished && learns_from_dislikes(job.recommender);
 }
 
 /// Fits the job's recommender and measures it on the evaluation users.
-Measured try_recommender(const RunJob& job, const FitData& data, StageListener& listener) {
+Measures try_recommender(const RunJob& job, const FitData& data, StageListener& listener) {
   const auto recommender = make_recommender(job.recommender, job.values, derive_seed(job.seed, kRecommenderPart));
   listener.begin(kRecommenderFit);
   recommender->fit(data, [&](const StageProgress& progress) { listener.advance(kRecommenderFit, progress); });
   listener.end(kRecommenderFit);
   listener.begin(kEvaluate);
-  const HeldOut users = {recommender->masked(), heldout_for(*job.protocol, job.recommender)};
   const auto score = [&](std::int64_t begin, std::int64_t end) { return recommender->score(begin, end); };
-  Measured measured = {ranking_metrics(score, users), std::nullopt};
-  if (reports_ndcg_over_k(job)) {
-    measured.over_k = ranking_metrics(score, users, {.ideal = IdealDcg::kCutoff});
-  }
+  const Tensor ranked = rank_items(score, recommender->masked(), *std::max_element(kCutoffs.begin(), kCutoffs.end()));
+  Measures measures = measure(ranked, heldout_for(*job.protocol, job.recommender), job.protocol->train, reports_ndcg_over_k(job));
   pool_trim(Device::kCpu);
   listener.end(kEvaluate);
-  return measured;
+  return measures;
 }
 
-/// The metrics of a unit, in the order of reports.
-std::vector<std::string> measured_names(const RunJob& job) {
-  std::vector<std::string> names = metric_names();
-  if (reports_ndcg_over_k(job)) {
-    for (const int k : kCutoffs) names.push_back(concat(kNdcgOverK, k));
-  }
-  return names;
-}
-
-Unit make_unit(const RunJob& job, const UnitKey& key, const Measured& measured) {
-  Unit unit;
-  unit.key = key;
-  unit.metrics = measured_names(job);
-  for (const std::string& name : unit.metrics) {
-    const bool over_k = name.starts_with(kNdcgOverK);
-    const std::string plain = over_k ? "NDCG@" + name.substr(std::string_view(kNdcgOverK).size()) : name;
-    const std::span<const double> values = (over_k ? *measured.over_k : measured.metrics).values(plain);
-    unit.means.push_back(mean_over_users(values).value);
-    unit.users.emplace_back(values.begin(), values.end());
-  }
-  return unit;
+SyntheticSummary compare_with_real(const RunJob& job, const CsrMatrix& synthetic, StageListener& listener) {
+  listener.begin(kSimilarity);
+  SyntheticSummary summary = summarise_synthetic(synthetic, job.protocol->train);
+  listener.end(kSimilarity);
+  return summary;
 }
 
 /// A unit whose models could not be fitted: every figure is NaN, for every user.
 Unit failed_unit(const RunJob& job, const UnitKey& key, const std::string& reason) {
-  Unit unit;
-  unit.key = key;
-  unit.failure = reason;
-  unit.metrics = measured_names(job);
-  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-  unit.means.assign(unit.metrics.size(), kNaN);
-  unit.users.assign(unit.metrics.size(), std::vector<double>(job.protocol->evaluation_users.size(), kNaN));
-  return unit;
+  return {key, reason, no_measures(job.protocol->evaluation.input.rows(), reports_ndcg_over_k(job)), std::nullopt};
 }
 
 std::vector<UnitKey> units_of(const RunJob& job, const std::string& generator) {
@@ -185,7 +152,9 @@ std::map<std::string, double> guesses(const RunJob& job) {
     fit_seconds = epochs_run * entries / 256 * (4e-4 + (items + rows) * 4e-8);
   }
   return {{kRecommenderFit, fit_seconds},
-          {kEvaluate, static_cast<double>(job.protocol->evaluation.input.rows()) * items * 100 / kGuessedRate}};
+          {kEvaluate, static_cast<double>(job.protocol->evaluation.input.rows()) * items * 100 / kGuessedRate},
+          // For each synthetic entry the real users who have its item, half of them in items that many have.
+          {kSimilarity, entries * entries / items * 4 * 1e-9}};
 }
 
 }  // namespace
@@ -205,7 +174,10 @@ void plan_job(const RunJob& job, const UnitStore& store, Progress& progress) {
   for (const PlannedStage& stage : planned_stages(generators, *job.protocol)) {
     progress.plan(job.index, stage.name, stage.seconds);
   }
-  for (const std::unique_ptr<Generator>& generator : generators) plan_recommender(units_of(job, generator->name()).size());
+  for (const std::unique_ptr<Generator>& generator : generators) {
+    plan(kSimilarity);
+    plan_recommender(units_of(job, generator->name()).size());
+  }
 }
 
 void execute_job(const RunJob& job, const JobSurroundings& surroundings) {
@@ -215,8 +187,8 @@ void execute_job(const RunJob& job, const JobSurroundings& surroundings) {
     // Without synthetic users the settings are the same: one fit is enough.
     finish_units(job, surroundings, listener, units, [&] {
       const FitData data = make_fit_data(protocol, job.recommender, kOriginal, units.front().setting, {});
-      const Measured measured = try_recommender(job, data, listener);
-      for (const UnitKey& key : units) finish_unit(job, surroundings, make_unit(job, key, measured));
+      const Measures measures = try_recommender(job, data, listener);
+      for (const UnitKey& key : units) finish_unit(job, surroundings, {key, "", measures, std::nullopt});
     });
   }
   if (missing_generators(job).empty()) return;
@@ -226,10 +198,11 @@ void execute_job(const RunJob& job, const JobSurroundings& surroundings) {
       generator->fit(protocol, listener);
       const Interactions synthetic =
           generator->sample({protocol.synthetic_rows, protocol.density, learns_from_dislikes(job.recommender)}, listener);
+      const SyntheticSummary summary = compare_with_real(job, synthetic.likes, listener);
       for (const UnitKey& key : units) {
         finish_units(job, surroundings, listener, {key}, [&] {
           const FitData data = make_fit_data(protocol, job.recommender, generator->name(), key.setting, synthetic);
-          finish_unit(job, surroundings, make_unit(job, key, try_recommender(job, data, listener)));
+          finish_unit(job, surroundings, {key, "", try_recommender(job, data, listener), summary});
         });
       }
     });

@@ -48,16 +48,35 @@ std::vector<double> numbers(const Json& json) {
   return values;
 }
 
+Json summary_json(const SyntheticSummary& summary) {
+  return {{"users_by_length", summary.shape.users_by_length},
+          {"items_by_users", summary.shape.items_by_users},
+          {"pairs", summary.pairs},
+          {"nearest", summary.nearest},
+          {"copies", summary.copies}};
+}
+
+SyntheticSummary summary_of(const Json& json) {
+  SyntheticSummary summary;
+  json.at("users_by_length").get_to(summary.shape.users_by_length);
+  json.at("items_by_users").get_to(summary.shape.items_by_users);
+  json.at("pairs").get_to(summary.pairs);
+  json.at("nearest").get_to(summary.nearest);
+  json.at("copies").get_to(summary.copies);
+  return summary;
+}
+
 /// JSON writes the shortest digits that give a number back, so that a unit read again is the same to the last bit.
 Json unit_json(const Unit& unit, const std::string& digest) {
   Json json;
   json["configuration"] = digest;
   json["unit"] = unit.key.text();
   if (!unit.failure.empty()) json["failure"] = unit.failure;
-  json["metrics"] = unit.metrics;
-  json["means"] = numbers(unit.means);
+  json["metrics"] = unit.measures.names;
+  json["means"] = numbers(unit.measures.means);
   json["users"] = Json::array();
-  for (const std::vector<double>& values : unit.users) json["users"].push_back(numbers(values));
+  for (const std::vector<double>& values : unit.measures.users) json["users"].push_back(numbers(values));
+  if (unit.synthetic) json["synthetic"] = summary_json(*unit.synthetic);
   return json;
 }
 
@@ -133,8 +152,11 @@ std::optional<Unit> UnitStore::read(const UnitKey& key) const {
   if (json.at("unit") != key.text() || json.at("configuration") != digest(key.dataset, key.recommender)) {
     return refuse("of another configuration");
   }
-  Unit unit = {key, json.value("failure", ""), json.at("metrics").get<std::vector<std::string>>(), numbers(json.at("means")), {}};
-  for (const Json& values : json.at("users")) unit.users.push_back(numbers(values));
+  Unit unit = {key, json.value("failure", ""), {}, std::nullopt};
+  json.at("metrics").get_to(unit.measures.names);
+  unit.measures.means = numbers(json.at("means"));
+  for (const Json& values : json.at("users")) unit.measures.users.push_back(numbers(values));
+  if (json.contains("synthetic")) unit.synthetic = summary_of(json["synthetic"]);
   return unit;
 }
 

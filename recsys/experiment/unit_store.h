@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "recsys/experiment/configuration.h"
+#include "recsys/experiment/measures.h"
+#include "recsys/metrics/synthetic_summary.h"
 
 namespace tapestry::recsys {
 
@@ -24,10 +26,9 @@ struct UnitKey {
 /// A finished unit.
 struct Unit {
   UnitKey key;
-  std::string failure;                     ///< why there are no figures, all of them NaN; empty otherwise
-  std::vector<std::string> metrics;        ///< names in the order of reports
-  std::vector<double> means;               ///< [metric] over users
-  std::vector<std::vector<double>> users;  ///< [metric][user]; NaN for a user without held-out items
+  std::string failure;  ///< why there are no figures, all of them NaN; empty otherwise
+  Measures measures;
+  std::optional<SyntheticSummary> synthetic;  ///< of the users put before the recommender; none for `original`
 };
 
 /// Where a run of a data set keeps its trained models.

@@ -28,10 +28,10 @@ void measure_thirds(std::span<const std::int32_t> list, std::span<const std::int
   }
 }
 
-/// The items of a list, without the -1 behind its end.
-std::span<const std::int32_t> list_of(const Tensor& ranked, std::int64_t user) {
-  const auto k = static_cast<std::size_t>(ranked.cols());
-  const auto row = ranked.span<std::int32_t>().subspan(static_cast<std::size_t>(user) * k, k);
+/// The first k items of a list, without the -1 behind its end.
+std::span<const std::int32_t> list_of(const Tensor& ranked, int k, std::int64_t user) {
+  const auto row =
+      ranked.span<std::int32_t>().subspan(static_cast<std::size_t>(user * ranked.cols()), static_cast<std::size_t>(k));
   return row.first(static_cast<std::size_t>(std::find(row.begin(), row.end(), -1) - row.begin()));
 }
 
@@ -66,11 +66,11 @@ double gini(std::vector<std::int64_t> counts) {
   return total > 0 ? weighted / (n * total) : kNaN;
 }
 
-CatalogueMetrics catalogue_metrics(const Tensor& ranked, const CsrMatrix& heldout, const CsrMatrix& train) {
+CatalogueMetrics catalogue_metrics(const Tensor& ranked, int k, const CsrMatrix& heldout, const CsrMatrix& train) {
   check(ranked.shape().rank() == 2 && ranked.dtype() == DType::kInt32 && ranked.size(0) == heldout.rows() &&
-            heldout.cols() == train.cols(),
-        "catalogue_metrics: lists ", ranked.shape(), ", held-out items [", heldout.rows(), ", ", heldout.cols(),
-        "] and training rows over ", train.cols(), " items");
+            heldout.cols() == train.cols() && k > 0 && k <= ranked.size(1),
+        "catalogue_metrics: the first ", k, " of lists ", ranked.shape(), ", held-out items [", heldout.rows(), ", ",
+        heldout.cols(), "] and training rows over ", train.cols(), " items");
   const std::vector<std::int64_t> popularity = item_popularity(train);
   const std::vector<int> thirds = popularity_thirds(popularity);
   const auto users = static_cast<std::size_t>(ranked.size(0));
@@ -79,7 +79,7 @@ CatalogueMetrics catalogue_metrics(const Tensor& ranked, const CsrMatrix& heldou
   for (std::vector<double>& recall : metrics.recall) recall.assign(users, kNaN);
   std::vector<std::int64_t> shown(popularity.size());
   for (std::size_t user = 0; user < users; ++user) {
-    const auto list = list_of(ranked, static_cast<std::int64_t>(user));
+    const auto list = list_of(ranked, k, static_cast<std::int64_t>(user));
     double surprise = 0;
     for (const std::int32_t item : list) {
       check(item >= 0 && item < train.cols(), "catalogue_metrics: item ", item, " of ", train.cols());

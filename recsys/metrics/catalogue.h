@@ -30,9 +30,9 @@ struct CatalogueMetrics {
   std::vector<double> recall[3];
 };
 
-/// ranked: int32 [V, k], best first, -1 where items ran out (rank_items). Popularity is that of `train` [N, I]. Throws
-/// Error(kMisuse) when shapes differ or an item does not exist.
-CatalogueMetrics catalogue_metrics(const Tensor& ranked, const CsrMatrix& heldout, const CsrMatrix& train);
+/// Of the first k items of each list. ranked: int32 [V, at least k], best first, -1 where items ran out (rank_items). Popularity
+/// is that of `train` [N, I]. Throws Error(kMisuse) when shapes differ, k is not positive or an item does not exist.
+CatalogueMetrics catalogue_metrics(const Tensor& ranked, int k, const CsrMatrix& heldout, const CsrMatrix& train);
 
 /// Gini coefficient of counts (not all zero): sum_i (2 i - n - 1) x_(i) / (n sum x), x_(1) <= ... <= x_(n). NaN for none or
 /// zeros.

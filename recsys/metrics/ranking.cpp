@@ -102,7 +102,7 @@ struct Discounts {
   std::vector<double> by_rank, sum;
 };
 
-/// Writes one user's metrics. `ranked` are the best items, best first; `heldout` ascends.
+/// Writes one user's metrics. `ranked` are the best items, best first, -1 behind the last; `heldout` ascends.
 void measure_user(std::span<const std::int32_t> ranked, std::span<const std::int32_t> heldout, const Discounts& discounts,
                   IdealDcg ideal, std::int64_t user, UserMetrics& out) {
   std::vector<double> dcg(discounts.sum.size());
@@ -119,17 +119,6 @@ void measure_user(std::span<const std::int32_t> ranked, std::span<const std::int
     out.recall(c)[static_cast<std::size_t>(user)] = heldout.empty() ? kNaN : hits[k] / static_cast<double>(reachable);
     out.ndcg(c)[static_cast<std::size_t>(user)] = heldout.empty() ? kNaN : dcg[k] / best;
   }
-}
-
-/// Measures the users of one tile, whose scores these are, into out[first + ...].
-void measure_tile(const Tensor& scores, const HeldOut& users, std::int64_t first, const Discounts& discounts, IdealDcg ideal,
-                  UserMetrics& out) {
-  const int longest = static_cast<int>(discounts.sum.size()) - 1;
-  parallel_for(scores.size(0), [&](std::int64_t row) {
-    const std::int64_t user = first + row;
-    measure_user(best_items(user_scores(scores, row), users.input.row(user), longest), users.heldout.row(user), discounts, ideal,
-                 user, out);
-  });
 }
 
 int longest_cutoff(const std::vector<int>& cutoffs) {
@@ -162,6 +151,10 @@ std::vector<std::string> metric_names(std::span<const int> cutoffs) {
   return names;
 }
 
+bool is_ranking_metric(const std::string& name) {
+  return name.starts_with("Recall@") || name.starts_with("NDCG@") || name.starts_with(kNdcgOverK);
+}
+
 std::vector<std::int32_t> best_items(std::span<const float> scores, std::span<const std::int32_t> masked, int count) {
   check(count > 0, "best_items: count ", count, " is not positive");
   const std::int64_t items = static_cast<std::int64_t>(scores.size());
@@ -182,39 +175,55 @@ std::vector<std::int32_t> best_items(std::span<const float> scores, std::span<co
 }
 
 Tensor rank_items(const Tensor& scores, const CsrMatrix& masked, int count) {
+  const auto rows = [&](std::int64_t begin, std::int64_t end) { return scores.slice_rows(begin, end); };
   check_scores(scores, masked);
-  const Tensor ranked = Tensor::empty({scores.size(0), count}, DType::kInt32);
+  return rank_items(rows, masked, count, std::max<std::int64_t>(1, scores.size(0)));
+}
+
+Tensor rank_items(const RowScores& score, const CsrMatrix& masked, int count, std::int64_t tile_users) {
+  check(count > 0, "rank_items: count ", count, " is not positive");
+  check(tile_users > 0, "ranking metrics: a tile of ", tile_users, " users");
+  const Tensor ranked = Tensor::empty({masked.rows(), count}, DType::kInt32);
   std::int32_t* out = ranked.data<std::int32_t>();
   std::fill_n(out, ranked.numel(), -1);
-  parallel_for(scores.size(0), [&](std::int64_t user) {
-    const std::vector<std::int32_t> best = best_items(user_scores(scores, user), masked.row(user), count);
-    std::copy(best.begin(), best.end(), out + user * count);
-  });
+  for (std::int64_t begin = 0; begin < masked.rows(); begin += tile_users) {
+    const std::int64_t end = std::min(begin + tile_users, masked.rows());
+    const Tensor scores = score(begin, end);
+    check_scores(scores, masked.slice_rows(begin, end));
+    parallel_for(end - begin, [&](std::int64_t row) {
+      const std::vector<std::int32_t> best = best_items(user_scores(scores, row), masked.row(begin + row), count);
+      std::copy(best.begin(), best.end(), out + (begin + row) * count);
+    });
+  }
   return ranked;
+}
+
+UserMetrics list_metrics(const Tensor& ranked, const CsrMatrix& heldout, const RankingOptions& options) {
+  const int longest = longest_cutoff(options.cutoffs);
+  check(ranked.shape().rank() == 2 && ranked.dtype() == DType::kInt32 && ranked.size(0) == heldout.rows() &&
+            ranked.size(1) >= longest,
+        "list_metrics: lists ", ranked.shape(), " for cut-offs to ", longest, " and the held-out items of ", heldout.rows(),
+        " users");
+  const Discounts discounts(longest);
+  const auto length = static_cast<std::size_t>(ranked.size(1));
+  UserMetrics metrics(options.cutoffs, heldout.rows());
+  parallel_for(heldout.rows(), [&](std::int64_t user) {
+    const auto list = ranked.span<std::int32_t>().subspan(static_cast<std::size_t>(user) * length, length);
+    measure_user(list, heldout.row(user), discounts, options.ideal, user, metrics);
+  });
+  return metrics;
 }
 
 UserMetrics ranking_metrics(const Tensor& scores, const HeldOut& users, const RankingOptions& options) {
   check_scores(scores, users.input);
   check_shapes("the held-out matrix", users.input.rows(), users.input.cols(), users.heldout);
-  const Discounts discounts(longest_cutoff(options.cutoffs));
-  UserMetrics metrics(options.cutoffs, users.input.rows());
-  measure_tile(scores, users, 0, discounts, options.ideal, metrics);
-  return metrics;
+  return list_metrics(rank_items(scores, users.input, longest_cutoff(options.cutoffs)), users.heldout, options);
 }
 
-UserMetrics ranking_metrics(const std::function<Tensor(std::int64_t, std::int64_t)>& score, const HeldOut& users,
-                            const RankingOptions& options) {
-  check(options.tile_users > 0, "ranking metrics: a tile of ", options.tile_users, " users");
+UserMetrics ranking_metrics(const RowScores& score, const HeldOut& users, const RankingOptions& options) {
   check_shapes("the held-out matrix", users.input.rows(), users.input.cols(), users.heldout);
-  const Discounts discounts(longest_cutoff(options.cutoffs));
-  UserMetrics metrics(options.cutoffs, users.input.rows());
-  for (std::int64_t begin = 0; begin < users.input.rows(); begin += options.tile_users) {
-    const std::int64_t end = std::min(begin + options.tile_users, users.input.rows());
-    const Tensor scores = score(begin, end);
-    check_scores(scores, users.input.slice_rows(begin, end));
-    measure_tile(scores, users, begin, discounts, options.ideal, metrics);
-  }
-  return metrics;
+  return list_metrics(rank_items(score, users.input, longest_cutoff(options.cutoffs), options.tile_users), users.heldout,
+                      options);
 }
 
 UserMetrics ranking_metrics(const std::function<Tensor(const CsrMatrix&)>& score, const HeldOut& users,

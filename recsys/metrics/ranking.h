@@ -68,26 +68,33 @@ class UserMetrics {
 /// Metric names in the order of reports: Recall@k for every cut-off, then NDCG@k.
 std::vector<std::string> metric_names(std::span<const int> cutoffs = kCutoffs);
 
+/// Whether a metric's name is one of Recall@k, NDCG@k and NDCG-k@k.
+bool is_ranking_metric(const std::string& name);
+
 /// The `count` best items of one user, best first. scores [I]; `masked` (ascending) are never returned. Equal scores rank by
 /// ascending item index; NaN ranks below every number, -inf included. Shorter than count when fewer items are left.
 std::vector<std::int32_t> best_items(std::span<const float> scores, std::span<const std::int32_t> masked, int count);
 
-/// The same for every user: scores float32 [V, I], masked [V, I]: int32 [V, count], -1 where items ran out.
+/// Scores of the users [begin, end), float32 [end - begin, I]: for models that know their users by number.
+using RowScores = std::function<Tensor(std::int64_t begin, std::int64_t end)>;
+
+/// The same for every user: scores float32 [V, I] on the host, masked [V, I]: int32 [V, count], -1 where items ran out. The
+/// second form asks for `tile_users` users' scores at a time, so that [V, I] never exists as a whole. Throws Error(kMisuse) when
+/// shapes differ.
 Tensor rank_items(const Tensor& scores, const CsrMatrix& masked, int count);
+Tensor rank_items(const RowScores& score, const CsrMatrix& masked, int count, std::int64_t tile_users = 256);
 
 /// Recall@k = hits@k / min(k, |H|) and NDCG@k = DCG@k / IDCG@k, DCG@k = sum over ranks r <= k holding an item of H of
-/// 1 / log2(r + 1), where H is the user's held-out set and ranks run over the items outside the user's input. scores float32
-/// [V, I] on the host. Throws Error(kMisuse) when shapes differ or a cut-off is not positive.
-UserMetrics ranking_metrics(const Tensor& scores, const HeldOut& users, const RankingOptions& options = {});
+/// 1 / log2(r + 1), where H is the user's held-out set, a row of heldout [V, I], and ranked int32 [V, at least the largest k] the
+/// user's list (rank_items). Throws Error(kMisuse) when shapes differ or a cut-off is not positive.
+UserMetrics list_metrics(const Tensor& ranked, const CsrMatrix& heldout, const RankingOptions& options = {});
 
-/// The same with scores asked for in tiles of users, so that [V, I] never exists as a whole: score(inputs [n, I]) gives
-/// float32 [n, I].
+/// The same from scores: lists run over the items outside the user's input. scores float32 [V, I] on the host, or asked for in
+/// tiles of users: by their inputs, score(inputs [n, I]) gives float32 [n, I], or by number.
+UserMetrics ranking_metrics(const Tensor& scores, const HeldOut& users, const RankingOptions& options = {});
 UserMetrics ranking_metrics(const std::function<Tensor(const CsrMatrix&)>& score, const HeldOut& users,
                             const RankingOptions& options = {});
-
-/// The same for models that know their users by number: score(begin, end) gives float32 [end - begin, I].
-UserMetrics ranking_metrics(const std::function<Tensor(std::int64_t begin, std::int64_t end)>& score, const HeldOut& users,
-                            const RankingOptions& options = {});
+UserMetrics ranking_metrics(const RowScores& score, const HeldOut& users, const RankingOptions& options = {});
 
 /// The mean over the values that are not NaN, summed in order.
 MeanOverUsers mean_over_users(std::span<const double> values);

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "recsys/metrics/ranking.h"
 #include "recsys/report/text.h"
 
 namespace tapestry::recsys {
@@ -15,7 +16,7 @@ Lines lines_of(std::span<const Comparison> comparisons, bool at_ten_only) {
   Lines lines = {
       {"dataset", "recommender", "setting", "generator", "against", "metric", "difference", "95 % interval", "p", "users"}};
   for (const Comparison& one : comparisons) {
-    if (at_ten_only && !one.metric.ends_with("@10")) continue;
+    if (at_ten_only && !(is_ranking_metric(one.metric) && one.metric.ends_with("@10"))) continue;
     const std::string difference = fixed(one.test.difference, 4);
     lines.push_back({one.dataset, one.recommender, one.setting, one.generator, one.baseline, one.metric,
                      (difference.empty() || difference[0] == '-' ? "" : "+") + difference,

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "recsys/metrics/ranking.h"
 #include "recsys/report/html_page.h"
 #include "recsys/report/improvement.h"
 #include "recsys/report/published.h"
@@ -240,7 +241,7 @@ std::string comparison_section(const ReportContent& content) {
                             {"p"},
                             {"users"}}};
   for (const Comparison& one : content.comparisons) {
-    if (!one.metric.ends_with("@10")) continue;
+    if (!is_ranking_metric(one.metric) || !one.metric.ends_with("@10")) continue;
     const bool better = one.interval.low > 0, worse = one.interval.high < 0;
     rows.push_back({{escape_html(one.dataset)},
                     {escape_html(shown_recommender(one.recommender))},

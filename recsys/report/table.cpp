@@ -177,7 +177,7 @@ std::string markdown_table(std::span<const Cell> cells, const ReportOptions& opt
 }
 
 std::string terminal_table(std::span<const Cell> cells, const ReportOptions& options) {
-  const auto at_ten = [](const Cell& cell) { return cell.metric.ends_with("@10"); };
+  const auto at_ten = [](const Cell& cell) { return is_ranking_metric(cell.metric) && cell.metric.ends_with("@10"); };
   const bool all = std::none_of(cells.begin(), cells.end(), at_ten);
   std::vector<TableRow> rows(1);
   std::copy(kColumns.begin(), kColumns.end(), rows[0].begin());

@@ -44,7 +44,7 @@ TEST(CatalogueTest, GiniOfEqualSkewedAndNoCounts) {
 TEST(CatalogueTest, MeasuresByHand) {
   // User 0 sees 0 and 3, user 1 sees 0 and then nothing is left, user 2 sees nothing at all.
   const CatalogueMetrics found =
-      catalogue_metrics(lists(2, {0, 3, 0, -1, -1, -1}), CsrMatrix::from_rows(5, {{0, 1, 3}, {2, 4}, {0}}), train_rows());
+      catalogue_metrics(lists(2, {0, 3, 0, -1, -1, -1}), 2, CsrMatrix::from_rows(5, {{0, 1, 3}, {2, 4}, {0}}), train_rows());
   EXPECT_TRUE(near(found.coverage, 2.0 / 5));
   EXPECT_TRUE(near(found.gini, gini({2, 0, 0, 1, 0})));
   const double of_zero = -std::log2(5.0 / 5), of_three = -std::log2(1.0 / 5);
@@ -72,7 +72,7 @@ TEST(CatalogueTest, ThirdsTogetherAreRecall) {
   }
   const HeldOut users = {input, CsrMatrix::from_rows(90, out)};
   const Tensor scores = tests::random_tensor({40, 90}, 3, 0, 1, DType::kFloat32);
-  const CatalogueMetrics found = catalogue_metrics(rank_items(scores, users.input, 20), users.heldout, train);
+  const CatalogueMetrics found = catalogue_metrics(rank_items(scores, users.input, 30), 20, users.heldout, train);
   const UserMetrics metrics = ranking_metrics(scores, users, {.cutoffs = {20}});
   const std::vector<int> thirds = popularity_thirds(item_popularity(train));
   for (std::size_t user = 0; user < 40; ++user) {
@@ -90,9 +90,11 @@ TEST(CatalogueTest, ThirdsTogetherAreRecall) {
 
 TEST(CatalogueTest, RefusesWhatDoesNotFit) {
   const CsrMatrix heldout = CsrMatrix::from_rows(5, {{0}});
-  EXPECT_THROW(catalogue_metrics(lists(1, {5}), heldout, train_rows()), Error);
-  EXPECT_THROW(catalogue_metrics(lists(1, {0, 1}), heldout, train_rows()), Error);
-  EXPECT_THROW(catalogue_metrics(lists(1, {0}), CsrMatrix::from_rows(4, {{0}}), train_rows()), Error);
+  EXPECT_THROW(catalogue_metrics(lists(1, {5}), 1, heldout, train_rows()), Error);
+  EXPECT_THROW(catalogue_metrics(lists(1, {0}), 2, heldout, train_rows()), Error);
+  EXPECT_THROW(catalogue_metrics(lists(1, {0}), 0, heldout, train_rows()), Error);
+  EXPECT_THROW(catalogue_metrics(lists(1, {0, 1}), 1, heldout, train_rows()), Error);
+  EXPECT_THROW(catalogue_metrics(lists(1, {0}), 1, CsrMatrix::from_rows(4, {{0}}), train_rows()), Error);
 }
 
 }  // namespace

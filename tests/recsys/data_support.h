@@ -9,24 +9,11 @@
 
 #include "recsys/data/dataset.h"
 #include "tensor/error.h"
+#include "tests/support/temp_folder.h"
 
 namespace tapestry::recsys::tests {
 
-/// A new empty folder, removed with everything in it at the end.
-class TempFolder {
- public:
-  TempFolder();
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  ~TempFolder();
-
-  const std::filesystem::path& path() const { return path_; }
-  /// Writes a file and returns its path.
-  std::filesystem::path write(const std::string& name, std::string_view content) const;
-
- private:
-  std::filesystem::path path_;
-};
+using tapestry::tests::TempFolder;
 
 std::string read_file(const std::filesystem::path& file);
 

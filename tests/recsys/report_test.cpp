@@ -1,5 +1,4 @@
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 
 #include <cmath>
 #include <filesystem>
@@ -12,7 +11,6 @@
 #include "recsys/metrics/ranking.h"
 #include "recsys/report/published.h"
 #include "recsys/report/table.h"
-#include "tensor/atomic_file.h"
 #include "tensor/error.h"
 
 namespace tapestry::recsys {
@@ -226,68 +224,6 @@ TEST(TableTest, NanRunsLeaveFieldsEmpty) {
   const std::vector<Cell> cells = {{"d", "svd", "augment", "x", "Recall@1", {0.5, std::nan("")}, {}}};
   EXPECT_NE(results_csv(cells).find("d,svd,augment,x,Recall@1,2,,,,,,\n"), std::string::npos) << results_csv(cells);
   EXPECT_TRUE(nlohmann::json::parse(results_json(cells))["results"][0]["mean"].is_null());
-}
-
-class AtomicFileTest : public testing::Test {
- protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "atomic-file-test.XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    directory_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
-  static std::string read(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-  std::size_t files() const {
-    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(directory_), {}));
-  }
-
-  std::filesystem::path directory_;
-};
-
-TEST_F(AtomicFileTest, WritesAndReplacesWithoutLeftovers) {
-  const std::filesystem::path path = directory_ / "results.csv";
-  write_file_atomically(path, "one\n");
-  EXPECT_EQ(read(path), "one\n");
-  const std::string large(3'000'000, 'x');
-  write_file_atomically(path, large);
-  EXPECT_EQ(read(path), large);
-  write_file_atomically(path, std::string("a\0b", 3));
-  EXPECT_EQ(read(path).size(), 3u);
-  EXPECT_EQ(files(), 1u);
-}
-
-TEST_F(AtomicFileTest, AReaderOfTheOldFileKeepsIt) {
-  const std::filesystem::path path = directory_ / "table.md";
-  write_file_atomically(path, "old");
-  std::ifstream reader(path);
-  write_file_atomically(path, "new");
-  std::string text;
-  reader >> text;
-  EXPECT_EQ(text, "old");
-  EXPECT_EQ(read(path), "new");
-}
-
-TEST_F(AtomicFileTest, NamesTheDirectoryThatCannotBeWritten) {
-  const auto message = [](const std::filesystem::path& path) -> std::string {
-    try {
-      write_file_atomically(path, "x");
-    } catch (const Error& error) {
-      EXPECT_EQ(error.kind(), ErrorKind::kData);
-      return error.what();
-    }
-    return "";
-  };
-  const std::filesystem::path absent = directory_ / "absent", file = directory_ / "file", taken = directory_ / "taken";
-  EXPECT_NE(message(absent / "results.csv").find(absent.string()), std::string::npos);
-  write_file_atomically(file, "x");
-  EXPECT_NE(message(file / "results.csv").find(file.string()), std::string::npos);
-  std::filesystem::create_directory(taken);
-  EXPECT_NE(message(taken).find(directory_.string()), std::string::npos) << "a directory is in the way";
-  EXPECT_EQ(files(), 2u) << "the temporary stayed behind";
 }
 
 TEST(Report, NeuMfsNdcgIsComparedInTheFormThatWasPrinted) {

@@ -10,6 +10,7 @@
 #include "recsys/generators/ctgan_generator.h"
 #include "recsys/generators/tvae_generator.h"
 #include "tests/recsys/table_support.h"
+#include "tests/support/temp_folder.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -75,17 +76,13 @@ const std::vector<Kind>& kinds() {
 
 class TableGenerators : public ::testing::TestWithParam<std::size_t> {
  protected:
-  TableGenerators() : folder_(fs::path(::testing::TempDir()) / ("tapestry_table_generators_" + kind().name)) {
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  ~TableGenerators() override { fs::remove_all(folder_); }
   static const Kind& kind() { return kinds()[GetParam()]; }
   TableSettings kept(const std::string& configuration = "one") const {
     return {.seed = 7, .folder = {folder_ / "model", folder_ / "history", configuration}};
   }
 
-  fs::path folder_;
+  tests::TempFolder temp_;
+  fs::path folder_ = temp_.path();
   CsrMatrix rows_ = tests::random_users(45, 12, 0.3, 0, 5).likes;
   SampleRequest request_ = {30, 0.1, true};
 };

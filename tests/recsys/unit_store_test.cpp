@@ -30,9 +30,11 @@ Configuration configuration() {
 Unit unit() {
   Unit made;
   made.key = {"a", "svd", "augment", "m-sdrm", 2};
-  made.metrics = {"Recall@1", "NDCG@1"};
-  made.means = {1.0 / 3.0, std::nextafter(0.1, 1.0)};
-  made.users = {{0.0, std::numeric_limits<double>::quiet_NaN(), 1e-300}, {1.0, 0.25, 2.0 / 3.0}};
+  made.measures = {{"Recall@1", "NDCG@1", "Gini@10"},
+                   {1.0 / 3.0, std::nextafter(0.1, 1.0), 0.5},
+                   {{0.0, std::numeric_limits<double>::quiet_NaN(), 1e-300}, {1.0, 0.25, 2.0 / 3.0}, {}}};
+  made.synthetic =
+      SyntheticSummary{{{0, 3, 2}, {1, 0, 0, 4}}, {90, 8, 0, 0, 0, 0, 0, 0, 1, 1}, {0, 0, 3, 0, 0, 0, 0, 0, 1, 1}, 1};
   return made;
 }
 
@@ -53,12 +55,20 @@ TEST_F(UnitStoreTest, UnitsComeBackToTheLastBit) {
   UnitStore store = open();
   const std::optional<Unit> found = store.read(unit().key);
   ASSERT_TRUE(found.has_value());
-  EXPECT_EQ(found->metrics, unit().metrics);
-  EXPECT_EQ(found->means, unit().means);
-  ASSERT_EQ(found->users.size(), 2U);
-  EXPECT_TRUE(std::isnan(found->users[0][1]));
-  EXPECT_EQ(found->users[0][2], 1e-300);
-  EXPECT_EQ(found->users[1], unit().users[1]);
+  const Measures& measures = found->measures;
+  EXPECT_EQ(measures.names, unit().measures.names);
+  EXPECT_EQ(measures.means, unit().measures.means);
+  ASSERT_EQ(measures.users.size(), 3U);
+  EXPECT_TRUE(std::isnan(measures.users[0][1]));
+  EXPECT_EQ(measures.users[0][2], 1e-300);
+  EXPECT_EQ(measures.users[1], unit().measures.users[1]);
+  EXPECT_TRUE(measures.users[2].empty());
+  ASSERT_TRUE(found->synthetic.has_value());
+  EXPECT_EQ(found->synthetic->shape.users_by_length, (std::vector<std::int64_t>{0, 3, 2}));
+  EXPECT_EQ(found->synthetic->shape.items_by_users, (std::vector<std::int64_t>{1, 0, 0, 4}));
+  EXPECT_EQ(found->synthetic->pairs, unit().synthetic->pairs);
+  EXPECT_EQ(found->synthetic->nearest, unit().synthetic->nearest);
+  EXPECT_EQ(found->synthetic->copies, 1);
   EXPECT_EQ(store.unit_files(), 1);
   UnitKey other = unit().key;
   other.run = 3;
