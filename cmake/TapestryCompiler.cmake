@@ -42,8 +42,9 @@ endif()
 
 if(TAPESTRY_SANITIZE)
   # After the build type's own flags, so -O1 and -UNDEBUG win: assertions of Eigen and libstdc++ are checked as well.
-  # Null pointers are left to the address sanitizer: checking each a second time costs a third of the compile time.
-  tapestry_cxx_options(-fsanitize=address,undefined -fno-sanitize=null -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1 -g1 -UNDEBUG
+  # Null and wrapped pointers are left to the address sanitizer, which sees the access: checking each a second time costs half of the
+  # compile time.
+  tapestry_cxx_options(-fsanitize=address,undefined -fno-sanitize=null,pointer-overflow -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1 -g1 -UNDEBUG
                        -D_GLIBCXX_ASSERTIONS)
   add_link_options(-fsanitize=address,undefined)
 endif()

@@ -36,9 +36,9 @@ function(tapestry_test name)
     list(PREPEND arg_LINKS tapestry_test_support)
   endif()
   target_link_libraries(tests_${name} PRIVATE ${arg_LINKS} ${arg_USES} nlohmann_json::nlohmann_json GTest::gtest GTest::gtest_main)
-  # Test code runs once: compiling it at -O3 costs more than it saves, and under the sanitizers even -O1 (twice the time of -O0).
-  # What is tested keeps the flags that users get.
-  target_compile_options(tests_${name} PRIVATE $<IF:$<BOOL:${TAPESTRY_SANITIZE}>,-O0,-O1>)
+  # Test code runs once: compiling it at -O3 costs more than it saves, and under the sanitizers even -O1 (twice the time of -O0), or
+  # looking for undefined behaviour in the tests themselves. What is tested keeps the flags that users get.
+  target_compile_options(tests_${name} PRIVATE $<IF:$<BOOL:${TAPESTRY_SANITIZE}>,-O0;-fno-sanitize=undefined,-O1>)
   target_compile_definitions(tests_${name} PRIVATE
     TAPESTRY_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
     TAPESTRY_REPRODUCE_BINARY="$<TARGET_FILE:reproduce>")
