@@ -163,6 +163,7 @@ std::vector<Bench> all() {
           {"elementwise", "vectorised functions and random numbers", elementwise_rates},
           {"sampling", "reverse diffusion, decoding and binarisation", sampling_rates},
           {"svd", "truncated SVD of sparse matrices", svd_seconds},
+          {"steps", "milliseconds of training steps, sampling and SVD (bench/pytorch has the same)", sdrm_steps},
           {"recommenders", "training steps of MLP and NeuMF, ranking (bench/pytorch has the same)", recommender_steps}};
 }
 

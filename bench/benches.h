@@ -38,5 +38,6 @@ void elementwise_rates();
 void sampling_rates();
 void svd_seconds();
 void recommender_steps();
+void sdrm_steps();
 
 }  // namespace tapestry::bench
