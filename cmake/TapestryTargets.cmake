@@ -61,15 +61,16 @@ function(tapestry_cuda_emulation)
   target_compile_definitions(tapestry_cuda_emulation PRIVATE TAPESTRY_CUDA_ARCHITECTURES="emulated")
 endfunction()
 
-# tapestry_emulated_test(<name> [SOURCES <further files>]): tests_<name> once more, as tests_<name>_emulated, with the emulated GPU
-# as its device. The emulation's objects come before the libraries, which have their own for each of its symbols.
+# tapestry_emulated_test(<name> [SOURCES <further files>] [FILTER <tests>]): tests_<name> once more, as tests_<name>_emulated, with
+# the emulated GPU as its device; with FILTER those tests only. The emulation's objects come before the libraries, which have their
+# own for each of its symbols.
 function(tapestry_emulated_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "FILTER" "SOURCES")
   set(target tests_${name}_emulated)
   add_executable(${target} ${arg_SOURCES} $<TARGET_OBJECTS:tests_${name}> $<TARGET_OBJECTS:tapestry_cuda_emulation>)
   target_link_libraries(${target} PRIVATE $<TARGET_PROPERTY:tests_${name},LINK_LIBRARIES>)
   gtest_discover_tests(${target} TEST_PREFIX "${name}.emulated." NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
-                       TEST_FILTER "-Long*:*/Long*:*IgnoresThreadCount*" PROPERTIES TIMEOUT 600 LABELS emulated ENVIRONMENT TAPESTRY_DEVICE=cuda)
+                       TEST_FILTER "${arg_FILTER}-Long*:*/Long*:*IgnoresThreadCount*" PROPERTIES TIMEOUT 600 LABELS emulated ENVIRONMENT TAPESTRY_DEVICE=cuda)
 endfunction()
 
 # tapestry_bench(SOURCES <files>): build/bench/tapestry_bench.

@@ -31,6 +31,8 @@ class Initializer {
   /// U(-1/sqrt(fan_in), 1/sqrt(fan_in)): what PyTorch gives a Linear.
   Tensor fan_in_uniform(const Shape& shape, std::int64_t fan_in);
   Tensor constant(const Shape& shape, double value) const { return Tensor::full(shape, value, dtype_, device_); }
+  DType dtype() const { return dtype_; }
+  Device device() const { return device_; }
 
  private:
   RandomStream next();

@@ -30,7 +30,7 @@ MultiVae::MultiVae(std::int64_t items, const VaeConfig& config, nn::Initializer&
       dropout_(config.dropout),
       encoder_(items, config, init),
       decoder_(items, config, init),
-      dtype_(init.constant({}, 0).dtype()) {
+      dtype_(init.dtype()) {
   check(items > 0 && config.hidden > 0 && config.latent > 0, "MultiVae: ", items, " items, ", config.hidden, " hidden and ",
         config.latent, " latent units: all must be positive");
   add_module("encoder", encoder_);
@@ -57,11 +57,11 @@ Variable MultiVae::reconstruction_loss(const Variable& z, const CsrMatrix& targe
 
 Tensor MultiVae::latents(const CsrMatrix& x) const {
   constexpr std::int64_t kTile = 1024;
-  Tensor all = Tensor::empty({x.rows(), latent_}, dtype_);
+  const Tensor all = Tensor::empty({x.rows(), latent_}, dtype_, device());
   for (std::int64_t begin = 0; begin < x.rows(); begin += kTile) {
     const std::int64_t end = std::min(x.rows(), begin + kTile);
-    const Tensor mu = encode(x.slice_rows(begin, end)).mu.value();
-    copy_bytes(all.slice_rows(begin, end).raw_data(), Device::kCpu, mu.raw_data(), mu.device(),
+    const Tensor mu = encode(x.slice_rows(begin, end).to(device())).mu.value();
+    copy_bytes(all.slice_rows(begin, end).raw_data(), all.device(), mu.raw_data(), mu.device(),
                static_cast<std::size_t>(mu.bytes()));
   }
   return all;

@@ -12,8 +12,9 @@ using autograd::Variable;
 /// Variational autoencoder over a user's item vector with a multinomial likelihood (Liang et al. 2018; SDRM Eq. 6).
 ///   encoder: x / ||x|| -> dropout -> Linear(I -> H) -> tanh -> Linear(H -> 2K) = [mu, log sigma^2]
 ///   decoder: Linear(K -> H) -> tanh -> Linear(H -> I) = logits
-/// x is sparse and never made dense. Parameters "encoder.0.weight" [I, H], "encoder.0.bias", "encoder.1.weight" [2K, H],
-/// "encoder.1.bias", "decoder.0.weight" [H, K], "decoder.0.bias", "decoder.1.weight" [I, H], "decoder.1.bias".
+/// x is sparse, on the model's device, and never made dense. Parameters "encoder.0.weight" [I, H], "encoder.0.bias",
+/// "encoder.1.weight" [2K, H], "encoder.1.bias", "decoder.0.weight" [H, K], "decoder.0.bias", "decoder.1.weight" [I, H],
+/// "decoder.1.bias".
 class MultiVae : public nn::Module {
  public:
   MultiVae(std::int64_t items, const VaeConfig& config, nn::Initializer& init);
@@ -30,12 +31,14 @@ class MultiVae : public nn::Module {
   Variable decode(const Variable& z) const;
   /// Multinomial NLL of the decoded latents against sparse targets [B, I], without handing out the logits. Scalar [].
   Variable reconstruction_loss(const Variable& z, const CsrMatrix& target) const;
-  /// mu of every row, [N, K], computed in tiles: the constants that the diffusion learns from.
+  /// mu of every row of x (on the host), [N, K] on the model's device, computed in tiles: the constants that the diffusion learns
+  /// from.
   Tensor latents(const CsrMatrix& x) const;
 
   std::int64_t items() const { return items_; }
   std::int64_t latent() const { return latent_; }
   DType dtype() const { return dtype_; }
+  Device device() const { return decoder_.output.bias().value().device(); }
 
  private:
   struct Encoder : nn::Module {

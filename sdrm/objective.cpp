@@ -11,28 +11,28 @@ namespace {
 
 constexpr double kPerturbation = 0.1;  // m
 
-/// Column [B, 1] of a number per row's step.
+/// Column [B, 1] of a number per row's step t in 0..T: looked up where t is, since the host may not know it.
 template <typename Value>
-Tensor per_row(const Tensor& t, DType dtype, const Value& value) {
-  Tensor column = Tensor::empty({t.numel(), 1}, dtype);
-  const std::int32_t* steps = t.data<std::int32_t>();
-  for (std::int64_t row = 0; row < t.numel(); ++row) {
-    const double number = value(steps[row]);
+Tensor per_row(const Tensor& t, const NoiseSchedule& schedule, DType dtype, const Value& value) {
+  const auto steps = static_cast<std::int64_t>(schedule.beta.size());
+  const Tensor table = Tensor::empty({steps, 1}, dtype);
+  for (std::int64_t step = 0; step < steps; ++step) {
+    const double number = value(step);
     if (dtype == DType::kFloat32) {
-      column.data<float>()[row] = static_cast<float>(number);
+      table.data<float>()[step] = static_cast<float>(number);
     } else {
-      column.data<double>()[row] = number;
+      table.data<double>()[step] = number;
     }
   }
-  return column;
+  return gather_rows(table.to(t.device()), t);
 }
 
 /// z_t = signal(t) z_0 + noise(t) s eps, written to `out` [B, K].
 void noisy_latents(const ScoreBatch& batch, const NoiseSchedule& schedule, const ScoreConfig& config, const Tensor& out) {
   const DType dtype = batch.z0.dtype();
-  const Tensor signal = per_row(batch.t, dtype, [&](std::int64_t t) { return schedule.signal(t); });
+  const Tensor signal = per_row(batch.t, schedule, dtype, [&](std::int64_t t) { return schedule.signal(t); });
   const Tensor noise =
-      per_row(batch.t, dtype, [&](std::int64_t t) { return config.noise_scale * schedule.noise(t, config.variant); });
+      per_row(batch.t, schedule, dtype, [&](std::int64_t t) { return config.noise_scale * schedule.noise(t, config.variant); });
   const Tensor kept = binary(BinaryOp::kMultiply, batch.z0, signal);
   const Tensor added = binary(BinaryOp::kMultiply, batch.noise, noise);
   const Tensor z_t = linear_combination({{1.0, kept}, {1.0, added}});
@@ -62,8 +62,8 @@ Variable paper_loss(const Variable& output, const ScoreBatch& batch, const Score
 /// noise in z_t.
 Variable denoising_loss(const Variable& output, const ScoreBatch& batch, const NoiseSchedule& schedule,
                         const ScoreConfig& config) {
-  const Tensor sigma =
-      per_row(batch.t, batch.z0.dtype(), [&](std::int64_t t) { return config.noise_scale * schedule.noise(t, config.variant); });
+  const Tensor sigma = per_row(batch.t, schedule, batch.z0.dtype(),
+                               [&](std::int64_t t) { return config.noise_scale * schedule.noise(t, config.variant); });
   return autograd::mean_square(autograd::add(autograd::multiply(output, sigma), batch.noise));
 }
 

@@ -52,14 +52,16 @@ class Tile {
   /// `rows`: synthetic users of this tile, their starts falling. Padding repeats the last row and is dropped at the end.
   Tile(const ScoreModel& model, const NoiseSchedule& schedule, const SamplingOptions& options, std::uint64_t seed,
        std::span<const std::int32_t> rows, const std::vector<std::int32_t>& starts)
-      : model_(model), schedule_(schedule), options_(options), seed_(seed), ids_(Tensor::empty({kTile}, DType::kInt32)) {
+      : model_(model), schedule_(schedule), options_(options), seed_(seed) {
+    const Tensor ids = Tensor::empty({kTile}, DType::kInt32);
     for (std::int64_t i = 0; i < kTile; ++i) {
       const std::int32_t row =
           rows[static_cast<std::size_t>(std::min<std::int64_t>(i, static_cast<std::int64_t>(rows.size()) - 1))];
-      ids_.data<std::int32_t>()[i] = row;
+      ids.data<std::int32_t>()[i] = row;
       starts_.push_back(starts[static_cast<std::size_t>(row)]);
     }
-    z_ = random_normal({kTile, model.latent()}, {seed, Purpose::kSampleStart, 0}, 0, 1, model.dtype(), Device::kCpu, ids_);
+    ids_ = ids.to(model.device());
+    z_ = random_normal({kTile, model.latent()}, {seed, Purpose::kSampleStart, 0}, 0, 1, model.dtype(), model.device(), ids_);
   }
 
   /// Latents [kTile, K] at t = 0.
@@ -88,18 +90,18 @@ class Tile {
     if (t > 1) {
       const double deviation = reverse_deviation(schedule_, t, options_.variance) * options_.noise_scale;
       const Tensor n = random_normal({active, model_.latent()}, {seed_, Purpose::kSampleNoise, stream_step}, 0, deviation,
-                                     model_.dtype(), Device::kCpu, ids_.slice_rows(0, active));
+                                     model_.dtype(), model_.device(), ids_.slice_rows(0, active));
       next = linear_combination({{of_latent, z}, {of_output, output.slice_rows(0, active)}, {1.0, n}});
     } else {
       next = linear_combination({{of_latent, z}, {of_output, output.slice_rows(0, active)}});
     }
-    copy_bytes(z.raw_data(), Device::kCpu, next.raw_data(), Device::kCpu, static_cast<std::size_t>(next.bytes()));
+    copy_bytes(z.raw_data(), z.device(), next.raw_data(), next.device(), static_cast<std::size_t>(next.bytes()));
   }
 
-  static Tensor fill_steps(std::int32_t t) {
-    Tensor steps = Tensor::empty({kTile}, DType::kInt32);
+  Tensor fill_steps(std::int32_t t) const {
+    const Tensor steps = Tensor::empty({kTile}, DType::kInt32);
     std::fill_n(steps.data<std::int32_t>(), kTile, t);
-    return steps;
+    return steps.to(model_.device());
   }
 
   const ScoreModel& model_;
@@ -138,35 +140,42 @@ Tensor sample_latents(const ScoreModel& model, std::int64_t rows, const Sampling
   std::stable_sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
     return starts[static_cast<std::size_t>(a)] > starts[static_cast<std::size_t>(b)];
   });
-  Tensor z = Tensor::empty({rows, model.latent()}, model.dtype());
   const std::int64_t tiles = (rows + kTile - 1) / kTile;
+  const Tensor finished = Tensor::empty({tiles * kTile, model.latent()}, model.dtype(), model.device());
   std::int64_t done = 0;
   std::mutex progress_mutex;
-  parallel_for(tiles, [&](std::int64_t tile_index) {
+  const auto run_tile = [&](std::int64_t tile_index) {
     const std::int64_t begin = tile_index * kTile;
     const std::int64_t count = std::min(kTile, rows - begin);
     const std::span<const std::int32_t> ids(order.data() + begin, static_cast<std::size_t>(count));
     Tile tile(model, schedule, options, seed, ids, starts);
-    const Tensor& finished = tile.run();
-    for (std::int64_t i = 0; i < count; ++i) {
-      const Tensor target = z.slice_rows(ids[static_cast<std::size_t>(i)], ids[static_cast<std::size_t>(i)] + 1);
-      copy_bytes(target.raw_data(), Device::kCpu, finished.slice_rows(i, i + 1).raw_data(), Device::kCpu,
-                 static_cast<std::size_t>(target.bytes()));
-    }
+    const Tensor& z = tile.run();
+    const Tensor target = finished.slice_rows(begin, begin + kTile);
+    copy_bytes(target.raw_data(), target.device(), z.raw_data(), z.device(), static_cast<std::size_t>(z.bytes()));
     const std::lock_guard lock(progress_mutex);
     done += count;
     if (progress) progress(done, rows);
-  });
-  return z;
+  };
+  if (model.device() == Device::kCpu) {
+    parallel_for(tiles, run_tile);
+  } else {
+    for (std::int64_t tile = 0; tile < tiles; ++tile) run_tile(tile);  // a GPU's parallelism is within the tile
+  }
+  // Row order[i] has been finished at place i.
+  const Tensor place = Tensor::empty({rows}, DType::kInt32);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    place.data<std::int32_t>()[order[static_cast<std::size_t>(i)]] = static_cast<std::int32_t>(i);
+  }
+  return gather_rows(finished, place.to(model.device()));
 }
 
-Tensor sample_prior(std::int64_t rows, std::int64_t latent, std::uint64_t seed) {
-  return random_normal({rows, latent}, {seed, Purpose::kSampleLatent, 0});
+Tensor sample_prior(std::int64_t rows, std::int64_t latent, std::uint64_t seed, Device device) {
+  return random_normal({rows, latent}, {seed, Purpose::kSampleLatent, 0}, 0, 1, DType::kFloat32, device);
 }
 
 std::function<Tensor(std::int64_t begin, std::int64_t end)> decoded_rows(const MultiVae& model, Tensor latents) {
   return [&model, latents = std::move(latents)](std::int64_t begin, std::int64_t end) {
-    return model.decode(latents.slice_rows(begin, end)).value();
+    return model.decode(latents.slice_rows(begin, end)).value().to(Device::kCpu);
   };
 }
 

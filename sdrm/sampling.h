@@ -27,8 +27,8 @@ struct SamplingOptions {
   Objective objective = Objective::kScore;
 };
 
-/// Latents [rows, K] of synthetic users (SDRM Algorithm 2). Row r depends on the seed and r alone. Throws Error(kMisuse) for
-/// negative rows, and for kX0 without noise, from which no eps can be told.
+/// Latents [rows, K] of synthetic users (SDRM Algorithm 2), on the model's device. Row r depends on the seed and r alone. Throws
+/// Error(kMisuse) for negative rows, and for kX0 without noise, from which no eps can be told.
 Tensor sample_latents(const ScoreModel& model, std::int64_t rows, const SamplingOptions& options, std::uint64_t seed,
                       const Progress& progress = {});
 
@@ -36,9 +36,10 @@ Tensor sample_latents(const ScoreModel& model, std::int64_t rows, const Sampling
 std::vector<std::int32_t> multi_resolution_starts(std::int64_t rows, std::int64_t timesteps, Variant variant, std::uint64_t seed);
 
 /// Latents [rows, K] from the prior N(0, I): MultiVAE++ as a generator.
-Tensor sample_prior(std::int64_t rows, std::int64_t latent, std::uint64_t seed);
+Tensor sample_prior(std::int64_t rows, std::int64_t latent, std::uint64_t seed, Device device = Device::kCpu);
 
-/// Logits of rows [begin, end) of latents, decoded on demand: [end - begin, I]. What binarize.h reads tile by tile.
+/// Logits of rows [begin, end) of latents on the model's device, decoded on demand and brought to the host: [end - begin, I].
+/// What binarize.h reads tile by tile.
 std::function<Tensor(std::int64_t begin, std::int64_t end)> decoded_rows(const MultiVae& model, Tensor latents);
 
 }  // namespace tapestry::sdrm

@@ -38,7 +38,7 @@ ScoreModel::ScoreModel(std::int64_t latent, const ScoreConfig& config, nn::Initi
       applications_(config.hidden_layers),
       dropout_(config.dropout),
       variant_(config.variant),
-      table_(timestep_embedding(config.timesteps + 1, config.timesteps, init.constant({}, 0).dtype())),
+      table_(timestep_embedding(config.timesteps + 1, config.timesteps, init.dtype(), init.device())),
       time_(config.timesteps, config.timesteps, init),
       input_(latent, config.timesteps, init),
       hidden_(latent, config.variant == Variant::kPaper ? config.hidden_layers : std::min<std::int64_t>(1, config.hidden_layers),

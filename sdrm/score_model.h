@@ -35,6 +35,7 @@ class ScoreModel : public nn::Module {
   std::int64_t timesteps() const { return timesteps_; }
   Variant variant() const { return variant_; }
   DType dtype() const { return table_.dtype(); }
+  Device device() const { return table_.device(); }
 
  private:
   /// Linear(K + E -> K) + PReLU with its weight in two parts.

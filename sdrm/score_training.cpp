@@ -6,6 +6,7 @@
 #include "optim/adam.h"
 #include "optim/schedule.h"
 #include "sdrm/early_stopping.h"
+#include "sdrm/loss_record.h"
 #include "sdrm/objective.h"
 #include "sdrm/shuffle.h"
 
@@ -15,26 +16,56 @@ namespace {
 /// sigma_nu of Eq. 5, which the paper does not state: the published program's perturbation size.
 constexpr double kPaperPerturbation = 0.1;
 
-/// t ~ U{1..T} for every row: int32 [B].
-Tensor draw_steps(std::int64_t rows, std::int64_t timesteps, const RandomStream& stream) {
-  Tensor t = Tensor::empty({rows}, DType::kInt32);
+/// t ~ U{1..T} for the rows of one update: int32 [B] on the host.
+void draw_steps(std::span<std::int32_t> t, std::int64_t timesteps, const RandomStream& stream) {
   RandomSequence random(stream);
-  for (std::int32_t& step : t.span<std::int32_t>()) {
-    step = 1 + static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(timesteps)));
-  }
-  return t;
+  for (std::int32_t& step : t) step = 1 + static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(timesteps)));
 }
 
-ScoreBatch draw_batch(const Tensor& z0, const ScoreConfig& config, std::uint64_t seed, std::uint32_t update) {
+/// z0 [B, K] and t int32 [B] on the model's device, where the noise is drawn too.
+ScoreBatch draw_batch(const Tensor& z0, const Tensor& t, const ScoreConfig& config, std::uint64_t seed, std::uint32_t update) {
   ScoreBatch batch;
   batch.z0 = z0;
-  batch.t = draw_steps(z0.size(0), config.timesteps, {seed, Purpose::kTimestep, update});
-  batch.noise = random_normal(z0.shape(), {seed, Purpose::kNoise, update}, 0, 1, z0.dtype());
+  batch.t = t;
+  batch.noise = random_normal(z0.shape(), {seed, Purpose::kNoise, update}, 0, 1, z0.dtype(), z0.device());
   if (config.variant == Variant::kPaper && config.objective == Objective::kScore) {
-    batch.perturbation = random_normal(z0.shape(), {seed, Purpose::kPerturbation, update}, 0, kPaperPerturbation, z0.dtype());
+    batch.perturbation =
+        random_normal(z0.shape(), {seed, Purpose::kPerturbation, update}, 0, kPaperPerturbation, z0.dtype(), z0.device());
   }
   return batch;
 }
+
+/// What an epoch needs of the host, drawn there and brought to the device in one go: int32 [N] each.
+class EpochPlan {
+ public:
+  EpochPlan(std::int64_t rows, Device device)
+      : order(Tensor::empty({rows}, DType::kInt32, device)),
+        t(Tensor::empty({rows}, DType::kInt32, device)),
+        drawn_(Tensor::empty({rows}, DType::kInt32)) {}
+
+  void draw(const ScoreConfig& config, std::uint64_t seed, std::int64_t epoch, std::uint32_t first_update) {
+    shuffle_rows(order.numel(), {seed, Purpose::kShuffle, static_cast<std::uint32_t>(epoch)}, shuffled_);
+    bring(shuffled_.data(), order);
+    const std::span<std::int32_t> steps = drawn_.span<std::int32_t>();
+    std::uint32_t update = first_update;
+    for (std::size_t begin = 0; begin < steps.size(); begin += static_cast<std::size_t>(config.batch)) {
+      const std::size_t count = std::min(static_cast<std::size_t>(config.batch), steps.size() - begin);
+      draw_steps(steps.subspan(begin, count), config.timesteps, {seed, Purpose::kTimestep, update++});
+    }
+    bring(steps.data(), t);
+  }
+
+  Tensor order;  ///< rows in the order of this epoch
+  Tensor t;      ///< their steps
+
+ private:
+  static void bring(const std::int32_t* from, const Tensor& to) {
+    copy_bytes(to.raw_data(), to.device(), from, Device::kCpu, static_cast<std::size_t>(to.bytes()));
+  }
+
+  std::vector<std::int32_t> shuffled_;
+  Tensor drawn_;
+};
 
 }  // namespace
 
@@ -49,18 +80,17 @@ std::vector<ScoreEpoch> fit_score_model(ScoreModel& model, const Tensor& z0, con
   const NoiseSchedule schedule(config.timesteps);
   optim::Adam adam(model.parameters(), {.l2 = config.l2});
   std::vector<ScoreEpoch> history;
-  Tensor order = Tensor::empty({z0.size(0)}, DType::kInt32);
-  std::vector<std::int32_t> shuffled;
+  const Tensor latents = z0.to(model.device());
+  EpochPlan plan(z0.size(0), model.device());
+  LossRecord losses((z0.size(0) + config.batch - 1) / config.batch, z0.dtype(), model.device());
   for (std::int64_t epoch = 0; epoch < config.epochs; ++epoch) {
     const double rate = optim::linear_rate(config.learning_rate, epoch, config.epochs);
-    shuffle_rows(z0.size(0), {seed, Purpose::kShuffle, static_cast<std::uint32_t>(epoch)}, shuffled);
-    std::copy(shuffled.begin(), shuffled.end(), order.data<std::int32_t>());
-    double total = 0;
-    std::int64_t updates = 0;
+    plan.draw(config, seed, epoch, static_cast<std::uint32_t>(adam.steps()));
     for (std::int64_t begin = 0; begin < z0.size(0); begin += config.batch) {
       const std::int64_t end = std::min(z0.size(0), begin + config.batch);
       const auto update = static_cast<std::uint32_t>(adam.steps());
-      const ScoreBatch batch = draw_batch(gather_rows(z0, order.slice_rows(begin, end)), config, seed, update);
+      const ScoreBatch batch = draw_batch(gather_rows(latents, plan.order.slice_rows(begin, end)), plan.t.slice_rows(begin, end),
+                                          config, seed, update);
       const ScorePasses passes = score_passes(batch, schedule, config);
 
       autograd::Tape tape;
@@ -69,10 +99,9 @@ std::vector<ScoreEpoch> fit_score_model(ScoreModel& model, const Tensor& z0, con
       tape.backward(loss);
       adam.step(rate);
       adam.clear_gradients();
-      total += loss.value().item();
-      ++updates;
+      losses.add(loss.value());
     }
-    const ScoreEpoch report = {epoch, total / static_cast<double>(updates)};
+    const ScoreEpoch report = {epoch, losses.take_mean()};
     check_converging("SDRM", epoch, report.loss, config.learning_rate);
     history.push_back(report);
     if (on_epoch) on_epoch(report);

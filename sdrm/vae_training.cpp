@@ -5,6 +5,7 @@
 #include "autograd/tape.h"
 #include "optim/adam.h"
 #include "sdrm/early_stopping.h"
+#include "sdrm/loss_record.h"
 #include "sdrm/shuffle.h"
 
 namespace tapestry::sdrm {
@@ -12,16 +13,16 @@ namespace {
 
 /// One epoch's updates; returns the mean loss.
 double train_epoch(const MultiVae& model, optim::Adam& adam, const CsrMatrix& rows, const VaeConfig& config, std::uint64_t seed,
-                   std::span<const std::int32_t> order) {
-  double total = 0;
-  std::int64_t updates = 0;
+                   std::span<const std::int32_t> order, LossRecord& losses) {
   for (std::int64_t begin = 0; begin < rows.rows(); begin += config.batch) {
     const std::int64_t end = std::min(rows.rows(), begin + config.batch);
     const CsrMatrix batch =
-        rows.gather_rows(order.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)));
+        rows.gather_rows(order.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)))
+            .to(model.device());
     const auto update = static_cast<std::uint32_t>(adam.steps());
     const double beta = std::min(config.kl_cap, static_cast<double>(adam.steps()) / config.kl_steps);
-    const Tensor noise = random_normal({end - begin, model.latent()}, {seed, Purpose::kVaeLatent, update}, 0, 1, model.dtype());
+    const Tensor noise =
+        random_normal({end - begin, model.latent()}, {seed, Purpose::kVaeLatent, update}, 0, 1, model.dtype(), model.device());
 
     autograd::Tape tape;
     const MultiVae::Posterior posterior = model.encode(batch, RandomStream{seed, Purpose::kVaeDropout, update});
@@ -29,10 +30,9 @@ double train_epoch(const MultiVae& model, optim::Adam& adam, const CsrMatrix& ro
     tape.backward(loss.total);
     adam.step(config.learning_rate);
     adam.clear_gradients();
-    total += loss.total.value().item();
-    ++updates;
+    losses.add(loss.total.value());
   }
-  return total / static_cast<double>(updates);
+  return losses.take_mean();
 }
 
 }  // namespace
@@ -46,10 +46,11 @@ VaeFit fit_vae(MultiVae& model, const CsrMatrix& rows, const VaeConfig& config, 
   optim::Adam adam(model.parameters());
   VaeFit fit;
   EarlyStopping stopping(model);
+  LossRecord losses((rows.rows() + config.batch - 1) / config.batch, model.dtype(), model.device());
   std::vector<std::int32_t> order;
   for (std::int64_t epoch = 0; epoch < config.max_epochs; ++epoch) {
     shuffle_rows(rows.rows(), {seed, Purpose::kShuffle, static_cast<std::uint32_t>(epoch)}, order);
-    const double loss = train_epoch(model, adam, rows, config, seed, order);
+    const double loss = train_epoch(model, adam, rows, config, seed, order, losses);
     check_converging("MultiVAE", epoch, loss, config.learning_rate);
     const VaeEpoch report = {epoch, loss, validate(model, epoch)};
     fit.history.push_back(report);

@@ -37,7 +37,7 @@ CodigemModel::Network::Network(std::int64_t items, std::int64_t outputs, const C
 }
 
 CodigemModel::CodigemModel(std::int64_t items, const CodigemConfig& config, nn::Initializer& init)
-    : items_(items), dtype_(init.constant({}, 0).dtype()), decoder_(items, items, config, nn::LinearInit::kFanIn, init) {
+    : items_(items), dtype_(init.dtype()), decoder_(items, items, config, nn::LinearInit::kFanIn, init) {
   check(items > 0 && config.width > 0 && config.hidden_layers > 0 && config.timesteps > 1, "CodigemModel: ", items,
         " items, layers of width ", config.width, " and T = ", config.timesteps, " are not possible (T is at least 2)");
   check(config.beta >= 0 && config.beta < 1, "CodigemModel: beta ", config.beta, " is not in [0, 1)");

@@ -92,7 +92,7 @@ DiffRecModel::Hidden::Hidden(const std::vector<std::int64_t>& widths, nn::Initia
 
 DiffRecModel::DiffRecModel(std::int64_t items, const DiffRecConfig& config, nn::Initializer& init)
     : items_(items),
-      table_(sdrm::timestep_embedding(config.timesteps, config.time_width, init.constant({}, 0).dtype())),
+      table_(sdrm::timestep_embedding(config.timesteps, config.time_width, init.dtype())),
       widths_(hidden_widths(config)),
       time_(config.time_width, config.time_width, init, Activation::kNone, kInit),
       input_(items, config.time_width, widths_.front(), init),
