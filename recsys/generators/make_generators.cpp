@@ -21,7 +21,8 @@ class Workshop {
   TableSettings table(GeneratorSeed generator) const { return {.seed = seed(generator), .folder = settings_.baseline_folder}; }
   std::unique_ptr<Generator> sdrm(const char* name) {
     if (!family_) {
-      family_ = std::make_shared<SdrmFamily>(SdrmSettings{settings_.vae, settings_.score, settings_.seed, settings_.folder});
+      family_ = std::make_shared<SdrmFamily>(
+          SdrmSettings{settings_.vae, settings_.score, settings_.seed, settings_.folder, settings_.device});
     }
     return make_sdrm_generator(name, family_);
   }
@@ -58,7 +59,7 @@ constexpr std::array kEntries = {
     Entry{"multivae",
           [](Workshop& shop) -> std::unique_ptr<Generator> {
             return std::make_unique<MultiVaeGenerator>(shop.settings().baselines.multivae, shop.seed(GeneratorSeed::kMultiVae),
-                                                       shop.settings().baseline_folder);
+                                                       shop.settings().baseline_folder, shop.settings().device);
           }},
     Entry{"multivae++", [](Workshop& shop) { return shop.sdrm("multivae++"); }},
     Entry{"f-sdrm", [](Workshop& shop) { return shop.sdrm("f-sdrm"); }},

@@ -20,6 +20,8 @@ struct GeneratorSettings {
   ModelFolder folder;          ///< of multivae++ and SDRM, whose settings depend on the recommender
   ModelFolder
       baseline_folder;  ///< of the others: given the run's seed they are the same for every recommender, so that jobs may share
+  /// Where multivae, multivae++ and SDRM are fitted and decoded; the other generators compute on the CPU.
+  Device device = Device::kCpu;
 };
 
 /// The names in the order of the paper's tables.

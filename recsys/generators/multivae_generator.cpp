@@ -7,7 +7,7 @@
 namespace tapestry::recsys {
 
 std::unique_ptr<sdrm::MultiVae> MultiVaeGenerator::make(std::int64_t items) const {
-  nn::Initializer init(part_seed(ModelPart::kInit));
+  nn::Initializer init(part_seed(ModelPart::kInit), DType::kFloat32, device_);
   return std::make_unique<sdrm::MultiVae>(items, config_.vae, init);
 }
 
@@ -17,7 +17,7 @@ void MultiVaeGenerator::train(sdrm::MultiVae& model, const ProtocolData& protoco
                               StageListener& /*listener*/) const {
   const auto validate = [&](const sdrm::MultiVae& fitted, std::int64_t epoch) {
     const HeldOut users = protocol.selection(part_seed(ModelPart::kSelection), static_cast<int>(epoch));
-    const auto score = [&](const CsrMatrix& rows) { return fitted.decode(fitted.encode(rows).mu).value(); };
+    const auto score = [&](const CsrMatrix& rows) { return fitted.scores(rows); };
     return mean_over_users(ranking_metrics(score, users, {.cutoffs = {config_.selection_cutoff}}).ndcg(0)).value;
   };
   sdrm::fit_vae(model, protocol.generator, config_.vae, part_seed(ModelPart::kFit), validate,
@@ -26,7 +26,7 @@ void MultiVaeGenerator::train(sdrm::MultiVae& model, const ProtocolData& protoco
 
 sdrm::LogitMatrix MultiVaeGenerator::scores(const sdrm::MultiVae& model, std::int64_t rows,
                                             const std::function<void(double)>& /*made*/) const {
-  const Tensor z = sdrm::sample_prior(rows, model.latent(), part_seed(ModelPart::kSample));  // [rows, K]
+  const Tensor z = sdrm::sample_prior(rows, model.latent(), part_seed(ModelPart::kSample), device_);  // [rows, K]
   return {rows, model.items(), sdrm::decoded_rows(model, z)};
 }
 

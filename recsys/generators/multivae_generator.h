@@ -25,8 +25,8 @@ struct MultiVaeConfig {
 /// "multivae": users are z ~ N(0, I) decoded, cut at the density. The stages are "multivae_fit" and "sample_multivae".
 class MultiVaeGenerator : public OneModelGenerator<sdrm::MultiVae> {
  public:
-  MultiVaeGenerator(const MultiVaeConfig& config, std::uint64_t seed, ModelFolder folder)
-      : OneModelGenerator("multivae", seed, std::move(folder)), config_(config) {}
+  MultiVaeGenerator(const MultiVaeConfig& config, std::uint64_t seed, ModelFolder folder, Device device = Device::kCpu)
+      : OneModelGenerator("multivae", seed, std::move(folder)), config_(config), device_(device) {}
 
  private:
   std::unique_ptr<sdrm::MultiVae> make(std::int64_t items) const override;
@@ -39,6 +39,7 @@ class MultiVaeGenerator : public OneModelGenerator<sdrm::MultiVae> {
   double rate() const override { return 1.2e11; }
 
   MultiVaeConfig config_;
+  Device device_;
 };
 
 }  // namespace tapestry::recsys

@@ -18,7 +18,7 @@ constexpr const char* kScore = "score";
 
 /// Mean Recall@10 of ranking with mu decoded, the input masked, in tiles of users.
 double recall_at_10(const sdrm::MultiVae& model, const HeldOut& users) {
-  const auto score = [&](const CsrMatrix& rows) { return model.decode(model.encode(rows).mu).value(); };
+  const auto score = [&](const CsrMatrix& rows) { return model.scores(rows); };
   return mean_over_users(ranking_metrics(score, users, {.cutoffs = {10}}).recall(0)).value;
 }
 
@@ -55,12 +55,12 @@ class SdrmGenerator : public Generator {
 std::vector<std::string> SdrmFamily::names() { return {"multivae++", "f-sdrm", "m-sdrm"}; }
 
 std::unique_ptr<sdrm::MultiVae> SdrmFamily::new_vae(std::int64_t items) const {
-  nn::Initializer init(part_seed(SdrmPart::kVaeInit));
+  nn::Initializer init(part_seed(SdrmPart::kVaeInit), DType::kFloat32, settings_.device);
   return std::make_unique<sdrm::MultiVae>(items, settings_.vae, init);
 }
 
 std::unique_ptr<sdrm::ScoreModel> SdrmFamily::new_score() const {
-  nn::Initializer init(part_seed(SdrmPart::kScoreInit));
+  nn::Initializer init(part_seed(SdrmPart::kScoreInit), DType::kFloat32, settings_.device);
   return std::make_unique<sdrm::ScoreModel>(settings_.vae.latent, settings_.score, init);
 }
 
@@ -100,7 +100,7 @@ void SdrmFamily::fit_vae(const ProtocolData& protocol, StageListener& listener) 
   sdrm::fit_vae(*model, protocol.generator, settings_.vae, part_seed(SdrmPart::kVaeFit), validate, on_epoch);
   keep(settings_.folder, *model, kVae, stage, log.history());
   vae_ = std::move(model);
-  pool_trim(Device::kCpu);
+  pool_trim(settings_.device);
   listener.end(stage);
 }
 
@@ -114,7 +114,7 @@ void SdrmFamily::fit_score(const ProtocolData& protocol, StageListener& listener
   sdrm::fit_score_model(*model, latents, settings_.score, part_seed(SdrmPart::kScoreFit), on_epoch);
   keep(settings_.folder, *model, kScore, stage, log.history());
   score_ = std::move(model);
-  pool_trim(Device::kCpu);
+  pool_trim(settings_.device);
   listener.end(stage);
 }
 
@@ -136,7 +136,7 @@ Interactions SdrmFamily::sample(Source source, const SampleRequest& request, Sta
   const auto decoded = [&](double fraction) { listener.advance(stage, {.fraction = share + (1 - share) * fraction}); };
   Tensor latents;  // [rows, K]
   if (source == Source::kPrior) {
-    latents = sdrm::sample_prior(rows, settings_.vae.latent, part_seed(SdrmPart::kSampleVae));
+    latents = sdrm::sample_prior(rows, settings_.vae.latent, part_seed(SdrmPart::kSampleVae), settings_.device);
   } else {
     const bool full = source == Source::kFull;
     const sdrm::SamplingOptions options = {.resolution = full ? sdrm::Resolution::kFull : sdrm::Resolution::kMulti,
@@ -147,7 +147,7 @@ Interactions SdrmFamily::sample(Source source, const SampleRequest& request, Sta
   }
   const sdrm::LogitMatrix logits = {rows, vae_->items(), sdrm::decoded_rows(*vae_, latents)};
   Interactions synthetic = cut_at_density(logits, request, decoded);
-  pool_trim(Device::kCpu);
+  pool_trim(settings_.device);
   listener.end(stage);
   return synthetic;
 }

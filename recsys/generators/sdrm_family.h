@@ -17,6 +17,7 @@ struct SdrmSettings {
   sdrm::ScoreConfig score;
   std::uint64_t seed = 0;  ///< of the run; every part below draws from derive_seed(seed, part)
   ModelFolder folder;
+  Device device = Device::kCpu;  ///< where models are fitted and decoded
 };
 
 /// The parts of a run that draw numbers. Append only: a changed number changes every result. A part's numbers do not depend on
