@@ -1,48 +1,19 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tensor/category_rows.h"
 #include "tensor/cpu/loops.h"
 #include "tensor/kernels.h"
 
 namespace tapestry {
 namespace {
 
-/// A row's planes. Category 0 of a row of differences is not stored.
-template <typename T>
-struct Planes {
-  T* zero;
-  T* one;
-  T* two;
-};
-
-template <typename T>
-Planes<T> category_row(const CategoryPlanes& planes, T* x, std::int64_t row) {
-  T* begin = x + row * planes.categories();
-  return {begin, begin + planes.columns, begin + planes.columns + planes.two};
-}
-
-template <typename T>
-Planes<T> difference_row(const CategoryPlanes& planes, T* x, std::int64_t row) {
-  T* begin = x + row * planes.differences();
-  return {nullptr, begin, begin + planes.two};
-}
-
-/// What a softmax gives each category.
-template <typename T>
-struct Shares {
-  T zero, one, two;
-};
-
-/// Softmax of (0, a, b).
-template <typename T>
-inline Shares<T> softmax_of_three(T a, T b) {
-  const T largest = std::max(T(0), std::max(a, b));
-  const T e0 = scalar::exp(-largest);
-  const T e1 = scalar::exp(a - largest);
-  const T e2 = scalar::exp(b - largest);
-  const T total = e0 + e1 + e2;
-  return {e0 / total, e1 / total, e2 / total};
-}
+using category::category_row;
+using category::difference_row;
+using category::largest_of_three;
+using category::Planes;
+using category::Shares;
+using category::softmax_of_three;
 
 }  // namespace
 
@@ -103,7 +74,7 @@ void CpuKernels<T>::category_cross_entropy(std::int64_t rows, const CategoryPlan
     T total = 0;
 #pragma omp simd reduction(+ : total)
     for (std::int64_t j = 0; j < planes.three; ++j) {
-      const T largest = std::max(T(0), std::max(in.one[j], in.two[j]));
+      const T largest = largest_of_three(in.one[j], in.two[j]);
       total += largest + scalar::log(scalar::exp(-largest) + scalar::exp(in.one[j] - largest) + scalar::exp(in.two[j] - largest));
     }
 #pragma omp simd reduction(+ : total)

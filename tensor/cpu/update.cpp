@@ -2,34 +2,19 @@
 #include <cmath>
 
 #include "tensor/cpu/loops.h"
-#include "tensor/kernels.h"
+#include "tensor/update_factors.h"
 
 namespace tapestry {
 namespace {
 
-/// What one Adam step does to an element, its constants rounded to T once.
+/// One Adam step of one element.
 template <typename T>
-struct AdamFactors {
-  T beta1, beta2, rest1, rest2, l2, keep, rate, root2, epsilon;
-
-  explicit AdamFactors(const AdamStep& step)
-      : beta1(static_cast<T>(step.beta1)),
-        beta2(static_cast<T>(step.beta2)),
-        rest1(static_cast<T>(1 - step.beta1)),
-        rest2(static_cast<T>(1 - step.beta2)),
-        l2(static_cast<T>(step.l2)),
-        keep(static_cast<T>(1 - step.learning_rate * step.decoupled)),
-        rate(static_cast<T>(step.learning_rate / step.correction1)),
-        root2(static_cast<T>(1 / std::sqrt(step.correction2))),
-        epsilon(static_cast<T>(step.epsilon)) {}
-
-  void update(T gradient, T& value, T& first, T& second) const {
-    const T decayed = gradient + l2 * value;
-    first = beta1 * first + rest1 * decayed;
-    second = beta2 * second + rest2 * decayed * decayed;
-    value = keep * value - rate * first / (std::sqrt(second) * root2 + epsilon);
-  }
-};
+inline void update(const AdamFactors<T>& f, T gradient, T& value, T& first, T& second) {
+  const T decayed = gradient + f.l2 * value;
+  first = f.beta1 * first + f.rest1 * decayed;
+  second = f.beta2 * second + f.rest2 * decayed * decayed;
+  value = f.keep * value - f.rate * first / (std::sqrt(second) * f.root2 + f.epsilon);
+}
 
 }  // namespace
 
@@ -40,7 +25,7 @@ void CpuKernels<T>::adam(const ParameterView<T>* parameters, int count, const Ad
     const ParameterView<T> p = parameters[index];
     for_chunks(p.count, [=](std::int64_t begin, std::int64_t end) {
 #pragma omp simd
-      for (std::int64_t i = begin; i < end; ++i) factors.update(p.gradient[i], p.value[i], p.first[i], p.second[i]);
+      for (std::int64_t i = begin; i < end; ++i) update(factors, p.gradient[i], p.value[i], p.first[i], p.second[i]);
     });
   }
 }
@@ -86,10 +71,10 @@ void CpuKernels<T>::adam_rows(std::int64_t n, std::int64_t cols, const std::int3
         if (gradient != nullptr && step == count - 1) {
           const T* g = gradient + i * cols + begin;
 #pragma omp simd
-          for (std::int64_t col = 0; col < length; ++col) factors.update(g[col], w[col], m[col], v[col]);
+          for (std::int64_t col = 0; col < length; ++col) update(factors, g[col], w[col], m[col], v[col]);
         } else {
 #pragma omp simd
-          for (std::int64_t col = 0; col < length; ++col) factors.update(T(0), w[col], m[col], v[col]);
+          for (std::int64_t col = 0; col < length; ++col) update(factors, T(0), w[col], m[col], v[col]);
         }
       }
     }

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "tensor/cpu/loops.h"
-#include "tensor/kernels.h"
+#include "tensor/update_factors.h"
 
 namespace tapestry {
 namespace {
@@ -77,13 +77,7 @@ void CpuKernels<T>::value_linear_backward(const CsrView<T>& x, std::int64_t widt
 template <typename T>
 void CpuKernels<T>::value_linear_adam(std::int64_t items, std::int64_t width, std::int64_t n, const T* table, const T* all,
                                       const T* seen, const AdamStep& step, T* w, T* first, T* second, T* total, T* workspace) {
-  const auto beta1 = static_cast<T>(step.beta1);
-  const auto beta2 = static_cast<T>(step.beta2);
-  const auto rest1 = static_cast<T>(1 - step.beta1);
-  const auto rest2 = static_cast<T>(1 - step.beta2);
-  const auto rate = static_cast<T>(step.learning_rate / step.correction1);
-  const auto root2 = static_cast<T>(1 / std::sqrt(step.correction2));
-  const auto epsilon = static_cast<T>(step.epsilon);
+  const AdamFactors<T> f(step);
   const std::int64_t blocks = value_blocks(items);
   const std::int64_t size = width * n;
   // One pass over w and its moments: the gradient is made on the way and never stored, and the sums of the new values that the
@@ -104,11 +98,11 @@ void CpuKernels<T>::value_linear_adam(std::int64_t items, std::int64_t width, st
 #pragma omp simd
         for (std::int64_t j = 0; j < n; ++j) {
           const T gradient = base * all[j] + extra * own[j];
-          const T moment1 = beta1 * m[j] + rest1 * gradient;
-          const T moment2 = beta2 * v[j] + rest2 * gradient * gradient;
+          const T moment1 = f.beta1 * m[j] + f.rest1 * gradient;
+          const T moment2 = f.beta2 * v[j] + f.rest2 * gradient * gradient;
           m[j] = moment1;
           v[j] = moment2;
-          value[j] -= rate * moment1 / (std::sqrt(moment2) * root2 + epsilon);
+          value[j] -= f.rate * moment1 / (std::sqrt(moment2) * f.root2 + f.epsilon);
           sum[j] += value[j];
         }
       }

@@ -1,3 +1,4 @@
+#include "tensor/category_rows.h"
 #include "tensor/cuda/reduce.cuh"
 #include "tensor/kernels.h"
 
@@ -9,47 +10,12 @@ using cuda::for_each;
 using cuda::for_rows;
 using cuda::place_of;
 
-/// A row's planes. Category 0 of a row of differences is not stored.
-template <typename T>
-struct Planes {
-  T* zero;
-  T* one;
-  T* two;
-};
-
-template <typename T>
-__device__ Planes<T> category_row(const CategoryPlanes& planes, T* x, std::int64_t row) {
-  T* begin = x + row * (planes.columns + planes.two + planes.three);
-  return {begin, begin + planes.columns, begin + planes.columns + planes.two};
-}
-
-template <typename T>
-__device__ Planes<T> difference_row(const CategoryPlanes& planes, T* x, std::int64_t row) {
-  T* begin = x + row * (planes.two + planes.three);
-  return {nullptr, begin, begin + planes.two};
-}
-
-template <typename T>
-__device__ T largest_of_three(T a, T b) {
-  return cuda::Largest()(T(0), cuda::Largest()(a, b));
-}
-
-/// What a softmax gives each category.
-template <typename T>
-struct Shares {
-  T zero, one, two;
-};
-
-/// Softmax of (0, a, b).
-template <typename T>
-__device__ Shares<T> softmax_of_three(T a, T b) {
-  const T largest = largest_of_three(a, b);
-  const T e0 = scalar::exp(-largest);
-  const T e1 = scalar::exp(a - largest);
-  const T e2 = scalar::exp(b - largest);
-  const T total = e0 + e1 + e2;
-  return {e0 / total, e1 / total, e2 / total};
-}
+using category::category_row;
+using category::difference_row;
+using category::largest_of_three;
+using category::Planes;
+using category::Shares;
+using category::softmax_of_three;
 
 }  // namespace
 

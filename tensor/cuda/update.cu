@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "tensor/cuda/launch.cuh"
-#include "tensor/kernels.h"
+#include "tensor/update_factors.h"
 
 namespace tapestry {
 namespace {
@@ -42,30 +42,14 @@ void for_parameters(const ParameterView<T>* parameters, int count, const Body& b
   }
 }
 
-/// What one Adam step does to an element, its constants rounded to T once. The joins are written out, so that `adam` and
-/// `adam_rows` give the same bits.
+/// One Adam step of one element. The joins are written out, so that `adam` and `adam_rows` give the same bits.
 template <typename T>
-struct AdamFactors {
-  T beta1, beta2, rest1, rest2, l2, keep, rate, root2, epsilon;
-
-  explicit AdamFactors(const AdamStep& step)
-      : beta1(static_cast<T>(step.beta1)),
-        beta2(static_cast<T>(step.beta2)),
-        rest1(static_cast<T>(1 - step.beta1)),
-        rest2(static_cast<T>(1 - step.beta2)),
-        l2(static_cast<T>(step.l2)),
-        keep(static_cast<T>(1 - step.learning_rate * step.decoupled)),
-        rate(static_cast<T>(step.learning_rate / step.correction1)),
-        root2(static_cast<T>(1 / std::sqrt(step.correction2))),
-        epsilon(static_cast<T>(step.epsilon)) {}
-
-  __device__ void update(T gradient, T& value, T& first, T& second) const {
-    const T decayed = std::fma(l2, value, gradient);
-    first = std::fma(beta1, first, rest1 * decayed);
-    second = std::fma(beta2, second, rest2 * decayed * decayed);
-    value = std::fma(keep, value, -(rate * first / std::fma(std::sqrt(second), root2, epsilon)));
-  }
-};
+__device__ void update(const AdamFactors<T>& f, T gradient, T& value, T& first, T& second) {
+  const T decayed = std::fma(f.l2, value, gradient);
+  first = std::fma(f.beta1, first, f.rest1 * decayed);
+  second = std::fma(f.beta2, second, f.rest2 * decayed * decayed);
+  value = std::fma(f.keep, value, -(f.rate * first / std::fma(std::sqrt(second), f.root2, f.epsilon)));
+}
 
 }  // namespace
 
@@ -73,7 +57,7 @@ template <typename T>
 void CudaKernels<T>::adam(const ParameterView<T>* parameters, int count, const AdamStep& step) {
   const AdamFactors<T> factors(step);
   for_parameters(parameters, count, [=] __device__(const ParameterView<T>& p, std::int64_t i) {
-    factors.update(p.gradient[i], p.value[i], p.first[i], p.second[i]);
+    update(factors, p.gradient[i], p.value[i], p.first[i], p.second[i]);
   });
 }
 
@@ -112,7 +96,7 @@ void CudaKernels<T>::adam_rows(std::int64_t n, std::int64_t cols, const std::int
       T m = first[at];
       T v = second[at];
       for (std::int64_t step = done[row] > begin ? done[row] : begin; step < end; ++step) {
-        factors[step - begin].update(gradient != nullptr && step == count - 1 ? gradient[i] : T(0), w, m, v);
+        update(factors[step - begin], gradient != nullptr && step == count - 1 ? gradient[i] : T(0), w, m, v);
       }
       value[at] = w;
       first[at] = m;

@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "tensor/cuda/reduce.cuh"
-#include "tensor/kernels.h"
+#include "tensor/update_factors.h"
 
 namespace tapestry {
 namespace {
@@ -60,13 +60,7 @@ void CudaKernels<T>::value_linear_backward(const CsrView<T>& x, std::int64_t wid
 template <typename T>
 void CudaKernels<T>::value_linear_adam(std::int64_t items, std::int64_t width, std::int64_t n, const T* table, const T* all,
                                        const T* seen, const AdamStep& step, T* w, T* first, T* second, T* total, T* workspace) {
-  const auto beta1 = static_cast<T>(step.beta1);
-  const auto beta2 = static_cast<T>(step.beta2);
-  const auto rest1 = static_cast<T>(1 - step.beta1);
-  const auto rest2 = static_cast<T>(1 - step.beta2);
-  const auto rate = static_cast<T>(step.learning_rate / step.correction1);
-  const auto root2 = static_cast<T>(1 / std::sqrt(step.correction2));
-  const auto epsilon = static_cast<T>(step.epsilon);
+  const AdamFactors<T> f(step);
   const std::int64_t blocks = value_blocks(items);
   const std::int64_t size = width * n;
   // A thread takes one (k, column) through the items of a block, and leaves the sum of their new values.
@@ -81,11 +75,11 @@ void CudaKernels<T>::value_linear_adam(std::int64_t items, std::int64_t width, s
     for (std::int64_t item = begin; item < end; ++item) {
       const std::int64_t at = item * size + within;
       const T gradient = base + extra * seen[item * n + col];
-      const T moment1 = beta1 * first[at] + rest1 * gradient;
-      const T moment2 = beta2 * second[at] + rest2 * gradient * gradient;
+      const T moment1 = f.beta1 * first[at] + f.rest1 * gradient;
+      const T moment2 = f.beta2 * second[at] + f.rest2 * gradient * gradient;
       first[at] = moment1;
       second[at] = moment2;
-      const T value = w[at] - rate * moment1 / (std::sqrt(moment2) * root2 + epsilon);
+      const T value = w[at] - f.rate * moment1 / (std::sqrt(moment2) * f.root2 + f.epsilon);
       w[at] = value;
       sum += value;
     }

@@ -1,0 +1,55 @@
+#pragma once
+
+#include "tensor/elementwise.h"
+#include "tensor/kernels.h"
+
+/// Where a row of categories or of their differences lies, and the softmax of three, written once for host and device.
+namespace tapestry::category {
+
+/// A row's planes. Category 0 of a row of differences is not stored.
+template <typename T>
+struct Planes {
+  T* zero;
+  T* one;
+  T* two;
+};
+
+/// Row `row` of x [rows, planes.categories()].
+template <typename T>
+TAPESTRY_HD Planes<T> category_row(const CategoryPlanes& planes, T* x, std::int64_t row) {
+  T* begin = x + row * (planes.columns + planes.two + planes.three);
+  return {begin, begin + planes.columns, begin + planes.columns + planes.two};
+}
+
+/// Row `row` of x [rows, planes.differences()].
+template <typename T>
+TAPESTRY_HD Planes<T> difference_row(const CategoryPlanes& planes, T* x, std::int64_t row) {
+  T* begin = x + row * (planes.two + planes.three);
+  return {nullptr, begin, begin + planes.two};
+}
+
+/// The largest of 0, a and b.
+template <typename T>
+TAPESTRY_HD inline T largest_of_three(T a, T b) {
+  const T larger = a < b ? b : a;
+  return T(0) < larger ? larger : T(0);
+}
+
+/// What a softmax gives each category.
+template <typename T>
+struct Shares {
+  T zero, one, two;
+};
+
+/// Softmax of (0, a, b).
+template <typename T>
+TAPESTRY_HD inline Shares<T> softmax_of_three(T a, T b) {
+  const T largest = largest_of_three(a, b);
+  const T e0 = scalar::exp(-largest);
+  const T e1 = scalar::exp(a - largest);
+  const T e2 = scalar::exp(b - largest);
+  const T total = e0 + e1 + e2;
+  return {e0 / total, e1 / total, e2 / total};
+}
+
+}  // namespace tapestry::category

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cmath>
+
+#include "tensor/kernels.h"
+
+namespace tapestry {
+
+/// The constants of one Adam step, rounded to T once, for the kernels of every device:
+///   m <- beta1 m + rest1 g,  v <- beta2 v + rest2 g^2,  value <- keep value - rate m / (sqrt(v) root2 + epsilon)
+/// with g the gradient + l2 value. How the terms are joined is each device's own affair.
+template <typename T>
+struct AdamFactors {
+  T beta1, beta2, rest1, rest2, l2, keep, rate, root2, epsilon;
+
+  explicit AdamFactors(const AdamStep& step)
+      : beta1(static_cast<T>(step.beta1)),
+        beta2(static_cast<T>(step.beta2)),
+        rest1(static_cast<T>(1 - step.beta1)),
+        rest2(static_cast<T>(1 - step.beta2)),
+        l2(static_cast<T>(step.l2)),
+        keep(static_cast<T>(1 - step.learning_rate * step.decoupled)),
+        rate(static_cast<T>(step.learning_rate / step.correction1)),
+        root2(static_cast<T>(1 / std::sqrt(step.correction2))),
+        epsilon(static_cast<T>(step.epsilon)) {}
+};
+
+}  // namespace tapestry
