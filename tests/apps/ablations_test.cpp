@@ -17,12 +17,21 @@ using Arguments = std::vector<std::string>;
 
 class AblationsProgram : public testing::Test {
  protected:
+  /// 30 users who like ten of twenty items each and dislike two.
+  AblationsProgram() {
+    std::string ratings;
+    for (int user = 1; user <= 30; ++user) {
+      for (int n = 0; n < 12; ++n) {
+        const int item = 1 + (user + n * (user % 3 == 0 ? 3 : 1)) % 20;
+        ratings += std::to_string(user) + "\t" + std::to_string(item) + "\t" + (n < 10 ? "5" : "2") + "\t88\n";
+      }
+    }
+    folder_.write("data/ml-100k/u.data", ratings);
+  }
   Outcome run(const Arguments& arguments) {
-    Arguments all = {"--data",    (folder_.path() / "none").string(),
-                     "--out",     out().string(),
-                     "--quick",   "--dataset",
-                     "simulated", "--generators",
-                     "original"};
+    Arguments all = {
+        "--data",  (folder_.path() / "data").string(), "--out", out().string(), "--quick", "--dataset", "ml-100k", "--generators",
+        "original"};
     all.insert(all.end(), arguments.begin(), arguments.end());
     return tests::reproduce(folder_.path(), all);
   }
@@ -66,14 +75,14 @@ TEST_F(AblationsProgram, WriteAPageAndGoOn) {
   EXPECT_FALSE(fs::exists(out() / "variant-paper"));
   const std::string page = read_file(out() / "deviations.md"), csv = read_file(out() / "deviations.csv");
   EXPECT_NE(page.find("## without-dislikes-relevant"), std::string::npos) << page;
-  EXPECT_NE(csv.find("\nwithout-tied-layers,simulated,svd,augment,"), std::string::npos) << csv;
+  EXPECT_NE(csv.find("\nwithout-tied-layers,ml-100k,svd,augment,"), std::string::npos) << csv;
   // Killed after the first: what is there is not computed again, and the page is the same.
   fs::remove_all(out() / "without-tied-layers");
   fs::remove(out() / "deviations.csv");
-  const auto written = fs::last_write_time(out() / "published" / "units" / "simulated_svd_augment_original_run-1.json");
+  const auto written = fs::last_write_time(out() / "published" / "units" / "ml-100k_svd_augment_original_run-1.json");
   ASSERT_EQ(run(two).status, 0);
   EXPECT_EQ(read_file(out() / "deviations.csv"), csv);
-  EXPECT_EQ(fs::last_write_time(out() / "published" / "units" / "simulated_svd_augment_original_run-1.json"), written);
+  EXPECT_EQ(fs::last_write_time(out() / "published" / "units" / "ml-100k_svd_augment_original_run-1.json"), written);
 }
 
 }  // namespace
