@@ -5,6 +5,7 @@
 #include <iostream>
 #include <memory>
 
+#include "apps/ablate.h"
 #include "apps/doctor.h"
 #include "apps/interrupt.h"
 #include "apps/reproduce_options.h"
@@ -68,6 +69,10 @@ int reproduce(ReproduceOptions options, Progress& progress) {
   for (const std::string& remark : options.remarks) std::cout << remark << "\n";
   options.experiment.interrupted = [] { return interrupt_signal() != 0; };
   std::vector<LoadedDataset> datasets = load(options, progress);
+  if (!options.ablations.empty()) {
+    progress.finish();
+    return ablate(options.experiment, datasets, options.ablations, make_progress);
+  }
   Experiment experiment(std::move(datasets), options.experiment, progress);
   progress.clear();
   announce(experiment, options);

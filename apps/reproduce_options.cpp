@@ -21,7 +21,8 @@ using Names = std::vector<std::string>;
 /// Option values as written, before names are looked up.
 struct Raw {
   std::string data;
-  Names datasets, recommenders = {"svd"}, generators = {"original", "multivae++", "f-sdrm", "m-sdrm"}, settings = {"all"};
+  Names datasets, recommenders = {"svd"}, generators = {"original", "multivae++", "f-sdrm", "m-sdrm"}, settings = {"all"},
+                  without, ablations;
   std::string protocol = "published", variant = "published", device = "cpu", out = "results", neumf_selection;
   int runs = 5, folds = 0, threads = 0, jobs = 0;
   std::uint64_t seed = 1;
@@ -71,6 +72,11 @@ void declare(CLI::App& app, Raw& raw) {
       ->check(CLI::Range(2, 100));
   one("--variant", raw.variant, "NAME",
       "SDRM as in the authors' program (published) or in the paper's text (paper); default published");
+  names("--without", raw.without,
+        "Deviations of the authors' program to leave out, --protocol published only: " + joined(recsys::known_deviations()));
+  names("--ablations", raw.ablations,
+        "Run the experiment as published and without each of its deviations, or those named, and write what each does to the "
+        "figures (deviations.md); all, or names of folders there");
   one("--neumf-selection", raw.neumf_selection, "NAME",
       "Which epoch NeuMF keeps: " + joined(recsys::neumf_selections()) +
           "; default as the paper's figures were made, with --protocol strict best-recall");
@@ -129,6 +135,14 @@ ReproduceOptions resolve(const Raw& raw, bool runs_given) {
   experiment.settings = recsys::select_names("setting", raw.settings, recsys::known_settings());
   experiment.protocol = recsys::parse_protocol(raw.protocol);
   experiment.variant = recsys::parse_variant(raw.variant);
+  if (!raw.without.empty()) experiment.without = recsys::parse_deviations(raw.without);
+  options.ablations = raw.ablations;
+  if (!raw.ablations.empty() &&
+      (raw.protocol != "published" || raw.variant != "published" || !raw.without.empty() || !raw.neumf_selection.empty())) {
+    fail(ErrorKind::kUsage,
+         "--ablations starts from what is published and chooses --without, --variant and --neumf-selection itself");
+  }
+  recsys::check_deviations(experiment.without, experiment.protocol, experiment.variant);
   if (!raw.neumf_selection.empty()) experiment.neumf_selection = recsys::parse_neumf_selection(raw.neumf_selection);
   experiment.runs = raw.quick && !runs_given ? 2 : raw.runs;
   experiment.folds = raw.folds;
@@ -189,6 +203,7 @@ std::string list_text(const ReproduceOptions& options) {
   text += "recommenders: " + joined(recsys::known_recommenders()) + "\n";
   text += "generators:   " + joined(recsys::known_generators()) + "\n";
   text += "settings:     " + joined(recsys::known_settings()) + "\n";
+  text += "deviations:   " + joined(recsys::known_deviations()) + "\n";
   text += "NeuMF keeps:  " + joined(recsys::neumf_selections()) + "\n";
   return text + "protocols:    published, strict\nvariants:     published, paper\n";
 }

@@ -16,7 +16,8 @@ struct ReproduceOptions {
   std::vector<std::string> datasets;  ///< in the order of reports
   std::vector<std::string> remarks;   ///< lines about choices that were made for the user
   bool list = false;
-  bool doctor = false;  ///< nothing else is read then
+  bool doctor = false;                 ///< nothing else is read then
+  std::vector<std::string> ablations;  ///< as written: run these instead of the one experiment (ablate.h); none if empty
   recsys::ExperimentOptions experiment;
 };
 

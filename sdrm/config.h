@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 namespace tapestry::sdrm {
 
@@ -46,6 +47,12 @@ struct ScoreConfig {
   double l2 = 1e-4;
   Variant variant = Variant::kPublished;
   Objective objective = Objective::kScore;
+  /// Two of the variant's differences apart from the others, to see what each does; unset, the variant decides.
+  std::optional<bool> tied_layers = {};       ///< one hidden block, applied n times
+  std::optional<bool> sampling_dropout = {};  ///< dropout stays on while sampling
+
+  bool ties_layers() const { return tied_layers.value_or(variant == Variant::kPublished); }
+  bool drops_while_sampling() const { return sampling_dropout.value_or(variant == Variant::kPublished); }
 };
 
 /// Called now and then with how much of a stage is done. May throw to cancel it.

@@ -75,8 +75,8 @@ class Tile {
   void step(std::int64_t t) {
     const auto at = static_cast<std::size_t>(t);
     const auto stream_step = static_cast<std::uint32_t>(t);
-    const bool drops = model_.variant() == Variant::kPublished;
-    const Tensor seen = drops ? dropout(z_, options_.dropout, {seed_, Purpose::kSampleDropout, stream_step}, ids_) : z_;
+    const Tensor seen =
+        model_.drops_while_sampling() ? dropout(z_, options_.dropout, {seed_, Purpose::kSampleDropout, stream_step}, ids_) : z_;
     const Tensor output = model_.forward_dropped(seen, fill_steps(static_cast<std::int32_t>(t))).value();
     const NoiseEstimate eps = noise_estimate(schedule_, t, model_.variant(), options_);
     const double scale = 1 / std::sqrt(schedule_.alpha[at]);

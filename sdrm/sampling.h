@@ -22,7 +22,7 @@ struct SamplingOptions {
   Resolution resolution = Resolution::kFull;
   ReverseVariance variance = ReverseVariance::kBeta;
   double noise_scale = 1;  ///< s
-  double dropout = 0.5;    ///< kPublished only
+  double dropout = 0.5;    ///< of a model that drops while sampling (kPublished)
   /// What the model was trained on, which says how eps_theta is read from its output (README.md).
   Objective objective = Objective::kScore;
 };

@@ -38,11 +38,12 @@ ScoreModel::ScoreModel(std::int64_t latent, const ScoreConfig& config, nn::Initi
       applications_(config.hidden_layers),
       dropout_(config.dropout),
       variant_(config.variant),
+      tied_(config.ties_layers()),
+      drops_while_sampling_(config.drops_while_sampling()),
       table_(timestep_embedding(config.timesteps + 1, config.timesteps, init.dtype(), init.device())),
       time_(config.timesteps, config.timesteps, init),
       input_(latent, config.timesteps, init),
-      hidden_(latent, config.variant == Variant::kPaper ? config.hidden_layers : std::min<std::int64_t>(1, config.hidden_layers),
-              init),
+      hidden_(latent, tied_ ? std::min<std::int64_t>(1, config.hidden_layers) : config.hidden_layers, init),
       output_(latent, latent, init, Activation::kTanh) {
   check(latent > 0 && config.timesteps > 0 && config.hidden_layers >= 0, "ScoreModel: latent ", latent, ", timesteps ",
         config.timesteps, ", hidden layers ", config.hidden_layers, " are not possible");
@@ -65,7 +66,7 @@ Variable ScoreModel::forward_dropped(const Variable& z, const Tensor& t) const {
   const Variable from_z = autograd::matmul(z, input_.weight_z, false, true);                       // [B, K]
   Variable h = autograd::prelu(autograd::add(from_z, autograd::embedding(by_step, t)), input_.slope);
   for (std::int64_t i = 0; i < applications_; ++i) {
-    h = hidden_.blocks[variant_ == Variant::kPaper ? static_cast<std::size_t>(i) : 0]->forward(h);
+    h = hidden_.blocks[tied_ ? 0 : static_cast<std::size_t>(i)]->forward(h);
   }
   return output_.forward(h);
 }

@@ -20,7 +20,8 @@ Tensor timestep_embedding(std::int64_t count, std::int64_t width, DType dtype = 
 /// with E = T. The first Linear's weight is kept in two parts, for z and for t: concatenating and multiplying is the sum of two
 /// products, the one for t has only T different rows, and no gradient flows back to the constant z. Parameters "time.weight"
 /// [E, E], "time.bias", "input.weight_z" [K, K], "input.weight_t" [K, E], "input.bias" [K], "input.slope" [1], "hidden.i.weight"
-/// [K, K], "hidden.i.bias", "hidden.i.slope", "output.weight", "output.bias". kPublished has one hidden block, applied n times.
+/// [K, K], "hidden.i.bias", "hidden.i.slope", "output.weight", "output.bias". Tied layers (kPublished) have one hidden block,
+/// applied n times.
 class ScoreModel : public nn::Module {
  public:
   ScoreModel(std::int64_t latent, const ScoreConfig& config, nn::Initializer& init);
@@ -34,6 +35,7 @@ class ScoreModel : public nn::Module {
   std::int64_t latent() const { return latent_; }
   std::int64_t timesteps() const { return timesteps_; }
   Variant variant() const { return variant_; }
+  bool drops_while_sampling() const { return drops_while_sampling_; }
   DType dtype() const { return table_.dtype(); }
   Device device() const { return table_.device(); }
 
@@ -56,6 +58,8 @@ class ScoreModel : public nn::Module {
   std::int64_t applications_;  ///< n: how often a hidden block is applied in all
   double dropout_;
   Variant variant_;
+  bool tied_;  ///< one hidden block, applied n times
+  bool drops_while_sampling_;
   Tensor table_;  ///< timestep embeddings of t = 0..T: [T + 1, E]
   nn::Linear time_;
   InputBlock input_;

@@ -13,14 +13,17 @@ using Json = nlohmann::json;  // keys in alphabetical order, so that the text do
 constexpr int kFormat = 1;
 
 Json common_json(const Configuration& configuration) {
-  return {{"format", kFormat},
-          {"version", configuration.version},
-          {"protocol", configuration.protocol},
-          {"folds", configuration.folds},
-          {"variant", configuration.variant},
-          {"seed", configuration.seed},
-          {"quick", configuration.quick},
-          {"device", configuration.device}};
+  Json json = {{"format", kFormat},
+               {"version", configuration.version},
+               {"protocol", configuration.protocol},
+               {"folds", configuration.folds},
+               {"variant", configuration.variant},
+               {"seed", configuration.seed},
+               {"quick", configuration.quick},
+               {"device", configuration.device}};
+  // Absent means none, so that folders made before deviations could be left out stay good.
+  if (!configuration.without.empty()) json["without"] = configuration.without;
+  return json;
 }
 
 Json configuration_json(const Configuration& configuration) {
@@ -74,6 +77,11 @@ std::string merge_configuration(const std::string& existing, const Configuration
   Json merged = Json::parse(existing, nullptr, /*allow_exceptions=*/false);
   const Json joining = configuration_json(wanted);
   if (!merged.is_object()) fail_conflict(folder, "its config.json cannot be read");
+  const std::string without = merged.value("without", "");
+  if (without != wanted.without) {
+    const auto named = [](const std::string& names) { return names.empty() ? "nothing" : names; };
+    fail_conflict(folder, "it was made without " + named(without) + ", asked for is without " + named(wanted.without));
+  }
   const Json common = common_json(wanted);
   for (const auto& [key, value] : common.items()) {
     if (!merged.contains(key)) fail_conflict(folder, "its config.json names no " + key);

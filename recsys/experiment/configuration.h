@@ -21,6 +21,7 @@ struct Configuration {
   std::string protocol;
   int folds = 0;  ///< of the cross-validation; 0: none
   std::string variant;
+  std::string without;  ///< deviations of the published program that were left out, comma-separated
   std::uint64_t seed = 1;
   bool quick = false;
   std::string device = "cpu";

@@ -39,7 +39,7 @@ std::vector<Block> block_order(const ProtocolData& protocol, const std::string& 
   } else {
     order = {Block::kSynthetic, Block::kEvaluation};
   }
-  if (strict && learns_from_dislikes(recommender)) order.push_back(Block::kSelection);
+  if (protocol.selects_apart && learns_from_dislikes(recommender)) order.push_back(Block::kSelection);
   return order;
 }
 
@@ -52,10 +52,10 @@ FitData make_fit_data(const ProtocolData& protocol, const std::string& recommend
   data.validate_on_real = protocol.name == ProtocolName::kStrict;
   data.block(Block::kSynthetic) = synthetic;
   if (learns_from_dislikes(recommender)) {
-    data.block(Block::kReal) = {protocol.train, protocol.train_dislikes};
+    data.block(Block::kReal) = protocol.train_known;
     data.block(Block::kEvaluation) = {protocol.evaluation_likes.likes.input, protocol.evaluation_likes.dislikes};
     data.block(Block::kSelection) = {protocol.selection_likes.likes.input, protocol.selection_likes.dislikes};
-    data.selection = protocol.name == ProtocolName::kStrict ? Block::kSelection : Block::kEvaluation;
+    data.selection = protocol.selects_apart ? Block::kSelection : Block::kEvaluation;
     data.selection_heldout = protocol.selection_likes.likes.heldout;
   } else {
     data.block(Block::kReal) = {protocol.train, no_entries(protocol.train)};

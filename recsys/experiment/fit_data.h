@@ -14,7 +14,8 @@ namespace tapestry::recsys {
 ///   mlp, published       original, augment [D; evaluation; synthetic] after SDRM and MultiVAE++, else [D; synthetic; evaluation]
 ///                        replace [synthetic] after SDRM and MultiVAE++, else [synthetic; evaluation]
 ///   mlp, strict          original, augment [D; evaluation; synthetic]         replace [evaluation; synthetic]
-///   neumf                as svd, users by their likes and dislikes; strict: with the selection users' known part behind
+///   neumf                as svd, users by their likes and dislikes; where choices are made on users of
+///                        their own (strict): with the known part of these behind
 FitData make_fit_data(const ProtocolData& protocol, const std::string& recommender, const std::string& generator,
                       const std::string& setting, const Interactions& synthetic);
 

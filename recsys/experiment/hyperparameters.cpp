@@ -96,6 +96,8 @@ std::string to_json(const Hyperparameters& values) {
                    {"l2", values.score.l2},
                    {"variant", to_string(values.score.variant)},
                    {"objective", static_cast<int>(values.score.objective)}};
+  if (values.score.tied_layers) json["score"]["tied_layers"] = *values.score.tied_layers;
+  if (values.score.sampling_dropout) json["score"]["sampling_dropout"] = *values.score.sampling_dropout;
   if (const std::optional<MlpConfig>& mlp = values.mlp) {
     json["mlp"] = {{"width", mlp->width},
                    {"first", mlp->first},

@@ -24,6 +24,16 @@ HeldOut take_out(const CsrMatrix& rows, const CsrMatrix& heldout) {
   return {CsrMatrix::from_rows(rows.cols(), input), heldout};
 }
 
+/// The entries that both have.
+CsrMatrix common(const CsrMatrix& a, const CsrMatrix& b) {
+  std::vector<std::vector<std::int32_t>> both(static_cast<std::size_t>(a.rows()));
+  for (std::int64_t row = 0; row < a.rows(); ++row) {
+    const std::span<const std::int32_t> x = a.row(row), y = b.row(row);
+    std::set_intersection(x.begin(), x.end(), y.begin(), y.end(), std::back_inserter(both[static_cast<std::size_t>(row)]));
+  }
+  return CsrMatrix::from_rows(a.cols(), both);
+}
+
 /// Holds ceil(0.2 n) random entries of each row out. Every row has at least two entries, so that both sides get one.
 HeldOut draw_heldout(const CsrMatrix& rows, const RandomStream& stream) {
   RandomSequence random(stream);
@@ -80,7 +90,31 @@ void need(const Users& users, const Dataset& dataset, const char* group) {
        " users, expected at least one");
 }
 
-ProtocolData make_published(const Dataset& dataset, std::uint64_t seed) {
+/// Published without its selection leak (protocol.h). `train`: the users behind D's rows.
+void choose_on_test_users(const Dataset& dataset, const Users& train, std::uint64_t seed, ProtocolData& data) {
+  Users chosen, others;  // both ascending
+  const CsrMatrix liked = likes(dataset.stored);
+  for (const std::int32_t user : train) {
+    const bool choose = dataset.parts[static_cast<std::size_t>(user)] == Part::kTest && liked.row_nnz(user) >= 2;
+    (choose ? chosen : others).push_back(user);
+  }
+  need(chosen, dataset, "test user with two likes");
+  const HeldOut selection = draw_heldout(liked.gather_rows(chosen), {seed, Purpose::kHoldout, 0});
+  std::vector<std::vector<std::int32_t>> withheld(train.size());  // by row of D
+  for (std::size_t i = 0; i < chosen.size(); ++i) {
+    const auto row = static_cast<std::size_t>(std::lower_bound(train.begin(), train.end(), chosen[i]) - train.begin());
+    const std::span<const std::int32_t> out = selection.heldout.row(static_cast<std::int64_t>(i));
+    withheld[row].assign(out.begin(), out.end());
+  }
+  const CsrMatrix fitted = take_out(data.train, CsrMatrix::from_rows(data.train.cols(), withheld)).input;
+  data.generator = concat_rows(std::array{fitted, data.evaluation.input});
+  data.selection = [selection](std::uint64_t /*seed*/, int /*epoch*/) { return selection; };
+  data.selection_likes = {selection, draw_half(dislikes_of(dataset, chosen), half_stream(seed, 1))};
+  data.train_known = {liked.gather_rows(others), dislikes_of(dataset, others)};
+  data.selects_apart = true;
+}
+
+ProtocolData make_published(const Dataset& dataset, std::uint64_t seed, const std::set<Deviation>& without) {
   Users train;
   Users valid;
   for (std::size_t user = 0; user < dataset.parts.size(); ++user) {
@@ -89,26 +123,32 @@ ProtocolData make_published(const Dataset& dataset, std::uint64_t seed) {
   need(train, dataset, "train or test user");
   need(valid, dataset, "valid user");
 
-  const CsrMatrix stored = pattern(dataset.stored);
+  const CsrMatrix stored = pattern(dataset.stored), liked = likes(dataset.stored);
+  // What counts as an interaction of a user who is reported.
+  const CsrMatrix counted = without.contains(Deviation::kDislikesRelevant) ? liked : stored;
+  const CsrMatrix reported = counted.gather_rows(valid);
   ProtocolData data;
   data.name = ProtocolName::kPublished;
-  data.train = likes(dataset.stored).gather_rows(train);
+  data.train = liked.gather_rows(train);
   data.train_dislikes = dislikes_of(dataset, train);
-  data.evaluation = take_out(stored.gather_rows(valid), dataset.holdout.gather_rows(valid));
+  data.train_known = {data.train, data.train_dislikes};
+  data.evaluation = take_out(reported, common(dataset.holdout.gather_rows(valid), reported));
   data.evaluation_users = valid;
   data.generator = concat_rows(std::array{data.train, data.evaluation.input});
-  data.density = filled(stored.gather_rows(train).nnz(), data.train);
+  const bool likes_alone = without.contains(Deviation::kDislikesInDensity);
+  data.density = filled(likes_alone ? data.train.nnz() : stored.gather_rows(train).nnz(), data.train);
   data.synthetic_rows = data.train.rows();
   // The leak: these entries include the ones held out for the report.
-  const Users selected = with_two_entries(stored, valid);
+  const Users selected = with_two_entries(counted, valid);
   need(selected, dataset, "valid user with two entries");
-  const CsrMatrix selection = stored.gather_rows(selected);
+  const CsrMatrix selection = counted.gather_rows(selected);
   data.selection = [selection](std::uint64_t fit_seed, int epoch) {
     return draw_heldout(selection, {fit_seed, Purpose::kHoldout, static_cast<std::uint32_t>(epoch)});
   };
-  data.evaluation_likes = {take_out(likes(dataset.stored).gather_rows(valid), dataset.holdout_likes.gather_rows(valid)),
+  data.evaluation_likes = {take_out(liked.gather_rows(valid), dataset.holdout_likes.gather_rows(valid)),
                            draw_half(dislikes_of(dataset, valid), half_stream(seed, 0))};
   data.selection_likes = data.evaluation_likes;
+  if (without.contains(Deviation::kSelectionLeak)) choose_on_test_users(dataset, train, seed, data);
   return data;
 }
 
@@ -156,6 +196,7 @@ ProtocolData make_strict(const Dataset& dataset, std::uint64_t seed, const Fold&
   data.name = ProtocolName::kStrict;
   data.train = liked.gather_rows(train);
   data.train_dislikes = dislikes_of(dataset, train);
+  data.train_known = {data.train, data.train_dislikes};
   data.generator = data.train;
   data.evaluation = draw_heldout(liked.gather_rows(data.evaluation_users), {seed, Purpose::kHoldout, evaluation_step(fold)});
   data.left_out_users = static_cast<std::int64_t>(valid.size() - data.evaluation_users.size());
@@ -166,6 +207,7 @@ ProtocolData make_strict(const Dataset& dataset, std::uint64_t seed, const Fold&
   data.evaluation_likes = {data.evaluation,
                            draw_half(dislikes_of(dataset, data.evaluation_users), half_stream(seed, evaluation_step(fold)))};
   data.selection_likes = {selection, draw_half(dislikes_of(dataset, selected), half_stream(seed, selection_step(fold)))};
+  data.selects_apart = true;
   return data;
 }
 
@@ -181,10 +223,12 @@ ProtocolName parse_protocol(const std::string& text) {
 
 const char* to_string(ProtocolName protocol) { return kNames[static_cast<std::size_t>(protocol)]; }
 
-ProtocolData make_protocol(const Dataset& dataset, ProtocolName name, std::uint64_t seed, const Fold& fold) {
+ProtocolData make_protocol(const Dataset& dataset, ProtocolName name, std::uint64_t seed, const Fold& fold,
+                           const std::set<Deviation>& without) {
   check(fold.count == 0 || (name == ProtocolName::kStrict && fold.count > 1 && fold.index >= 0 && fold.index < fold.count),
         "make_protocol: fold ", fold.index, " of ", fold.count, " under protocol ", to_string(name));
-  return name == ProtocolName::kPublished ? make_published(dataset, seed) : make_strict(dataset, seed, fold);
+  check(name == ProtocolName::kPublished || without.empty(), "make_protocol: strict has no deviation to leave out");
+  return name == ProtocolName::kPublished ? make_published(dataset, seed, without) : make_strict(dataset, seed, fold);
 }
 
 }  // namespace tapestry::recsys

@@ -2,10 +2,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "recsys/data/dataset.h"
+#include "recsys/data/interactions.h"
+#include "recsys/experiment/deviations.h"
 #include "tensor/csr.h"
 
 namespace tapestry::recsys {
@@ -38,8 +41,11 @@ struct LikesView {
 /// What a protocol hands to generators and recommenders. N rows of D, V evaluation users, I items.
 struct ProtocolData {
   ProtocolName name = ProtocolName::kPublished;
-  CsrMatrix train;                             ///< D [N, I] ones (likes): what `original` and `augment` train on
-  CsrMatrix train_dislikes;                    ///< [N, I] ones at D's explicit zeros
+  CsrMatrix train;           ///< D [N, I] ones (likes): what `original` and `augment` train on
+  CsrMatrix train_dislikes;  ///< [N, I] ones at D's explicit zeros
+  /// D as a recommender sees it that learns from dislikes: without the users of selection_likes, who have a block of their own
+  /// when they are not the reported ones.
+  Interactions train_known;
   CsrMatrix generator;                         ///< what the generators are fitted on: [D; evaluation inputs] published, D strict
   HeldOut evaluation;                          ///< the users that are reported
   std::vector<std::int32_t> evaluation_users;  ///< [V] their rows in the data set, ascending
@@ -53,6 +59,7 @@ struct ProtocolData {
   /// Whom a recommender that has to see its users in the fit chooses its epoch on. published: the evaluation users themselves
   /// (another leak); strict: the test users.
   LikesView selection_likes;
+  bool selects_apart = false;  ///< selection_likes are other users than those that are reported
 };
 
 /// Builds the protocol's matrices. published: D is the train and test users' likes; evaluation users are the valid ones and all
@@ -60,8 +67,21 @@ struct ProtocolData {
 /// groups (train, test, valid) and the hold-outs are drawn from `seed`, and only likes are interactions; D is the train users,
 /// and users with fewer than two likes, who cannot give both an input and a held-out item, are neither used for selection nor
 /// reported. With a fold, strict reports the users of that fold, of `count` groups of equal size that are drawn from `seed`, and
-/// the others are train and test users, 70:20. Rows are in the data set's user order. Throws Error(kData) when a group has no
-/// user, Error(kMisuse) for a fold under `published` or one that does not exist.
-ProtocolData make_protocol(const Dataset& dataset, ProtocolName name, std::uint64_t seed, const Fold& fold = {});
+/// the others are train and test users, 70:20. Rows are in the data set's user order.
+///
+/// `without`, published only, leaves deviations out that concern the data (the models' are the hyperparameters' matter):
+///   dislikes-relevant    of the evaluation users' stored entries only the likes are input, held out and selected on; the
+///   hold-out
+///                        is the same draw with its explicit zeros struck out, so that a user may be left with nothing to find
+///   dislikes-in-density  density counts D's likes
+///   selection-leak       choices are made on the test group's users with two likes: 20 % of each one's likes, one draw for all
+///                        epochs and runs, are held out and leave the generators' fit; recommenders that choose see the rest of
+///                        these users' likes (and half of their dislikes) as a block of its own. D, which the other recommenders
+///                        learn from, and with it N, stays as it is
+///
+/// Throws Error(kData) when a group has no user, Error(kMisuse) for a fold under `published` or one that does not exist, and for
+/// deviations to leave out of `strict`, which has none.
+ProtocolData make_protocol(const Dataset& dataset, ProtocolName name, std::uint64_t seed, const Fold& fold = {},
+                           const std::set<Deviation>& without = {});
 
 }  // namespace tapestry::recsys

@@ -22,6 +22,7 @@ Hyperparameters values_for(const ExperimentOptions& options, const std::string& 
     values.neumf->selection =
         options.neumf_selection.value_or(default_neumf_selection(dataset, options.protocol == ProtocolName::kStrict));
   }
+  leave_out(options.without, values);
   return options.quick ? quick(values) : values;
 }
 
@@ -37,6 +38,7 @@ Configuration configuration_of(const std::vector<LoadedDataset>& datasets, const
   configuration.protocol = to_string(options.protocol);
   configuration.folds = options.folds;
   configuration.variant = to_string(options.variant);
+  configuration.without = joined(options.without);
   configuration.seed = options.seed;
   configuration.quick = options.quick;
   configuration.device = options.device;
@@ -59,7 +61,8 @@ std::vector<std::vector<ProtocolData>> protocols_of(const std::vector<LoadedData
   std::vector<std::vector<ProtocolData>> protocols(datasets.size());
   for (std::size_t d = 0; d < datasets.size(); ++d) {
     for (int fold = 0; fold < std::max(1, options.folds); ++fold) {
-      protocols[d].push_back(make_protocol(datasets[d].data, options.protocol, options.seed, {fold, options.folds}));
+      protocols[d].push_back(
+          make_protocol(datasets[d].data, options.protocol, options.seed, {fold, options.folds}, options.without));
     }
   }
   return protocols;
@@ -158,8 +161,9 @@ void Experiment::compute() {
 ReportOptions Experiment::report_options() const {
   ReportOptions report;
   report.protocol = std::string(to_string(options_.protocol)) +
+                    (options_.without.empty() ? "" : " without " + joined(options_.without)) +
                     (options_.folds > 0 ? concat(", ", options_.folds, " folds") : "") + (options_.quick ? ", quick" : "");
-  report.compare = options_.protocol == ProtocolName::kPublished;
+  report.compare = options_.protocol == ProtocolName::kPublished && options_.without.empty();
   return report;
 }
 

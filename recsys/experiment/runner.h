@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,6 +27,7 @@ struct ExperimentOptions {
   std::vector<std::string> recommenders, generators, settings;
   ProtocolName protocol = ProtocolName::kPublished;
   sdrm::Variant variant = sdrm::Variant::kPublished;
+  std::set<Deviation> without = {};  ///< deviations.h; check_deviations says with what they go
   /// Cross-validation over users, `strict` only: run r reports the users of fold (r - 1) mod folds, and runs is a multiple of
   /// folds, so that every user is reported equally often. 0: all runs report the same users.
   int folds = 0;

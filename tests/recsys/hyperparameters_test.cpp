@@ -78,7 +78,9 @@ TEST(Hyperparameters, JsonShowsEveryChange) {
                                                                       [](auto& v) { v.score.dropout = 0.1; },
                                                                       [](auto& v) { v.score.l2 = 1; },
                                                                       [](auto& v) { v.score.variant = sdrm::Variant::kPaper; },
-                                                                      [](auto& v) { v.score.objective = sdrm::Objective::kX0; }};
+                                                                      [](auto& v) { v.score.objective = sdrm::Objective::kX0; },
+                                                                      [](auto& v) { v.score.tied_layers = false; },
+                                                                      [](auto& v) { v.score.sampling_dropout = false; }};
   for (std::size_t i = 0; i < changes.size(); ++i) {
     Hyperparameters changed = base;
     changes[i](changed);

@@ -162,6 +162,23 @@ TEST(Sampling, TheSamplingDropoutIsTheOptionNotTheModels) {
   EXPECT_FALSE(same_bits(without, sample_latents(model, 2, {}, kSeed)));
 }
 
+TEST(Sampling, DropoutWhileSamplingIsSwitchedAlone) {
+  nn::Initializer init(3), same(3);
+  ScoreConfig config = small_config(Variant::kPublished, 7);
+  const ScoreModel published(16, config, init);
+  config.sampling_dropout = false;
+  const ScoreModel dry(16, config, same);
+  EXPECT_TRUE(published.drops_while_sampling() && !dry.drops_while_sampling());
+  EXPECT_EQ(dry.parameter_count(), published.parameter_count());
+  // Without it the published model samples as it does with a dropout of none, and M-SDRM's rows start where they did.
+  for (const Resolution resolution : {Resolution::kFull, Resolution::kMulti}) {
+    SamplingOptions options = {.resolution = resolution}, none = options;
+    none.dropout = 0;
+    EXPECT_TRUE(same_bits(sample_latents(dry, 5, options, kSeed), sample_latents(published, 5, none, kSeed)));
+    EXPECT_FALSE(same_bits(sample_latents(dry, 5, options, kSeed), sample_latents(published, 5, options, kSeed)));
+  }
+}
+
 TEST(Sampling, WithoutNoiseAndWithAZeroNetworkItDividesByTheRootsOfAlpha) {
   for (const Variant variant : {Variant::kPublished, Variant::kPaper}) {
     for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {

@@ -68,6 +68,25 @@ Variable concatenated_forward(const ScoreModel& model, const ScoreConfig& config
   return autograd::tanh(autograd::linear(h, p.at("output.weight"), p.at("output.bias")));
 }
 
+TEST(ScoreModel, LayersAreTiedOrNotApartFromTheVariant) {
+  for (const Variant variant : {Variant::kPublished, Variant::kPaper}) {
+    for (const bool tied : {true, false}) {
+      ScoreConfig config = small_config(variant);
+      config.tied_layers = tied;
+      nn::Initializer init(3, DType::kFloat64), same(3, DType::kFloat64);
+      const ScoreModel model(5, config, init);
+      // Forward and parameters are those of the variant that ties them so; the rest stays the own variant's.
+      const ScoreModel like(5, small_config(tied ? Variant::kPublished : Variant::kPaper), same);
+      const Tensor z = random_tensor({9, 5}, 1);
+      const Tensor t = tests::repeated(9, 3);
+      EXPECT_TRUE(same_bits(model.forward(z, t).value(), like.forward(z, t).value()));
+      EXPECT_EQ(model.parameter_count(), like.parameter_count());
+      EXPECT_EQ(model.variant(), variant);
+      EXPECT_EQ(model.drops_while_sampling(), variant == Variant::kPublished);
+    }
+  }
+}
+
 TEST(ScoreModel, SplitWeightsEqualTheConcatenatedLayer) {
   for (const Variant variant : {Variant::kPublished, Variant::kPaper}) {
     const ScoreConfig config = small_config(variant);

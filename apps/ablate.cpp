@@ -1,0 +1,62 @@
+#include "apps/ablate.h"
+
+#include <algorithm>
+#include <iostream>
+#include <map>
+
+#include "recsys/experiment/ablation_page.h"
+#include "tensor/atomic_file.h"
+
+namespace tapestry::apps {
+
+using recsys::Ablation;
+using recsys::Cell;
+using recsys::Choice;
+using recsys::Effect;
+using recsys::Experiment;
+using recsys::ExperimentOptions;
+using recsys::LoadedDataset;
+using recsys::Progress;
+
+int ablate(const ExperimentOptions& options, const std::vector<LoadedDataset>& datasets, const std::vector<std::string>& names,
+           const std::function<std::unique_ptr<Progress>()>& make_progress) {
+  recsys::AblationReport report;
+  report.command = options.command;
+  std::vector<std::string> dataset_names;
+  for (const LoadedDataset& loaded : datasets) dataset_names.push_back(loaded.data.name);
+  // Names are looked up before anything is computed.
+  std::map<std::string, std::vector<Ablation>> selected;
+  for (const std::string& recommender : options.recommenders)
+    selected[recommender] = recsys::select_ablations(recommender, names);
+  for (const std::string& recommender : options.recommenders) {
+    std::map<std::string, std::vector<Cell>> cells;  // of each ablation, with conclusions
+    for (const Ablation& ablation : selected[recommender]) {
+      ExperimentOptions one = recsys::options_for(ablation, options);
+      one.recommenders = {recommender};
+      std::cout << recommender << ", " << ablation.name << ": " << ablation.description << std::endl;
+      const std::unique_ptr<Progress> progress = make_progress();
+      Experiment experiment(datasets, one, *progress);
+      cells[ablation.name] = recsys::with_conclusions(experiment.run());
+      progress->finish();
+      if (ablation.reference.empty()) {
+        const std::vector<Choice> found = recsys::choices(experiment.store(), one, dataset_names);
+        report.choices.insert(report.choices.end(), found.begin(), found.end());
+      } else {
+        const std::vector<Effect> found = recsys::effects(ablation.name, cells.at(ablation.reference), cells.at(ablation.name));
+        report.effects.insert(report.effects.end(), found.begin(), found.end());
+      }
+    }
+    for (const Ablation& ablation : selected[recommender]) {
+      const bool listed = std::any_of(report.ablations.begin(), report.ablations.end(),
+                                      [&](const Ablation& other) { return other.name == ablation.name; });
+      if (!listed) report.ablations.push_back(ablation);
+    }
+  }
+  write_file_atomically(options.out / "deviations.md", recsys::deviations_page(report));
+  write_file_atomically(options.out / "deviations.csv", recsys::deviations_csv(report.effects));
+  write_file_atomically(options.out / "best_of_many.csv", recsys::choices_csv(report.choices));
+  std::cout << "\ndeviations.md, deviations.csv and best_of_many.csv are in " << options.out.string() << "\n";
+  return 0;
+}
+
+}  // namespace tapestry::apps

@@ -1,0 +1,172 @@
+#include "recsys/experiment/ablation_page.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "recsys/experiment/selection.h"
+#include "recsys/report/text.h"
+#include "tensor/error.h"
+#include "tensor/random.h"
+
+namespace tapestry::recsys {
+namespace {
+
+using Lines = std::vector<std::vector<std::string>>;
+
+/// derive_seed index of the searches imagined under the root seed, out of the way of the runs.
+constexpr std::uint64_t kChoiceSeed = 1'000'002;
+
+bool at_10(const std::string& metric) { return metric.ends_with("@10"); }
+
+std::string signed_fixed(double value) { return (value > 0 ? "+" : "") + fixed(value, 4); }
+
+std::string interval_text(const Interval& interval) {
+  if (std::isnan(interval.low)) return "";
+  return signed_fixed(interval.low) + " to " + signed_fixed(interval.high);
+}
+
+std::string reference_is(const std::string& words) {
+  if (words == "raises") return "is higher";
+  if (words == "lowers") return "is lower";
+  return words == "nothing" ? "is the same" : "no difference seen";
+}
+
+/// The effects of one ablation.
+std::string effect_tables(const AblationReport& report, const Ablation& ablation) {
+  std::string text = "## " + ablation.name + "\n\n" + ablation.description + " Compared with `" + ablation.reference +
+                     "`; a positive difference is what the reference has more.\n\n";
+  Lines lines = {{"data set", "recommender", "setting", "users from", "metric", "runs", "reference", "changed", "difference",
+                  "95 % interval", "the reference"}};
+  std::set<std::string> originals;
+  for (const Effect& effect : report.effects) {
+    if (effect.ablation != ablation.name || !at_10(effect.metric)) continue;
+    // Without synthetic users the settings are the same: once is enough.
+    const bool original = effect.generator == kOriginal;
+    if (original && !originals.insert(effect.dataset + effect.recommender + effect.metric).second) continue;
+    lines.push_back({effect.dataset, effect.recommender, original ? "any" : effect.setting, effect.generator, effect.metric,
+                     std::to_string(effect.runs), fixed(effect.reference.mean, 4), fixed(effect.changed.mean, 4),
+                     signed_fixed(effect.difference.mean), interval_text(effect.difference.interval),
+                     reference_is(effect.in_words())});
+  }
+  return text + markdown(lines, 5) + "\n";
+}
+
+std::string lift_text(const Lift& lift) { return signed_fixed(lift.value) + " (" + interval_text(lift.interval) + ")"; }
+
+std::string choice_table(std::span<const Choice> choices) {
+  std::string text =
+      "## The best of many trials\n\n"
+      "What is added to the mean of five runs when it is the best of n trials that are all equally good: chosen on the users "
+      "that "
+      "are reported, and chosen on one half of them and reported on the other half with the same runs. Chosen on other users and "
+      "run again for the report, nothing is added. `normal` is the formula for normally distributed runs, deviation/√5 times the "
+      "expected maximum of n standard normal numbers. Intervals: bootstrap over the runs.\n\n";
+  Lines lines = {{"data set", "recommender", "setting", "users from", "metric", "runs", "mean", "deviation of a run", "n",
+                  "on the reported users", "normal", "on other users"}};
+  for (const Choice& choice : choices) {
+    for (std::size_t n = 0; n < choice.on_reported.size(); ++n) {
+      const Lift& lift = choice.on_reported[n];
+      lines.push_back({choice.dataset, choice.recommender, choice.setting, choice.generator, choice.metric,
+                       std::to_string(choice.runs), fixed(choice.mean, 4), fixed(choice.deviation, 4),
+                       std::to_string(lift.trials), lift_text(lift),
+                       signed_fixed(choice.deviation / std::sqrt(5.0) * expected_normal_maximum(lift.trials)),
+                       lift_text(choice.on_others[n])});
+    }
+  }
+  return text + markdown(lines, 5) + "\n";
+}
+
+std::string joined(const std::vector<std::string>& fields) {
+  std::string text;
+  for (const std::string& field : fields) text += (&field == &fields.front() ? "" : ",") + field;
+  return text + "\n";
+}
+
+std::string number(double value) { return fixed(value, 10); }
+
+}  // namespace
+
+std::vector<Choice> choices(const UnitStore& store, const ExperimentOptions& options, std::span<const std::string> datasets) {
+  std::vector<Choice> all;
+  if (options.runs < kChoiceRuns) return all;
+  for (const std::string& dataset : datasets) {
+    for (const std::string& recommender : options.recommenders) {
+      for (const std::string& setting : options.settings) {
+        for (const std::string& generator : options.generators) {
+          if (generator == kOriginal) continue;
+          std::vector<Unit> units;
+          for (int run = 1; run <= options.runs; ++run) {
+            const UnitKey key = {dataset, recommender, setting, generator, run};
+            std::optional<Unit> unit = store.read(key);
+            check(unit.has_value(), "choices: unit ", key.text(), " is missing");
+            units.push_back(std::move(*unit));
+          }
+          if (std::any_of(units.begin(), units.end(), [](const Unit& unit) { return !unit.failure.empty(); })) continue;
+          const BestOfManyOptions search = {.seed = derive_seed(options.seed, kChoiceSeed)};
+          for (std::size_t metric = 0; metric < units.front().metrics.size(); ++metric) {
+            if (!at_10(units.front().metrics[metric])) continue;
+            std::vector<double> means;
+            std::vector<std::vector<double>> users;
+            for (const Unit& unit : units) {
+              means.push_back(unit.means[metric]);
+              users.push_back(unit.users[metric]);
+            }
+            all.push_back({dataset, recommender, setting, generator, units.front().metrics[metric], units.size(), mean(means),
+                           sample_std(means), best_of_many(means, means, search), best_of_many_on_others(users, search)});
+          }
+        }
+      }
+    }
+  }
+  return all;
+}
+
+std::string deviations_page(const AblationReport& report) {
+  std::string text = "# What the deviations of the published program do to its figures\n\nMade with `" + report.command +
+                     "`. Runs of the same number have the same seed and are compared with each other; intervals are Student's t "
+                     "over their differences. \"both\" is the mean of the two settings.\n\n";
+  for (const Ablation& ablation : report.ablations) {
+    if (!ablation.reference.empty()) text += effect_tables(report, ablation);
+  }
+  if (!report.choices.empty()) text += choice_table(report.choices);
+  return text;
+}
+
+std::string deviations_csv(std::span<const Effect> effects) {
+  std::string text =
+      "ablation,dataset,recommender,setting,generator,metric,runs,reference_mean,reference_low,reference_high,changed_mean,"
+      "changed_low,changed_high,difference,difference_low,difference_high\n";
+  for (const Effect& effect : effects) {
+    std::vector<std::string> fields = {effect.ablation,
+                                       effect.dataset,
+                                       effect.recommender,
+                                       effect.setting,
+                                       "\"" + effect.generator + "\"",
+                                       effect.metric,
+                                       std::to_string(effect.runs)};
+    for (const Estimate& estimate : {effect.reference, effect.changed, effect.difference}) {
+      for (const double value : {estimate.mean, estimate.interval.low, estimate.interval.high}) fields.push_back(number(value));
+    }
+    text += joined(fields);
+  }
+  return text;
+}
+
+std::string choices_csv(std::span<const Choice> choices) {
+  std::string text =
+      "dataset,recommender,setting,generator,metric,runs,mean,deviation,trials,chosen_on,lift,lift_low,lift_high\n";
+  for (const Choice& choice : choices) {
+    for (const bool reported : {true, false}) {
+      for (const Lift& lift : reported ? choice.on_reported : choice.on_others) {
+        text +=
+            joined({choice.dataset, choice.recommender, choice.setting, choice.generator, choice.metric,
+                    std::to_string(choice.runs), number(choice.mean), number(choice.deviation), std::to_string(lift.trials),
+                    reported ? "reported" : "others", number(lift.value), number(lift.interval.low), number(lift.interval.high)});
+      }
+    }
+  }
+  return text;
+}
+
+}  // namespace tapestry::recsys
