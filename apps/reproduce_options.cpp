@@ -21,11 +21,11 @@ using Names = std::vector<std::string>;
 /// Option values as written, before names are looked up.
 struct Raw {
   std::string data;
-  Names datasets, recommenders = {"svd"}, generators = {"original", "multivae++", "f-sdrm", "m-sdrm"}, settings = {"all"};
+  Names datasets, recommenders = {"svd"}, generators = {"original", "multivae++", "f-sdrm", "m-sdrm"}, settings = {"all"}, only;
   std::string protocol = "published", variant = "published", device = "cpu", out = "results", neumf_selection;
   int runs = 5, folds = 0, threads = 0, jobs = 0;
   std::uint64_t seed = 1;
-  bool quick = false, list = false, doctor = false;
+  bool quick = false, list = false, doctor = false, plan = false, paper = false;
 };
 
 std::string joined(const Names& names) {
@@ -80,10 +80,22 @@ void declare(CLI::App& app, Raw& raw) {
   one("--jobs", raw.jobs, "N", "Runs side by side, which share the threads; default as many as there are threads and runs")
       ->check(count);
   one("--device", raw.device, "NAME", "cpu, cuda or auto; default cpu");
+  names("--only", raw.only,
+        "Compute only units whose name matches a pattern (*, ?), such as 'ml-1m_mlp_*_run-2'; the report shows what is finished");
   one("--out", raw.out, "DIR", "Folder for results, from which an interrupted job goes on; default results");
   app.add_flag("--quick", raw.quick, "A few epochs only, to see that everything works; the figures mean nothing");
+  app.add_flag("--paper", raw.paper,
+               "All that the paper reports, into OUT/published, and the question behind it, protocol strict, into OUT/strict");
+  app.add_flag("--plan", raw.plan, "Say what would be computed, how long it takes and in how much memory; computes nothing");
   app.add_flag("--list", raw.list, "Say what can be asked for and which data are found");
   app.add_flag("--doctor", raw.doctor, "Say what this build and machine compute on, and why a GPU is not used");
+}
+
+/// What --paper asks for where nothing else is said.
+void extend_to_paper(Raw& raw, const CLI::App& app) {
+  if (app.count("--dataset") == 0) raw.datasets = {"all"};
+  if (app.count("--recommender") == 0) raw.recommenders = {"all"};
+  if (app.count("--generators") == 0) raw.generators = {"all"};
 }
 
 Names choose_datasets(const Raw& raw, Names& remarks) {
@@ -103,6 +115,8 @@ Names choose_datasets(const Raw& raw, Names& remarks) {
     if (left_out) absent.push_back(name);
     return left_out;
   });
+  // The paper knows nothing of simulated data: they stand in where there are no others.
+  if (raw.paper && selected.size() > 1) std::erase(selected, "simulated");
   if (!absent.empty()) remarks.push_back("not found in " + raw.data + " and left out: " + joined(absent));
   return selected;
 }
@@ -119,10 +133,13 @@ std::string choose_device(const std::string& name, Names& remarks) {
   return "cpu";
 }
 
-ReproduceOptions resolve(const Raw& raw, bool runs_given) {
+ReproduceOptions resolve(const Raw& raw, const recsys::GivenOptions& given) {
   ReproduceOptions options;
   options.data = raw.data;
   options.list = raw.list;
+  options.plan = raw.plan;
+  options.paper = raw.paper;
+  options.given = given;
   recsys::ExperimentOptions& experiment = options.experiment;
   experiment.recommenders = recsys::select_names("recommender", raw.recommenders, recsys::known_recommenders());
   experiment.generators = recsys::select_names("generator", raw.generators, recsys::known_generators());
@@ -130,11 +147,12 @@ ReproduceOptions resolve(const Raw& raw, bool runs_given) {
   experiment.protocol = recsys::parse_protocol(raw.protocol);
   experiment.variant = recsys::parse_variant(raw.variant);
   if (!raw.neumf_selection.empty()) experiment.neumf_selection = recsys::parse_neumf_selection(raw.neumf_selection);
-  experiment.runs = raw.quick && !runs_given ? 2 : raw.runs;
+  experiment.runs = raw.quick && !given.runs ? 2 : raw.runs;
   experiment.folds = raw.folds;
   if (raw.folds > 0) {
-    if (experiment.protocol != recsys::ProtocolName::kStrict) fail(ErrorKind::kUsage, "--folds goes with --protocol strict only");
-    if (!runs_given) experiment.runs = raw.folds;
+    const bool strict = experiment.protocol == recsys::ProtocolName::kStrict || (raw.paper && !given.protocol);
+    if (!strict) fail(ErrorKind::kUsage, "--folds goes with --protocol strict only");
+    if (!given.runs) experiment.runs = raw.folds;
     if (experiment.runs % raw.folds != 0) {
       fail(ErrorKind::kUsage, "--runs ", experiment.runs, " with --folds ", raw.folds,
            ": runs must be a multiple of folds, so that every user is reported equally often");
@@ -144,9 +162,10 @@ ReproduceOptions resolve(const Raw& raw, bool runs_given) {
   experiment.quick = raw.quick;
   experiment.device = choose_device(raw.device, options.remarks);
   experiment.out = raw.out;
+  experiment.only = raw.only;
   options.datasets = choose_datasets(raw, options.remarks);
   experiment.threads = raw.threads > 0 ? raw.threads : num_threads();
-  const int all_runs = experiment.runs * static_cast<int>(options.datasets.size());
+  const int all_runs = experiment.runs * static_cast<int>(options.datasets.size() * experiment.recommenders.size());
   experiment.jobs = raw.jobs > 0 ? raw.jobs : recsys::default_jobs(experiment.threads, all_runs);
   return options;
 }
@@ -177,7 +196,8 @@ std::optional<ReproduceOptions> parse_reproduce_options(int argc, char** argv) {
     options.doctor = true;
     return options;
   }
-  return resolve(raw, app.count("--runs") > 0);
+  if (raw.paper) extend_to_paper(raw, app);
+  return resolve(raw, {app.count("--runs") > 0, app.count("--protocol") > 0, app.count("--generators") > 0});
 }
 
 std::string list_text(const ReproduceOptions& options) {

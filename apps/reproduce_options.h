@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "recsys/experiment/paper.h"
 #include "recsys/experiment/runner.h"
 
 namespace tapestry::apps {
@@ -17,6 +18,9 @@ struct ReproduceOptions {
   std::vector<std::string> remarks;   ///< lines about choices that were made for the user
   bool list = false;
   bool doctor = false;  ///< nothing else is read then
+  bool plan = false;    ///< say what would be done
+  bool paper = false;   ///< the experiments of recsys::paper_parts instead of `experiment` itself
+  recsys::GivenOptions given;
   recsys::ExperimentOptions experiment;
 };
 
