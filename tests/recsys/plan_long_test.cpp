@@ -2,8 +2,6 @@
 #include <gtest/gtest.h>
 #include <time.h>
 
-#include <array>
-#include <cmath>
 #include <iostream>
 
 #include "recsys/experiment/plan.h"
@@ -24,8 +22,8 @@ Hyperparameters fixed_epochs(const std::string&, const std::string& recommender)
   Hyperparameters values = hyperparameters("simulated", recommender);
   values.vae.max_epochs = 12;
   values.score.epochs = 20;
-  if (values.mlp) values.mlp->max_epochs = 4;
-  if (values.neumf) values.neumf->max_epochs = 4;
+  if (values.mlp) values.mlp->max_epochs = 2;
+  if (values.neumf) values.neumf->max_epochs = 2;
   return values;
 }
 
