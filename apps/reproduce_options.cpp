@@ -21,12 +21,12 @@ using Names = std::vector<std::string>;
 /// Option values as written, before names are looked up.
 struct Raw {
   std::string data;
-  Names datasets, recommenders = {"svd"}, generators = {"original", "multivae++", "f-sdrm", "m-sdrm"}, settings = {"all"},
+  Names datasets, recommenders = {"svd"}, generators = {"original", "multivae++", "f-sdrm", "m-sdrm"}, settings = {"all"}, only,
                   without, ablations;
   std::string protocol = "published", variant = "published", device = "cpu", out = "results", neumf_selection;
   int runs = 5, folds = 0, threads = 0, jobs = 0;
   std::uint64_t seed = 1;
-  bool quick = false, list = false, doctor = false;
+  bool quick = false, list = false, doctor = false, plan = false, paper = false;
 };
 
 std::string joined(const Names& names) {
@@ -85,11 +85,24 @@ void declare(CLI::App& app, Raw& raw) {
   one("--threads", raw.threads, "N", "Threads in all; default one per processor")->check(count);
   one("--jobs", raw.jobs, "N", "Runs side by side, which share the threads; default as many as there are threads and runs")
       ->check(count);
-  one("--device", raw.device, "NAME", "cpu, cuda or auto; default cpu");
+  one("--device", raw.device, "NAME",
+      "Where MultiVAE, MultiVAE++ and SDRM are fitted and sampled: cpu, cuda or auto; default cpu");
+  names("--only", raw.only,
+        "Compute only units whose name matches a pattern (*, ?), such as 'ml-1m_mlp_*_run-2'; the report shows what is finished");
   one("--out", raw.out, "DIR", "Folder for results, from which an interrupted job goes on; default results");
   app.add_flag("--quick", raw.quick, "A few epochs only, to see that everything works; the figures mean nothing");
+  app.add_flag("--paper", raw.paper,
+               "All that the paper reports, into OUT/published, and the question behind it, protocol strict, into OUT/strict");
+  app.add_flag("--plan", raw.plan, "Say what would be computed, how long it takes and in how much memory; computes nothing");
   app.add_flag("--list", raw.list, "Say what can be asked for and which data are found");
   app.add_flag("--doctor", raw.doctor, "Say what this build and machine compute on, and why a GPU is not used");
+}
+
+/// What --paper asks for where nothing else is said.
+void extend_to_paper(Raw& raw, const CLI::App& app) {
+  if (app.count("--dataset") == 0) raw.datasets = {"all"};
+  if (app.count("--recommender") == 0) raw.recommenders = {"all"};
+  if (app.count("--generators") == 0) raw.generators = {"all"};
 }
 
 Names choose_datasets(const Raw& raw, Names& remarks) {
@@ -109,26 +122,35 @@ Names choose_datasets(const Raw& raw, Names& remarks) {
     if (left_out) absent.push_back(name);
     return left_out;
   });
+  // The paper knows nothing of simulated data: they stand in where there are no others.
+  if (raw.paper && selected.size() > 1) std::erase(selected, "simulated");
   if (!absent.empty()) remarks.push_back("not found in " + raw.data + " and left out: " + joined(absent));
   return selected;
 }
 
-/// "cpu": the only device that this version computes on. Asked for another, it says so instead of falling back.
+/// "cpu" or "cuda". Asked for a GPU that cannot be used, it says why instead of falling back; `auto` says what it chose.
 std::string choose_device(const std::string& name, Names& remarks) {
-  const CudaReport report = name == "cpu" ? CudaReport() : cuda_report();
-  const std::string reason = report.usable ? "experiments compute on the CPU only in this version" : report.reason;
-  if (name == "cuda") fail(ErrorKind::kDevice, "--device cuda: ", reason, "; use --device cpu (--doctor says more)");
-  if (name != "cpu" && name != "auto") {
+  if (name == "cpu") return name;
+  if (name != "cuda" && name != "auto") {
     fail(ErrorKind::kUsage, "no device is called '", name, "', there are: cpu, cuda, auto");
   }
-  if (name == "auto") remarks.push_back("device: cpu (" + reason + ")");
+  const CudaReport report = cuda_report();
+  if (report.usable) {
+    remarks.emplace_back("device: cuda for MultiVAE, MultiVAE++ and SDRM, the CPU for everything else");
+    return "cuda";
+  }
+  if (name == "cuda") fail(ErrorKind::kDevice, "--device cuda: ", report.reason, "; use --device cpu (--doctor says more)");
+  remarks.push_back("device: cpu (" + report.reason + ")");
   return "cpu";
 }
 
-ReproduceOptions resolve(const Raw& raw, bool runs_given) {
+ReproduceOptions resolve(const Raw& raw, const recsys::GivenOptions& given) {
   ReproduceOptions options;
   options.data = raw.data;
   options.list = raw.list;
+  options.plan = raw.plan;
+  options.paper = raw.paper;
+  options.given = given;
   recsys::ExperimentOptions& experiment = options.experiment;
   experiment.recommenders = recsys::select_names("recommender", raw.recommenders, recsys::known_recommenders());
   experiment.generators = recsys::select_names("generator", raw.generators, recsys::known_generators());
@@ -137,6 +159,9 @@ ReproduceOptions resolve(const Raw& raw, bool runs_given) {
   experiment.variant = recsys::parse_variant(raw.variant);
   if (!raw.without.empty()) experiment.without = recsys::parse_deviations(raw.without);
   options.ablations = raw.ablations;
+  if (!raw.ablations.empty() && (raw.paper || raw.plan || !raw.only.empty())) {
+    fail(ErrorKind::kUsage, "--ablations goes with neither --paper nor --plan nor --only");
+  }
   if (!raw.ablations.empty() &&
       (raw.protocol != "published" || raw.variant != "published" || !raw.without.empty() || !raw.neumf_selection.empty())) {
     fail(ErrorKind::kUsage,
@@ -144,11 +169,12 @@ ReproduceOptions resolve(const Raw& raw, bool runs_given) {
   }
   recsys::check_deviations(experiment.without, experiment.protocol, experiment.variant);
   if (!raw.neumf_selection.empty()) experiment.neumf_selection = recsys::parse_neumf_selection(raw.neumf_selection);
-  experiment.runs = raw.quick && !runs_given ? 2 : raw.runs;
+  experiment.runs = raw.quick && !given.runs ? 2 : raw.runs;
   experiment.folds = raw.folds;
   if (raw.folds > 0) {
-    if (experiment.protocol != recsys::ProtocolName::kStrict) fail(ErrorKind::kUsage, "--folds goes with --protocol strict only");
-    if (!runs_given) experiment.runs = raw.folds;
+    const bool strict = experiment.protocol == recsys::ProtocolName::kStrict || (raw.paper && !given.protocol);
+    if (!strict) fail(ErrorKind::kUsage, "--folds goes with --protocol strict only");
+    if (!given.runs) experiment.runs = raw.folds;
     if (experiment.runs % raw.folds != 0) {
       fail(ErrorKind::kUsage, "--runs ", experiment.runs, " with --folds ", raw.folds,
            ": runs must be a multiple of folds, so that every user is reported equally often");
@@ -158,9 +184,10 @@ ReproduceOptions resolve(const Raw& raw, bool runs_given) {
   experiment.quick = raw.quick;
   experiment.device = choose_device(raw.device, options.remarks);
   experiment.out = raw.out;
+  experiment.only = raw.only;
   options.datasets = choose_datasets(raw, options.remarks);
   experiment.threads = raw.threads > 0 ? raw.threads : num_threads();
-  const int all_runs = experiment.runs * static_cast<int>(options.datasets.size());
+  const int all_runs = experiment.runs * static_cast<int>(options.datasets.size() * experiment.recommenders.size());
   experiment.jobs = raw.jobs > 0 ? raw.jobs : recsys::default_jobs(experiment.threads, all_runs);
   return options;
 }
@@ -191,7 +218,8 @@ std::optional<ReproduceOptions> parse_reproduce_options(int argc, char** argv) {
     options.doctor = true;
     return options;
   }
-  return resolve(raw, app.count("--runs") > 0);
+  if (raw.paper) extend_to_paper(raw, app);
+  return resolve(raw, {app.count("--runs") > 0, app.count("--protocol") > 0, app.count("--generators") > 0});
 }
 
 std::string list_text(const ReproduceOptions& options) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "recsys/experiment/paper.h"
 #include "recsys/experiment/runner.h"
 
 namespace tapestry::apps {
@@ -16,7 +17,10 @@ struct ReproduceOptions {
   std::vector<std::string> datasets;  ///< in the order of reports
   std::vector<std::string> remarks;   ///< lines about choices that were made for the user
   bool list = false;
-  bool doctor = false;                 ///< nothing else is read then
+  bool doctor = false;  ///< nothing else is read then
+  bool plan = false;    ///< say what would be done
+  bool paper = false;   ///< the experiments of recsys::paper_parts instead of `experiment` itself
+  recsys::GivenOptions given;
   std::vector<std::string> ablations;  ///< as written: run these instead of the one experiment (ablate.h); none if empty
   recsys::ExperimentOptions experiment;
 };

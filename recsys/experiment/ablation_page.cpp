@@ -1,4 +1,5 @@
 #include "recsys/experiment/ablation_page.h"
+#include "recsys/metrics/ranking.h"
 
 #include <algorithm>
 #include <cmath>
@@ -17,7 +18,7 @@ using Lines = std::vector<std::vector<std::string>>;
 /// derive_seed index of the searches imagined under the root seed, out of the way of the runs.
 constexpr std::uint64_t kChoiceSeed = 1'000'002;
 
-bool at_10(const std::string& metric) { return metric.ends_with("@10"); }
+bool at_10(const std::string& metric) { return is_ranking_metric(metric) && metric.ends_with("@10"); }
 
 std::string signed_fixed(double value) { return (value > 0 ? "+" : "") + fixed(value, 4); }
 
@@ -104,16 +105,17 @@ std::vector<Choice> choices(const UnitStore& store, const ExperimentOptions& opt
           }
           if (std::any_of(units.begin(), units.end(), [](const Unit& unit) { return !unit.failure.empty(); })) continue;
           const BestOfManyOptions search = {.seed = derive_seed(options.seed, kChoiceSeed)};
-          for (std::size_t metric = 0; metric < units.front().metrics.size(); ++metric) {
-            if (!at_10(units.front().metrics[metric])) continue;
+          const std::vector<std::string>& names = units.front().measures.names;
+          for (std::size_t metric = 0; metric < names.size(); ++metric) {
+            if (!at_10(names[metric])) continue;
             std::vector<double> means;
             std::vector<std::vector<double>> users;
             for (const Unit& unit : units) {
-              means.push_back(unit.means[metric]);
-              users.push_back(unit.users[metric]);
+              means.push_back(unit.measures.means[metric]);
+              users.push_back(unit.measures.users[metric]);
             }
-            all.push_back({dataset, recommender, setting, generator, units.front().metrics[metric], units.size(), mean(means),
-                           sample_std(means), best_of_many(means, means, search), best_of_many_on_others(users, search)});
+            all.push_back({dataset, recommender, setting, generator, names[metric], units.size(), mean(means), sample_std(means),
+                           best_of_many(means, means, search), best_of_many_on_others(users, search)});
           }
         }
       }

@@ -28,7 +28,8 @@ Hyperparameters hyperparameters(const std::string& dataset, const std::string& r
 /// figures of the data set (docs/reproduction.md). strict: the best Recall@10 on the selection users.
 NeuMfSelection default_neumf_selection(const std::string& dataset, bool strict);
 
-/// A smoke test of the same pipeline: at most 5 epochs of MultiVAE and SDRM, 2 of MLP and NeuMF. Its figures mean nothing.
+/// A smoke test of the same pipeline: at most 5 epochs of MultiVAE and SDRM, 2 of MLP, in batches of at least 256, and
+/// of NeuMF, of at least 1024. Its figures mean nothing.
 Hyperparameters quick(Hyperparameters full);
 
 /// All values that decide a result as one line of JSON, keys in a fixed order.

@@ -85,16 +85,40 @@ std::vector<Comparison> compare(const std::vector<Unit>& units, const std::vecto
   return comparisons;
 }
 
-/// Finished units of one combination, in run order.
-std::vector<Unit> read_units(const UnitStore& store, const ExperimentOptions& options, const std::string& dataset,
+/// What there is of one combination.
+struct Combination {
+  Unfinished counts;
+  std::vector<Unit> units;  ///< the finished ones, in run order
+
+  bool complete() const { return counts.finished == counts.asked; }
+};
+
+Combination read_combination(const UnitStore& store, const ExperimentOptions& options, const std::string& dataset,
                              const std::string& recommender, const std::string& setting, const std::string& generator) {
-  std::vector<Unit> units;
+  Combination combination = {{dataset, recommender, setting, generator, 0, 0}, {}};
   for (const UnitKey& key : unit_keys(options, dataset, recommender, setting, generator)) {
+    ++combination.counts.asked;
     std::optional<Unit> unit = store.read(key);
-    check(unit.has_value(), "read_units: unit ", key.text(), " is missing");
-    units.push_back(std::move(*unit));
+    if (!unit) continue;
+    ++combination.counts.finished;
+    combination.units.push_back(std::move(*unit));
   }
-  return units;
+  return combination;
+}
+
+/// visit(Combination) for all that are asked for, in the order of reports.
+template <typename Visit>
+void for_combinations(const UnitStore& store, const ExperimentOptions& options, std::span<const std::string> datasets,
+                      const Visit& visit) {
+  for (const std::string& dataset : datasets) {
+    for (const std::string& recommender : options.recommenders) {
+      for (const std::string& setting : options.settings) {
+        for (const std::string& generator : options.generators) {
+          visit(read_combination(store, options, dataset, recommender, setting, generator));
+        }
+      }
+    }
+  }
 }
 
 /// What a generator is compared with: no synthetic users at all, and, for SDRM, the model it is built on.
@@ -150,7 +174,8 @@ std::vector<StageRecord> selected_stages(const UnitStore& store, const Experimen
 std::vector<UnitKey> unit_keys(const ExperimentOptions& options, const std::string& dataset, const std::string& recommender,
                                const std::string& setting, const std::string& generator) {
   // Without randomness one run per fold says it all.
-  const int runs = generator == kOriginal && is_deterministic(recommender) ? std::max(1, options.folds) : options.runs;
+  const bool once = generator == kOriginal && is_deterministic(recommender);
+  const int runs = once ? std::max(1, options.folds) : runs_of(options, dataset, recommender);
   std::vector<UnitKey> keys;
   for (int run = 1; run <= runs; ++run) keys.push_back({dataset, recommender, setting, generator, run});
   return keys;
@@ -158,15 +183,9 @@ std::vector<UnitKey> unit_keys(const ExperimentOptions& options, const std::stri
 
 std::vector<Cell> collect_cells(const UnitStore& store, const ExperimentOptions& options, std::span<const std::string> datasets) {
   std::vector<std::vector<Unit>> combinations;
-  for (const std::string& dataset : datasets) {
-    for (const std::string& recommender : options.recommenders) {
-      for (const std::string& setting : options.settings) {
-        for (const std::string& generator : options.generators) {
-          combinations.push_back(read_units(store, options, dataset, recommender, setting, generator));
-        }
-      }
-    }
-  }
+  for_combinations(store, options, datasets, [&](Combination combination) {
+    if (combination.complete()) combinations.push_back(std::move(combination.units));
+  });
   return gather<Cell>(combinations.size(), [&](std::size_t i) { return combination_cells(combinations[i], options); });
 }
 
@@ -174,44 +193,71 @@ std::vector<Comparison> collect_comparisons(const UnitStore& store, const Experi
                                             std::span<const std::string> datasets) {
   if (options.protocol != ProtocolName::kStrict) return {};
   std::vector<std::pair<std::vector<Unit>, std::vector<Unit>>> pairs;
-  for (const std::string& dataset : datasets) {
-    for (const std::string& recommender : options.recommenders) {
-      for (const std::string& setting : options.settings) {
-        for (const std::string& generator : options.generators) {
-          for (const std::string& baseline : baselines(generator)) {
-            if (std::find(options.generators.begin(), options.generators.end(), baseline) == options.generators.end()) continue;
-            pairs.emplace_back(read_units(store, options, dataset, recommender, setting, generator),
-                               read_units(store, options, dataset, recommender, setting, baseline));
-          }
-        }
-      }
+  for_combinations(store, options, datasets, [&](const Combination& one) {
+    const Unfinished& key = one.counts;
+    for (const std::string& baseline : baselines(key.generator)) {
+      if (std::find(options.generators.begin(), options.generators.end(), baseline) == options.generators.end()) continue;
+      Combination other = read_combination(store, options, key.dataset, key.recommender, key.setting, baseline);
+      if (one.complete() && other.complete()) pairs.emplace_back(one.units, std::move(other.units));
     }
-  }
+  });
   return gather<Comparison>(pairs.size(), [&](std::size_t i) { return compare(pairs[i].first, pairs[i].second, options); });
 }
 
 std::vector<Failure> collect_failures(const UnitStore& store, const ExperimentOptions& options,
                                       std::span<const std::string> datasets) {
   std::vector<Failure> failures;
-  for (const std::string& dataset : datasets) {
-    for (const std::string& recommender : options.recommenders) {
-      for (const std::string& setting : options.settings) {
-        for (const std::string& generator : options.generators) {
-          for (const Unit& unit : read_units(store, options, dataset, recommender, setting, generator)) {
-            if (!unit.failure.empty()) failures.push_back({unit.key.text(), unit.failure});
-          }
-        }
-      }
+  for_combinations(store, options, datasets, [&](const Combination& combination) {
+    for (const Unit& unit : combination.units) {
+      if (!unit.failure.empty()) failures.push_back({unit.key.text(), unit.failure});
     }
-  }
+  });
   return failures;
 }
 
+std::vector<Unfinished> collect_unfinished(const UnitStore& store, const ExperimentOptions& options,
+                                           std::span<const std::string> datasets) {
+  std::vector<Unfinished> unfinished;
+  for_combinations(store, options, datasets, [&](const Combination& combination) {
+    if (!combination.complete()) unfinished.push_back(combination.counts);
+  });
+  return unfinished;
+}
+
+std::vector<std::string> unfinished_lines(std::span<const Unfinished> unfinished) {
+  std::vector<std::string> lines;
+  for (const Unfinished& one : unfinished) {
+    lines.push_back(concat(one.dataset, " ", one.recommender, " ", one.setting, " ", one.generator, ": ", one.finished, " of ",
+                           one.asked, one.asked == 1 ? " unit" : " units", " finished"));
+  }
+  return lines;
+}
+
+std::string results_text(std::span<const Cell> cells, std::span<const Comparison> comparisons, std::span<const Failure> failures,
+                         std::span<const Unfinished> unfinished, const ReportOptions& report) {
+  std::string text = results_json(cells, report, comparisons, failures);
+  if (unfinished.empty()) return text;
+  Json json = Json::parse(text);
+  for (const Unfinished& one : unfinished) {
+    json["unfinished"].push_back({{"dataset", one.dataset},
+                                  {"recommender", one.recommender},
+                                  {"setting", one.setting},
+                                  {"generator", one.generator},
+                                  {"finished", one.finished},
+                                  {"asked", one.asked}});
+  }
+  return json.dump(2) + "\n";
+}
+
 std::string table_text(std::span<const Cell> cells, std::span<const Comparison> comparisons, std::span<const Failure> failures,
-                       const ExperimentOptions& options, const ReportOptions& report) {
+                       std::span<const Unfinished> unfinished, const ExperimentOptions& options, const ReportOptions& report) {
   std::string text = concat("# Results\n\nVariant `", to_string(options.variant), "`, seed ", options.seed, ".");
   if (options.quick) text += " **Quick run: models trained for a few epochs only; these figures mean nothing.**";
-  text += "\n\n" + markdown_table(cells, report);
+  if (!unfinished.empty()) {
+    text += "\n\n## Not finished\n\nLeft out of everything below, since not all of their units are finished:\n\n";
+    for (const std::string& line : unfinished_lines(unfinished)) text += "* " + line + "\n";
+  }
+  text += (unfinished.empty() ? "\n\n" : "\n") + markdown_table(cells, report);
   if (!comparisons.empty()) text += "\n## Compared user by user\n\n" + comparison_table(comparisons);
   if (!failures.empty()) text += "\n## What failed\n\n" + failure_list(failures);
   return text;
@@ -231,7 +277,10 @@ std::string manifest_text(const UnitStore& store, const ExperimentOptions& optio
                      {"protocol", to_string(options.protocol)},
                      {"folds", options.folds},
                      {"variant", to_string(options.variant)},
+                     {"without", joined(options.without)},
                      {"runs", options.runs},
+                     {"fewer_runs", options.fewer_runs},
+                     {"only", options.only},
                      {"seed", options.seed},
                      {"quick", options.quick},
                      {"threads", options.threads},

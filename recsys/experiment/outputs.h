@@ -12,13 +12,12 @@ namespace tapestry::recsys {
 std::vector<UnitKey> unit_keys(const ExperimentOptions& options, const std::string& dataset, const std::string& recommender,
                                const std::string& setting, const std::string& generator);
 
-/// Every metric of every combination asked for, read from finished units. Intervals: over runs (t) under `published`, where a
-/// result without randomness is a point; bootstrap over users and runs under `strict`. Throws Error(kMisuse) when a unit is
-/// missing.
+/// Every metric of every combination asked for whose units are all finished. Intervals: over runs (t) under `published`, where a
+/// result without randomness is a point; bootstrap over users and runs under `strict`.
 std::vector<Cell> collect_cells(const UnitStore& store, const ExperimentOptions& options, std::span<const std::string> datasets);
 
 /// Under `strict`, for every metric: each generator against `original`, and the SDRM variants against multivae++, user by user.
-/// Empty under `published`, whose users were chosen on.
+/// Of the combinations whose units are all finished. Empty under `published`, whose users were chosen on.
 std::vector<Comparison> collect_comparisons(const UnitStore& store, const ExperimentOptions& options,
                                             std::span<const std::string> datasets);
 
@@ -26,9 +25,20 @@ std::vector<Comparison> collect_comparisons(const UnitStore& store, const Experi
 std::vector<Failure> collect_failures(const UnitStore& store, const ExperimentOptions& options,
                                       std::span<const std::string> datasets);
 
+/// The combinations asked for that have units which are not finished, in the order of the report.
+std::vector<Unfinished> collect_unfinished(const UnitStore& store, const ExperimentOptions& options,
+                                           std::span<const std::string> datasets);
+
+/// A line for each: "ml-1m mlp replace ctgan: 2 of 5 units finished".
+std::vector<std::string> unfinished_lines(std::span<const Unfinished> unfinished);
+
+/// The text of results.json; "unfinished" is in it when there are any.
+std::string results_text(std::span<const Cell> cells, std::span<const Comparison> comparisons, std::span<const Failure> failures,
+                         std::span<const Unfinished> unfinished, const ReportOptions& report);
+
 /// The text of table.md: what the figures are, then the tables.
 std::string table_text(std::span<const Cell> cells, std::span<const Comparison> comparisons, std::span<const Failure> failures,
-                       const ExperimentOptions& options, const ReportOptions& report);
+                       std::span<const Unfinished> unfinished, const ExperimentOptions& options, const ReportOptions& report);
 
 /// The text of manifest.json: where the figures come from.
 std::string manifest_text(const UnitStore& store, const ExperimentOptions& options, std::span<const LoadedDataset> datasets,

@@ -3,20 +3,15 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <map>
 
 #include "recsys/experiment/fit_data.h"
+#include "recsys/experiment/planned_work.h"
 #include "recsys/experiment/selection.h"
-#include "recsys/generators/make_generators.h"
 #include "recsys/metrics/ranking.h"
 #include "tensor/memory.h"
 
 namespace tapestry::recsys {
 namespace {
-
-constexpr const char* kRecommenderFit = "recommender_fit";
-constexpr const char* kEvaluate = "evaluate";
-constexpr const char* kSimilarity = "similarity";
 
 /// Parts of a run outside the generators that draw numbers, continuing SdrmPart. Append only.
 constexpr std::uint64_t kRecommenderPart = 100;
@@ -122,62 +117,11 @@ void finish_units(const RunJob& job, const JobSurroundings& surroundings, JobLis
   }
 }
 
-std::vector<std::string> missing_generators(const RunJob& job) {
-  std::vector<std::string> names;
-  for (const std::string& name : known_generator_names()) {
-    if (!units_of(job, name).empty()) names.push_back(name);
-  }
-  return names;
-}
-
-std::vector<std::unique_ptr<Generator>> job_generators(const RunJob& job, const UnitStore& store) {
-  const auto folder = [&](const std::string& owner) {
-    const RunPaths paths = store.run_paths(job.dataset, owner, job.run);
-    return ModelFolder{paths.models, paths.history, store.digest(job.dataset, owner)};
-  };
-  return make_generators(missing_generators(job), {job.values.vae, job.values.score, job.baselines, job.seed,
-                                                   folder(job.recommender), folder(kBaselineOwner)});
-}
-
-/// Seconds that fitting and measuring the recommender takes on an ordinary core pair.
-std::map<std::string, double> guesses(const RunJob& job) {
-  const auto rows = static_cast<double>(job.protocol->generator.rows());
-  const auto items = static_cast<double>(job.protocol->generator.cols());
-  const auto entries = static_cast<double>(job.protocol->generator.nnz());
-  double fit_seconds = 0.05 + 2e-6 * entries + 5e-5 * (items + rows);
-  // A good ten epochs' updates, each of which passes over the first layer and its moments.
-  if (job.values.mlp) fit_seconds = 15 * rows / 16 * items * 4096 * 2e-9;
-  if (const std::optional<NeuMfConfig>& neumf = job.values.neumf) {
-    const double epochs_run = neumf->selection == NeuMfSelection::kFirstEpoch ? 1 : static_cast<double>(neumf->max_epochs);
-    fit_seconds = epochs_run * entries / 256 * (4e-4 + (items + rows) * 4e-8);
-  }
-  return {{kRecommenderFit, fit_seconds},
-          {kEvaluate, static_cast<double>(job.protocol->evaluation.input.rows()) * items * 100 / kGuessedRate},
-          // For each synthetic entry the real users who have its item, half of them in items that many have.
-          {kSimilarity, entries * entries / items * 4 * 1e-9}};
-}
-
 }  // namespace
 
-void plan_job(const RunJob& job, const UnitStore& store, Progress& progress) {
-  const std::map<std::string, double> seconds = guesses(job);
-  const auto plan = [&](const std::string& stage) { progress.plan(job.index, stage, seconds.at(stage)); };
-  const auto plan_recommender = [&](std::size_t times) {
-    for (std::size_t i = 0; i < times; ++i) {
-      plan(kRecommenderFit);
-      plan(kEvaluate);
-    }
-  };
-  plan_recommender(units_of(job, kOriginal).empty() ? 0 : 1);
-  if (missing_generators(job).empty()) return;
-  const std::vector<std::unique_ptr<Generator>> generators = job_generators(job, store);
-  for (const PlannedStage& stage : planned_stages(generators, *job.protocol)) {
-    progress.plan(job.index, stage.name, stage.seconds);
-  }
-  for (const std::unique_ptr<Generator>& generator : generators) {
-    plan(kSimilarity);
-    plan_recommender(units_of(job, generator->name()).size());
-  }
+ModelFolder kept_models(const UnitStore& store, const RunJob& job, const std::string& owner) {
+  const RunPaths paths = store.run_paths(job.dataset, owner, job.run);
+  return {paths.models, paths.history, store.digest(job.dataset, owner)};
 }
 
 void execute_job(const RunJob& job, const JobSurroundings& surroundings) {
@@ -191,8 +135,8 @@ void execute_job(const RunJob& job, const JobSurroundings& surroundings) {
       for (const UnitKey& key : units) finish_unit(job, surroundings, {key, "", measures, std::nullopt});
     });
   }
-  if (missing_generators(job).empty()) return;
-  for (const std::unique_ptr<Generator>& generator : job_generators(job, surroundings.store)) {
+  const auto folder = [&](const RunJob& of, const std::string& owner) { return kept_models(surroundings.store, of, owner); };
+  for (const std::unique_ptr<Generator>& generator : job_generators(job, folder)) {
     const std::vector<UnitKey> units = units_of(job, generator->name());
     finish_units(job, surroundings, listener, units, [&] {
       generator->fit(protocol, listener);

@@ -10,6 +10,7 @@
 #include "recsys/experiment/protocol.h"
 #include "recsys/experiment/unit_store.h"
 #include "recsys/generators/baseline_settings.h"
+#include "recsys/generators/model_folder.h"
 
 namespace tapestry::recsys {
 
@@ -28,6 +29,7 @@ struct RunJob {
   BaselineSettings baselines;
   std::uint64_t seed = 0;        ///< of this run: derive_seed(root seed, run)
   std::vector<UnitKey> missing;  ///< the units to compute, in the order of reports
+  Device device = Device::kCpu;  ///< where models are fitted that can be fitted on a GPU
 };
 
 /// What a job needs from those who run it.
@@ -38,8 +40,8 @@ struct JobSurroundings {
   std::function<void()> checkpoint;
 };
 
-/// Tells the progress estimate what the job is going to do, with a guess of its seconds made from operation counts.
-void plan_job(const RunJob& job, const UnitStore& store, Progress& progress);
+/// Where the models of `owner` (the job's recommender, or kBaselineOwner) are kept. Its folders are made.
+ModelFolder kept_models(const UnitStore& store, const RunJob& job, const std::string& owner);
 
 /// Computes the job's missing units and writes each as soon as it is done. Within the run: the recommender on the original data,
 /// then one generator after the other: fit it, sample, and per setting fit the recommender and evaluate it. A model that cannot

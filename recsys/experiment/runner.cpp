@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <thread>
 
 #include "recsys/experiment/outputs.h"
+#include "recsys/experiment/planned_work.h"
 #include "recsys/experiment/report_content.h"
 #include "recsys/experiment/selection.h"
+#include "recsys/experiment/unit_pattern.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"
 #include "tensor/random.h"
@@ -29,6 +32,66 @@ Hyperparameters values_for(const ExperimentOptions& options, const std::string& 
 BaselineSettings baselines_for(const ExperimentOptions& options, const std::string& dataset) {
   const BaselineSettings settings = baseline_settings(dataset);
   return options.quick ? quick(settings) : settings;
+}
+
+/// What the workers share. The first worker that fails stops the others at their next checkpoint.
+struct Workers {
+  std::atomic<int> active = 0;
+  std::atomic<bool> stopped = false;
+  std::mutex mutex;
+  std::exception_ptr error;
+  std::vector<const RunJob*> waiting, running;
+};
+
+/// The next job for a worker, the first that fits no model which a running one fits as well; nothing when there is no such job
+/// now. Ends at once when none is left.
+const RunJob* take_job(Workers& workers, const FolderOf& folder) {
+  const std::lock_guard lock(workers.mutex);
+  const auto found = std::find_if(workers.waiting.begin(), workers.waiting.end(), [&](const RunJob* job) {
+    return std::none_of(workers.running.begin(), workers.running.end(),
+                        [&](const RunJob* other) { return share_an_unfitted_model(*job, *other, folder); });
+  });
+  if (found == workers.waiting.end()) return nullptr;
+  const RunJob* const job = *found;
+  workers.waiting.erase(found);
+  workers.running.push_back(job);
+  return job;
+}
+
+bool any_waiting(Workers& workers) {
+  const std::lock_guard lock(workers.mutex);
+  return !workers.waiting.empty();
+}
+
+void leave_job(Workers& workers, const RunJob* job) {
+  const std::lock_guard lock(workers.mutex);
+  std::erase(workers.running, job);
+}
+
+/// Thrown to unwind the workers that have not failed themselves.
+struct Stopped {};
+
+}  // namespace
+
+int default_jobs(int threads, int runs) { return std::clamp(runs, 1, std::max(1, threads)); }
+
+int runs_of(const ExperimentOptions& options, const std::string& dataset, const std::string& recommender) {
+  const auto fewer = options.fewer_runs.find(dataset + "/" + recommender);
+  return fewer == options.fewer_runs.end() ? options.runs : std::min(fewer->second, options.runs);
+}
+
+std::vector<std::string> unit_texts(const ExperimentOptions& options, std::span<const std::string> datasets) {
+  std::vector<std::string> texts;
+  for (const std::string& dataset : datasets) {
+    for (const std::string& recommender : options.recommenders) {
+      for (const std::string& setting : options.settings) {
+        for (const std::string& generator : options.generators) {
+          for (const UnitKey& key : unit_keys(options, dataset, recommender, setting, generator)) texts.push_back(key.text());
+        }
+      }
+    }
+  }
+  return texts;
 }
 
 Configuration configuration_of(const std::vector<LoadedDataset>& datasets, const ExperimentOptions& options) {
@@ -53,7 +116,6 @@ Configuration configuration_of(const std::vector<LoadedDataset>& datasets, const
   return configuration;
 }
 
-/// [data set][fold]; one fold when there is no cross-validation.
 std::vector<std::vector<ProtocolData>> protocols_of(const std::vector<LoadedDataset>& datasets,
                                                     const ExperimentOptions& options) {
   check(options.folds == 0 || options.runs % options.folds == 0, "Experiment: ", options.runs, " runs do not visit ",
@@ -68,63 +130,83 @@ std::vector<std::vector<ProtocolData>> protocols_of(const std::vector<LoadedData
   return protocols;
 }
 
-/// What the workers share. The first worker that fails stops the others at their next checkpoint.
-struct Workers {
-  std::atomic<std::size_t> next = 0;
-  std::atomic<int> active = 0;
-  std::atomic<bool> stopped = false;
-  std::mutex mutex;
-  std::exception_ptr error;
-};
-
-/// Thrown to unwind the workers that have not failed themselves.
-struct Stopped {};
-
-}  // namespace
-
-int default_jobs(int threads, int runs) { return std::clamp(runs, 1, std::max(1, threads)); }
+ExperimentJobs experiment_jobs(const std::vector<LoadedDataset>& datasets,
+                               const std::vector<std::vector<ProtocolData>>& protocols, const ExperimentOptions& options,
+                               const std::function<bool(const UnitKey&)>& has) {
+  ExperimentJobs work;
+  int index = 0;
+  for (std::size_t d = 0; d < datasets.size(); ++d) {
+    const std::string& dataset = datasets[d].data.name;
+    for (const std::string& recommender : options.recommenders) {
+      const int runs = runs_of(options, dataset, recommender);
+      for (int run = 1; run <= runs; ++run) {
+        RunJob job = {++index,
+                      dataset,
+                      recommender,
+                      run,
+                      runs,
+                      &protocols[d][static_cast<std::size_t>(run - 1) % protocols[d].size()],
+                      values_for(options, dataset, recommender),
+                      baselines_for(options, dataset),
+                      derive_seed(options.seed, static_cast<std::uint64_t>(run)),
+                      {},
+                      options.device == "cuda" ? Device::kCuda : Device::kCpu};
+        for (const std::string& generator : options.generators) {
+          for (const std::string& setting : options.settings) {
+            for (const UnitKey& key : unit_keys(options, dataset, recommender, setting, generator)) {
+              if (key.run != run) continue;
+              ++work.units;
+              if (has(key)) {
+                ++work.finished;
+              } else if (matches_any(options.only, key.text())) {
+                job.missing.push_back(key);
+              }
+            }
+          }
+        }
+        if (!job.missing.empty()) work.jobs.push_back(std::move(job));
+      }
+    }
+  }
+  return work;
+}
 
 Experiment::Experiment(std::vector<LoadedDataset> datasets, ExperimentOptions options, Progress& progress)
     : datasets_(std::move(datasets)),
       options_(std::move(options)),
       progress_(progress),
       protocols_(protocols_of(datasets_, options_)),
-      store_(options_.out, configuration_of(datasets_, options_), [&](const std::string& message) { progress_.warn(message); }) {
-  for (std::size_t d = 0; d < datasets_.size(); ++d) {
-    const std::string& dataset = datasets_[d].data.name;
-    for (const std::string& recommender : options_.recommenders) {
-      for (int run = 1; run <= options_.runs; ++run) {
-        RunJob job = {static_cast<int>(jobs_.size()) + 1,
-                      dataset,
-                      recommender,
-                      run,
-                      options_.runs,
-                      &protocols_[d][static_cast<std::size_t>(run - 1) % protocols_[d].size()],
-                      values_for(options_, dataset, recommender),
-                      baselines_for(options_, dataset),
-                      derive_seed(options_.seed, static_cast<std::uint64_t>(run)),
-                      {}};
-        for (const std::string& generator : options_.generators) {
-          for (const std::string& setting : options_.settings) {
-            for (const UnitKey& key : unit_keys(options_, dataset, recommender, setting, generator)) {
-              if (key.run != run) continue;
-              ++units_;
-              if (!store_.has(key)) job.missing.push_back(key);
-            }
-          }
-        }
-        missing_ += static_cast<std::int64_t>(job.missing.size());
-        if (!job.missing.empty()) jobs_.push_back(std::move(job));
-      }
-    }
+      store_(options_.out, configuration_of(datasets_, options_), [&](const std::string& message) { progress_.warn(message); }),
+      work_(experiment_jobs(datasets_, protocols_, options_, [&](const UnitKey& key) { return store_.has(key); })) {}
+
+std::int64_t Experiment::missing_units() const {
+  std::int64_t missing = 0;
+  for (const RunJob& job : work_.jobs) missing += static_cast<std::int64_t>(job.missing.size());
+  return missing;
+}
+
+void Experiment::plan_progress(const FolderOf& folder) {
+  // What a stage took before in this folder is the best guess there is.
+  std::map<std::string, std::pair<double, int>> before;
+  const auto name = [](const auto& stage) { return stage.dataset + "/" + stage.recommender + "/" + stage.stage; };
+  for (const StageRecord& record : store_.stages()) {
+    auto& [seconds, count] = before[name(record)];
+    seconds += record.seconds;
+    ++count;
+  }
+  for (const StageCall& call : planned_calls(work_.jobs, folder)) {
+    const auto known = before.find(name(call));
+    progress_.plan(call.job, call.stage, known == before.end() ? call.guess : known->second.first / known->second.second);
   }
 }
 
 void Experiment::compute() {
   Workers workers;
-  const int count = std::min<int>(std::max(1, options_.jobs), static_cast<int>(jobs_.size()));
+  for (const RunJob& job : work_.jobs) workers.waiting.push_back(&job);
+  const int count = std::min<int>(std::max(1, options_.jobs), static_cast<int>(work_.jobs.size()));
   progress_.set_workers(count);
-  for (const RunJob& job : jobs_) plan_job(job, store_, progress_);
+  const FolderOf folder = [&](const RunJob& job, const std::string& owner) { return kept_models(store_, job, owner); };
+  plan_progress(folder);
   workers.active = count;
   // Workers without a job leave their threads to the others, who look at every checkpoint. Kernels give the same bits for any
   // number of threads, so that this does not show in the results.
@@ -133,17 +215,29 @@ void Experiment::compute() {
     if (workers.stopped) throw Stopped();
   };
   const auto share_threads = [&] { set_num_threads(std::max(1, options_.threads / std::max(1, workers.active.load()))); };
+  const auto wait_for_job = [&] {
+    constexpr auto kPause = std::chrono::milliseconds(100);
+    const RunJob* job = take_job(workers, folder);
+    if (job != nullptr || !any_waiting(workers)) return job;
+    --workers.active;
+    while (job == nullptr && any_waiting(workers)) {
+      std::this_thread::sleep_for(kPause);
+      if (workers.stopped) break;
+      job = take_job(workers, folder);
+    }
+    ++workers.active;
+    return job;
+  };
   const auto work = [&] {
     const std::thread::id own = std::this_thread::get_id();
     try {
-      while (true) {
-        const std::size_t index = workers.next++;
-        if (index >= jobs_.size()) break;
-        execute_job(jobs_[index], {store_, progress_, [&] {
-                                     checkpoint();
-                                     if (std::this_thread::get_id() == own) share_threads();
-                                   }});
-        progress_.finish_job(jobs_[index].index);
+      while (const RunJob* job = wait_for_job()) {
+        execute_job(*job, {store_, progress_, [&] {
+                             checkpoint();
+                             if (std::this_thread::get_id() == own) share_threads();
+                           }});
+        leave_job(workers, job);
+        progress_.finish_job(job->index);
       }
     } catch (const Stopped&) {  // another worker's error is on its way
     } catch (...) {
@@ -175,13 +269,15 @@ std::vector<Cell> Experiment::run() {
   set_num_threads(options_.threads);
   const std::vector<Cell> cells = collect_cells(store_, options_, names);
   comparisons_ = collect_comparisons(store_, options_, names);
+  unfinished_ = collect_unfinished(store_, options_, names);
   const ReportOptions report = report_options();
   store_.write_file("results.csv", results_csv(cells, report));
   const std::vector<Failure> failures = collect_failures(store_, options_, names);
-  store_.write_file("results.json", results_json(cells, report, comparisons_, failures));
-  store_.write_file("table.md", table_text(cells, comparisons_, failures, options_, report));
-  store_.write_file("report.html",
-                    html_report(report_content(store_, options_, datasets_, report, cells, comparisons_, failures)));
+  store_.write_file("results.json", results_text(cells, comparisons_, failures, unfinished_, report));
+  store_.write_file("table.md", table_text(cells, comparisons_, failures, unfinished_, options_, report));
+  ReportContent content = report_content(store_, options_, datasets_, report, cells, comparisons_, failures);
+  for (const std::string& line : unfinished_lines(unfinished_)) content.origin.emplace_back("not finished", line);
+  store_.write_file("report.html", html_report(content));
   store_.write_file("manifest.json", manifest_text(store_, options_, datasets_, progress_.elapsed()));
   return cells;
 }

@@ -13,6 +13,7 @@
 
 #include "recsys/data/dataset.h"
 #include "recsys/experiment/hyperparameters.h"
+#include "recsys/experiment/planned_work.h"
 #include "recsys/experiment/progress.h"
 #include "recsys/experiment/protocol.h"
 #include "recsys/experiment/run_job.h"
@@ -32,11 +33,16 @@ struct ExperimentOptions {
   /// folds, so that every user is reported equally often. 0: all runs report the same users.
   int folds = 0;
   int runs = 5;
+  /// Fewer runs than `runs` for some, by "data set/recommender" (`--paper` decides so by what they cost).
+  std::map<std::string, int> fewer_runs = {};
+  /// Computes only the units whose text matches one of these (unit_pattern.h); empty: all. The report is made from everything
+  /// that is asked for and finished.
+  std::vector<std::string> only = {};
   std::uint64_t seed = 1;
   std::optional<NeuMfSelection> neumf_selection = {};  ///< which epoch NeuMF keeps; default: default_neumf_selection
   bool quick = false;                                  ///< the small hyperparameters of quick(); marked in every output
-  std::string device = "cpu";
-  int threads = 1;  ///< shared by the jobs that run side by side
+  std::string device = "cpu";                          ///< or "cuda"
+  int threads = 1;                                     ///< shared by the jobs that run side by side
   int jobs = 1;
   std::filesystem::path out;
   std::map<std::string, std::string> versions;  ///< for the manifest; "tapestry" is part of the configuration
@@ -44,6 +50,13 @@ struct ExperimentOptions {
   /// Hyperparameters by data set and recommender, instead of the paper's: for tests.
   std::function<Hyperparameters(const std::string& dataset, const std::string& recommender)> hyperparameters;
   std::function<bool()> interrupted;  ///< asked at every stage and epoch
+};
+
+/// A combination that cannot be reported, since not all of its units are finished.
+struct Unfinished {
+  std::string dataset, recommender, setting, generator;
+  int finished = 0;  ///< of `asked` units
+  int asked = 0;
 };
 
 /// A data set as loaded, with the seconds that took.
@@ -58,6 +71,29 @@ class Interrupted : public std::exception {
   const char* what() const noexcept override { return "interrupted"; }
 };
 
+/// Runs of a data set with a recommender.
+int runs_of(const ExperimentOptions& options, const std::string& dataset, const std::string& recommender);
+
+/// The text of every unit that is asked for, `only` left aside: what patterns can match.
+std::vector<std::string> unit_texts(const ExperimentOptions& options, std::span<const std::string> datasets);
+
+/// Everything that decides the figures.
+Configuration configuration_of(const std::vector<LoadedDataset>& datasets, const ExperimentOptions& options);
+
+/// The protocol's data by data set and fold; one fold when there is no cross-validation.
+std::vector<std::vector<ProtocolData>> protocols_of(const std::vector<LoadedDataset>& datasets, const ExperimentOptions& options);
+
+/// What there is to do.
+struct ExperimentJobs {
+  std::int64_t units = 0;     ///< asked for
+  std::int64_t finished = 0;  ///< of those
+  std::vector<RunJob> jobs;   ///< those with units to compute: not finished, and selected by `only`
+};
+/// Jobs point into `protocols`. `has`: whether a unit is finished.
+ExperimentJobs experiment_jobs(const std::vector<LoadedDataset>& datasets,
+                               const std::vector<std::vector<ProtocolData>>& protocols, const ExperimentOptions& options,
+                               const std::function<bool(const UnitKey&)>& has);
+
 /// How many jobs side by side are the default: as many as there are threads and runs, so that each has one core to itself.
 int default_jobs(int threads, int runs);
 
@@ -67,21 +103,27 @@ class Experiment {
   /// Throws Error(kUsage) when the results folder is not for it (UnitStore), and as make_protocol does.
   Experiment(std::vector<LoadedDataset> datasets, ExperimentOptions options, Progress& progress);
 
-  std::int64_t units() const { return units_; }            ///< asked for
-  std::int64_t missing_units() const { return missing_; }  ///< of those, not finished when the constructor looked
+  std::int64_t units() const { return work_.units; }              ///< asked for
+  std::int64_t finished_units() const { return work_.finished; }  ///< of those, when the constructor looked
+  std::int64_t missing_units() const;                             ///< that run() is going to compute
   const UnitStore& store() const { return store_; }
   const std::vector<LoadedDataset>& datasets() const { return datasets_; }
 
-  /// Computes what is missing and writes results.csv, results.json, table.md, report.html and manifest.json. The first three are
-  /// the same bytes for the same configuration and selection, whatever the number of jobs and however often the work was killed.
-  /// Throws Interrupted, or the first error of a job once all jobs have stopped.
+  /// Computes what is missing (of what `only` selects) and writes results.csv, results.json, table.md, report.html and
+  /// manifest.json. The first three are the same bytes for the same configuration and selection, whatever the number of jobs and
+  /// however often the work was killed. They hold the combinations whose units are all finished, and name the others. Throws
+  /// Interrupted, or the first error of a job once all jobs have stopped.
   std::vector<Cell> run();
   /// Under `strict`, what run() compared user by user.
   const std::vector<Comparison>& comparisons() const { return comparisons_; }
 
+  /// The combinations that run() could not report, since units of them are not finished.
+  const std::vector<Unfinished>& unfinished() const { return unfinished_; }
+
   ReportOptions report_options() const;
 
  private:
+  void plan_progress(const FolderOf& folder);
   void compute();
 
   std::vector<LoadedDataset> datasets_;
@@ -89,10 +131,9 @@ class Experiment {
   Progress& progress_;
   std::vector<std::vector<ProtocolData>> protocols_;  ///< by data set and fold
   UnitStore store_;
-  std::vector<RunJob> jobs_;
+  ExperimentJobs work_;
   std::vector<Comparison> comparisons_;
-  std::int64_t units_ = 0;
-  std::int64_t missing_ = 0;
+  std::vector<Unfinished> unfinished_;
 };
 
 }  // namespace tapestry::recsys

@@ -190,6 +190,37 @@ TEST_F(ReproduceInput, WithoutDataTheSimulatedAreUsedAndItSaysSo) {
   EXPECT_NE(outcome.out.find("simulated: 1000 users"), std::string::npos) << outcome.out;
 }
 
+TEST_F(ReproduceInput, APatternThatMatchesNothing) {
+  expect_refused(kUsage, "'*_svd_augment_f-sdrm_run-3' matches none of the 14 units",
+                 {"--dataset", "simulated", "--only", "*run-1,*_svd_augment_f-sdrm_run-3"});
+}
+
+TEST_F(ReproduceInput, APlanMakesNothing) {
+  const Outcome outcome = run({"--dataset", "simulated", "--generators", "original,multivae++", "--plan"});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  for (const char* part : {"0 of 6 units are finished", "recommender_fit", "5 epochs", "core-seconds"}) {
+    EXPECT_NE(outcome.out.find(part), std::string::npos) << part << "\n" << outcome.out;
+  }
+  EXPECT_FALSE(fs::exists(out()));
+}
+
+TEST_F(ReproduceInput, ThePaperIsTwoExperiments) {
+  ratings(good_ratings());
+  // One unit of the first is enough to see where things go.
+  const Outcome outcome = run({"--paper", "--only", "*_svd_*_original_*"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.out.find("simulated:"), std::string::npos) << outcome.out;
+  const std::string last =
+      "reports: " + (out() / "published" / "report.html").string() + " " + (out() / "strict" / "report.html").string() + "\n";
+  EXPECT_TRUE(outcome.out.ends_with(last)) << outcome.out;
+  EXPECT_NE(outcome.out.find("  ml-100k neumf replace m-sdrm: 0 of 1 unit finished"), std::string::npos) << outcome.out;
+  const std::string published = read_file(out() / "published" / "manifest.json");
+  for (const char* name : {"ctgan", "neumf", "published", "*_svd_*_original_*"}) {
+    EXPECT_NE(published.find(name), std::string::npos) << name;
+  }
+  EXPECT_EQ(read_file(out() / "strict" / "manifest.json").find("ctgan"), std::string::npos);
+}
+
 TEST_F(ReproduceInput, HelpVersionAndList) {
   EXPECT_NE(run({"--help"}).out.find("--recommender"), std::string::npos);
   EXPECT_EQ(run({"--version"}).out.rfind("tapestry ", 0), 0U);

@@ -93,7 +93,9 @@ TEST(Hyperparameters, ARecommendersOwnAreItsAlone) {
   const Hyperparameters mlp = hyperparameters("ml-100k", "mlp"), neumf = hyperparameters("ml-100k", "neumf");
   ASSERT_TRUE(mlp.mlp && !mlp.neumf && neumf.neumf && !neumf.mlp);
   EXPECT_EQ(quick(mlp).mlp->max_epochs, 2);
+  EXPECT_EQ(quick(mlp).mlp->batch, 256);
   EXPECT_EQ(quick(neumf).neumf->max_epochs, 2);
+  EXPECT_EQ(quick(neumf).neumf->batch, 1024);
   const std::vector<std::function<void(MlpConfig&)>> mlp_changes = {[](auto& c) { ++c.width; },
                                                                     [](auto& c) { ++c.first; },
                                                                     [](auto& c) { ++c.hidden; },

@@ -63,6 +63,7 @@ TEST(BaselineSettings, QuickIsAtMostFiveEpochsAndJsonTellsEverySettingApart) {
   EXPECT_NE(to_json(quick(full)), to_json(full));
   EXPECT_EQ(quick(full).diffrec.max_epochs, 5);
   EXPECT_EQ(quick(full).codigem.max_epochs, 5);
+  EXPECT_EQ(quick(full).ctgan.epochs, 2);
   EXPECT_NE(to_json(full), to_json(baseline_settings("amazon-digital-music"))) << "DiffRec's layers differ";
   const auto json = nlohmann::json::parse(to_json(full));
   for (const char* generator : {"multivae", "codigem", "diffrec"}) EXPECT_TRUE(json.contains(generator)) << generator;

@@ -1,0 +1,166 @@
+#include "apps/experiments.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <memory>
+
+#include "apps/ablate.h"
+#include "apps/interrupt.h"
+#include "recsys/data/load_dataset.h"
+#include "recsys/experiment/outputs.h"
+#include "recsys/experiment/paper.h"
+#include "recsys/experiment/unit_pattern.h"
+#include "recsys/report/table.h"
+
+namespace tapestry::apps {
+namespace {
+
+using recsys::Experiment;
+using recsys::ExperimentOptions;
+using recsys::LoadedDataset;
+using recsys::Progress;
+
+std::unique_ptr<Progress> make_progress() {
+  if (::isatty(STDERR_FILENO) != 0)
+    return std::make_unique<Progress>(std::make_unique<recsys::BarDisplay>(stderr), /*ticking=*/true);
+  const auto write = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); };
+  return std::make_unique<Progress>(std::make_unique<recsys::JsonLinesDisplay>(write));
+}
+
+std::vector<LoadedDataset> load(const ReproduceOptions& options, Progress& progress) {
+  std::vector<LoadedDataset> loaded;
+  for (std::size_t i = 0; i < options.datasets.size(); ++i) progress.plan(0, "load", 0.5);
+  for (const std::string& name : options.datasets) {
+    const recsys::StageLabel label = {.job = 0, .dataset = name, .recommender = "", .stage = "load"};
+    const auto task = progress.begin(label);
+    recsys::Dataset data = recsys::load_dataset(options.data, name);
+    loaded.push_back({std::move(data), progress.end(task, label)});
+  }
+  return loaded;
+}
+
+/// What is going to be done, before it is done.
+void announce(const Experiment& experiment, const ExperimentOptions& asked) {
+  for (const LoadedDataset& loaded : experiment.datasets()) {
+    const recsys::Dataset& data = loaded.data;
+    std::cout << data.name << ": " << data.stored.rows() << " users x " << data.stored.cols() << " items, " << data.stored.nnz()
+              << " stored (" << data.source << ")\n";
+  }
+  const std::string without = asked.without.empty() ? "" : ", without " + recsys::joined(asked.without);
+  const std::string folds = asked.folds > 0 ? ", " + std::to_string(asked.folds) + " folds" : "";
+  std::cout << "protocol " << recsys::to_string(asked.protocol) << folds << ", variant " << recsys::to_string(asked.variant)
+            << ", " << asked.runs << (asked.runs == 1 ? " run" : " runs") << ", seed " << asked.seed << without
+            << (asked.quick ? ", quick" : "") << "; " << asked.jobs << (asked.jobs == 1 ? " job" : " jobs") << " on "
+            << asked.threads << (asked.threads == 1 ? " thread" : " threads") << ", device " << asked.device << "\n";
+  if (const std::int64_t finished = experiment.finished_units(); finished > 0) {
+    std::cout << finished << " of " << experiment.units() << " units are finished in " << asked.out.string() << "\n";
+  }
+  if (!asked.only.empty()) std::cout << experiment.missing_units() << " of the others are selected by --only\n";
+  std::cout << std::flush;
+}
+
+/// Computes one experiment and prints its table.
+void compute(const ReproduceOptions& options, const ExperimentOptions& asked) {
+  const std::unique_ptr<Progress> progress = make_progress();
+  try {
+    std::vector<LoadedDataset> datasets = load(options, *progress);
+    Experiment experiment(std::move(datasets), asked, *progress);
+    progress->clear();
+    announce(experiment, asked);
+    progress->release();
+    const std::vector<recsys::Cell> cells = experiment.run();
+    progress->finish();
+    if (!cells.empty()) std::cout << "\n" << recsys::terminal_table(cells, experiment.report_options());
+    if (!experiment.comparisons().empty()) std::cout << "\n" << recsys::comparison_lines(experiment.comparisons());
+    if (!experiment.unfinished().empty()) {
+      std::cout << "\nNot finished, and left out of the report:\n";
+      for (const std::string& line : recsys::unfinished_lines(experiment.unfinished())) std::cout << "  " << line << "\n";
+    }
+  } catch (...) {
+    progress->finish();
+    throw;
+  }
+  std::cout << "\nreport.html, results.csv, results.json, table.md and manifest.json are in " << asked.out.string() << "\n";
+}
+
+/// Says on standard error what is being measured for a plan, and stops for Ctrl-C.
+recsys::PlanOptions planning() {
+  recsys::PlanOptions plan;
+  plan.progress = [](const std::string& what) {
+    if (interrupt_signal() != 0) throw recsys::Interrupted();
+    if (::isatty(STDERR_FILENO) != 0) {
+      std::fprintf(stderr, "\r\x1b[Kmeasuring %s", what.c_str());
+    } else {
+      std::fprintf(stderr, "{\"event\":\"measuring\",\"what\":\"%s\"}\n", what.c_str());
+    }
+    std::fflush(stderr);
+  };
+  return plan;
+}
+
+void end_measuring() {
+  if (::isatty(STDERR_FILENO) != 0) std::fputs("\r\x1b[K", stderr);
+}
+
+std::vector<LoadedDataset> load_silently(const ReproduceOptions& options) {
+  Progress nobody(std::make_unique<recsys::JsonLinesDisplay>([](const std::string&) {}));
+  return load(options, nobody);
+}
+
+/// Every pattern of --only must match a unit of one of the experiments.
+void check_selection(const ReproduceOptions& options, const std::vector<ExperimentOptions>& parts) {
+  if (options.experiment.only.empty()) return;
+  std::vector<std::string> texts;
+  for (const ExperimentOptions& part : parts) {
+    const std::vector<std::string> more = recsys::unit_texts(part, options.datasets);
+    texts.insert(texts.end(), more.begin(), more.end());
+  }
+  recsys::check_patterns(options.experiment.only, texts);
+}
+
+/// How many runs the strict part of the paper has is decided by what they cost, unless it was said.
+bool chooses_runs(const ReproduceOptions& options, const ExperimentOptions& part) {
+  const bool strict = part.protocol == recsys::ProtocolName::kStrict;
+  return options.paper && strict && !options.given.runs && !part.quick && part.folds == 0;
+}
+
+void choose_runs(const ReproduceOptions& options, ExperimentOptions& part) {
+  const std::filesystem::path file = options.experiment.out / "strict-runs.json";
+  const std::vector<recsys::RunChoice> choices =
+      recsys::decided_runs(load_silently(options), part, file, /*keep=*/!options.plan, planning());
+  end_measuring();
+  for (const std::string& line : recsys::choice_lines(choices)) std::cout << line << "\n";
+  recsys::set_runs(choices, part);
+}
+
+}  // namespace
+
+int reproduce(const ReproduceOptions& options) {
+  if (!options.ablations.empty()) return ablate(options.experiment, load_silently(options), options.ablations, make_progress);
+  std::vector<ExperimentOptions> parts = {options.experiment};
+  if (options.paper) parts = recsys::paper_parts(options.experiment, options.given);
+  check_selection(options, parts);
+  for (ExperimentOptions& part : parts) {
+    if (chooses_runs(options, part)) choose_runs(options, part);
+  }
+  for (const ExperimentOptions& part : parts) {
+    if (!options.plan) {
+      compute(options, part);
+      continue;
+    }
+    const recsys::WorkPlan plan = recsys::make_plan(load_silently(options), part, planning());
+    end_measuring();
+    std::cout << recsys::plan_text(plan, part) << (parts.size() > 1 ? "\n" : "") << std::flush;
+  }
+  if (options.paper && !options.plan) {
+    std::cout << "reports:";
+    for (const ExperimentOptions& part : parts) std::cout << " " << (part.out / "report.html").string();
+    std::cout << "\n";
+  }
+  return 0;
+}
+
+}  // namespace tapestry::apps

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "recsys/experiment/finished_work.h"
+#include "recsys/experiment/run_job.h"
+
+namespace tapestry::recsys {
+
+/// How many epochs a training is expected to take, and why.
+struct ExpectedEpochs {
+  double epochs = 0;
+  /// Where the number comes from, empty when it is fixed by the configuration: "mean of 3 finished here", "assumed: ...".
+  std::string source;
+};
+
+/// For a fit stage of a job. Where early stopping decides: the mean of the trainings that the folder keeps the history of, else
+/// what such trainings took elsewhere (a small table in expected_epochs.cpp, with its origin), never more than the
+/// configuration's maximum. 0 for a stage without epochs.
+ExpectedEpochs expected_epochs(const RunJob& job, const std::string& stage, const FinishedWork& finished);
+
+}  // namespace tapestry::recsys

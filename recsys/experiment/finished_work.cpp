@@ -1,0 +1,73 @@
+#include "recsys/experiment/finished_work.h"
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+namespace tapestry::recsys {
+namespace {
+
+using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+std::optional<std::string> read_text(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) return std::nullopt;
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+void add(KnownMean& known, double value) { known.mean += (value - known.mean) / ++known.count; }
+
+}  // namespace
+
+FinishedWork::FinishedWork(fs::path folder, Configuration configuration)
+    : folder_(std::move(folder)), configuration_(std::move(configuration)) {
+  if (const std::optional<std::string> existing = read_text(folder_ / "config.json")) {
+    merge_configuration(*existing, configuration_, folder_);
+  }
+  std::ifstream stages(folder_ / "stages.jsonl", std::ios::binary);
+  for (std::string line; std::getline(stages, line);) {
+    const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!json.is_object()) continue;  // empty, or cut off by a kill
+    const std::tuple key(json.value("dataset", ""), json.value("recommender", ""), json.value("stage", ""));
+    add(seconds_[key], json.value("seconds", 0.0));
+  }
+}
+
+bool FinishedWork::has(const UnitKey& unit) const {
+  const std::optional<std::string> text = read_text(folder_ / "units" / (unit.text() + ".json"));
+  if (!text) return false;
+  const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  return json.is_object() &&
+         json.value("configuration", "") == configuration_digest(configuration_, unit.dataset, unit.recommender);
+}
+
+ModelFolder FinishedWork::models(const std::string& dataset, const std::string& owner, int run) const {
+  const std::string name = "run-" + std::to_string(run);
+  return {folder_ / "models" / dataset / owner / name, folder_ / "history" / dataset / owner / name,
+          configuration_digest(configuration_, dataset, owner)};
+}
+
+std::optional<KnownMean> FinishedWork::seconds(const std::string& dataset, const std::string& recommender,
+                                               const std::string& stage) const {
+  const auto found = seconds_.find({dataset, recommender, stage});
+  if (found == seconds_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::optional<KnownMean> FinishedWork::epochs(const std::string& dataset, const std::string& owner,
+                                              const std::string& stage) const {
+  KnownMean known;
+  std::error_code none;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder_ / "history" / dataset / owner, none)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with("run-") || !name.ends_with("-" + stage + ".csv")) continue;
+    const std::optional<std::string> text = read_text(entry.path());
+    if (text) add(known, static_cast<double>(std::count(text->begin(), text->end(), '\n') - 1));  // the first line has names
+  }
+  if (known.count == 0) return std::nullopt;
+  return known;
+}
+
+}  // namespace tapestry::recsys

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <tuple>
+
+#include "recsys/experiment/configuration.h"
+#include "recsys/experiment/unit_store.h"
+#include "recsys/generators/model_folder.h"
+
+namespace tapestry::recsys {
+
+/// A mean over something that was done several times.
+struct KnownMean {
+  double mean = 0;
+  int count = 0;
+};
+
+/// What a folder of results holds, for planning: read without taking the folder, and without making one.
+class FinishedWork {
+ public:
+  /// Throws Error(kUsage) when the folder has results of another configuration, as UnitStore does.
+  FinishedWork(std::filesystem::path folder, Configuration configuration);
+
+  /// Whether there is a file of this unit and configuration. Whether it is damaged shows when it is read for the report.
+  bool has(const UnitKey& unit) const;
+  /// Where the models of a run are kept; no folder is made.
+  ModelFolder models(const std::string& dataset, const std::string& owner, int run) const;
+
+  /// What the finished stages of this name took, in wall seconds, whatever else the machine was doing.
+  std::optional<KnownMean> seconds(const std::string& dataset, const std::string& recommender, const std::string& stage) const;
+  /// How many epochs the trainings that are kept in history/ took. `owner`: the recommender, or kBaselineOwner.
+  std::optional<KnownMean> epochs(const std::string& dataset, const std::string& owner, const std::string& stage) const;
+
+ private:
+  std::filesystem::path folder_;
+  Configuration configuration_;
+  std::map<std::tuple<std::string, std::string, std::string>, KnownMean> seconds_;
+};
+
+}  // namespace tapestry::recsys

@@ -1,0 +1,115 @@
+#include "recsys/experiment/pricing.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "recsys/experiment/expected_epochs.h"
+#include "recsys/experiment/selection.h"
+
+namespace tapestry::recsys {
+namespace {
+
+/// So many finished fits of a recommender are taken for the mixture of settings and generators that is still to come.
+constexpr int kMixture = 6;
+
+bool of_recommender(const StageCall& call) { return call.stage == kRecommenderFit || call.stage == kEvaluate; }
+
+/// Under which name a recommender's measurement is kept.
+std::string kind_of(const StageCall& call) { return call.generator == kOriginal ? kOriginal : call.setting; }
+
+template <typename Names>
+void add_once(Names& names, const std::string& name) {
+  if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+}
+
+}  // namespace
+
+std::optional<KnownMean> Pricing::known(const StageCall& call) const {
+  std::optional<KnownMean> mean = finished_.seconds(call.dataset, call.recommender, call.stage);
+  if (mean && of_recommender(call) && mean->count < kMixture) return std::nullopt;
+  return mean;
+}
+
+void Pricing::measure_group(const RunJob& job, const std::vector<std::string>& generators) {
+  const bool shared = !belongs_to_recommender(generators.front());
+  // With dislikes drawing takes longer.
+  const std::string key = concat(job.dataset, " ", generators.front(), " ", learns_from_dislikes(job.recommender));
+  std::map<std::string, StageRate> rates;
+  if (const auto found = for_all_.find(key); shared && found != for_all_.end()) {
+    rates = found->second;
+  } else {
+    if (options_.progress) options_.progress(job.dataset + (shared ? " " : " " + job.recommender + " ") + generators.front());
+    rates = measure_generators(job, generators, {.clock = options_.clock});
+    if (shared) for_all_[key] = rates;
+  }
+  rates_[{job.dataset, job.recommender}].generators.insert(rates.begin(), rates.end());
+}
+
+void Pricing::measure(const RunJob& job, const std::vector<StageCall>& calls) {
+  PairRates& rates = rates_[{job.dataset, job.recommender}];
+  std::vector<std::string> family, others;
+  for (const StageCall& call : calls) {
+    if (known(call) || call.stage == kSimilarity) continue;
+    if (!of_recommender(call)) {
+      if (rates.generators.count(call.stage) == 0)
+        add_once(belongs_to_recommender(call.generator) ? family : others, call.generator);
+    } else if (rates.recommenders.count(kind_of(call)) == 0) {
+      if (options_.progress) options_.progress(job.dataset + " " + job.recommender + " " + kind_of(call));
+      if (!rates.evaluation) rates.evaluation = measure_evaluation(job, {.clock = options_.clock});
+      rates.recommenders[kind_of(call)] =
+          measure_recommender(job, call.generator, call.setting, *rates.evaluation, {.clock = options_.clock});
+    }
+  }
+  for (const std::string& name : others) measure_group(job, {name});
+  if (!family.empty()) measure_group(job, family);
+}
+
+PricedCall Pricing::price(const RunJob& job, const StageCall& call, const StageRate& rate) const {
+  PricedCall priced = {call, 0, rate.peak_bytes, ""};
+  if (const std::optional<KnownMean> mean = known(call)) {
+    priced.seconds = mean->mean;
+    priced.basis = concat("mean of ", mean->count, " finished here");
+    return priced;
+  }
+  if (call.stage == kSimilarity) {
+    priced.seconds = call.guess;
+    priced.basis = "operations";
+    return priced;
+  }
+  const ExpectedEpochs expected = expected_epochs(job, call.stage, finished_);
+  priced.seconds = rate.total(expected.epochs);
+  if (expected.epochs > 0 && rate.epoch_seconds > 0) {
+    const long epochs = std::lround(expected.epochs);
+    priced.basis = concat(epochs, epochs == 1 ? " epoch" : " epochs", expected.source.empty() ? "" : ", ", expected.source);
+  }
+  return priced;
+}
+
+std::vector<PricedCall> Pricing::price(const RunJob& job, const std::vector<StageCall>& calls) {
+  measure(job, calls);
+  const PairRates& rates = rates_.at({job.dataset, job.recommender});
+  std::map<std::string, std::int64_t> kept;  // by generator, or for those that share models: what stays until the job ends
+  std::vector<PricedCall> priced;
+  for (const StageCall& call : calls) {
+    StageRate rate;
+    if (of_recommender(call)) {
+      const auto found = rates.recommenders.find(kind_of(call));
+      if (call.stage == kEvaluate) {
+        rate = rates.evaluation.value_or(StageRate());
+      } else if (found != rates.recommenders.end()) {
+        rate = found->second;
+      }
+    } else if (const auto found = rates.generators.find(call.stage); found != rates.generators.end()) {
+      rate = found->second;
+    }
+    const std::string owner = belongs_to_recommender(call.generator) ? "family" : call.generator;
+    std::int64_t others = 0;
+    for (const auto& [name, bytes] : kept) others += of_recommender(call) || name != owner ? bytes : 0;
+    priced.push_back(price(job, call, rate));
+    priced.back().bytes += others;
+    if (!of_recommender(call)) kept[owner] = std::max(kept[owner], rate.kept_bytes);
+  }
+  return priced;
+}
+
+}  // namespace tapestry::recsys
