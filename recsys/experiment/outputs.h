@@ -17,8 +17,8 @@ std::vector<UnitKey> unit_keys(const ExperimentOptions& options, const std::stri
 /// missing.
 std::vector<Cell> collect_cells(const UnitStore& store, const ExperimentOptions& options, std::span<const std::string> datasets);
 
-/// Under `strict`, for every metric: each generator against `original`, and the SDRM variants against multivae++, user by user.
-/// Empty under `published`, whose users were chosen on.
+/// Under `strict`, for every metric: each generator against `original`, and the others against multivae++, user by user;
+/// corrected for their number. Empty under `published`, whose users were chosen on.
 std::vector<Comparison> collect_comparisons(const UnitStore& store, const ExperimentOptions& options,
                                             std::span<const std::string> datasets);
 

@@ -5,7 +5,10 @@
 #include <fstream>
 
 #include "recsys/experiment/run_job.h"
+#include "recsys/experiment/synthetic_report.h"
+#include "recsys/report/csv_files.h"
 #include "tensor/error.h"
+#include "tensor/random.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -53,6 +56,14 @@ std::vector<std::string> owners(const ExperimentOptions& options) {
   return names;
 }
 
+/// "2 runs from seed 1: 123, 456".
+std::string runs_and_seeds(const ExperimentOptions& options) {
+  std::string text = concat(options.runs, options.runs == 1 ? " run" : " runs", " from seed ", options.seed, ", by run");
+  for (int run = 1; run <= options.runs; ++run)
+    text += concat(run == 1 ? " " : ", ", derive_seed(options.seed, static_cast<std::uint64_t>(run)));
+  return text;
+}
+
 }  // namespace
 
 std::vector<TrainingCurve> read_curves(const UnitStore& store, const ExperimentOptions& options,
@@ -97,7 +108,9 @@ ReportContent report_content(const UnitStore& store, const ExperimentOptions& op
   for (const LoadedDataset& loaded : datasets) names.push_back(loaded.data.name);
   ReportContent content;
   content.options = report;
-  content.quick = options.quick;
+  content.headline = headline(cells, comparisons, report);
+  content.datasets = dataset_figures(datasets, options);
+  content.synthetic = collect_synthetic(store, options, names);
   content.cells = std::move(cells);
   content.comparisons = std::move(comparisons);
   content.failures = std::move(failures);
@@ -106,7 +119,7 @@ ReportContent report_content(const UnitStore& store, const ExperimentOptions& op
   content.origin.emplace_back("command", options.command);
   content.origin.emplace_back("protocol", report.protocol);
   content.origin.emplace_back("variant of SDRM", to_string(options.variant));
-  content.origin.emplace_back("runs and seed", concat(options.runs, " runs from seed ", options.seed));
+  content.origin.emplace_back("runs and seed", runs_and_seeds(options));
   content.origin.emplace_back("device and threads",
                               concat(options.device, ", ", options.threads, " threads, ", options.jobs, " jobs side by side"));
   for (const auto& [name, version] : options.versions) content.origin.emplace_back("version of " + name, version);
@@ -116,6 +129,15 @@ ReportContent report_content(const UnitStore& store, const ExperimentOptions& op
                                                   " items, ", data.stored.nnz(), " entries, SHA-256 ", data.sha256));
   }
   return content;
+}
+
+void write_report(const UnitStore& store, const ReportContent& content) {
+  store.write_file("report.html", html_report(content));
+  store.write_file("report.md", markdown_report(content));
+  store.write_file("similarity.csv", similarity_csv(content.synthetic, content.options));
+  store.write_file("shapes.csv", shapes_csv(content.datasets, content.synthetic));
+  store.write_file("improvements.csv", improvements_csv(improvements(content.cells, content.options)));
+  if (!content.options.compare) store.write_file("comparisons.csv", comparisons_csv(content.comparisons));
 }
 
 }  // namespace tapestry::recsys

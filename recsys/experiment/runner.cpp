@@ -160,6 +160,7 @@ ReportOptions Experiment::report_options() const {
   report.protocol = std::string(to_string(options_.protocol)) +
                     (options_.folds > 0 ? concat(", ", options_.folds, " folds") : "") + (options_.quick ? ", quick" : "");
   report.compare = options_.protocol == ProtocolName::kPublished;
+  report.quick = options_.quick;
   return report;
 }
 
@@ -176,8 +177,7 @@ std::vector<Cell> Experiment::run() {
   const std::vector<Failure> failures = collect_failures(store_, options_, names);
   store_.write_file("results.json", results_json(cells, report, comparisons_, failures));
   store_.write_file("table.md", table_text(cells, comparisons_, failures, options_, report));
-  store_.write_file("report.html",
-                    html_report(report_content(store_, options_, datasets_, report, cells, comparisons_, failures)));
+  write_report(store_, report_content(store_, options_, datasets_, report, cells, comparisons_, failures));
   store_.write_file("manifest.json", manifest_text(store_, options_, datasets_, progress_.elapsed()));
   return cells;
 }

@@ -70,8 +70,8 @@ class Experiment {
   const UnitStore& store() const { return store_; }
   const std::vector<LoadedDataset>& datasets() const { return datasets_; }
 
-  /// Computes what is missing and writes results.csv, results.json, table.md, report.html and manifest.json. The first three are
-  /// the same bytes for the same configuration and selection, whatever the number of jobs and however often the work was killed.
+  /// Computes what is missing and writes the reports (docs/results_files.md). Those without times are the same bytes for the same
+  /// configuration and selection, whatever the number of jobs and however often the work was killed.
   /// Throws Interrupted, or the first error of a job once all jobs have stopped.
   std::vector<Cell> run();
   /// Under `strict`, what run() compared user by user.
