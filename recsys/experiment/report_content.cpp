@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <fstream>
 
 #include "recsys/experiment/run_job.h"
@@ -122,6 +123,10 @@ ReportContent report_content(const UnitStore& store, const ExperimentOptions& op
   content.origin.emplace_back("runs and seed", runs_and_seeds(options));
   content.origin.emplace_back("device and threads",
                               concat(options.device, ", ", options.threads, " threads, ", options.jobs, " jobs side by side"));
+  double seconds = 0;
+  for (const StageTime& time : content.times) seconds += time.seconds;
+  content.origin.emplace_back("time", concat(std::llround(seconds), " seconds of work, over all runs and starts (see Times)"));
+  content.origin.emplace_back("hyperparameters", "in config.json beside this file, by data set and recommender");
   for (const auto& [name, version] : options.versions) content.origin.emplace_back("version of " + name, version);
   for (const LoadedDataset& loaded : datasets) {
     const Dataset& data = loaded.data;

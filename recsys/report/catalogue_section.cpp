@@ -16,6 +16,25 @@ bool is_shown(const Cell& cell) {
                      [&](const Column& column) { return cell.metric == column.metric; });
 }
 
+/// Generators down, measures across; the headings alone when there is no generator.
+TableRows rows_of(const std::vector<Cell>& cells, const std::string& dataset, const std::string& recommender,
+                  const std::string& setting) {
+  TableRows rows = {{{"generator"}}};
+  for (const Column& column : kColumns) rows[0].push_back({column.title});
+  for (const std::string& generator : names_of(cells, &Cell::generator)) {
+    std::vector<TableCell> row = {{shown_generator(generator)}};
+    bool any = false;
+    for (const Column& column : kColumns) {
+      const Cell* found = find_cell(cells, dataset, recommender, setting, generator, column.metric);
+      any = any || found != nullptr;
+      const Summary summary = found == nullptr ? Summary{} : summarise(*found, {.compare = false});
+      row.push_back(found == nullptr ? TableCell{"–"} : TableCell{mean_text(*found, summary), interval_text(summary.interval)});
+    }
+    if (any) rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
 }  // namespace
 
 Section catalogue_section(const ReportContent& content) {
@@ -28,25 +47,14 @@ Section catalogue_section(const ReportContent& content) {
       "held-out items of the most, middle and least popular third of the items alone.");
   for (const std::string& dataset : names_of(content.cells, &Cell::dataset)) {
     section.fold(dataset, dataset == content.cells.front().dataset, [&] {
-      TableRows rows = {{{"recommender"}, {"setting"}, {"generator"}}};
-      for (const Column& column : kColumns) rows[0].push_back({column.title});
-      std::string last;
-      for (const Cell& cell : content.cells) {
-        const std::string key = cell.recommender + "/" + cell.setting + "/" + cell.generator;
-        if (cell.dataset != dataset || !is_shown(cell) || key == last) continue;
-        last = key;
-        rows.push_back({{shown_recommender(cell.recommender)}, {cell.setting}, {shown_generator(cell.generator)}});
-        for (const Column& column : kColumns) {
-          const Cell* found = find_cell(content.cells, dataset, cell.recommender, cell.setting, cell.generator, column.metric);
-          if (found == nullptr) {
-            rows.back().push_back({"–"});
-            continue;
-          }
-          const Summary summary = summarise(*found, {.compare = false});
-          rows.back().push_back({mean_text(*found, summary), interval_text(summary.interval)});
+      for (const std::string& recommender : names_of(content.cells, &Cell::recommender)) {
+        for (const std::string& setting : names_of(content.cells, &Cell::setting)) {
+          const TableRows rows = rows_of(content.cells, dataset, recommender, setting);
+          if (rows.size() == 1) continue;
+          section.heading(shown_recommender(recommender) + ", " + setting);
+          section.table(rows, 1);
         }
       }
-      section.table(rows, 3);
     });
   }
   return section;

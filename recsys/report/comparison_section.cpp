@@ -22,11 +22,11 @@ Section comparison_section(const ReportContent& content) {
                        {"generator"},
                        {"against"},
                        {"metric"},
+                       {"finding"},
                        {"difference"},
                        {"95 % interval"},
                        {"p"},
                        {"Holm p"},
-                       {"finding"},
                        {"users"}}};
     for (const Comparison& one : content.comparisons) {
       if (one.dataset != dataset || !is_ranking_metric(one.metric) || !one.metric.ends_with("@10")) continue;
@@ -36,14 +36,14 @@ Section comparison_section(const ReportContent& content) {
                       {shown_generator(one.generator)},
                       {shown_generator(one.baseline)},
                       {one.metric},
+                      {found ? to_string(*found) : "–", "", style_of(found)},
                       {with_sign(one.test.difference, 4), "", style_of(found)},
                       {interval_text(one.interval)},
                       {fixed(one.test.p_two_sided, 4)},
                       {found ? fixed(one.p_holm, 4) : "–"},
-                      {found ? to_string(*found) : "–", "", style_of(found)},
                       {std::to_string(one.test.users)}});
     }
-    section.fold(dataset, dataset == content.comparisons.front().dataset, [&] { section.table(rows, 5); });
+    section.fold(dataset, dataset == content.comparisons.front().dataset, [&] { section.table(rows, 6); });
   }
   return section;
 }

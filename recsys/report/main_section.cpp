@@ -63,8 +63,9 @@ Section main_section(const ReportContent& content) {
   if (content.cells.empty()) return section;
   if (content.options.compare) {
     section.paragraph(
-        "Above: our mean ± population standard deviation over runs. Below: what the paper prints. Reproduced (✓): the printed "
-        "mean, to its four decimals, lies in our 95 % interval for the mean; within 3 sd (≈): not that, but our mean lies within "
+        "Above: our mean ± population standard deviation over runs. Below: what the paper prints or, where it prints nothing, "
+        "the 95 % interval. Reproduced (✓): the printed mean, to its four decimals, lies in our 95 % interval for the mean; "
+        "within 3 sd (≈): not that, but our mean lies within "
         "three printed standard deviations; above (↑), below (↓): further away.");
     section.html_only(verdict_key());
   } else {

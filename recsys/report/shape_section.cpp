@@ -46,10 +46,10 @@ std::vector<std::string> charts(const std::vector<Shape>& shapes, const std::str
                                  [&](const Shape& one) { return !one.generator.empty() && is_family(one.generator) == family; });
     if (!any) continue;
     const std::string who = family ? ": SDRM and MultiVAE++" : ": the other generators";
-    pictures.push_back(chart(shapes, &Shape::users_by_length, family, "Items per user" + who + ", " + where, "items of a user",
-                             "percent of the users with each number"));
-    pictures.push_back(chart(shapes, &Shape::items_by_users, family, "Users per item" + who + ", " + where, "users of an item",
-                             "percent of the items with each number"));
+    pictures.push_back(
+        chart(shapes, &Shape::users_by_length, family, "Items per user" + who + ", " + where, "items of a user", "percent"));
+    pictures.push_back(
+        chart(shapes, &Shape::items_by_users, family, "Users per item" + who + ", " + where, "users of an item", "percent"));
   }
   return pictures;
 }

@@ -60,8 +60,7 @@ Section similarity_section(const ReportContent& content) {
   if (content.synthetic.empty()) return section;
   section.paragraph(
       "Jaccard similarity of every synthetic with every real user of D: percent of the pairs and, below, their number, means "
-      "over "
-      "runs. Most pairs share nothing in any data set, so that this histogram says little about privacy.");
+      "over runs. Two users drawn at random mostly have little in common, so that this histogram says little about privacy.");
   section.paragraph(
       "What a copy would give away is seen at the nearest real user: for each generator, percent of the synthetic users by the "
       "similarity to the real user who is most like them, and copies, who have exactly a real user's items. Users with very few "

@@ -13,7 +13,7 @@ namespace {
 
 // The picture's own units; the page scales it to the room there is.
 constexpr double kWidth = 480, kHeight = 300;
-constexpr double kLeft = 58, kRight = 466, kTop = 12, kBottom = 252;
+constexpr double kLeft = 66, kRight = 460, kTop = 12, kBottom = 252;
 constexpr int kColours = 8;
 
 /// Up to four significant digits, without zeros behind.
@@ -93,7 +93,7 @@ std::string frame(const ChartOptions& options, const Axis& x, const Axis& y, std
   }
   text += "<path class=\"axis\" d=\"M" + number(kLeft) + " " + number(kBottom) + "H" + number(kRight) + "\"/>\n";
   text += label((kLeft + kRight) / 2, kHeight - 10, "middle", options.x_label);
-  text += "<text class=\"text\" text-anchor=\"middle\" transform=\"translate(14 " + number((kTop + kBottom) / 2) +
+  text += "<text class=\"text\" text-anchor=\"middle\" transform=\"translate(12 " + number((kTop + kBottom) / 2) +
           ") rotate(-90)\">" + escape_html(options.y_label) + "</text>\n";
   return text;
 }

@@ -45,6 +45,7 @@ std::string count_text(double value) {
 
 std::string percent_text(double percent) {
   if (!std::isfinite(percent)) return "";
+  if (percent == 0) return "0 %";
   return percent > 0 && percent < 0.005 ? "< 0.01 %" : fixed(percent, 2) + " %";
 }
 

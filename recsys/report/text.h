@@ -13,7 +13,7 @@ std::string with_sign(double value, int decimals);
 std::string shortest(double value);
 /// A count, or a mean of counts: whole, "91,355,364"; with one decimal where it is not whole and below 100. Empty for NaN.
 std::string count_text(double value);
-/// "98.88 %"; "< 0.01 %" for what is more than nothing but would read 0.00. Empty for NaN.
+/// "98.88 %"; "< 0.01 %" for what is more than nothing but would read 0.00, "0 %" for nothing. Empty for NaN.
 std::string percent_text(double percent);
 
 /// A CSV field, quoted when it has to be.

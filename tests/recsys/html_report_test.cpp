@@ -39,16 +39,16 @@ TEST(SvgChartTest, RoundTicksCoverTheRange) {
 }
 
 TEST(SvgChartTest, PointsStandWhereTheirValuesSay) {
-  // Linear, both axes 0 to 10: the corners of the drawing area are (58, 252) and (466, 12).
+  // Linear, both axes 0 to 10: the corners of the drawing area are (66, 252) and (460, 12).
   const std::vector<Series> series = {{"a", {0, 10}, {0, 10}}};
   const std::string text = line_chart({.title = "t", .x_label = "x", .y_label = "y"}, series);
   EXPECT_EQ(markup_fault(text), "") << text;
-  EXPECT_NE(text.find("d=\"M58.0 252.0L466.0 12.0\""), std::string::npos) << text;
+  EXPECT_NE(text.find("d=\"M66.0 252.0L460.0 12.0\""), std::string::npos) << text;
   // Logarithmic: 10 lies in the middle of 1 and 100.
   const std::vector<Series> powers = {{"a", {1, 10, 100}, {1, 10, 100}}};
   const std::string logs = line_chart(
       {.title = "t", .x_label = "x", .y_label = "y", .x_scale = Scale::kLogarithmic, .y_scale = Scale::kLogarithmic}, powers);
-  EXPECT_NE(logs.find("M58.0 252.0L262.0 132.0L466.0 12.0"), std::string::npos) << logs;
+  EXPECT_NE(logs.find("M66.0 252.0L263.0 132.0L460.0 12.0"), std::string::npos) << logs;
 }
 
 TEST(SvgChartTest, WhatCannotBeDrawnIsLeftOut) {

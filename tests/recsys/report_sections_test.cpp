@@ -30,7 +30,7 @@ TEST(TextTest, CountsAndPercents) {
   EXPECT_EQ(count_text(std::nan("")), "");
   EXPECT_EQ(percent_text(98.878), "98.88 %");
   EXPECT_EQ(percent_text(0.004), "< 0.01 %");
-  EXPECT_EQ(percent_text(0), "0.00 %");
+  EXPECT_EQ(percent_text(0), "0 %");
   EXPECT_EQ(with_sign(0.5, 1) + with_sign(-0.5, 1) + with_sign(-0.0, 1), "+0.5-0.5+0.0");
 }
 
@@ -148,7 +148,7 @@ TEST(ReportSectionsTest, SimilarityBesideThePrintedTable) {
   EXPECT_TRUE(has(text, "| similarity | M-SDRM | M-SDRM (printed) |")) << text;
   EXPECT_TRUE(has(text, "| 0.0 to 0.1 | 98.95 % (990) | 98.88 % (90,331,367) |")) << text;
   EXPECT_TRUE(has(text, "| 0.2 to 0.3 | 0.05 % (0.5) | 0.04 % (32,636) |")) << text;
-  EXPECT_TRUE(has(text, "| M-SDRM | 10 | 5.00 % (0.5) | 0.00 % | 90.00 % |")) << "a copy in every second run: " << text;
+  EXPECT_TRUE(has(text, "| M-SDRM | 10 | 5.00 % (0.5) | 0 % | 90.00 % |")) << "a copy in every second run: " << text;
   ReportContent strict = content();
   strict.options.compare = false;
   EXPECT_FALSE(has(similarity_section(strict).markdown(), "(printed)")) << "another D";
@@ -160,14 +160,14 @@ TEST(ReportSectionsTest, ShapesOfRealAndSyntheticUsers) {
   EXPECT_EQ(count_of(section.html(), "<figure>"), 2u) << "items per user, users per item";
   EXPECT_EQ(count_of(section.html(), " dashed line\" d=\"M0 4H24\""), 2u) << "the real users in both";
   const std::string text = section.markdown();
-  EXPECT_TRUE(has(text, "| real | 10 | 2.70 | 2 | 2 | 3 | 6 | 90.00 % | 0.00 % |")) << text;
+  EXPECT_TRUE(has(text, "| real | 10 | 2.70 | 2 | 2 | 3 | 6 | 90.00 % | 0 % |")) << text;
   EXPECT_TRUE(has(text, "| M-SDRM | 10.5 | 1.62 | 1 | 2 | 2 | 2 | 100.00 % | 9.52 % |")) << text;
   EXPECT_TRUE(has(text, "| real | 10 | 0.70 | 0 | 1 | 1 | 2 | 100.00 % | 40.00 % |")) << text;
 }
 
 TEST(ReportSectionsTest, CatalogueWithItsSpread) {
   const std::string text = catalogue_section(content()).markdown();
-  EXPECT_TRUE(has(text, "| SVD | augment | M-SDRM | 0.5000 ± 0.2500 (-2.6766 to 3.6766) |")) << text;
+  EXPECT_TRUE(has(text, "| M-SDRM | 0.5000 ± 0.2500 (-2.6766 to 3.6766) |")) << text;
   EXPECT_TRUE(has(text, " | – |")) << "Recall-tail@10 is missing: " << text;
   ReportContent other = content();
   other.cells.resize(1);
