@@ -88,7 +88,8 @@ Section gain_section(const ReportContent& content) {
       "computes it. Taking the better of two noisy figures gives a gain above zero even where all three are alike.");
   if (averages.front().combinations < 12 && content.options.compare) {
     section.paragraph("Ours is the mean over " + std::to_string(averages.front().combinations) +
-                      " combinations of data set and recommender, the paper's over 12.");
+                      (averages.front().combinations == 1 ? " combination" : " combinations") +
+                      " of data set and recommender, the paper's over 12.");
   }
   section.charts({gain_chart(averages, "Recall@"), gain_chart(averages, "NDCG@")});
   section.fold("Means over data sets and recommenders (table 6)", false, [&] { section.table(average_rows(averages), 1); });

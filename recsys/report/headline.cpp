@@ -1,8 +1,8 @@
 #include "recsys/report/headline.h"
 
-#include <algorithm>
 #include <functional>
 
+#include "recsys/report/names.h"
 #include "recsys/report/published.h"
 #include "recsys/report/text.h"
 #include "recsys/report/verdict.h"
@@ -58,15 +58,6 @@ std::string setting_text(const std::string& setting) {
   if (setting == "augment") return "synthetic users added to the real ones (augment)";
   if (setting == "replace") return "synthetic users in place of the real ones (replace)";
   return setting;
-}
-
-/// The different values of a member, in the order in which they come.
-std::vector<std::string> names_of(std::span<const Comparison> comparisons, std::string Comparison::*member) {
-  std::vector<std::string> names;
-  for (const Comparison& one : comparisons) {
-    if (std::find(names.begin(), names.end(), one.*member) == names.end()) names.push_back(one.*member);
-  }
-  return names;
 }
 
 /// "question With augment: answer. With replace: answer." Empty when no comparison passes the filter.

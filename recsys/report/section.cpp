@@ -31,7 +31,7 @@ void Section::paragraph(const std::string& text) {
 
 void Section::heading(const std::string& text) {
   html_ += "<h3>" + escape_html(text) + "</h3>\n";
-  markdown_ += "### " + escape_markdown(text) + "\n\n";
+  markdown_ += (depth_ > 0 ? "#### " : "### ") + escape_markdown(text) + "\n\n";
 }
 
 void Section::table(const TableRows& rows, std::size_t text_columns) {
@@ -60,7 +60,9 @@ void Section::charts(const std::vector<std::string>& pictures) {
 void Section::fold(const std::string& summary, bool open, const std::function<void()>& body) {
   html_ += std::string(open ? "<details open>" : "<details>") + "<summary>" + escape_html(summary) + "</summary>\n";
   markdown_ += "### " + escape_markdown(summary) + "\n\n";
+  ++depth_;
   body();
+  --depth_;
   html_ += "</details>\n";
 }
 

@@ -41,6 +41,7 @@ class Section {
 
  private:
   std::string id_, title_, html_, markdown_;
+  int depth_ = 0;  ///< folds around what is written next
 };
 
 }  // namespace tapestry::recsys

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "recsys/report/html_report.h"
+#include "recsys/report/names.h"
 #include "recsys/report/section.h"
 
 /// The parts of the report, one function each, in the order of the report. One without content is empty.
@@ -27,16 +28,6 @@ std::vector<Section> report_sections(const ReportContent& content);
 std::string report_title(const ReportContent& content);
 
 // What several of them need.
-
-/// The different values of a member, in the order in which they come.
-template <typename Item>
-std::vector<std::string> names_of(const std::vector<Item>& items, std::string Item::*member) {
-  std::vector<std::string> names;
-  for (const Item& item : items) {
-    if (std::find(names.begin(), names.end(), item.*member) == names.end()) names.push_back(item.*member);
-  }
-  return names;
-}
 
 /// Nothing when there is no such cell.
 const Cell* find_cell(const std::vector<Cell>& cells, const std::string& dataset, const std::string& recommender,

@@ -1,6 +1,7 @@
 #include "recsys/report/sections.h"
 #include "recsys/report/svg_chart.h"
 #include "recsys/report/text.h"
+#include "tensor/error.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -26,6 +27,7 @@ std::string chart(const std::vector<Shape>& shapes, Counts counts, bool family, 
   for (const Shape& one : shapes) largest = std::max(largest, (one.*counts).size());
   const std::vector<SizeBin> bins = size_bins(static_cast<int>(largest) - 1);
   std::vector<double> middles;
+  middles.reserve(bins.size());
   for (const SizeBin& bin : bins) middles.push_back(bin.middle());
   std::vector<Series> series;
   int colour = 0;
@@ -45,11 +47,9 @@ std::vector<std::string> charts(const std::vector<Shape>& shapes, const std::str
     const bool any = std::any_of(shapes.begin(), shapes.end(),
                                  [&](const Shape& one) { return !one.generator.empty() && is_family(one.generator) == family; });
     if (!any) continue;
-    const std::string who = family ? ": SDRM and MultiVAE++" : ": the other generators";
-    pictures.push_back(
-        chart(shapes, &Shape::users_by_length, family, "Items per user" + who + ", " + where, "items of a user", "percent"));
-    pictures.push_back(
-        chart(shapes, &Shape::items_by_users, family, "Users per item" + who + ", " + where, "users of an item", "percent"));
+    const std::string who = concat(family ? ": SDRM and MultiVAE++, " : ": the other generators, ", where);
+    pictures.push_back(chart(shapes, &Shape::users_by_length, family, "Items per user" + who, "items of a user", "percent"));
+    pictures.push_back(chart(shapes, &Shape::items_by_users, family, "Users per item" + who, "users of an item", "percent"));
   }
   return pictures;
 }

@@ -16,10 +16,10 @@ constexpr double kWidth = 480, kHeight = 300;
 constexpr double kLeft = 66, kRight = 460, kTop = 12, kBottom = 252;
 constexpr int kColours = 8;
 
-/// Up to four significant digits, without zeros behind.
+/// Up to six significant digits, without zeros behind.
 std::string short_number(double value) {
   std::array<char, 64> buffer;
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::general, 4).ptr;
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::general, 6).ptr;
   return {buffer.data(), end};
 }
 

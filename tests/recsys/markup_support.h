@@ -10,7 +10,7 @@ namespace tapestry::recsys::tests {
 
 /// "" for markup whose elements are closed in order and whose quotes and brackets are paired, else what is wrong.
 inline std::string markup_fault(const std::string& text) {
-  static const std::set<std::string> kVoid = {"meta", "!DOCTYPE"};
+  static const std::set<std::string> void_elements = {"meta", "!DOCTYPE"};
   std::vector<std::string> open;
   std::set<std::string> ids;
   for (std::size_t at = text.find('<'); at != std::string::npos; at = text.find('<', at + 1)) {
@@ -26,7 +26,7 @@ inline std::string markup_fault(const std::string& text) {
     if (closes) {
       if (open.empty() || open.back() != name) return "<" + tag + "> closes " + (open.empty() ? "nothing" : open.back());
       open.pop_back();
-    } else if (tag.back() != '/' && kVoid.count(name) == 0) {
+    } else if (tag.back() != '/' && void_elements.count(name) == 0) {
       open.push_back(name);
       if (name == "style") at = text.find("</style", at) - 1;  // no markup inside
     }

@@ -99,13 +99,17 @@ TEST(SectionTest, SaysTheSameInBothForms) {
   Section section("some", "A & B");
   EXPECT_TRUE(section.empty());
   section.paragraph("1 < 2 | *");
-  section.fold("more", true, [&] { section.table({{{"a"}, {"b"}}, {{"x", "below"}, {"1", "", "within"}}}, 1); });
+  section.fold("more", true, [&] {
+    section.heading("h");
+    section.table({{{"a"}, {"b"}}, {{"x", "below"}, {"1", "", "within"}}}, 1);
+  });
   EXPECT_EQ(markup_fault(section.html()), "") << section.html();
   EXPECT_TRUE(has(section.html(), "<h2 id=\"some\">A &amp; B</h2>"));
   EXPECT_TRUE(has(section.html(), "<p>1 &lt; 2 | *</p>"));
   EXPECT_TRUE(has(section.html(), "<details open><summary>more</summary>"));
   EXPECT_TRUE(has(section.html(), "x<small>below</small></th><td class=\"within\">1</td>")) << section.html();
-  EXPECT_EQ(section.markdown(), "## A & B\n\n1 &lt; 2 \\| \\*\n\n### more\n\n| a | b |\n|---|---:|\n| x (below) | 1 |\n\n");
+  EXPECT_EQ(section.markdown(),
+            "## A & B\n\n1 &lt; 2 \\| \\*\n\n### more\n\n#### h\n\n| a | b |\n|---|---:|\n| x (below) | 1 |\n\n");
 }
 
 /// amazon-digital-music, on which the paper prints a table 5, with made-up users.
