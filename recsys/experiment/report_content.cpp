@@ -46,8 +46,9 @@ void read_history(const std::filesystem::path& file, TrainingCurve& curve) {
     if (!take_number(rest, epoch) || !take_number(rest, loss)) return;
     curve.epoch.push_back(epoch);
     curve.loss.push_back(loss);
-    if (take_number(rest, metric)) curve.metric.push_back(metric);
+    curve.metric.push_back(take_number(rest, metric) ? metric : std::nan(""));
   }
+  if (std::all_of(curve.metric.begin(), curve.metric.end(), [](double value) { return std::isnan(value); })) curve.metric.clear();
 }
 
 /// The recommenders asked for and, in their place, the owner of what all of them share.

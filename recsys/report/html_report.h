@@ -25,7 +25,8 @@ struct DatasetFigures {
 struct TrainingCurve {
   std::string dataset, recommender, stage;  ///< "vae_fit", "sdrm_fit", ...
   int run = 1;
-  std::vector<double> epoch, loss, metric;  ///< metric may be empty
+  std::vector<double> epoch, loss;
+  std::vector<double> metric;  ///< NaN at epochs without an evaluation; empty when there was none at all
 };
 
 /// What a stage took, over all runs.

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "recsys/report/text.h"
+#include "tensor/error.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -183,6 +184,7 @@ std::string line_chart(const ChartOptions& options, std::span<const Series> seri
   std::vector<Series> shown;
   Range x_range, y_range;
   for (const Series& one : series) {
+    check(one.x.size() == one.y.size(), "line_chart: series ", one.name, " has ", one.x.size(), " x and ", one.y.size(), " y");
     if (!has_points(options, one)) continue;
     shown.push_back(one);
     for (std::size_t i = 0; i < one.x.size(); ++i) {

@@ -20,7 +20,13 @@ std::vector<std::string> charts_of(const Runs& runs) {
   for (const TrainingCurve* curve : runs) {
     const std::string run = "run " + std::to_string(curve->run);
     loss.push_back({run, curve->epoch, curve->loss});
-    if (!curve->metric.empty()) metric.push_back({run, curve->epoch, curve->metric});
+    if (curve->metric.empty()) continue;
+    metric.push_back({run, {}, {}});
+    for (std::size_t i = 0; i < curve->metric.size(); ++i) {  // epochs in between without a value do not break the line
+      if (std::isnan(curve->metric[i])) continue;
+      metric.back().x.push_back(curve->epoch[i]);
+      metric.back().y.push_back(curve->metric[i]);
+    }
   }
   const std::string name = name_of(*runs.front());
   std::vector<std::string> pictures = {line_chart({.title = name + ": loss", .x_label = "epoch", .y_label = "loss"}, loss)};
@@ -38,7 +44,9 @@ std::vector<TableCell> summary_row(const Runs& runs) {
     return fixed(mean(values), decimals);
   };
   const auto best = [](const TrainingCurve& curve) {
-    return curve.metric.empty() ? std::nan("") : *std::max_element(curve.metric.begin(), curve.metric.end());
+    double highest = std::nan("");
+    for (const double value : curve.metric) highest = std::fmax(highest, value);  // of a number and NaN the number
+    return highest;
   };
   const std::string best_text = mean_of(best, 4);
   return {{shown_recommender(runs.front()->recommender)},
@@ -90,6 +98,9 @@ Section time_section(const ReportContent& content) {
                     {fixed(one.seconds, 1)},
                     {fixed(one.seconds / one.times, 2)}});
   }
+  section.paragraph(
+      "Of all that was computed here for these data sets and runs. A generator that is the same for every recommender is timed "
+      "under the one for which it was fitted.");
   section.fold("Wall time of every stage, over all runs", false, [&] { section.table(rows, 3); });
   return section;
 }

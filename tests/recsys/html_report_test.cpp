@@ -10,6 +10,7 @@
 #include "recsys/metrics/ranking.h"
 #include "recsys/report/html_page.h"
 #include "recsys/report/svg_chart.h"
+#include "tensor/error.h"
 #include "tests/recsys/markup_support.h"
 
 namespace tapestry::recsys {
@@ -65,6 +66,7 @@ TEST(SvgChartTest, WhatCannotBeDrawnIsLeftOut) {
   EXPECT_EQ(count_of(line.substr(0, line.find("/>")), "M"), 2u) << "the missing point breaks the line: " << text;
   EXPECT_NE(line_chart({.title = "t"}, std::vector<Series>{{"a", {0}, {nan}}}).find("Nothing to draw"), std::string::npos);
   const std::string flat = line_chart({.title = "t"}, std::vector<Series>{{"a", {5, 5}, {2, 2}}});
+  EXPECT_THROW(line_chart({.title = "t"}, std::vector<Series>{{"a", {1, 2}, {1}}}), Error);
   EXPECT_EQ(flat.find("nan") + flat.find("inf"), 2 * std::string::npos) << "one value has no extent: " << flat;
 }
 
