@@ -41,8 +41,9 @@ std::string answer_text(const Tally& counts) {
            " (1 comparison)";
   }
   const std::string all = comparisons_text(counts.all);
-  const bool others = counts.better + counts.worse < counts.all;
-  const std::string rest = others ? "; in the others no difference can be shown" : "";
+  const int others = counts.all - counts.better - counts.worse;
+  const std::string rest =
+      others == 0 ? "" : std::string("; in the other") + (others == 1 ? " one" : "s") + " no difference can be shown";
   if (counts.better + counts.worse == 0) return "no difference can be shown in any of " + all;
   if (counts.better == counts.all) return "yes, better in all " + all;
   if (counts.worse == counts.all) return "no, worse in all " + all;

@@ -80,13 +80,13 @@ TEST(HeadlineTest, MixedCountsByDataSetAndOtherGenerators) {
                                     compared("b", "augment", "f-sdrm", "original", "Recall@10", -0.02, 0.00001),
                                     compared("b", "augment", "tvae", "original", "Recall@10", 0.02, 0.00001)});
   ASSERT_EQ(found.answer.size(), 5u);
-  EXPECT_NE(found.answer[0].find("not always, better in 1 and worse in 1 of 3 comparisons; in the others no difference"),
+  EXPECT_NE(found.answer[0].find("not always, better in 1 and worse in 1 of 3 comparisons; in the other one no difference"),
             std::string::npos)
       << found.answer[0];
   EXPECT_NE(found.answer[1].find("better in 2 and worse in 1 of 4 comparisons"), std::string::npos) << found.answer[1];
-  EXPECT_EQ(
-      found.answer[3],
-      "On a, SDRM against no synthetic users: in part, better in 1 of 2 comparisons; in the others no difference can be shown.");
+  EXPECT_EQ(found.answer[3],
+            "On a, SDRM against no synthetic users: in part, better in 1 of 2 comparisons; in the other one no difference can be "
+            "shown.");
   EXPECT_EQ(found.answer[4], "On b, SDRM against no synthetic users: no, worse (1 comparison).");
   EXPECT_EQ(found.details.size(), 2u) << "SDRM on Recall@10";
   EXPECT_NE(found.details[0].find("Holm p below 0.0001"), std::string::npos) << found.details[0];
