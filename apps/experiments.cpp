@@ -83,7 +83,8 @@ void compute(const ReproduceOptions& options, const ExperimentOptions& asked) {
     progress->finish();
     throw;
   }
-  std::cout << "\nreport.html, results.csv, results.json, table.md and manifest.json are in " << asked.out.string() << "\n";
+  std::cout << "\nreport.html, report.md, results.csv, results.json, table.md, manifest.json and others are in "
+            << asked.out.string() << "\n";
 }
 
 /// Says on standard error what is being measured for a plan, and stops for Ctrl-C.

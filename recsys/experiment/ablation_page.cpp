@@ -1,11 +1,11 @@
 #include "recsys/experiment/ablation_page.h"
-#include "recsys/metrics/ranking.h"
 
 #include <algorithm>
 #include <cmath>
 #include <set>
 
 #include "recsys/experiment/selection.h"
+#include "recsys/metrics/ranking.h"
 #include "recsys/report/text.h"
 #include "tensor/error.h"
 #include "tensor/random.h"

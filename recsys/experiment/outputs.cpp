@@ -8,6 +8,7 @@
 
 #include "recsys/experiment/selection.h"
 #include "recsys/metrics/ranking.h"
+#include "recsys/report/headline.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"
 #include "tensor/random.h"
@@ -21,6 +22,8 @@ constexpr std::array<const char*, 8> kStages = {"load",     "vae_fit",    "sdrm_
                                                 "sample_m", "sample_vae", "recommender_fit", "evaluate"};
 /// derive_seed index of the bootstrap under the root seed, out of the way of the runs.
 constexpr std::uint64_t kBootstrapSeed = 1'000'000;
+
+constexpr int kPrimarySamples = 100'000;
 
 /// derive_seed index of the comparisons.
 constexpr std::uint64_t kComparisonSeed = 1'000'001;
@@ -69,6 +72,9 @@ std::vector<Cell> combination_cells(const std::vector<Unit>& units, const Experi
 std::vector<Comparison> compare(const std::vector<Unit>& units, const std::vector<Unit>& baseline,
                                 const ExperimentOptions& options) {
   const ResamplingOptions resampling = {.seed = derive_seed(options.seed, kComparisonSeed)};
+  // A family of hundreds needs p-values well below 0.05 divided by its size; the least a test can give is 1 / samples.
+  ResamplingOptions fine = resampling;
+  fine.samples = kPrimarySamples;
   const UnitKey& key = units.front().key;
   std::vector<Comparison> comparisons;
   const Measures& first = units.front().measures;
@@ -80,7 +86,7 @@ std::vector<Comparison> compare(const std::vector<Unit>& units, const std::vecto
     for (std::size_t user = 0; user < ours.size(); ++user) differences[0][user] -= theirs[user];
     comparisons.push_back({key.dataset, key.recommender, key.setting, key.generator, baseline.front().key.generator,
                            first.names[metric], bootstrap_interval(differences, resampling),
-                           sign_flip_test(ours, theirs, resampling)});
+                           sign_flip_test(ours, theirs, is_primary_metric(first.names[metric]) ? fine : resampling)});
   }
   return comparisons;
 }
@@ -201,7 +207,10 @@ std::vector<Comparison> collect_comparisons(const UnitStore& store, const Experi
       if (one.complete() && other.complete()) pairs.emplace_back(one.units, std::move(other.units));
     }
   });
-  return gather<Comparison>(pairs.size(), [&](std::size_t i) { return compare(pairs[i].first, pairs[i].second, options); });
+  std::vector<Comparison> comparisons =
+      gather<Comparison>(pairs.size(), [&](std::size_t i) { return compare(pairs[i].first, pairs[i].second, options); });
+  correct_for_number(comparisons);
+  return comparisons;
 }
 
 std::vector<Failure> collect_failures(const UnitStore& store, const ExperimentOptions& options,
@@ -252,12 +261,13 @@ std::string results_text(std::span<const Cell> cells, std::span<const Comparison
 std::string table_text(std::span<const Cell> cells, std::span<const Comparison> comparisons, std::span<const Failure> failures,
                        std::span<const Unfinished> unfinished, const ExperimentOptions& options, const ReportOptions& report) {
   std::string text = concat("# Results\n\nVariant `", to_string(options.variant), "`, seed ", options.seed, ".");
-  if (options.quick) text += " **Quick run: models trained for a few epochs only; these figures mean nothing.**";
+  text += "\n\n" + headline_markdown(headline(cells, comparisons, report));
   if (!unfinished.empty()) {
-    text += "\n\n## Not finished\n\nLeft out of everything below, since not all of their units are finished:\n\n";
+    text += "## Not finished\n\nLeft out of everything below, since not all of their units are finished:\n\n";
     for (const std::string& line : unfinished_lines(unfinished)) text += "* " + line + "\n";
+    text += "\n";
   }
-  text += (unfinished.empty() ? "\n\n" : "\n") + markdown_table(cells, report);
+  text += markdown_table(cells, report);
   if (!comparisons.empty()) text += "\n## Compared user by user\n\n" + comparison_table(comparisons);
   if (!failures.empty()) text += "\n## What failed\n\n" + failure_list(failures);
   return text;

@@ -16,8 +16,9 @@ std::vector<UnitKey> unit_keys(const ExperimentOptions& options, const std::stri
 /// result without randomness is a point; bootstrap over users and runs under `strict`.
 std::vector<Cell> collect_cells(const UnitStore& store, const ExperimentOptions& options, std::span<const std::string> datasets);
 
-/// Under `strict`, for every metric: each generator against `original`, and the SDRM variants against multivae++, user by user.
-/// Of the combinations whose units are all finished. Empty under `published`, whose users were chosen on.
+/// Under `strict`, for every metric: each generator against `original`, and the others against multivae++, user by user;
+/// corrected for their number. Of the combinations whose units are all finished. Empty under `published`, whose users were chosen
+/// on.
 std::vector<Comparison> collect_comparisons(const UnitStore& store, const ExperimentOptions& options,
                                             std::span<const std::string> datasets);
 

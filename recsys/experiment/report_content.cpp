@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <fstream>
 
 #include "recsys/experiment/run_job.h"
+#include "recsys/experiment/synthetic_report.h"
+#include "recsys/report/csv_files.h"
 #include "tensor/error.h"
+#include "tensor/random.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -42,8 +46,9 @@ void read_history(const std::filesystem::path& file, TrainingCurve& curve) {
     if (!take_number(rest, epoch) || !take_number(rest, loss)) return;
     curve.epoch.push_back(epoch);
     curve.loss.push_back(loss);
-    if (take_number(rest, metric)) curve.metric.push_back(metric);
+    curve.metric.push_back(take_number(rest, metric) ? metric : std::nan(""));
   }
+  if (std::all_of(curve.metric.begin(), curve.metric.end(), [](double value) { return std::isnan(value); })) curve.metric.clear();
 }
 
 /// The recommenders asked for and, in their place, the owner of what all of them share.
@@ -51,6 +56,14 @@ std::vector<std::string> owners(const ExperimentOptions& options) {
   std::vector<std::string> names = options.recommenders;
   names.emplace_back(kBaselineOwner);
   return names;
+}
+
+/// "2 runs from seed 1: 123, 456".
+std::string runs_and_seeds(const ExperimentOptions& options) {
+  std::string text = concat(options.runs, options.runs == 1 ? " run" : " runs", " from seed ", options.seed, ", by run");
+  for (int run = 1; run <= options.runs; ++run)
+    text += concat(run == 1 ? " " : ", ", derive_seed(options.seed, static_cast<std::uint64_t>(run)));
+  return text;
 }
 
 }  // namespace
@@ -97,7 +110,9 @@ ReportContent report_content(const UnitStore& store, const ExperimentOptions& op
   for (const LoadedDataset& loaded : datasets) names.push_back(loaded.data.name);
   ReportContent content;
   content.options = report;
-  content.quick = options.quick;
+  content.headline = headline(cells, comparisons, report);
+  content.datasets = dataset_figures(datasets, options);
+  content.synthetic = collect_synthetic(store, options, names);
   content.cells = std::move(cells);
   content.comparisons = std::move(comparisons);
   content.failures = std::move(failures);
@@ -106,9 +121,13 @@ ReportContent report_content(const UnitStore& store, const ExperimentOptions& op
   content.origin.emplace_back("command", options.command);
   content.origin.emplace_back("protocol", report.protocol);
   content.origin.emplace_back("variant of SDRM", to_string(options.variant));
-  content.origin.emplace_back("runs and seed", concat(options.runs, " runs from seed ", options.seed));
+  content.origin.emplace_back("runs and seed", runs_and_seeds(options));
   content.origin.emplace_back("device and threads",
                               concat(options.device, ", ", options.threads, " threads, ", options.jobs, " jobs side by side"));
+  double seconds = 0;
+  for (const StageTime& time : content.times) seconds += time.seconds;
+  content.origin.emplace_back("time", concat(std::llround(seconds), " seconds of work, over all runs and starts (see Times)"));
+  content.origin.emplace_back("hyperparameters", "in config.json beside this file, by data set and recommender");
   for (const auto& [name, version] : options.versions) content.origin.emplace_back("version of " + name, version);
   for (const LoadedDataset& loaded : datasets) {
     const Dataset& data = loaded.data;
@@ -116,6 +135,15 @@ ReportContent report_content(const UnitStore& store, const ExperimentOptions& op
                                                   " items, ", data.stored.nnz(), " entries, SHA-256 ", data.sha256));
   }
   return content;
+}
+
+void write_report(const UnitStore& store, const ReportContent& content) {
+  store.write_file("report.html", html_report(content));
+  store.write_file("report.md", markdown_report(content));
+  store.write_file("similarity.csv", similarity_csv(content.synthetic, content.options));
+  store.write_file("shapes.csv", shapes_csv(content.datasets, content.synthetic));
+  store.write_file("improvements.csv", improvements_csv(improvements(content.cells, content.options)));
+  if (!content.options.compare) store.write_file("comparisons.csv", comparisons_csv(content.comparisons));
 }
 
 }  // namespace tapestry::recsys

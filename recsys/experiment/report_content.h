@@ -18,9 +18,12 @@ std::vector<TrainingCurve> read_curves(const UnitStore& store, const ExperimentO
 std::vector<StageTime> stage_times(const UnitStore& store, const ExperimentOptions& options,
                                    std::span<const std::string> datasets);
 
-/// Everything report.html shows.
+/// Everything report.html shows. Combinations without finished units are left out.
 ReportContent report_content(const UnitStore& store, const ExperimentOptions& options, std::span<const LoadedDataset> datasets,
                              const ReportOptions& report, std::vector<Cell> cells, std::vector<Comparison> comparisons,
                              std::vector<Failure> failures);
+
+/// Writes report.html, report.md, similarity.csv, shapes.csv, improvements.csv and, under `strict`, comparisons.csv.
+void write_report(const UnitStore& store, const ReportContent& content);
 
 }  // namespace tapestry::recsys

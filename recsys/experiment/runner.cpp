@@ -258,6 +258,7 @@ ReportOptions Experiment::report_options() const {
                     (options_.without.empty() ? "" : " without " + joined(options_.without)) +
                     (options_.folds > 0 ? concat(", ", options_.folds, " folds") : "") + (options_.quick ? ", quick" : "");
   report.compare = options_.protocol == ProtocolName::kPublished && options_.without.empty();
+  report.quick = options_.quick;
   return report;
 }
 
@@ -277,7 +278,7 @@ std::vector<Cell> Experiment::run() {
   store_.write_file("table.md", table_text(cells, comparisons_, failures, unfinished_, options_, report));
   ReportContent content = report_content(store_, options_, datasets_, report, cells, comparisons_, failures);
   for (const std::string& line : unfinished_lines(unfinished_)) content.origin.emplace_back("not finished", line);
-  store_.write_file("report.html", html_report(content));
+  write_report(store_, content);
   store_.write_file("manifest.json", manifest_text(store_, options_, datasets_, progress_.elapsed()));
   return cells;
 }

@@ -109,10 +109,10 @@ class Experiment {
   const UnitStore& store() const { return store_; }
   const std::vector<LoadedDataset>& datasets() const { return datasets_; }
 
-  /// Computes what is missing (of what `only` selects) and writes results.csv, results.json, table.md, report.html and
-  /// manifest.json. The first three are the same bytes for the same configuration and selection, whatever the number of jobs and
-  /// however often the work was killed. They hold the combinations whose units are all finished, and name the others. Throws
-  /// Interrupted, or the first error of a job once all jobs have stopped.
+  /// Computes what is missing (of what `only` selects) and writes the reports (docs/results_files.md). Those without times are
+  /// the same bytes for the same configuration and selection, whatever the number of jobs and however often the work was killed.
+  /// They hold the combinations whose units are all finished, and name the others. Throws Interrupted, or the first error of a
+  /// job once all jobs have stopped.
   std::vector<Cell> run();
   /// Under `strict`, what run() compared user by user.
   const std::vector<Comparison>& comparisons() const { return comparisons_; }

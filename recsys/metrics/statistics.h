@@ -54,4 +54,10 @@ struct PairedTest {
 /// the observed pattern among the sampled ones: (1 + hits) / (1 + samples). Pairs with a NaN are left out.
 PairedTest sign_flip_test(std::span<const double> a, std::span<const double> b, const ResamplingOptions& options = {});
 
+/// Holm's step-down correction (Holm 1979) of the p-values of one family of m tests: with p_(1) <= ... <= p_(m),
+///   adjusted_(i) = max over j <= i of min(1, (m - j + 1) p_(j)).
+/// Rejecting where it is below alpha keeps the chance of any false rejection in the family below alpha, whatever the dependence
+/// between the tests. In the order given. A p that is NaN stays NaN and is not counted in m.
+std::vector<double> holm_adjust(std::span<const double> p);
+
 }  // namespace tapestry::recsys

@@ -1,8 +1,11 @@
 #include "recsys/report/comparison.h"
 
+#include <array>
+#include <cmath>
 #include <vector>
 
 #include "recsys/metrics/ranking.h"
+#include "recsys/report/headline.h"
 #include "recsys/report/text.h"
 
 namespace tapestry::recsys {
@@ -11,16 +14,17 @@ namespace {
 using Lines = std::vector<std::vector<std::string>>;
 
 constexpr std::size_t kTextColumns = 6;
+constexpr double kLevel = 0.05;
 
 Lines lines_of(std::span<const Comparison> comparisons, bool at_ten_only) {
-  Lines lines = {
-      {"dataset", "recommender", "setting", "generator", "against", "metric", "difference", "95 % interval", "p", "users"}};
+  Lines lines = {{"dataset", "recommender", "setting", "generator", "against", "metric", "difference", "95 % interval", "p",
+                  "Holm p", "finding", "users"}};
   for (const Comparison& one : comparisons) {
     if (at_ten_only && !(is_ranking_metric(one.metric) && one.metric.ends_with("@10"))) continue;
-    const std::string difference = fixed(one.test.difference, 4);
+    const std::optional<Finding> found = finding(one);
     lines.push_back({one.dataset, one.recommender, one.setting, one.generator, one.baseline, one.metric,
-                     (difference.empty() || difference[0] == '-' ? "" : "+") + difference,
-                     fixed(one.interval.low, 4) + " to " + fixed(one.interval.high, 4), fixed(one.test.p_two_sided, 4),
+                     with_sign(one.test.difference, 4), fixed(one.interval.low, 4) + " to " + fixed(one.interval.high, 4),
+                     fixed(one.test.p_two_sided, 4), found ? fixed(one.p_holm, 4) : "–", found ? to_string(*found) : "–",
                      std::to_string(one.test.users)});
   }
   return lines;
@@ -28,9 +32,38 @@ Lines lines_of(std::span<const Comparison> comparisons, bool at_ten_only) {
 
 constexpr const char* kLegend =
     "Difference: generator minus the one it is set against, each user's value averaged over the runs. Interval: bootstrap over "
-    "users. p: two-sided sign-flip test over the same users; no correction for the number of comparisons.";
+    "users, of this difference alone. p: two-sided sign-flip test over the same users. Holm p: corrected for all comparisons of "
+    "this report on Recall@10 and NDCG@10, which are one family; better and worse are said where it is below 0.05.";
 
 }  // namespace
+
+bool is_primary_metric(const std::string& metric) { return metric == "Recall@10" || metric == "NDCG@10"; }
+
+void correct_for_number(std::span<Comparison> comparisons) {
+  std::vector<double> p;
+  for (const Comparison& one : comparisons) {
+    p.push_back(is_primary_metric(one.metric) ? one.test.p_two_sided : std::numeric_limits<double>::quiet_NaN());
+  }
+  const std::vector<double> adjusted = holm_adjust(p);
+  for (std::size_t i = 0; i < comparisons.size(); ++i) comparisons[i].p_holm = adjusted[i];
+}
+
+int family_size(std::span<const Comparison> comparisons) {
+  int size = 0;
+  for (const Comparison& one : comparisons) size += std::isnan(one.p_holm) ? 0 : 1;
+  return size;
+}
+
+const char* to_string(Finding finding) {
+  constexpr std::array kNames = {"better", "worse", "no difference shown"};
+  return kNames[static_cast<std::size_t>(finding)];
+}
+
+std::optional<Finding> finding(const Comparison& comparison) {
+  if (std::isnan(comparison.p_holm)) return std::nullopt;
+  if (!(comparison.p_holm < kLevel)) return Finding::kNoDifference;
+  return comparison.test.difference > 0 ? Finding::kBetter : Finding::kWorse;
+}
 
 std::string comparison_legend() { return kLegend; }
 
@@ -41,7 +74,9 @@ std::string comparison_table(std::span<const Comparison> comparisons) {
 
 std::string comparison_lines(std::span<const Comparison> comparisons) {
   if (comparisons.empty()) return "";
-  return std::string(kLegend) + "\n" + aligned(lines_of(comparisons, true), kTextColumns);
+  std::string text;
+  for (const std::string& sentence : strict_answer(comparisons).answer) text += sentence + "\n";
+  return text + "\n" + kLegend + "\n" + aligned(lines_of(comparisons, true), kTextColumns);
 }
 
 }  // namespace tapestry::recsys

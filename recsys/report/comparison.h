@@ -1,5 +1,7 @@
 #pragma once
 
+#include <limits>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -13,13 +15,30 @@ struct Comparison {
   std::string dataset, recommender, setting, generator, baseline, metric;
   Interval interval;  ///< 95 %, of the difference: bootstrap over users
   PairedTest test;    ///< of generator - baseline
+  /// test.p_two_sided, corrected for the number of comparisons (correct_for_number); NaN outside the family.
+  double p_holm = std::numeric_limits<double>::quiet_NaN();
 };
 
-/// How to read a table of comparisons: one sentence each on the difference, the interval and p.
+/// Recall@10 and NDCG@10: the metrics of the paper's main tables, by which the question is decided.
+bool is_primary_metric(const std::string& metric);
+
+/// Sets p_holm. The family are all these comparisons on the primary metrics together; other metrics describe, they decide
+/// nothing.
+void correct_for_number(std::span<Comparison> comparisons);
+/// How many comparisons the family has.
+int family_size(std::span<const Comparison> comparisons);
+
+enum class Finding : std::uint8_t { kBetter, kWorse, kNoDifference };
+/// "better", "worse", "no difference shown".
+const char* to_string(Finding finding);
+/// Better or worse where p_holm is below 0.05; nothing outside the family.
+std::optional<Finding> finding(const Comparison& comparison);
+
+/// How to read a table of comparisons: one sentence each on the difference, the interval and both p.
 std::string comparison_legend();
-/// A Markdown table of differences with interval and p-value, and a sentence on how to read it. Empty when there is nothing.
+/// A Markdown table of differences with interval and p-values, and a sentence on how to read it. Empty when there is nothing.
 std::string comparison_table(std::span<const Comparison> comparisons);
-/// The same for the terminal, at k = 10 only.
+/// The same for the terminal, at k = 10 only, below the answer in words (headline.h).
 std::string comparison_lines(std::span<const Comparison> comparisons);
 
 }  // namespace tapestry::recsys

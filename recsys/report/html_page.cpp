@@ -34,7 +34,7 @@ td.wide { white-space: normal; min-width: 16rem; text-align: left; }
 .reproduced { background: var(--good); } .within { background: var(--near); }
 .above { background: var(--above); } .below { background: var(--below); }
 .key span { display: inline-block; padding: 0 .5rem; margin: 0 .4rem .3rem 0; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 1rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 1rem; margin: .6rem 0; }
 figure { margin: 0; padding: .5rem; border: 1px solid var(--rule); border-radius: .3rem; break-inside: avoid; max-width: 36rem; }
 figcaption { font-weight: 600; font-size: .92rem; }
 figure svg { display: block; width: 100%; height: auto; }

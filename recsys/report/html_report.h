@@ -1,20 +1,32 @@
 #pragma once
 
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "recsys/report/comparison.h"
+#include "recsys/report/headline.h"
+#include "recsys/report/shape.h"
 #include "recsys/report/table.h"
 
 namespace tapestry::recsys {
+
+/// A data set as it was used: table 1, and the real side of Figure 3.
+struct DatasetFigures {
+  std::string dataset;
+  std::int64_t users = 0, items = 0;
+  std::int64_t stored = 0;    ///< entries, dislikes included
+  std::int64_t likes = 0;     ///< of them
+  std::int64_t reported = 0;  ///< users whose held-out items the figures are over
+  MatrixShape shape;          ///< of the protocol's D, whose users are the real ones everywhere
+};
 
 /// How one model's training went: what history/ holds.
 struct TrainingCurve {
   std::string dataset, recommender, stage;  ///< "vae_fit", "sdrm_fit", ...
   int run = 1;
-  std::vector<double> epoch, loss, metric;  ///< metric may be empty
+  std::vector<double> epoch, loss;
+  std::vector<double> metric;  ///< NaN at epochs without an evaluation; empty when there was none at all
 };
 
 /// What a stage took, over all runs.
@@ -27,19 +39,24 @@ struct StageTime {
 /// Everything that the report shows. Parts that are empty are left out.
 struct ReportContent {
   ReportOptions options;
-  bool quick = false;    ///< marks the whole report as made with reduced epochs
-  std::string headline;  ///< the answer in words, plain text
+  Headline headline;
+  std::vector<DatasetFigures> datasets;
   std::vector<Cell> cells;
   std::vector<Comparison> comparisons;
+  std::vector<SyntheticFigures> synthetic;
   std::vector<Failure> failures;
   std::vector<TrainingCurve> curves;
   std::vector<StageTime> times;
   std::vector<std::pair<std::string, std::string>> origin;  ///< name and value: command, version, data, device, ...
 };
 
-/// The report as one HTML file that stands alone: the verdicts with their counts, tables 3 and 4 in the paper's layout with ours
-/// over the printed figures, all cut-offs, the gain over MultiVAE++ (Figure 2 and tables 6 to 8), comparisons, training curves,
-/// times and how every number was made.
+/// The report as one HTML file that stands alone: the answer in words, the data sets (table 1), tables 3 and 4 in the paper's
+/// layout with ours over the printed figures, the gain over MultiVAE++ (Figure 2 and tables 6 to 8), comparisons, similarity to
+/// real users (table 5), the shape of users and items (Figure 3), the catalogue, every metric, training curves, times and how
+/// every number was made.
 std::string html_report(const ReportContent& content);
+
+/// The same as Markdown, the charts as tables.
+std::string markdown_report(const ReportContent& content);
 
 }  // namespace tapestry::recsys

@@ -4,6 +4,7 @@
 #include <map>
 #include <tuple>
 
+#include "recsys/metrics/ranking.h"
 #include "recsys/report/published_improvement.h"
 
 namespace tapestry::recsys {
@@ -22,7 +23,7 @@ std::vector<Improvement> improvements(std::span<const Cell> cells, const ReportO
   std::map<Key, Means> means;
   for (const Cell& cell : cells) {
     const std::string metric = options.compare ? printed_metric(cell.recommender, cell.metric) : cell.metric;
-    if (metric.empty()) continue;
+    if (metric.empty() || !is_ranking_metric(metric)) continue;
     const Key key = {cell.dataset, cell.recommender, cell.setting, metric};
     if (means.count(key) == 0) order.push_back(key);
     Means& found = means[key];

@@ -19,7 +19,8 @@ struct Improvement {
   std::optional<double> published;
 };
 
-/// One for every combination whose three cells are there and whose MultiVAE++ is positive, in the order of the cells.
+/// One for every combination whose three cells are there and whose MultiVAE++ is positive, of Recall and NDCG, in the
+/// order of the cells.
 std::vector<Improvement> improvements(std::span<const Cell> cells, const ReportOptions& options = {});
 
 /// The mean of a setting's improvements over data sets and recommenders, by metric.

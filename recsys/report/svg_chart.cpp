@@ -7,19 +7,20 @@
 #include <limits>
 
 #include "recsys/report/text.h"
+#include "tensor/error.h"
 
 namespace tapestry::recsys {
 namespace {
 
 // The picture's own units; the page scales it to the room there is.
 constexpr double kWidth = 480, kHeight = 300;
-constexpr double kLeft = 58, kRight = 466, kTop = 12, kBottom = 252;
+constexpr double kLeft = 66, kRight = 460, kTop = 12, kBottom = 252;
 constexpr int kColours = 8;
 
-/// Up to four significant digits, without zeros behind.
+/// Up to six significant digits, without zeros behind.
 std::string short_number(double value) {
   std::array<char, 64> buffer;
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::general, 4).ptr;
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::general, 6).ptr;
   return {buffer.data(), end};
 }
 
@@ -93,7 +94,7 @@ std::string frame(const ChartOptions& options, const Axis& x, const Axis& y, std
   }
   text += "<path class=\"axis\" d=\"M" + number(kLeft) + " " + number(kBottom) + "H" + number(kRight) + "\"/>\n";
   text += label((kLeft + kRight) / 2, kHeight - 10, "middle", options.x_label);
-  text += "<text class=\"text\" text-anchor=\"middle\" transform=\"translate(14 " + number((kTop + kBottom) / 2) +
+  text += "<text class=\"text\" text-anchor=\"middle\" transform=\"translate(12 " + number((kTop + kBottom) / 2) +
           ") rotate(-90)\">" + escape_html(options.y_label) + "</text>\n";
   return text;
 }
@@ -183,6 +184,7 @@ std::string line_chart(const ChartOptions& options, std::span<const Series> seri
   std::vector<Series> shown;
   Range x_range, y_range;
   for (const Series& one : series) {
+    check(one.x.size() == one.y.size(), "line_chart: series ", one.name, " has ", one.x.size(), " x and ", one.y.size(), " y");
     if (!has_points(options, one)) continue;
     shown.push_back(one);
     for (std::size_t i = 0; i < one.x.size(); ++i) {

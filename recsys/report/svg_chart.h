@@ -26,8 +26,8 @@ struct ChartOptions {
   bool zero = false;                 ///< the y axis shows 0
 };
 
-/// <figure> with the picture, its title and a legend. Series without a point to draw are in neither; with no series at all a
-/// sentence says so. Texts are escaped.
+/// <figure> with the picture, its title and a legend. Throws Error(kMisuse) for a series with more x than y or fewer. Series
+/// without a point to draw are in neither; with no series at all a sentence says so. Texts are escaped.
 std::string line_chart(const ChartOptions& options, std::span<const Series> series);
 
 /// Round numbers (1, 2 or 5 times a power of ten apart) that cover [low, high], about `count` of them.

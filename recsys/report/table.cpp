@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "recsys/metrics/ranking.h"
+#include "recsys/report/headline.h"
 #include "recsys/report/text.h"
 #include "recsys/report/verdict.h"
 
@@ -14,20 +14,6 @@ namespace tapestry::recsys {
 namespace {
 
 constexpr double kHalfLastPrintedDigit = 0.00005;
-
-/// The shortest digits that give the number back: printed figures look as they were printed.
-std::string shortest(double value) {
-  std::array<char, 64> buffer;
-  return {buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr};
-}
-
-/// A CSV field, quoted when it has to be.
-std::string field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
-  return quoted + "\"";
-}
 
 std::string spread(double mean, double std, int std_decimals) { return fixed(mean, 4) + " ± " + fixed(std, std_decimals); }
 
@@ -45,9 +31,8 @@ TableRow table_row(const Cell& cell, const ReportOptions& options) {
   row[8] = row[9] = row[10] = "–";
   if (summary.published) {
     const double difference = summary.mean - summary.published->mean;
-    const std::string digits = fixed(difference, 4);
     row[8] = spread(summary.published->mean, summary.published->std, 3);
-    row[9] = (digits.empty() || digits[0] == '-' ? "" : "+") + digits;
+    row[9] = with_sign(difference, 4);
   }
   if (const std::optional<Verdict> found = verdict(summary)) row[10] = to_string(*found);
   return row;
@@ -100,6 +85,7 @@ nlohmann::ordered_json json_of(const Comparison& comparison) {
   json["ci_low"] = number_or_null(comparison.interval.low);
   json["ci_high"] = number_or_null(comparison.interval.high);
   json["p_two_sided"] = number_or_null(comparison.test.p_two_sided);
+  json["p_holm"] = number_or_null(comparison.p_holm);
   json["users"] = comparison.test.users;
   return json;
 }
@@ -136,7 +122,7 @@ std::string results_csv(std::span<const Cell> cells, const ReportOptions& option
   for (const Cell& cell : cells) {
     const Summary summary = summarise(cell, options);
     for (const std::string* name : {&cell.dataset, &cell.recommender, &cell.setting, &cell.generator, &cell.metric}) {
-      text += field(*name) + ",";
+      text += csv_field(*name) + ",";
     }
     text += std::to_string(cell.runs.size());
     for (const double value : {summary.mean, summary.std, summary.interval.low, summary.interval.high}) {
@@ -172,8 +158,7 @@ std::string markdown_table(std::span<const Cell> cells, const ReportOptions& opt
     const TableRow row = table_row(cell, options);
     lines.emplace_back(row.begin(), row.end());
   }
-  const std::string counts = verdict_counts(cells, options);
-  return (counts.empty() ? "" : "**" + counts + "**\n\n") + legend(options) + "\n\n" + markdown(lines, kTextColumns);
+  return legend(options) + "\n\n" + markdown(lines, kTextColumns);
 }
 
 std::string terminal_table(std::span<const Cell> cells, const ReportOptions& options) {
@@ -186,8 +171,12 @@ std::string terminal_table(std::span<const Cell> cells, const ReportOptions& opt
   }
   std::vector<std::vector<std::string>> lines;
   for (const TableRow& row : rows) lines.emplace_back(row.begin(), row.end());
-  const std::string counts = verdict_counts(cells, options);
-  return legend(options) + "\n" + aligned(lines, kTextColumns) + (counts.empty() ? "" : counts + "\n");
+  std::string text;
+  for (const std::string& sentence : quick_remark(options)) text += sentence + "\n";
+  text += legend(options) + "\n" + aligned(lines, kTextColumns);
+  if (!options.compare) return text;  // what `strict` says comes from its comparisons: comparison_lines
+  for (const std::string& sentence : published_answer(cells, options)) text += sentence + "\n";
+  return text;
 }
 
 }  // namespace tapestry::recsys

@@ -28,6 +28,7 @@ struct ReportOptions {
   std::string protocol = "published";  ///< named in every report
   /// Sets the paper's figures beside ours. Off for protocols under which they are not comparable: the columns stay empty.
   bool compare = true;
+  bool quick = false;  ///< made with reduced epochs: every report says first that its figures mean nothing
 };
 
 /// A cell with its statistics.
@@ -56,9 +57,10 @@ std::string results_json(std::span<const Cell> cells, const ReportOptions& optio
                          std::span<const Comparison> comparisons = {}, std::span<const Failure> failures = {});
 /// A Markdown list of what failed; empty when nothing did.
 std::string failure_list(std::span<const Failure> failures);
-/// A Markdown table: ours, the printed value, the difference, and the verdict (verdict.h), counted at the top.
+/// A Markdown table: ours, the printed value, the difference, and the verdict (verdict.h).
 std::string markdown_table(std::span<const Cell> cells, const ReportOptions& options = {});
 /// The same in aligned columns for a terminal, the metrics at 10 only (all when there are none): what the paper's tables show.
+/// Under `published` the answer in words below it (headline.h).
 std::string terminal_table(std::span<const Cell> cells, const ReportOptions& options = {});
 
 }  // namespace tapestry::recsys

@@ -24,6 +24,38 @@ std::string fixed(double value, int decimals) {
   return negative_zero ? text.substr(1) : text;
 }
 
+std::string with_sign(double value, int decimals) {
+  const std::string digits = fixed(value, decimals);
+  return (digits.empty() || digits[0] == '-' ? "" : "+") + digits;
+}
+
+std::string shortest(double value) {
+  std::array<char, 64> buffer;
+  return {buffer.data(), std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr};
+}
+
+std::string count_text(double value) {
+  if (!std::isfinite(value)) return "";
+  if (value < 100 && value != std::floor(value)) return fixed(value, 1);
+  std::string text = fixed(value, 0);
+  const std::size_t first = text[0] == '-' ? 1 : 0;
+  for (std::size_t at = text.size(); at > first + 3;) text.insert(at -= 3, ",");
+  return text;
+}
+
+std::string percent_text(double percent) {
+  if (!std::isfinite(percent)) return "";
+  if (percent == 0) return "0 %";
+  return percent > 0 && percent < 0.005 ? "< 0.01 %" : fixed(percent, 2) + " %";
+}
+
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) quoted += c == '"' ? "\"\"" : std::string(1, c);
+  return quoted + "\"";
+}
+
 std::string markdown(const std::vector<std::vector<std::string>>& lines, std::size_t text_columns) {
   std::string text;
   for (std::size_t line = 0; line < lines.size(); ++line) {

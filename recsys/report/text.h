@@ -7,6 +7,17 @@ namespace tapestry::recsys {
 
 /// Fixed notation without a locale; empty for NaN and infinities, no minus before zero.
 std::string fixed(double value, int decimals);
+/// The same with + before what is not negative.
+std::string with_sign(double value, int decimals);
+/// The shortest digits that give the number back: printed figures look as they were printed.
+std::string shortest(double value);
+/// A count, or a mean of counts: whole, "91,355,364"; with one decimal where it is not whole and below 100. Empty for NaN.
+std::string count_text(double value);
+/// "98.88 %"; "< 0.01 %" for what is more than nothing but would read 0.00, "0 %" for nothing. Empty for NaN.
+std::string percent_text(double percent);
+
+/// A CSV field, quoted when it has to be.
+std::string csv_field(const std::string& text);
 
 /// Lines of cells, the first of them headings, as a Markdown table: the first `text_columns` columns flush left, the others
 /// right.

@@ -59,6 +59,16 @@ TEST(Runner, StrictComparesUserByUser) {
   EXPECT_LE(one.interval.low, one.test.difference);
   EXPECT_GE(one.interval.high, one.test.difference);
   EXPECT_NE(read_file(folder.path() / "table.md").find("## Compared user by user"), std::string::npos);
+  for (const char* file : {"table.md", "report.md", "report.html"}) {
+    EXPECT_NE(read_file(folder.path() / file).find("Does SDRM beat MultiVAE++?"), std::string::npos) << file;
+  }
+  for (const Comparison& each : comparisons) {
+    EXPECT_EQ(std::isnan(each.p_holm), !is_primary_metric(each.metric)) << each.metric;
+    EXPECT_FALSE(each.p_holm < each.test.p_two_sided) << "a correction makes no p smaller";
+  }
+  EXPECT_EQ(family_size(comparisons), 2 * 5 * 2);
+  const std::string lines = read_file(folder.path() / "comparisons.csv");
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), static_cast<std::ptrdiff_t>(comparisons.size()) + 1);
   EXPECT_EQ(nlohmann::json::parse(read_file(folder.path() / "results.json")).at("comparisons").size(), comparisons.size());
 
   const TempFolder published;
@@ -88,15 +98,42 @@ TEST(Runner, FoldsReportEveryUserOnceAndGiveOneIntervalOverAll) {
   EXPECT_THROW(run(options), Error);
 }
 
+TEST(Runner, ReportShowsTheUsersThemselves) {
+  const TempFolder folder;
+  ExperimentOptions options = tiny_options(folder.path());
+  options.generators = {"original", "m-sdrm"};
+  run(options);
+  const auto unit = nlohmann::json::parse(read_file(folder.path() / "units" / "simulated_svd_augment_m-sdrm_run-1.json"));
+  const auto other = nlohmann::json::parse(read_file(folder.path() / "units" / "simulated_svd_augment_m-sdrm_run-2.json"));
+  const double pairs =
+      (unit.at("synthetic").at("pairs").at(0).get<double>() + other.at("synthetic").at("pairs").at(0).get<double>()) / 2;
+  const std::string similarity = read_file(folder.path() / "similarity.csv");
+  const std::string expected = "simulated,svd,m-sdrm,2,0.0,0.1," + std::to_string(static_cast<std::int64_t>(pairs));
+  EXPECT_NE(similarity.find(expected), std::string::npos) << similarity;
+  EXPECT_EQ(similarity.find("original"), std::string::npos) << "no synthetic users";
+  const std::string shapes = read_file(folder.path() / "shapes.csv");
+  EXPECT_NE(shapes.find("simulated,,original,items_per_user,"), std::string::npos) << shapes;
+  EXPECT_NE(shapes.find("simulated,svd,m-sdrm,users_per_item,"), std::string::npos);
+  for (const char* file : {"report.html", "report.md"}) {
+    const std::string text = read_file(folder.path() / file);
+    for (const char* part : {"table 1", "table 5", "Figure 3", "catalogue", "SHA-256", "2 runs from seed 1"}) {
+      EXPECT_NE(text.find(part), std::string::npos) << file << " " << part;
+    }
+  }
+}
+
 TEST(Runner, QuickIsMarkedEverywhere) {
   const TempFolder folder;
   ExperimentOptions options = tiny_options(folder.path());
   options.generators = {"original"};
   options.quick = true;
   run(options);
-  for (const char* file : {"results.json", "table.md", "manifest.json", "config.json"}) {
+  for (const char* file : {"results.json", "table.md", "report.html", "report.md", "manifest.json", "config.json"}) {
     EXPECT_NE(read_file(folder.path() / file).find("quick"), std::string::npos) << file;
   }
+  const std::string table = read_file(folder.path() / "table.md"), page = read_file(folder.path() / "report.html");
+  EXPECT_LT(table.find("**This is a quick run"), table.find("printed none"));
+  EXPECT_LT(page.find("This is a quick run"), page.find("printed none")) << "what nothing means is said before what follows";
 }
 
 TEST(Runner, ManifestSumsStagesOverSessions) {

@@ -20,7 +20,8 @@ namespace fs = std::filesystem;
 using tests::read_file;
 using tests::TempFolder;
 
-inline constexpr const char* kResults[] = {"results.csv", "results.json", "table.md"};
+inline constexpr const char* kResults[] = {"results.csv",    "results.json", "table.md",
+                                           "similarity.csv", "shapes.csv",   "improvements.csv"};
 
 inline Dataset tiny_dataset() {
   SimulationConfig config;

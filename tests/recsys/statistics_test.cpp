@@ -182,5 +182,25 @@ TEST(SignFlipTest, UndefinedPairsAreLeftOutAndLengthsMustMatch) {
   EXPECT_THROW(sign_flip_test(std::vector<double>{1}, std::vector<double>{1, 2}), Error);
 }
 
+TEST(HolmTest, ByHand) {
+  // Sorted: .01 .02 .03 .04 .2, times 5 4 3 2 1: .05 .08 .09 .08 .2, and the largest so far: .05 .08 .09 .09 .2.
+  const std::vector<double> p = {0.04, 0.01, 0.2, 0.03, 0.02};
+  const std::vector<double> expected = {0.09, 0.05, 0.2, 0.09, 0.08};
+  const std::vector<double> found = holm_adjust(p);
+  ASSERT_EQ(found.size(), p.size());
+  for (std::size_t i = 0; i < p.size(); ++i) EXPECT_FALSE(!(std::abs(found[i] - expected[i]) <= 1e-15)) << i << " " << found[i];
+}
+
+TEST(HolmTest, StaysBelowOneAndLeavesOutWhatIsNoNumber) {
+  const double nan = std::nan("");
+  const std::vector<double> found = holm_adjust(std::vector<double>{0.6, nan, 0.01, 0.7});
+  EXPECT_EQ(found[0], 1);
+  EXPECT_TRUE(std::isnan(found[1]));
+  EXPECT_FALSE(!(std::abs(found[2] - 0.03) <= 1e-15)) << "three tests, not four: " << found[2];
+  EXPECT_EQ(found[3], 1);
+  EXPECT_EQ(holm_adjust(std::vector<double>{0.03}), std::vector<double>{0.03}) << "one test needs no correction";
+  EXPECT_TRUE(holm_adjust({}).empty());
+}
+
 }  // namespace
 }  // namespace tapestry::recsys

@@ -1,0 +1,51 @@
+#include "recsys/metrics/ranking.h"
+#include "recsys/report/sections.h"
+#include "recsys/report/text.h"
+
+namespace tapestry::recsys {
+namespace {
+
+std::string style_of(const std::optional<Finding>& found) {
+  if (found == Finding::kBetter) return "reproduced";
+  return found == Finding::kWorse ? "below" : "";
+}
+
+}  // namespace
+
+Section comparison_section(const ReportContent& content) {
+  Section section("comparisons", "Is it better? Paired over users");
+  if (content.comparisons.empty()) return section;
+  section.paragraph(comparison_legend());
+  for (const std::string& dataset : names_of(content.comparisons, &Comparison::dataset)) {
+    TableRows rows = {{{"recommender"},
+                       {"setting"},
+                       {"generator"},
+                       {"against"},
+                       {"metric"},
+                       {"finding"},
+                       {"difference"},
+                       {"95 % interval"},
+                       {"p"},
+                       {"Holm p"},
+                       {"users"}}};
+    for (const Comparison& one : content.comparisons) {
+      if (one.dataset != dataset || !is_ranking_metric(one.metric) || !one.metric.ends_with("@10")) continue;
+      const std::optional<Finding> found = finding(one);
+      rows.push_back({{shown_recommender(one.recommender)},
+                      {one.setting},
+                      {shown_generator(one.generator)},
+                      {shown_generator(one.baseline)},
+                      {one.metric},
+                      {found ? to_string(*found) : "–", "", style_of(found)},
+                      {with_sign(one.test.difference, 4), "", style_of(found)},
+                      {interval_text(one.interval)},
+                      {fixed(one.test.p_two_sided, 4)},
+                      {found ? fixed(one.p_holm, 4) : "–"},
+                      {std::to_string(one.test.users)}});
+    }
+    section.fold(dataset, dataset == content.comparisons.front().dataset, [&] { section.table(rows, 6); });
+  }
+  return section;
+}
+
+}  // namespace tapestry::recsys

@@ -1,0 +1,95 @@
+#include "recsys/report/csv_files.h"
+
+#include <initializer_list>
+#include <numeric>
+
+#include "recsys/report/published_similarity.h"
+#include "recsys/report/text.h"
+
+namespace tapestry::recsys {
+namespace {
+
+constexpr int kDecimals = 10;
+
+std::string line(std::initializer_list<std::string> fields) {
+  std::string text;
+  const char* before = "";
+  for (const std::string& field : fields) {
+    text += before + csv_field(field);
+    before = ",";
+  }
+  return text + "\n";
+}
+
+std::string ours(double value) { return fixed(value, kDecimals); }
+
+double sum_of(std::span<const double> values) { return std::accumulate(values.begin(), values.end(), 0.0); }
+
+std::string percent(double part, double all) { return all > 0 ? ours(100 * part / all) : ""; }
+
+/// The lines of one distribution.
+std::string size_lines(const std::string& dataset, const std::string& recommender, const std::string& generator,
+                       const std::string& kind, std::span<const double> counts) {
+  std::string text;
+  for (std::size_t size = 0; size < counts.size(); ++size) {
+    if (counts[size] > 0) text += line({dataset, recommender, generator, kind, std::to_string(size), ours(counts[size])});
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string similarity_csv(std::span<const SyntheticFigures> synthetic, const ReportOptions& options) {
+  std::string text = "dataset,recommender,generator,runs,low,high,pairs,pairs_percent,nearest,nearest_percent,published_pairs\n";
+  for (const SyntheticFigures& one : synthetic) {
+    const double pairs = sum_of(one.pairs), users = sum_of(one.nearest);
+    const std::string runs = std::to_string(one.runs);
+    for (int bin = 0; bin < kSimilarityBins; ++bin) {
+      const double counted = one.pairs[static_cast<std::size_t>(bin)], nearest = one.nearest[static_cast<std::size_t>(bin)];
+      const auto printed = options.compare ? published_pairs(one.dataset, one.generator, bin) : std::nullopt;
+      text += line({one.dataset, one.recommender, one.generator, runs, fixed(bin / 10.0, 1), fixed((bin + 1) / 10.0, 1),
+                    ours(counted), percent(counted, pairs), ours(nearest), percent(nearest, users),
+                    printed ? std::to_string(*printed) : ""});
+    }
+    text += line({one.dataset, one.recommender, one.generator, runs, "1.0", "1.0", "", "", ours(one.copies),
+                  percent(one.copies, users), ""});
+  }
+  return text;
+}
+
+std::string shapes_csv(std::span<const DatasetFigures> datasets, std::span<const SyntheticFigures> synthetic) {
+  std::string text = "dataset,recommender,generator,kind,size,count\n";
+  for (const DatasetFigures& one : datasets) {
+    text += size_lines(one.dataset, "", "original", "items_per_user", as_numbers(one.shape.users_by_length));
+    text += size_lines(one.dataset, "", "original", "users_per_item", as_numbers(one.shape.items_by_users));
+  }
+  for (const SyntheticFigures& one : synthetic) {
+    text += size_lines(one.dataset, one.recommender, one.generator, "items_per_user", one.users_by_length);
+    text += size_lines(one.dataset, one.recommender, one.generator, "users_per_item", one.items_by_users);
+  }
+  return text;
+}
+
+std::string improvements_csv(std::span<const Improvement> improvements) {
+  const auto printed = [](const std::optional<double>& value) { return value ? shortest(*value) : std::string(); };
+  std::string text = "dataset,recommender,setting,metric,percent,published_percent,combinations\n";
+  for (const Improvement& one : improvements) {
+    text += line({one.dataset, one.recommender, one.setting, one.metric, ours(one.percent), printed(one.published), "1"});
+  }
+  for (const AverageImprovement& one : average_improvements(improvements)) {
+    text += line({"", "", one.setting, one.metric, ours(one.percent), printed(one.published), std::to_string(one.combinations)});
+  }
+  return text;
+}
+
+std::string comparisons_csv(std::span<const Comparison> comparisons) {
+  std::string text = "dataset,recommender,setting,generator,baseline,metric,difference,ci_low,ci_high,p_two_sided,p_holm,users\n";
+  for (const Comparison& one : comparisons) {
+    text += line({one.dataset, one.recommender, one.setting, one.generator, one.baseline, one.metric, ours(one.test.difference),
+                  ours(one.interval.low), ours(one.interval.high), ours(one.test.p_two_sided), ours(one.p_holm),
+                  std::to_string(one.test.users)});
+  }
+  return text;
+}
+
+}  // namespace tapestry::recsys

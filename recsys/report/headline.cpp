@@ -1,0 +1,177 @@
+#include "recsys/report/headline.h"
+
+#include <functional>
+
+#include "recsys/report/names.h"
+#include "recsys/report/published.h"
+#include "recsys/report/text.h"
+#include "recsys/report/verdict.h"
+
+namespace tapestry::recsys {
+namespace {
+
+constexpr const char* kNone = "original";  // the baseline without synthetic users
+
+using Filter = std::function<bool(const Comparison&)>;
+
+struct Tally {
+  int better = 0, worse = 0, all = 0;
+};
+
+Tally tally(std::span<const Comparison> comparisons, const Filter& filter) {
+  Tally counts;
+  for (const Comparison& one : comparisons) {
+    const std::optional<Finding> found = finding(one);
+    if (!found || !filter(one)) continue;
+    ++counts.all;
+    counts.better += *found == Finding::kBetter ? 1 : 0;
+    counts.worse += *found == Finding::kWorse ? 1 : 0;
+  }
+  return counts;
+}
+
+std::string comparisons_text(int count) { return std::to_string(count) + (count == 1 ? " comparison" : " comparisons"); }
+
+/// The answer to "is it better?".
+std::string answer_text(const Tally& counts) {
+  if (counts.all == 1) {
+    return std::string(counts.better > 0  ? "yes, better"
+                       : counts.worse > 0 ? "no, worse"
+                                          : "no difference can be shown") +
+           " (1 comparison)";
+  }
+  const std::string all = comparisons_text(counts.all);
+  const int others = counts.all - counts.better - counts.worse;
+  const std::string rest =
+      others == 0 ? "" : std::string("; in the other") + (others == 1 ? " one" : "s") + " no difference can be shown";
+  if (counts.better + counts.worse == 0) return "no difference can be shown in any of " + all;
+  if (counts.better == counts.all) return "yes, better in all " + all;
+  if (counts.worse == counts.all) return "no, worse in all " + all;
+  const std::string better = std::to_string(counts.better), worse = std::to_string(counts.worse);
+  if (counts.worse == 0) return "in part, better in " + better + " of " + all + rest;
+  if (counts.better == 0) return "no, worse in " + worse + " of " + all + rest;
+  return "not always, better in " + better + " and worse in " + worse + " of " + all + rest;
+}
+
+bool is_sdrm(const std::string& generator) { return generator == "f-sdrm" || generator == "m-sdrm"; }
+
+std::string setting_text(const std::string& setting) {
+  if (setting == "augment") return "synthetic users added to the real ones (augment)";
+  if (setting == "replace") return "synthetic users in place of the real ones (replace)";
+  return setting;
+}
+
+/// "question With augment: answer. With replace: answer." Empty when no comparison passes the filter.
+std::string by_setting(const std::string& question, std::span<const Comparison> comparisons, const Filter& filter) {
+  std::string text;
+  for (const std::string& setting : names_of(comparisons, &Comparison::setting)) {
+    const Tally counts = tally(comparisons, [&](const Comparison& one) { return one.setting == setting && filter(one); });
+    if (counts.all > 0) text += " With " + setting_text(setting) + ": " + answer_text(counts) + ".";
+  }
+  return text.empty() ? "" : question + text;
+}
+
+/// One comparison in a sentence.
+std::string sentence(const Comparison& one) {
+  const std::string generator = paper_generator(one.generator).value_or(one.generator);
+  const std::string baseline = paper_generator(one.baseline).value_or(one.baseline);
+  const bool against_none = one.baseline == kNone;
+  std::string text =
+      "On " + one.dataset + " with " + paper_recommender(one.recommender).value_or(one.recommender) +
+      (one.setting == "replace" ? ", replacing the real users by " + generator + "'s" : ", adding " + generator + "'s users") +
+      (against_none ? "" : " instead of " + baseline + "'s") + " changes " + one.metric + " by " +
+      with_sign(one.test.difference, 4) + " (95 % " + fixed(one.interval.low, 4) + " to " + fixed(one.interval.high, 4) +
+      ", Holm p " + (one.p_holm < 0.00005 ? "below 0.0001" : fixed(one.p_holm, 4)) + "): ";
+  const Finding found = finding(one).value_or(Finding::kNoDifference);
+  if (found == Finding::kNoDifference) return text + "no difference can be shown.";
+  return text + to_string(found) + " than " +
+         (!against_none              ? baseline
+          : one.setting == "replace" ? std::string("the real users")
+                                     : std::string("no synthetic users")) +
+         ".";
+}
+
+}  // namespace
+
+std::vector<std::string> quick_remark(const ReportOptions& options) {
+  if (!options.quick) return {};
+  return {
+      "This is a quick run: its models were trained for a few epochs only. Its figures show that everything works; they mean "
+      "nothing, and neither does what follows from them."};
+}
+
+std::vector<std::string> published_answer(std::span<const Cell> cells, const ReportOptions& options) {
+  const std::string counts = verdict_counts(cells, options);
+  return {counts.empty() ? "The paper printed none of these figures, so that there is nothing to set them against." : counts,
+          "This protocol follows the paper's evaluation and cannot answer whether SDRM beats MultiVAE++ or synthetic data beats "
+          "none: the training was stopped, and the paper's hyperparameters were chosen, on the very users that are reported. "
+          "The strict protocol answers it (--protocol strict)."};
+}
+
+Headline strict_answer(std::span<const Comparison> comparisons) {
+  Headline result;
+  const int family = family_size(comparisons);
+  if (family == 0)
+    return {{"There is nothing to compare: it takes a generator besides original, and both without a failure."}, {}};
+  const Filter against_none = [](const Comparison& one) { return one.baseline == kNone; };
+  const Filter sdrm_against_none = [](const Comparison& one) { return one.baseline == kNone && is_sdrm(one.generator); };
+  const Filter sdrm_against_vae = [](const Comparison& one) { return one.baseline == "multivae++" && is_sdrm(one.generator); };
+  const bool others = tally(comparisons, against_none).all > tally(comparisons, sdrm_against_none).all;
+  for (const std::string& paragraph :
+       {by_setting("Does SDRM beat MultiVAE++?", comparisons, sdrm_against_vae),
+        by_setting("Does SDRM's synthetic data beat none?", comparisons, sdrm_against_none),
+        others ? by_setting("Does any generator's synthetic data beat none, all of them counted?", comparisons, against_none)
+               : ""}) {
+    if (!paragraph.empty()) result.answer.push_back(paragraph);
+  }
+  result.answer.push_back(
+      "A comparison is one generator (F-SDRM and M-SDRM apart) on one data set with one recommender, on Recall@10 or NDCG@10. "
+      "Better and worse are said where the p-value is below 0.05 after Holm's correction for the " +
+      comparisons_text(family) + " of this report on these two metrics.");
+  const std::vector<std::string> datasets = names_of(comparisons, &Comparison::dataset);
+  for (const std::string& dataset : datasets) {
+    if (datasets.size() < 2) break;
+    const auto on = [&](const Filter& filter) {
+      return tally(comparisons, [&](const Comparison& one) { return one.dataset == dataset && filter(one); });
+    };
+    const Tally vae = on(sdrm_against_vae), none = on(sdrm_against_none);
+    std::string text = "On " + dataset + ", SDRM";
+    if (vae.all > 0) text += " against MultiVAE++: " + answer_text(vae) + (none.all > 0 ? ". A" : ".");
+    if (none.all > 0) text += std::string(vae.all > 0 ? "" : " a") + "gainst no synthetic users: " + answer_text(none) + ".";
+    if (vae.all + none.all > 0) result.answer.push_back(text);
+  }
+  result.answer.emplace_back(
+      "On the paper's data sets MultiVAE++ and SDRM have the hyperparameters that the paper chose by users of the same data, "
+      "some of "
+      "whom are reported here: that can favour both over no synthetic users, and the one that was looked at over the other.");
+  for (const Comparison& one : comparisons) {
+    if (one.metric == "Recall@10" && is_sdrm(one.generator) && finding(one)) result.details.push_back(sentence(one));
+  }
+  return result;
+}
+
+Headline headline(std::span<const Cell> cells, std::span<const Comparison> comparisons, const ReportOptions& options) {
+  Headline result;
+  if (options.compare) {
+    result.answer = published_answer(cells, options);
+  } else if (options.protocol.starts_with("published")) {
+    result.answer = {"These figures were made with deviations of the published program left out (" + options.protocol +
+                     "): they stand beside none of the paper's. What a deviation does to the figures is what --ablations shows."};
+  } else {
+    result = strict_answer(comparisons);
+  }
+  const std::vector<std::string> remark = quick_remark(options);
+  result.answer.insert(result.answer.begin(), remark.begin(), remark.end());
+  return result;
+}
+
+std::string headline_markdown(const Headline& headline) {
+  std::string text;
+  for (std::size_t i = 0; i < headline.answer.size(); ++i) {
+    text += i == 0 ? "**" + headline.answer[i] + "**\n\n" : headline.answer[i] + "\n\n";
+  }
+  for (const std::string& detail : headline.details) text += "* " + detail + "\n";
+  return text + (headline.details.empty() ? "" : "\n");
+}
+
+}  // namespace tapestry::recsys

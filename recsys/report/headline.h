@@ -1,0 +1,37 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "recsys/report/comparison.h"
+#include "recsys/report/table.h"
+
+/// What a report says in words before any table. Every sentence follows by rule from the figures.
+namespace tapestry::recsys {
+
+/// Plain text.
+struct Headline {
+  std::vector<std::string> answer;   ///< paragraphs, the most important first
+  std::vector<std::string> details;  ///< one sentence for each comparison that the answer is made of
+};
+
+/// That a quick run means nothing; empty for any other.
+std::vector<std::string> quick_remark(const ReportOptions& options);
+
+/// Under `published`: how many of the printed figures are reproduced, and why this protocol does not say which generator is
+/// better.
+std::vector<std::string> published_answer(std::span<const Cell> cells, const ReportOptions& options);
+
+/// Under `strict`: does synthetic data beat none, does SDRM beat MultiVAE++? Counts of what the corrected tests found, by setting
+/// and, when there are several, by data set; in the details every comparison of F-SDRM and M-SDRM on Recall@10. Says so when
+/// there is nothing to compare.
+Headline strict_answer(std::span<const Comparison> comparisons);
+
+/// All of it for the report's protocol, the remark on a quick run first.
+Headline headline(std::span<const Cell> cells, std::span<const Comparison> comparisons, const ReportOptions& options);
+
+/// The answer as Markdown paragraphs, the first of them bold, then the details as a list.
+std::string headline_markdown(const Headline& headline);
+
+}  // namespace tapestry::recsys

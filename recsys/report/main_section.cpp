@@ -1,0 +1,126 @@
+#include <array>
+#include <cmath>
+
+#include "recsys/metrics/ranking.h"
+#include "recsys/report/sections.h"
+#include "recsys/report/text.h"
+#include "recsys/report/verdict.h"
+
+namespace tapestry::recsys {
+namespace {
+
+std::string style_of(Verdict found) {
+  constexpr std::array kStyles = {"reproduced", "within", "above", "below"};
+  return kStyles[static_cast<std::size_t>(found)];
+}
+
+/// Colour is never the only sign of a verdict.
+std::string mark_of(Verdict found) {
+  constexpr std::array kMarks = {"✓", "≈", "↑", "↓"};
+  return kMarks[static_cast<std::size_t>(found)];
+}
+
+/// The cell that a metric of the paper's tables is compared with: NeuMF's NDCG@k in the form the paper printed, where there is
+/// one.
+const Cell* find_printed(const std::vector<Cell>& cells, const std::string& dataset, const std::string& recommender,
+                         const std::string& setting, const std::string& generator, const std::string& metric) {
+  const auto printed = [&](const Cell& cell) {
+    return cell.generator == generator && cell.recommender == recommender && cell.setting == setting && cell.dataset == dataset &&
+           printed_metric(recommender, cell.metric) == metric;
+  };
+  const auto found = std::find_if(cells.begin(), cells.end(), printed);
+  return found == cells.end() ? find_cell(cells, dataset, recommender, setting, generator, metric) : &*found;
+}
+
+TableCell figure_cell(const Cell* cell, const ReportOptions& options) {
+  if (cell == nullptr) return {"–"};
+  const Summary summary = summarise(*cell, options);
+  TableCell shown = {mean_text(*cell, summary)};
+  if (!std::isfinite(summary.mean)) return shown;
+  if (const std::optional<Verdict> found = verdict(summary)) {
+    shown.text += " " + mark_of(*found);
+    shown.style = style_of(*found);
+  }
+  shown.below = summary.published ? "printed " + fixed(summary.published->mean, 4) + " ± " + fixed(summary.published->std, 3)
+                                  : interval_text(summary.interval);
+  return shown;
+}
+
+std::string verdict_key() {
+  std::string text = "<p class=\"key\">";
+  for (const Verdict one : kVerdicts) {
+    text += "<span class=\"" + style_of(one) + "\">" + mark_of(one) + " " + to_string(one) + "</span>";
+  }
+  return text + "</p>\n";
+}
+
+}  // namespace
+
+/// Generators down, data sets and the two metrics across, one table for each recommender and setting.
+Section main_section(const ReportContent& content) {
+  constexpr std::array kShown = {"Recall@10", "NDCG@10"};
+  Section section("tables", content.options.compare ? "Ours beside the paper's tables 3 and 4" : "Results at 10");
+  if (content.cells.empty()) return section;
+  if (content.options.compare) {
+    section.paragraph(
+        "Above: our mean ± population standard deviation over runs. Below: what the paper prints or, where it prints nothing, "
+        "the 95 % interval. Reproduced (✓): the printed mean, to its four decimals, lies in our 95 % interval for the mean; "
+        "within 3 sd (≈): not that, but our mean lies within "
+        "three printed standard deviations; above (↑), below (↓): further away.");
+    section.html_only(verdict_key());
+  } else {
+    section.paragraph("Mean ± population standard deviation over runs; below, the 95 % bootstrap interval over users and runs.");
+  }
+  const std::vector<std::string> datasets = names_of(content.cells, &Cell::dataset);
+  for (const std::string& setting : names_of(content.cells, &Cell::setting)) {
+    for (const std::string& recommender : names_of(content.cells, &Cell::recommender)) {
+      TableRows rows = {{{"generator"}}};
+      for (const std::string& dataset : datasets) {
+        for (const char* metric : kShown) rows[0].push_back({dataset, metric});
+      }
+      for (const std::string& generator : names_of(content.cells, &Cell::generator)) {
+        std::vector<TableCell> row = {{shown_generator(generator)}};
+        for (const std::string& dataset : datasets) {
+          for (const char* metric : kShown) {
+            row.push_back(
+                figure_cell(find_printed(content.cells, dataset, recommender, setting, generator, metric), content.options));
+          }
+        }
+        rows.push_back(std::move(row));
+      }
+      section.heading(shown_recommender(recommender) + ", " + setting);
+      section.table(rows, 1);
+    }
+  }
+  return section;
+}
+
+/// Every cut-off, folded away by data set.
+Section metric_section(const ReportContent& content) {
+  Section section("all", "Recall and NDCG at every cut-off");
+  std::vector<std::string> metrics;
+  for (const std::string& metric : names_of(content.cells, &Cell::metric)) {
+    if (is_ranking_metric(metric)) metrics.push_back(metric);
+  }
+  if (metrics.empty()) return section;
+  for (const std::string& dataset : names_of(content.cells, &Cell::dataset)) {
+    TableRows rows = {{{"recommender"}, {"setting"}, {"generator"}}};
+    for (const std::string& metric : metrics) rows[0].push_back({metric});
+    std::string last;
+    for (const Cell& cell : content.cells) {
+      const std::string key = cell.recommender + "/" + cell.setting + "/" + cell.generator;
+      if (cell.dataset != dataset || key == last) continue;
+      last = key;
+      rows.push_back({{shown_recommender(cell.recommender)}, {cell.setting}, {shown_generator(cell.generator)}});
+      for (const std::string& metric : metrics) {
+        const Cell* found = find_cell(content.cells, dataset, cell.recommender, cell.setting, cell.generator, metric);
+        rows.back().push_back(found == nullptr ? TableCell{"–"}
+                                               : TableCell{mean_text(*found, summarise(*found, {.compare = false}))});
+      }
+    }
+    section.fold(dataset, false, [&] { section.table(rows, 3); });
+  }
+  return section;
+}
+
+}  // namespace tapestry::recsys

@@ -1,0 +1,75 @@
+#include "recsys/report/section.h"
+
+#include "recsys/report/html_page.h"
+#include "recsys/report/svg_chart.h"
+#include "recsys/report/text.h"
+
+namespace tapestry::recsys {
+namespace {
+
+/// What Markdown would take for markup or for the end of a cell.
+std::string escape_markdown(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) {
+    if (c == '<') {
+      escaped += "&lt;";
+    } else if (c == '|' || c == '*' || c == '`') {
+      escaped += std::string("\\") + c;
+    } else {
+      escaped += c == '\n' ? ' ' : c;
+    }
+  }
+  return escaped;
+}
+
+}  // namespace
+
+void Section::paragraph(const std::string& text) {
+  html_ += "<p>" + escape_html(text) + "</p>\n";
+  markdown_ += escape_markdown(text) + "\n\n";
+}
+
+void Section::heading(const std::string& text) {
+  html_ += "<h3>" + escape_html(text) + "</h3>\n";
+  markdown_ += (depth_ > 0 ? "#### " : "### ") + escape_markdown(text) + "\n\n";
+}
+
+void Section::table(const TableRows& rows, std::size_t text_columns) {
+  std::vector<std::vector<HtmlCell>> cells;
+  std::vector<std::vector<std::string>> lines;
+  for (const std::vector<TableCell>& row : rows) {
+    cells.emplace_back();
+    lines.emplace_back();
+    for (const TableCell& cell : row) {
+      const std::string below = cell.below.empty() ? "" : "<small>" + escape_html(cell.below) + "</small>";
+      cells.back().push_back({escape_html(cell.text) + below, cell.style});
+      lines.back().push_back(escape_markdown(cell.text + (cell.below.empty() ? "" : " (" + cell.below + ")")));
+    }
+  }
+  html_ += html_table(cells, text_columns);
+  markdown_ += tapestry::recsys::markdown(lines, text_columns) + "\n";
+}
+
+void Section::charts(const std::vector<std::string>& pictures) {
+  if (pictures.empty()) return;
+  html_ += "<div class=\"charts\">\n";
+  for (const std::string& picture : pictures) html_ += picture;
+  html_ += "</div>\n";
+}
+
+void Section::fold(const std::string& summary, bool open, const std::function<void()>& body) {
+  html_ += std::string(open ? "<details open>" : "<details>") + "<summary>" + escape_html(summary) + "</summary>\n";
+  markdown_ += "### " + escape_markdown(summary) + "\n\n";
+  ++depth_;
+  body();
+  --depth_;
+  html_ += "</details>\n";
+}
+
+std::string Section::html() const {
+  return "<section>\n<h2 id=\"" + id_ + "\">" + escape_html(title_) + "</h2>\n" + html_ + "</section>\n";
+}
+
+std::string Section::markdown() const { return "## " + escape_markdown(title_) + "\n\n" + markdown_; }
+
+}  // namespace tapestry::recsys

@@ -1,0 +1,44 @@
+#include "recsys/report/sections.h"
+
+#include <cmath>
+
+#include "recsys/report/published.h"
+#include "recsys/report/text.h"
+
+namespace tapestry::recsys {
+
+std::vector<Section> report_sections(const ReportContent& content) {
+  std::vector<Section> sections;
+  for (const auto make : {main_section, gain_section, comparison_section, catalogue_section, similarity_section, shape_section,
+                          dataset_section, failure_section, training_section, metric_section, time_section, origin_section}) {
+    Section section = make(content);
+    if (!section.empty()) sections.push_back(std::move(section));
+  }
+  return sections;
+}
+
+std::string report_title(const ReportContent& content) { return "SDRM reproduced: protocol " + content.options.protocol; }
+
+const Cell* find_cell(const std::vector<Cell>& cells, const std::string& dataset, const std::string& recommender,
+                      const std::string& setting, const std::string& generator, const std::string& metric) {
+  const auto found = std::find_if(cells.begin(), cells.end(), [&](const Cell& cell) {
+    return cell.metric == metric && cell.generator == generator && cell.recommender == recommender && cell.setting == setting &&
+           cell.dataset == dataset;
+  });
+  return found == cells.end() ? nullptr : &*found;
+}
+
+std::string shown_recommender(const std::string& name) { return paper_recommender(name).value_or(name); }
+std::string shown_generator(const std::string& name) { return paper_generator(name).value_or(name); }
+
+std::string mean_text(const Cell& cell, const Summary& summary) {
+  if (!std::isfinite(summary.mean)) return "failed";
+  return fixed(summary.mean, 4) + (cell.runs.size() > 1 ? " ± " + fixed(summary.std, 4) : "");
+}
+
+std::string interval_text(const Interval& interval) {
+  if (!std::isfinite(interval.low) || !std::isfinite(interval.high)) return "";
+  return fixed(interval.low, 4) + " to " + fixed(interval.high, 4);
+}
+
+}  // namespace tapestry::recsys

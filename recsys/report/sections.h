@@ -1,0 +1,45 @@
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "recsys/report/html_report.h"
+#include "recsys/report/names.h"
+#include "recsys/report/section.h"
+
+/// The parts of the report, one function each, in the order of the report. One without content is empty.
+namespace tapestry::recsys {
+
+Section dataset_section(const ReportContent& content);     ///< table 1
+Section main_section(const ReportContent& content);        ///< tables 3 and 4
+Section gain_section(const ReportContent& content);        ///< Figure 2, tables 6 to 8
+Section comparison_section(const ReportContent& content);  ///< paired tests over users
+Section similarity_section(const ReportContent& content);  ///< table 5, nearest real users, copies
+Section shape_section(const ReportContent& content);       ///< Figure 3
+Section catalogue_section(const ReportContent& content);   ///< coverage, Gini, novelty, head, mid and tail
+Section failure_section(const ReportContent& content);
+Section training_section(const ReportContent& content);  ///< curves
+Section metric_section(const ReportContent& content);    ///< every cut-off
+Section time_section(const ReportContent& content);
+Section origin_section(const ReportContent& content);  ///< how every number was made
+
+std::vector<Section> report_sections(const ReportContent& content);
+std::string report_title(const ReportContent& content);
+
+// What several of them need.
+
+/// Nothing when there is no such cell.
+const Cell* find_cell(const std::vector<Cell>& cells, const std::string& dataset, const std::string& recommender,
+                      const std::string& setting, const std::string& generator, const std::string& metric);
+
+/// "MLP" for "mlp": as the paper writes it, or the name itself.
+std::string shown_recommender(const std::string& name);
+std::string shown_generator(const std::string& name);
+
+/// "0.3925 ± 0.0005", without the deviation for one run; "failed" for NaN.
+std::string mean_text(const Cell& cell, const Summary& summary);
+/// "0.3920 to 0.3930", or nothing.
+std::string interval_text(const Interval& interval);
+
+}  // namespace tapestry::recsys

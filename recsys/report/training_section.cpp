@@ -1,0 +1,108 @@
+#include <cmath>
+#include <map>
+
+#include "recsys/report/sections.h"
+#include "recsys/report/svg_chart.h"
+#include "recsys/report/text.h"
+
+namespace tapestry::recsys {
+namespace {
+
+/// The curves of one model, run by run.
+using Runs = std::vector<const TrainingCurve*>;
+
+std::string name_of(const TrainingCurve& curve) {
+  return curve.dataset + ", " + shown_recommender(curve.recommender) + ", " + curve.stage;
+}
+
+std::vector<std::string> charts_of(const Runs& runs) {
+  std::vector<Series> loss, metric;
+  for (const TrainingCurve* curve : runs) {
+    const std::string run = "run " + std::to_string(curve->run);
+    loss.push_back({run, curve->epoch, curve->loss});
+    if (curve->metric.empty()) continue;
+    metric.push_back({run, {}, {}});
+    for (std::size_t i = 0; i < curve->metric.size(); ++i) {  // epochs in between without a value do not break the line
+      if (std::isnan(curve->metric[i])) continue;
+      metric.back().x.push_back(curve->epoch[i]);
+      metric.back().y.push_back(curve->metric[i]);
+    }
+  }
+  const std::string name = name_of(*runs.front());
+  std::vector<std::string> pictures = {line_chart({.title = name + ": loss", .x_label = "epoch", .y_label = "loss"}, loss)};
+  if (!metric.empty()) {
+    pictures.push_back(line_chart({.title = name + ": selection metric", .x_label = "epoch", .y_label = "Recall@10"}, metric));
+  }
+  return pictures;
+}
+
+/// Where the curves begin and end, means over runs.
+std::vector<TableCell> summary_row(const Runs& runs) {
+  const auto mean_of = [&](const auto& value, int decimals) {
+    std::vector<double> values;
+    for (const TrainingCurve* curve : runs) values.push_back(value(*curve));
+    return fixed(mean(values), decimals);
+  };
+  const auto best = [](const TrainingCurve& curve) {
+    double highest = std::nan("");
+    for (const double value : curve.metric) highest = std::fmax(highest, value);  // of a number and NaN the number
+    return highest;
+  };
+  const std::string best_text = mean_of(best, 4);
+  return {{shown_recommender(runs.front()->recommender)},
+          {runs.front()->stage},
+          {std::to_string(runs.size())},
+          {mean_of([](const TrainingCurve& curve) { return static_cast<double>(curve.epoch.size()); }, 1)},
+          {mean_of([](const TrainingCurve& curve) { return curve.loss.front(); }, 4)},
+          {mean_of([](const TrainingCurve& curve) { return curve.loss.back(); }, 4)},
+          {best_text.empty() ? "–" : best_text}};
+}
+
+}  // namespace
+
+/// Folded away by data set.
+Section training_section(const ReportContent& content) {
+  Section section("training", "Training");
+  for (const std::string& dataset : names_of(content.curves, &TrainingCurve::dataset)) {
+    std::map<std::string, Runs> groups;
+    std::vector<std::string> order;
+    for (const TrainingCurve& curve : content.curves) {
+      if (curve.dataset != dataset) continue;
+      Runs& group = groups[name_of(curve)];
+      if (group.empty()) order.push_back(name_of(curve));
+      group.push_back(&curve);
+    }
+    section.fold(dataset, dataset == content.curves.front().dataset, [&] {
+      TableRows rows = {{{"recommender"}, {"stage"}, {"runs"}, {"epochs"}, {"first loss"}, {"last loss"}, {"best Recall@10"}}};
+      std::vector<std::string> pictures;
+      for (const std::string& name : order) {
+        rows.push_back(summary_row(groups.at(name)));
+        for (std::string& picture : charts_of(groups.at(name))) pictures.push_back(std::move(picture));
+      }
+      section.table(rows, 2);
+      section.charts(pictures);
+    });
+  }
+  return section;
+}
+
+Section time_section(const ReportContent& content) {
+  Section section("times", "Times");
+  if (content.times.empty()) return section;
+  TableRows rows = {{{"data set"}, {"recommender"}, {"stage"}, {"times"}, {"seconds"}, {"seconds each"}}};
+  for (const StageTime& one : content.times) {
+    rows.push_back({{one.dataset},
+                    {shown_recommender(one.recommender)},
+                    {one.stage},
+                    {std::to_string(one.times)},
+                    {fixed(one.seconds, 1)},
+                    {fixed(one.seconds / one.times, 2)}});
+  }
+  section.paragraph(
+      "Of all that was computed here for these data sets and runs. A generator that is the same for every recommender is timed "
+      "under the one for which it was fitted.");
+  section.fold("Wall time of every stage, over all runs", false, [&] { section.table(rows, 3); });
+  return section;
+}
+
+}  // namespace tapestry::recsys

@@ -1,0 +1,146 @@
+// recsys/report/headline.h: the answer follows from the figures by rule.
+#include "recsys/report/headline.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace tapestry::recsys {
+namespace {
+
+Comparison compared(const char* dataset, const char* setting, const char* generator, const char* baseline, const char* metric,
+                    double difference, double p) {
+  return {dataset,
+          "svd",
+          setting,
+          generator,
+          baseline,
+          metric,
+          {difference - 0.01, difference + 0.01},
+          {difference, p / 2, p, 100, false}};
+}
+
+Headline answer_to(std::vector<Comparison> comparisons) {
+  correct_for_number(comparisons);
+  return strict_answer(comparisons);
+}
+
+TEST(ComparisonTest, TheFamilyAreBothPrimaryMetricsTogether) {
+  std::vector<Comparison> some = {compared("a", "augment", "m-sdrm", "original", "Recall@10", 0.02, 0.01),
+                                  compared("a", "augment", "m-sdrm", "original", "NDCG@10", -0.02, 0.03),
+                                  compared("a", "augment", "m-sdrm", "original", "Recall@20", 0.02, 0.0001),
+                                  compared("a", "augment", "m-sdrm", "original", "Novelty@10", 0.02, 0.0001)};
+  correct_for_number(some);
+  EXPECT_EQ(some[0].p_holm, 0.02);
+  EXPECT_EQ(some[1].p_holm, 0.03);
+  EXPECT_TRUE(std::isnan(some[2].p_holm) && std::isnan(some[3].p_holm));
+  EXPECT_EQ(family_size(some), 2);
+  EXPECT_EQ(finding(some[0]), Finding::kBetter);
+  EXPECT_EQ(finding(some[1]), Finding::kWorse);
+  EXPECT_EQ(finding(some[2]), std::nullopt);
+  some[0].p_holm = 0.05;
+  EXPECT_EQ(finding(some[0]), Finding::kNoDifference) << "below, not at";
+}
+
+TEST(HeadlineTest, BetterWorseAndNoDifference) {
+  const Headline found = answer_to({compared("a", "augment", "m-sdrm", "original", "Recall@10", 0.012, 0.001),
+                                    compared("a", "augment", "m-sdrm", "multivae++", "Recall@10", 0.001, 0.8),
+                                    compared("a", "replace", "m-sdrm", "original", "Recall@10", -0.03, 0.001),
+                                    compared("a", "replace", "m-sdrm", "multivae++", "Recall@10", 0.02, 0.002)});
+  ASSERT_EQ(found.answer.size(), 4u);
+  EXPECT_EQ(found.answer[0],
+            "Does SDRM beat MultiVAE++? With synthetic users added to the real ones (augment): no difference can be shown (1 "
+            "comparison). "
+            "With synthetic users in place of the real ones (replace): yes, better (1 comparison).");
+  EXPECT_EQ(
+      found.answer[1],
+      "Does SDRM's synthetic data beat none? With synthetic users added to the real ones (augment): yes, better (1 comparison). "
+      "With synthetic users in place of the real ones (replace): no, worse (1 comparison).");
+  EXPECT_NE(found.answer[2].find("the 4 comparisons of this report"), std::string::npos);
+  EXPECT_NE(found.answer[3].find("hyperparameters that the paper chose"), std::string::npos);
+  ASSERT_EQ(found.details.size(), 4u);
+  EXPECT_EQ(
+      found.details[0],
+      "On a with SVD, adding M-SDRM's users changes Recall@10 by +0.0120 (95 % 0.0020 to 0.0220, Holm p 0.0040): better than "
+      "no synthetic users.");
+  EXPECT_EQ(found.details[1],
+            "On a with SVD, adding M-SDRM's users instead of MultiVAE++'s changes Recall@10 by +0.0010 (95 % -0.0090 to 0.0110, "
+            "Holm p 0.8000): no difference can be shown.");
+  EXPECT_EQ(found.details[2],
+            "On a with SVD, replacing the real users by M-SDRM's changes Recall@10 by -0.0300 (95 % -0.0400 to -0.0200, Holm p "
+            "0.0040): worse than the real users.");
+  EXPECT_EQ(
+      found.details[3],
+      "On a with SVD, replacing the real users by M-SDRM's instead of MultiVAE++'s changes Recall@10 by +0.0200 (95 % 0.0100 "
+      "to 0.0300, Holm p 0.0040): better than MultiVAE++.");
+}
+
+TEST(HeadlineTest, MixedCountsByDataSetAndOtherGenerators) {
+  const Headline found = answer_to({compared("a", "augment", "f-sdrm", "original", "Recall@10", 0.02, 0.00001),
+                                    compared("a", "augment", "m-sdrm", "original", "NDCG@10", 0.02, 0.5),
+                                    compared("b", "augment", "f-sdrm", "original", "Recall@10", -0.02, 0.00001),
+                                    compared("b", "augment", "tvae", "original", "Recall@10", 0.02, 0.00001)});
+  ASSERT_EQ(found.answer.size(), 6u);
+  EXPECT_NE(found.answer[0].find("not always, better in 1 and worse in 1 of 3 comparisons; in the other one no difference"),
+            std::string::npos)
+      << found.answer[0];
+  EXPECT_NE(found.answer[1].find("better in 2 and worse in 1 of 4 comparisons"), std::string::npos) << found.answer[1];
+  EXPECT_EQ(found.answer[3],
+            "On a, SDRM against no synthetic users: in part, better in 1 of 2 comparisons; in the other one no difference can be "
+            "shown.");
+  EXPECT_EQ(found.answer[4], "On b, SDRM against no synthetic users: no, worse (1 comparison).");
+  EXPECT_EQ(found.details.size(), 2u) << "SDRM on Recall@10";
+  EXPECT_NE(found.details[0].find("Holm p below 0.0001"), std::string::npos) << found.details[0];
+}
+
+TEST(HeadlineTest, AllOneWay) {
+  const auto first = [](double p, double difference) {
+    return answer_to({compared("a", "augment", "m-sdrm", "multivae++", "Recall@10", difference, p),
+                      compared("b", "augment", "m-sdrm", "multivae++", "NDCG@10", difference, p)})
+        .answer;
+  };
+  EXPECT_TRUE(first(0.5, 0.01)[0].ends_with(": no difference can be shown in any of 2 comparisons."));
+  EXPECT_TRUE(first(0.001, 0.01)[0].ends_with(": yes, better in all 2 comparisons."));
+  EXPECT_TRUE(first(0.001, -0.01)[0].ends_with(": no, worse in all 2 comparisons."));
+  EXPECT_EQ(first(0.001, -0.01)[2], "On a, SDRM against MultiVAE++: no, worse (1 comparison).");
+}
+
+TEST(HeadlineTest, WithoutComparisonsItSaysSo) {
+  EXPECT_NE(strict_answer({}).answer.at(0).find("nothing to compare"), std::string::npos);
+  const double nan = std::nan("");
+  const Headline failed = answer_to({compared("a", "augment", "m-sdrm", "original", "Recall@10", nan, nan)});
+  EXPECT_EQ(failed.answer, strict_answer({}).answer) << "a failed unit decides nothing";
+  EXPECT_TRUE(failed.details.empty());
+}
+
+TEST(HeadlineTest, PublishedCountsAndSaysWhatItCannotSay) {
+  const std::vector<Cell> cells = {{"ml-100k", "svd", "augment", "m-sdrm", "Recall@10", {0.39, 0.40, 0.41}, {}},
+                                   {"ml-100k", "svd", "augment", "f-sdrm", "Recall@10", {0.1, 0.1001}, {}}};
+  const Headline found = headline(cells, {}, {});
+  ASSERT_EQ(found.answer.size(), 2u);
+  EXPECT_EQ(found.answer[0], "1 of 2 printed figures reproduced, 0 within 3 sd, 0 above, 1 below.");
+  EXPECT_NE(found.answer[1].find("cannot answer whether SDRM beats MultiVAE++"), std::string::npos);
+  EXPECT_NE(headline({}, {}, {}).answer[0].find("printed none"), std::string::npos);
+}
+
+TEST(HeadlineTest, WithoutADeviationNothingStandsBesideThePaper) {
+  const Headline found = headline({}, {}, {.protocol = "published without tied-layers", .compare = false});
+  ASSERT_EQ(found.answer.size(), 1u);
+  EXPECT_NE(found.answer[0].find("(published without tied-layers)"), std::string::npos);
+}
+
+TEST(HeadlineTest, QuickRunsSayFirstThatTheyMeanNothing) {
+  const ReportOptions published = {.quick = true}, strict = {.protocol = "strict, quick", .compare = false, .quick = true};
+  for (const ReportOptions& options : {published, strict}) {
+    const Headline found = headline({}, {}, options);
+    EXPECT_NE(found.answer.at(0).find("mean nothing"), std::string::npos);
+    EXPECT_GE(found.answer.size(), 2u);
+    EXPECT_EQ(headline_markdown(found).rfind("**This is a quick run", 0), 0u);
+  }
+  EXPECT_EQ(
+      terminal_table(std::vector<Cell>{{"d", "svd", "augment", "x", "Recall@10", {0.5}, {}}}, strict).rfind("This is a quick", 0),
+      0u);
+}
+
+}  // namespace
+}  // namespace tapestry::recsys
