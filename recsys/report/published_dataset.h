@@ -6,8 +6,8 @@
 
 namespace tapestry::recsys {
 
-/// A row of table 1 of the SDRM paper, as printed. "Ratings" counts every stored entry, dislikes too. Of ml-1m users and items
-/// are printed in each other's place.
+/// A row of table 1 of the SDRM paper. "Ratings" counts every stored entry, dislikes too; of ml-1m users and items are printed in
+/// each other's place. Not read off the table, which is a picture, but made from these two remarks on it: docs/reproduction.md.
 struct PublishedDataset {
   std::int64_t users = 0, items = 0, ratings = 0;
 };
