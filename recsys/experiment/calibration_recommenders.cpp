@@ -120,7 +120,8 @@ StageRate measure_recommender(const RunJob& job, const std::string& generator, c
   const FitData data = make_fit_data(*job.protocol, job.recommender, generator, setting, synthetic);
   StageRate rate = measure_fit(job, data, options);
   // By this rule NeuMF is measured on the selection users after every epoch.
-  if (job.values.neumf && job.values.neumf->selection == NeuMfSelection::kBestRecall) {
+  const Hyperparameters values = for_unit(job.values, setting, generator);
+  if (values.neumf && values.neumf->selection == NeuMfSelection::kBestRecall) {
     const auto chosen = static_cast<double>(job.protocol->selection_likes.likes.input.rows());
     const auto reported = static_cast<double>(job.protocol->evaluation_likes.likes.input.rows());
     rate.epoch_seconds += evaluation.seconds / (measured_twice(job) ? 2 : 1) * chosen / std::max(1.0, reported);

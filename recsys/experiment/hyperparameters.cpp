@@ -10,6 +10,9 @@
 namespace tapestry::recsys {
 namespace {
 
+/// The key of Hyperparameters::neumf_exceptions.
+std::string unit_kind(const std::string& setting, const std::string& generator) { return setting + "/" + generator; }
+
 struct Row {
   std::string_view dataset, recommender;
   std::int64_t score_batch;
@@ -65,9 +68,35 @@ Hyperparameters hyperparameters(const std::string& dataset, const std::string& r
   return values;
 }
 
-NeuMfSelection default_neumf_selection(const std::string& dataset, bool strict) {
-  if (strict) return NeuMfSelection::kBestRecall;
-  return dataset == "ml-1m" ? NeuMfSelection::kBestLoss : NeuMfSelection::kFirstEpoch;
+void set_default_neumf_rules(const std::string& dataset, bool strict, Hyperparameters& values) {
+  if (!values.neumf) return;
+  values.neumf_exceptions.clear();
+  values.neumf->selection = NeuMfSelection::kBestRecall;
+  if (strict) return;
+  values.neumf->selection = dataset == "ml-1m" ? NeuMfSelection::kBestLoss : NeuMfSelection::kFirstEpoch;
+  if (dataset != "amazon-luxury-beauty") return;
+  for (const char* generator : {"diffrec", "multivae++", "f-sdrm", "m-sdrm"}) {
+    values.neumf_exceptions[unit_kind("replace", generator)] = NeuMfSelection::kBestRecall;
+  }
+}
+
+Hyperparameters for_unit(Hyperparameters values, const std::string& setting, const std::string& generator) {
+  const auto exception = values.neumf_exceptions.find(unit_kind(setting, generator));
+  if (values.neumf && exception != values.neumf_exceptions.end()) values.neumf->selection = exception->second;
+  return values;
+}
+
+std::string neumf_rules(const Hyperparameters& values) {
+  if (!values.neumf) return "";
+  std::string text = to_string(values.neumf->selection);
+  for (const std::string& name : neumf_selections()) {
+    std::string kinds;
+    for (const auto& [kind, selection] : values.neumf_exceptions) {
+      if (to_string(selection) == name) kinds += (kinds.empty() ? "" : ", ") + kind;
+    }
+    if (!kinds.empty()) text += "; " + name + " for " + kinds;
+  }
+  return text;
 }
 
 Hyperparameters quick(Hyperparameters full) {
@@ -129,6 +158,7 @@ std::string to_json(const Hyperparameters& values) {
                      {"validation_share", neumf->validation_share},
                      {"embedding_deviation", neumf->embedding_deviation},
                      {"selection", to_string(neumf->selection)}};
+    for (const auto& [kind, selection] : values.neumf_exceptions) json["neumf"]["exceptions"][kind] = to_string(selection);
   }
   return json.dump();
 }

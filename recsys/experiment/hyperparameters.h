@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +17,8 @@ struct Hyperparameters {
   sdrm::ScoreConfig score;
   std::optional<MlpConfig> mlp;      ///< with recommender "mlp"
   std::optional<NeuMfConfig> neumf;  ///< with recommender "neumf"
+  /// Where NeuMF keeps another epoch than neumf->selection, by "<setting>/<generator>".
+  std::map<std::string, NeuMfSelection> neumf_exceptions = {};
 };
 
 /// The best hyperparameters of the paper's search for a data set and recommender by their command-line names (12 rows:
@@ -24,13 +27,21 @@ struct Hyperparameters {
 Hyperparameters hyperparameters(const std::string& dataset, const std::string& recommender,
                                 sdrm::Variant variant = sdrm::Variant::kPublished);
 
-/// The rule by which NeuMF's epoch is chosen, unless another one is asked for. published: the one that lands on the printed
-/// figures of the data set (docs/reproduction.md). strict: the best Recall@10 on the selection users.
-NeuMfSelection default_neumf_selection(const std::string& dataset, bool strict);
+/// Sets the rules by which NeuMF's epoch is chosen unless another one is asked for, in `values` that have a NeuMF. published: the
+/// one that lands on most of the data set's printed columns, and as exceptions the columns that another one lands on, so that the
+/// printed figures themselves decided it (docs/reproduction.md has all rules' figures). strict: the best Recall@10 on the
+/// selection users, everywhere.
+void set_default_neumf_rules(const std::string& dataset, bool strict, Hyperparameters& values);
+
+/// `values` as they hold for the recommender that learns from a generator's users in a setting: with the exceptions that apply.
+Hyperparameters for_unit(Hyperparameters values, const std::string& setting, const std::string& generator);
 
 /// A smoke test of the same pipeline: at most 5 epochs of MultiVAE and SDRM, 2 of MLP, in batches of at least 256, and
 /// of NeuMF, of at least 1024. Its figures mean nothing.
 Hyperparameters quick(Hyperparameters full);
+
+/// "first-epoch; best-recall for replace/f-sdrm, replace/m-sdrm": which epoch NeuMF keeps. Empty without a NeuMF.
+std::string neumf_rules(const Hyperparameters& values);
 
 /// All values that decide a result as one line of JSON, keys in a fixed order.
 std::string to_json(const Hyperparameters& values);

@@ -14,17 +14,18 @@ namespace {
 struct JobGuess {
   double fit, evaluate, similarity;
 };
-JobGuess guess(const RunJob& job) {
+JobGuess guess(const RunJob& job, const std::string& setting, const std::string& generator) {
+  const Hyperparameters values = for_unit(job.values, setting, generator);
   const auto rows = static_cast<double>(job.protocol->generator.rows());
   const auto items = static_cast<double>(job.protocol->generator.cols());
   const auto entries = static_cast<double>(job.protocol->generator.nnz());
   double fit = 0.05 + 2e-6 * entries + 5e-5 * (items + rows);
   // A good ten epochs' updates, each of which passes over the first layer and its moments.
-  if (const std::optional<MlpConfig>& mlp = job.values.mlp) {
+  if (const std::optional<MlpConfig>& mlp = values.mlp) {
     const auto epochs = static_cast<double>(std::min<std::int64_t>(mlp->max_epochs, 15));
     fit = epochs * rows / static_cast<double>(mlp->batch) * items * 4096 * 2e-9;
   }
-  if (const std::optional<NeuMfConfig>& neumf = job.values.neumf) {
+  if (const std::optional<NeuMfConfig>& neumf = values.neumf) {
     const double epochs = neumf->selection == NeuMfSelection::kFirstEpoch ? 1 : static_cast<double>(neumf->max_epochs);
     fit = epochs * entries / static_cast<double>(neumf->batch) * (4e-4 + (items + rows) * 4e-8);
   }
@@ -62,11 +63,11 @@ std::vector<StageCall> planned_calls(const std::vector<RunJob>& jobs, const Fold
   std::vector<StageCall> calls;
   std::set<std::string> shared;  // fits that another job does
   for (const RunJob& job : jobs) {
-    const JobGuess seconds = guess(job);
     const auto add = [&](const std::string& stage, const std::string& generator, const std::string& setting, double guessed) {
       calls.push_back({job.index, job.dataset, job.recommender, stage, generator, setting, guessed});
     };
     const auto add_recommender = [&](const std::string& generator, const std::string& setting) {
+      const JobGuess seconds = guess(job, setting, generator);
       add(kRecommenderFit, generator, setting, seconds.fit);
       add(kEvaluate, generator, setting, seconds.evaluate);
     };
@@ -82,7 +83,7 @@ std::vector<StageCall> planned_calls(const std::vector<RunJob>& jobs, const Fold
         const bool elsewhere = stage.name.ends_with("_fit") && !belongs_to_recommender(name) && !shared.insert(fit).second;
         if (seen.insert(stage.name).second && !elsewhere) add(stage.name, name, "", stage.seconds);
       }
-      add(kSimilarity, name, "", seconds.similarity);
+      add(kSimilarity, name, "", guess(job, "", name).similarity);
       for (const UnitKey& key : job.missing) {
         if (key.generator == name) add_recommender(name, key.setting);
       }

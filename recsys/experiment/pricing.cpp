@@ -14,8 +14,16 @@ constexpr int kMixture = 6;
 
 bool of_recommender(const StageCall& call) { return call.stage == kRecommenderFit || call.stage == kEvaluate; }
 
-/// Under which name a recommender's measurement is kept.
-std::string kind_of(const StageCall& call) { return call.generator == kOriginal ? kOriginal : call.setting; }
+/// Under which name a recommender's measurement is kept: by what it learns from, and what it does after each epoch.
+std::string kind_of(const RunJob& job, const StageCall& call) {
+  const Hyperparameters values = for_unit(job.values, call.setting, call.generator);
+  return concat(call.generator == kOriginal ? kOriginal : call.setting, values.neumf ? to_string(values.neumf->selection) : "");
+}
+
+/// Fits of one recommender that take very different numbers of epochs: a mean over some of them says nothing about the others.
+bool has_mixed_fits(const RunJob& job, const StageCall& call) {
+  return call.stage == kRecommenderFit && !job.values.neumf_exceptions.empty();
+}
 
 template <typename Names>
 void add_once(Names& names, const std::string& name) {
@@ -24,7 +32,8 @@ void add_once(Names& names, const std::string& name) {
 
 }  // namespace
 
-std::optional<KnownMean> Pricing::known(const StageCall& call) const {
+std::optional<KnownMean> Pricing::known(const RunJob& job, const StageCall& call) const {
+  if (has_mixed_fits(job, call)) return std::nullopt;
   std::optional<KnownMean> mean = finished_.seconds(call.dataset, call.recommender, call.stage);
   if (mean && of_recommender(call) && mean->count < kMixture) return std::nullopt;
   return mean;
@@ -49,14 +58,14 @@ void Pricing::measure(const RunJob& job, const std::vector<StageCall>& calls) {
   PairRates& rates = rates_[{job.dataset, job.recommender}];
   std::vector<std::string> family, others;
   for (const StageCall& call : calls) {
-    if (known(call) || call.stage == kSimilarity) continue;
+    if (known(job, call) || call.stage == kSimilarity) continue;
     if (!of_recommender(call)) {
       if (rates.generators.count(call.stage) == 0)
         add_once(belongs_to_recommender(call.generator) ? family : others, call.generator);
-    } else if (rates.recommenders.count(kind_of(call)) == 0) {
-      if (options_.progress) options_.progress(job.dataset + " " + job.recommender + " " + kind_of(call));
+    } else if (rates.recommenders.count(kind_of(job, call)) == 0) {
+      if (options_.progress) options_.progress(job.dataset + " " + job.recommender + " " + kind_of(job, call));
       if (!rates.evaluation) rates.evaluation = measure_evaluation(job, {.clock = options_.clock});
-      rates.recommenders[kind_of(call)] =
+      rates.recommenders[kind_of(job, call)] =
           measure_recommender(job, call.generator, call.setting, *rates.evaluation, {.clock = options_.clock});
     }
   }
@@ -66,7 +75,7 @@ void Pricing::measure(const RunJob& job, const std::vector<StageCall>& calls) {
 
 PricedCall Pricing::price(const RunJob& job, const StageCall& call, const StageRate& rate) const {
   PricedCall priced = {call, 0, rate.peak_bytes, ""};
-  if (const std::optional<KnownMean> mean = known(call)) {
+  if (const std::optional<KnownMean> mean = known(job, call)) {
     priced.seconds = mean->mean;
     priced.basis = concat("mean of ", mean->count, " finished here");
     return priced;
@@ -76,7 +85,9 @@ PricedCall Pricing::price(const RunJob& job, const StageCall& call, const StageR
     priced.basis = "operations";
     return priced;
   }
-  const ExpectedEpochs expected = expected_epochs(job, call.stage, finished_);
+  RunJob unit = job;
+  unit.values = for_unit(job.values, call.setting, call.generator);
+  const ExpectedEpochs expected = expected_epochs(unit, call.stage, finished_);
   priced.seconds = rate.total(expected.epochs);
   if (expected.epochs > 0 && rate.epoch_seconds > 0) {
     const long epochs = std::lround(expected.epochs);
@@ -93,7 +104,7 @@ std::vector<PricedCall> Pricing::price(const RunJob& job, const std::vector<Stag
   for (const StageCall& call : calls) {
     StageRate rate;
     if (of_recommender(call)) {
-      const auto found = rates.recommenders.find(kind_of(call));
+      const auto found = rates.recommenders.find(kind_of(job, call));
       if (call.stage == kEvaluate) {
         rate = rates.evaluation.value_or(StageRate());
       } else if (found != rates.recommenders.end()) {

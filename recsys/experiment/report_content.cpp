@@ -131,6 +131,12 @@ ReportContent report_content(const UnitStore& store, const ExperimentOptions& op
   for (const auto& [name, version] : options.versions) content.origin.emplace_back("version of " + name, version);
   for (const LoadedDataset& loaded : datasets) {
     const Dataset& data = loaded.data;
+    const bool asked = std::find(options.recommenders.begin(), options.recommenders.end(), "neumf") != options.recommenders.end();
+    if (const std::string rules = asked ? neumf_rules(hyperparameters_for(options, data.name, "neumf")) : ""; !rules.empty()) {
+      const bool chosen = options.protocol == ProtocolName::kPublished && !options.neumf_selection;
+      content.origin.emplace_back("epoch that NeuMF keeps, " + data.name,
+                                  rules + (chosen ? " (the rules that land on the printed figures)" : ""));
+    }
     content.origin.emplace_back(data.name, concat(data.source, ": ", data.stored.rows(), " users, ", data.stored.cols(),
                                                   " items, ", data.stored.nnz(), " entries, SHA-256 ", data.sha256));
   }

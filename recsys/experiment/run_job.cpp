@@ -61,9 +61,10 @@ bool reports_ndcg_over_k(const RunJob& job) {
   return job.protocol->name == ProtocolName::kPublished && learns_from_dislikes(job.recommender);
 }
 
-/// Fits the job's recommender and measures it on the evaluation users.
-Measures try_recommender(const RunJob& job, const FitData& data, StageListener& listener) {
-  const auto recommender = make_recommender(job.recommender, job.values, derive_seed(job.seed, kRecommenderPart));
+/// Fits the job's recommender as it is for this unit and measures it on the evaluation users.
+Measures try_recommender(const RunJob& job, const UnitKey& key, const FitData& data, StageListener& listener) {
+  const auto recommender = make_recommender(job.recommender, for_unit(job.values, key.setting, key.generator),
+                                            derive_seed(job.seed, kRecommenderPart));
   listener.begin(kRecommenderFit);
   recommender->fit(data, [&](const StageProgress& progress) { listener.advance(kRecommenderFit, progress); });
   listener.end(kRecommenderFit);
@@ -131,7 +132,7 @@ void execute_job(const RunJob& job, const JobSurroundings& surroundings) {
     // Without synthetic users the settings are the same: one fit is enough.
     finish_units(job, surroundings, listener, units, [&] {
       const FitData data = make_fit_data(protocol, job.recommender, kOriginal, units.front().setting, {});
-      const Measures measures = try_recommender(job, data, listener);
+      const Measures measures = try_recommender(job, units.front(), data, listener);
       for (const UnitKey& key : units) finish_unit(job, surroundings, {key, "", measures, std::nullopt});
     });
   }
@@ -146,7 +147,7 @@ void execute_job(const RunJob& job, const JobSurroundings& surroundings) {
       for (const UnitKey& key : units) {
         finish_units(job, surroundings, listener, {key}, [&] {
           const FitData data = make_fit_data(protocol, job.recommender, generator->name(), key.setting, synthetic);
-          finish_unit(job, surroundings, {key, "", try_recommender(job, data, listener), summary});
+          finish_unit(job, surroundings, {key, "", try_recommender(job, key, data, listener), summary});
         });
       }
     });

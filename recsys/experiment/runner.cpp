@@ -18,17 +18,6 @@
 namespace tapestry::recsys {
 namespace {
 
-Hyperparameters values_for(const ExperimentOptions& options, const std::string& dataset, const std::string& recommender) {
-  Hyperparameters values = options.hyperparameters ? options.hyperparameters(dataset, recommender)
-                                                   : hyperparameters(dataset, recommender, options.variant);
-  if (values.neumf) {
-    values.neumf->selection =
-        options.neumf_selection.value_or(default_neumf_selection(dataset, options.protocol == ProtocolName::kStrict));
-  }
-  leave_out(options.without, values);
-  return options.quick ? quick(values) : values;
-}
-
 BaselineSettings baselines_for(const ExperimentOptions& options, const std::string& dataset) {
   const BaselineSettings settings = baseline_settings(dataset);
   return options.quick ? quick(settings) : settings;
@@ -73,6 +62,19 @@ struct Stopped {};
 
 }  // namespace
 
+Hyperparameters hyperparameters_for(const ExperimentOptions& options, const std::string& dataset,
+                                    const std::string& recommender) {
+  Hyperparameters values = options.hyperparameters ? options.hyperparameters(dataset, recommender)
+                                                   : hyperparameters(dataset, recommender, options.variant);
+  set_default_neumf_rules(dataset, options.protocol == ProtocolName::kStrict, values);
+  if (values.neumf && options.neumf_selection) {
+    values.neumf->selection = *options.neumf_selection;
+    values.neumf_exceptions.clear();
+  }
+  leave_out(options.without, values);
+  return options.quick ? quick(values) : values;
+}
+
 int default_jobs(int threads, int runs) { return std::clamp(runs, 1, std::max(1, threads)); }
 
 int runs_of(const ExperimentOptions& options, const std::string& dataset, const std::string& recommender) {
@@ -108,7 +110,7 @@ Configuration configuration_of(const std::vector<LoadedDataset>& datasets, const
   for (const LoadedDataset& loaded : datasets) {
     Configuration::OneDataset one = {loaded.data.name, loaded.data.sha256, {}};
     for (const std::string& recommender : options.recommenders) {
-      one.hyperparameters[recommender] = to_json(values_for(options, loaded.data.name, recommender));
+      one.hyperparameters[recommender] = to_json(hyperparameters_for(options, loaded.data.name, recommender));
     }
     one.hyperparameters[kBaselineOwner] = to_json(baselines_for(options, loaded.data.name));
     configuration.datasets.push_back(std::move(one));
@@ -146,7 +148,7 @@ ExperimentJobs experiment_jobs(const std::vector<LoadedDataset>& datasets,
                       run,
                       runs,
                       &protocols[d][static_cast<std::size_t>(run - 1) % protocols[d].size()],
-                      values_for(options, dataset, recommender),
+                      hyperparameters_for(options, dataset, recommender),
                       baselines_for(options, dataset),
                       derive_seed(options.seed, static_cast<std::uint64_t>(run)),
                       {},

@@ -39,7 +39,7 @@ struct ExperimentOptions {
   /// that is asked for and finished.
   std::vector<std::string> only = {};
   std::uint64_t seed = 1;
-  std::optional<NeuMfSelection> neumf_selection = {};  ///< which epoch NeuMF keeps; default: default_neumf_selection
+  std::optional<NeuMfSelection> neumf_selection = {};  ///< which epoch NeuMF keeps; default: set_default_neumf_rules
   bool quick = false;                                  ///< the small hyperparameters of quick(); marked in every output
   std::string device = "cpu";                          ///< or "cuda"
   int threads = 1;                                     ///< shared by the jobs that run side by side
@@ -93,6 +93,9 @@ struct ExperimentJobs {
 ExperimentJobs experiment_jobs(const std::vector<LoadedDataset>& datasets,
                                const std::vector<std::vector<ProtocolData>>& protocols, const ExperimentOptions& options,
                                const std::function<bool(const UnitKey&)>& has);
+
+/// What these options train a recommender and its generators with on a data set.
+Hyperparameters hyperparameters_for(const ExperimentOptions& options, const std::string& dataset, const std::string& recommender);
 
 /// How many jobs side by side are the default: as many as there are threads and runs, so that each has one core to itself.
 int default_jobs(int threads, int runs);

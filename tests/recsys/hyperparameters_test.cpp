@@ -134,10 +134,29 @@ TEST(Hyperparameters, NeuMfSelectionsByName) {
   for (const std::string& name : neumf_selections()) EXPECT_EQ(to_string(parse_neumf_selection(name)), name);
   const std::string text = tests::error_of(ErrorKind::kUsage, [] { parse_neumf_selection("last"); });
   EXPECT_NE(text.find("first-epoch, best-loss, best-recall"), std::string::npos) << text;
-  EXPECT_EQ(default_neumf_selection("amazon-luxury-beauty", false), NeuMfSelection::kFirstEpoch);
-  EXPECT_EQ(default_neumf_selection("ml-1m", false), NeuMfSelection::kBestLoss);
-  EXPECT_EQ(default_neumf_selection("ml-100k", false), NeuMfSelection::kFirstEpoch);
-  EXPECT_EQ(default_neumf_selection("amazon-luxury-beauty", true), NeuMfSelection::kBestRecall);
+}
+
+TEST(Hyperparameters, NeuMfRulesByDataSetSettingAndGenerator) {
+  const auto kept = [](const std::string& dataset, bool strict, const std::string& setting, const std::string& generator) {
+    Hyperparameters values = hyperparameters(dataset, "neumf");
+    set_default_neumf_rules(dataset, strict, values);
+    return for_unit(values, setting, generator).neumf->selection;
+  };
+  EXPECT_EQ(kept("amazon-luxury-beauty", false, "augment", "f-sdrm"), NeuMfSelection::kFirstEpoch);
+  EXPECT_EQ(kept("amazon-luxury-beauty", false, "replace", "f-sdrm"), NeuMfSelection::kBestRecall);
+  EXPECT_EQ(kept("amazon-luxury-beauty", false, "replace", "tvae"), NeuMfSelection::kFirstEpoch);
+  EXPECT_EQ(kept("amazon-luxury-beauty", false, "replace", kOriginal), NeuMfSelection::kFirstEpoch);
+  EXPECT_EQ(kept("ml-1m", false, "replace", "f-sdrm"), NeuMfSelection::kBestLoss);
+  EXPECT_EQ(kept("amazon-luxury-beauty", true, "augment", "tvae"), NeuMfSelection::kBestRecall);
+  EXPECT_EQ(kept("ml-100k", true, "replace", kOriginal), NeuMfSelection::kBestRecall);
+
+  Hyperparameters values = hyperparameters("amazon-luxury-beauty", "neumf");
+  const std::string before = to_json(values);
+  set_default_neumf_rules("amazon-luxury-beauty", false, values);
+  EXPECT_NE(to_json(values), before);
+  EXPECT_EQ(neumf_rules(values),
+            "first-epoch; best-recall for replace/diffrec, replace/f-sdrm, replace/m-sdrm, replace/multivae++");
+  EXPECT_EQ(neumf_rules(hyperparameters("ml-100k", "svd")), "");
 }
 
 TEST(Hyperparameters, VariantsByName) {

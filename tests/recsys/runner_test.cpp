@@ -10,6 +10,7 @@
 #include <set>
 #include <sstream>
 
+#include "recsys/metrics/ranking.h"
 #include "tensor/error.h"
 
 namespace tapestry::recsys {
@@ -179,6 +180,37 @@ TEST(Runner, MlpAndNeuMfAreTheSameForAnyNumberOfJobs) {
     options.neumf_selection = NeuMfSelection::kBestLoss;  // another experiment
     EXPECT_THROW(run(options), Error);
   }
+}
+
+// On amazon-luxury-beauty the printed columns come from two rules: each unit follows the one of its own column.
+TEST(Runner, NeuMfFollowsTheRuleOfEachColumn) {
+  const auto recalls = [](std::optional<NeuMfSelection> selection) {
+    const TempFolder folder;
+    ExperimentOptions options = tiny_options(folder.path());
+    options.recommenders = {"neumf"};
+    options.generators = {kOriginal, "multivae++"};
+    options.hyperparameters = [](const std::string& dataset, const std::string& recommender) {
+      Hyperparameters values = tiny_values(dataset, recommender);
+      values.neumf = NeuMfConfig{.batch = 32, .max_epochs = 12};
+      return values;
+    };
+    options.runs = 1;
+    options.neumf_selection = selection;
+    Progress progress(std::make_unique<Saboteur>());
+    std::vector<LoadedDataset> datasets;
+    datasets.push_back({tiny_dataset(), 0.5});
+    datasets.front().data.name = "amazon-luxury-beauty";
+    std::map<std::string, std::vector<double>> values;
+    for (const Cell& cell : Experiment(std::move(datasets), options, progress).run()) {
+      if (is_ranking_metric(cell.metric)) values[cell.setting + " " + cell.generator].push_back(cell.runs.front());
+    }
+    return values;
+  };
+  auto usual = recalls({}), first = recalls(NeuMfSelection::kFirstEpoch), best = recalls(NeuMfSelection::kBestRecall);
+  ASSERT_NE(first["replace multivae++"], best["replace multivae++"]);
+  EXPECT_EQ(usual["replace multivae++"], best["replace multivae++"]);
+  EXPECT_EQ(usual["augment multivae++"], first["augment multivae++"]);
+  EXPECT_EQ(usual["replace original"], first["replace original"]);
 }
 
 TEST(Runner, AModelThatDivergesEndsItsUnitsAndTheRestGoesOn) {
