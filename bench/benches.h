@@ -32,9 +32,9 @@ inline double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-/// Whether times in a row are enough for a median: `most`, or five that took a second and a half, on a slow machine.
+/// Whether times in a row are enough for a median: `most`, or three that took a second and a half, on a slow machine.
 inline bool enough(const std::vector<double>& times, std::size_t most) {
-  return times.size() >= most || (times.size() >= 5 && std::accumulate(times.begin(), times.end(), 0.0) > 1.5);
+  return times.size() >= most || (times.size() >= 3 && std::accumulate(times.begin(), times.end(), 0.0) > 1.5);
 }
 
 /// Random rows with about `density` of the entries stored, the first columns most often.

@@ -41,7 +41,7 @@ std::vector<double> call_seconds(const std::function<void()>& run) {
 /// SDRM's score step at ml-100k/SVD: batches of 550 rows, three passes, K = 830; MultiVAE's at 780 users by 1,008 items, H = 930.
 std::vector<Operation> operations(Device device) {
   constexpr RandomStream kStream = {1, Purpose::kTest, 1};
-  const auto random = [&](const Shape& shape, std::uint32_t step) {
+  const auto random = [=](const Shape& shape, std::uint32_t step) {
     return random_normal(shape, kStream.at(step), 0, 1, DType::kFloat32, device);
   };
   const Tensor x = random({1650, 830}, 1);

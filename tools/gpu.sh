@@ -86,7 +86,7 @@ if wants bench; then
       "$build/bench/tapestry_bench" --device cuda --precision "$precision" --json "$file-$precision.json" kernels steps
     done
   fi
-  BENCH=$build/bench/tapestry_bench tools/bench_pytorch.sh cuda "$file"
+  BENCH=$build/bench/tapestry_bench tools/bench_pytorch.sh cuda "$file" || failed+=("comparison with PyTorch")
 fi
 
 [ "${#failed[@]}" -eq 0 ] || exit 1

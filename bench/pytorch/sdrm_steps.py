@@ -45,10 +45,12 @@ def synchronise():
         torch.cuda.synchronize()
 
 
-def timed(step, least=5):
-    """Seconds of each call, after three that warm up: at least `least` of them, and for SECONDS."""
-    for _ in range(3):
-        step()
+def timed(step, least=3):
+    """Seconds of each call, for SECONDS and at least `least`, after up to three that warm up, in SECONDS if they can."""
+    began = time.perf_counter()
+    for warm in range(3):
+        if warm == 0 or time.perf_counter() - began < SECONDS:
+            step()
     synchronise()
     times, began = [], time.perf_counter()
     while len(times) < least or time.perf_counter() - began < SECONDS:

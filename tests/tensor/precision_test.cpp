@@ -72,15 +72,16 @@ class PrecisionTest : public DeviceTest {
   }
 };
 
-// An operand is rounded by at most half of its last bit, 2^-11 of it in TF32 and 2^-8 in bfloat16. Rounding errors of a sum's
-// terms are independent, so that the whole, with two operands, stays below sqrt(2) times that.
+// An operand is rounded by at most half of its last bit, 2^-11 of it in TF32 and 2^-8 in bfloat16. Errors to the nearest value
+// are independent, so that the whole, with two operands, stays below sqrt(2) times that; a chip may cut bits off instead, which
+// errs to one side, by as much on average as the nearest value does at most.
 TEST_F(PrecisionTest, WhatAProductLoses) {
   for (const auto& [m, n, k] : {std::tuple<int, int, int>{33, 47, 830}, {20, 31, 7}, {1, 29, 1008}}) {
     const double exact = error_of_product(MatmulPrecision::kFloat32, DType::kFloat32, m, n, k);
     EXPECT_TRUE(exact <= 1e-6) << exact;
     for (const auto& [precision, rounding] : {std::pair{MatmulPrecision::kTf32, 0x1p-11}, {MatmulPrecision::kBf16, 0x1p-8}}) {
       const double error = error_of_product(precision, DType::kFloat32, m, n, k);
-      EXPECT_TRUE(error <= std::sqrt(2.0) * rounding) << name(precision) << ": " << error;
+      EXPECT_TRUE(error <= (device_is_emulated() ? std::sqrt(2.0) : 2.0) * rounding) << name(precision) << ": " << error;
       // cuBLAS may round, and decides where that pays; the CPU never does.
       if (test_device() == Device::kCpu) {
         EXPECT_EQ(error, exact);
