@@ -15,7 +15,7 @@ configure = cmake -S . -B $(BUILD) $(CMAKE_ARGS)
 compile = cmake --build $(BUILD) --parallel $(JOBS)
 ctest = ctest --test-dir $(BUILD) --parallel $(JOBS) --output-on-failure --no-tests=error
 
-.PHONY: all build reproduce test test-long bench format check data clean help
+.PHONY: all build reproduce test test-long bench bench-pytorch format check data clean help
 
 all: build
 
@@ -47,6 +47,13 @@ bench:  ## build and run the benchmarks
 	@$(configure) -DCMAKE_BUILD_TYPE=Release -DTAPESTRY_BENCH=ON
 	@$(compile) --target tapestry_bench
 	$(BUILD)/bench/tapestry_bench $(ARGS)
+
+bench-pytorch:  ## time training and sampling steps beside the same in PyTorch (PYTHON=program that has it; see bench/README.md)
+	@tools/bootstrap.sh
+	@$(configure) -DCMAKE_BUILD_TYPE=Release -DTAPESTRY_BENCH=ON
+	@$(compile) --target tapestry_bench
+	@rm -f $(BUILD)/bench/beside-pytorch*
+	@BENCH=$(BUILD)/bench/tapestry_bench tools/bench_pytorch.sh cpu $(BUILD)/bench/beside-pytorch
 
 format:  ## format every source file in place
 	@tools/format.sh

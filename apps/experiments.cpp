@@ -54,7 +54,8 @@ void announce(const Experiment& experiment, const ExperimentOptions& asked) {
   std::cout << "protocol " << recsys::to_string(asked.protocol) << folds << ", variant " << recsys::to_string(asked.variant)
             << ", " << asked.runs << (asked.runs == 1 ? " run" : " runs") << ", seed " << asked.seed << without
             << (asked.quick ? ", quick" : "") << "; " << asked.jobs << (asked.jobs == 1 ? " job" : " jobs") << " on "
-            << asked.threads << (asked.threads == 1 ? " thread" : " threads") << ", device " << asked.device << "\n";
+            << asked.threads << (asked.threads == 1 ? " thread" : " threads") << ", device " << asked.device
+            << (asked.device == "cuda" ? ", matrix products in " + asked.precision : "") << "\n";
   if (const std::int64_t finished = experiment.finished_units(); finished > 0) {
     std::cout << finished << " of " << experiment.units() << " units are finished in " << asked.out.string() << "\n";
   }

@@ -11,6 +11,7 @@
 #include "tensor/cuda/cuda_device.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"
+#include "tensor/precision.h"
 
 namespace tapestry::apps {
 namespace {
@@ -23,7 +24,8 @@ struct Raw {
   std::string data;
   Names datasets, recommenders = {"svd"}, generators = {"original", "multivae++", "f-sdrm", "m-sdrm"}, settings = {"all"}, only,
                   without, ablations;
-  std::string protocol = "published", variant = "published", device = "cpu", out = "results", neumf_selection;
+  std::string protocol = "published", variant = "published", device = "cpu", precision = "float32", out = "results",
+              neumf_selection;
   int runs = 5, folds = 0, threads = 0, jobs = 0;
   std::uint64_t seed = 1;
   bool quick = false, list = false, doctor = false, plan = false, paper = false;
@@ -87,6 +89,8 @@ void declare(CLI::App& app, Raw& raw) {
       ->check(count);
   one("--device", raw.device, "NAME",
       "Where MultiVAE, MultiVAE++ and SDRM are fitted and sampled: cpu, cuda or auto; default cpu");
+  one("--precision", raw.precision, "NAME",
+      "What matrix products on a GPU round float32 operands to: " + joined(known_precisions()) + "; default float32, not at all");
   names("--only", raw.only,
         "Compute only units whose name matches a pattern (*, ?), such as 'ml-1m_mlp_*_run-2'; the report shows what is finished");
   one("--out", raw.out, "DIR", "Folder for results, from which an interrupted job goes on; default results");
@@ -144,6 +148,18 @@ std::string choose_device(const std::string& name, Names& remarks) {
   return "cpu";
 }
 
+/// The precision's name, if the device chosen can have it.
+std::string choose_precision(const std::string& name, const std::string& device) {
+  const MatmulPrecision precision = parse_precision(name);
+  if (precision == MatmulPrecision::kFloat32) return name;
+  if (device != "cuda") {
+    fail(ErrorKind::kUsage, "--precision ", name,
+         " is for matrix products on a GPU: the CPU computes in float32 (--device cuda)");
+  }
+  check_precision(precision, cuda_report());
+  return name;
+}
+
 ReproduceOptions resolve(const Raw& raw, const recsys::GivenOptions& given) {
   ReproduceOptions options;
   options.data = raw.data;
@@ -183,6 +199,7 @@ ReproduceOptions resolve(const Raw& raw, const recsys::GivenOptions& given) {
   experiment.seed = raw.seed;
   experiment.quick = raw.quick;
   experiment.device = choose_device(raw.device, options.remarks);
+  experiment.precision = choose_precision(raw.precision, experiment.device);
   experiment.out = raw.out;
   experiment.only = raw.only;
   options.datasets = choose_datasets(raw, options.remarks);

@@ -159,11 +159,12 @@ void svd_seconds() {
 }
 
 std::vector<Bench> all() {
-  return {{"training", "steps per second as floating-point operations of their matrix products, against sgemm", training_steps},
+  return {{"kernels", "the operations of training and sampling, one by one", kernels, true},
+          {"training", "steps per second as floating-point operations of their matrix products, against sgemm", training_steps},
           {"elementwise", "vectorised functions and random numbers", elementwise_rates},
           {"sampling", "reverse diffusion, decoding and binarisation", sampling_rates},
           {"svd", "truncated SVD of sparse matrices", svd_seconds},
-          {"steps", "milliseconds of training steps, sampling and SVD (bench/pytorch has the same)", sdrm_steps},
+          {"steps", "milliseconds of training steps, sampling and SVD (bench/pytorch has the same)", sdrm_steps, true},
           {"recommenders", "training steps of MLP and NeuMF, ranking (bench/pytorch has the same)", recommender_steps}};
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ struct Bench {
   std::string name;
   std::string what;
   std::function<void()> run;
+  bool any_device = false;  ///< false: on the CPU whatever the device
 };
 
 /// Every bench there is, in the order in which they run.
@@ -30,6 +32,11 @@ inline double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
+/// Whether times in a row are enough for a median: `most`, or three that took a second and a half, on a slow machine.
+inline bool enough(const std::vector<double>& times, std::size_t most) {
+  return times.size() >= most || (times.size() >= 3 && std::accumulate(times.begin(), times.end(), 0.0) > 1.5);
+}
+
 /// Random rows with about `density` of the entries stored, the first columns most often.
 CsrMatrix random_rows(std::int64_t rows, std::int64_t cols, double density, std::uint64_t seed);
 
@@ -39,5 +46,6 @@ void sampling_rates();
 void svd_seconds();
 void recommender_steps();
 void sdrm_steps();
+void kernels();
 
 }  // namespace tapestry::bench

@@ -1,88 +1,156 @@
 // Milliseconds of the steps that bench/pytorch/sdrm_steps.py times in PyTorch, at the same sizes.
 #include <iomanip>
 #include <iostream>
+#include <limits>
+#include <numeric>
 
 #include "bench/benches.h"
+#include "bench/record.h"
+#include "bench/step_work.h"
 #include "recsys/metrics/ranking.h"
 #include "recsys/recommenders/svd.h"
 #include "sdrm/sampling.h"
 #include "sdrm/score_training.h"
 #include "sdrm/vae_training.h"
+#include "tensor/cuda/cuda_memory.h"
 
 namespace tapestry::bench {
 namespace {
 
 constexpr int kWarm = 3;
 
-void report(const std::string& what, const std::vector<double>& times) {
+void report(const std::string& what, const std::vector<double>& times, const Work& work, std::int64_t parameters = 0,
+            double first_loss = std::numeric_limits<double>::quiet_NaN()) {
+  const double time = median(times);
   std::cout << "  " << std::left << std::setw(34) << what << std::right << std::fixed << std::setprecision(3) << std::setw(10)
-            << 1e3 * median(times) << " ms\n";
+            << 1e3 * time << " ms" << std::endl;
+  record().add({"steps", what, time, static_cast<int>(times.size()), work, parameters, first_loss});
 }
 
-/// Seconds between the ends of epochs, the first ones left out. With as many rows as a batch has an epoch is one update.
+/// Thrown out of training once there are times enough.
+struct Enough {};
+
+/// Seconds between the ends of epochs, the first ones left out, each waited for. With as many rows as a batch has an epoch is one
+/// update.
 class EpochClock {
  public:
-  void tick() {
+  explicit EpochClock(std::int64_t most) : most_(static_cast<std::size_t>(most)) {}
+
+  void tick(double loss) {
+    cuda_synchronize();
     const auto now = std::chrono::steady_clock::now();
+    if (ticks_ == 0) first_loss_ = loss;
     if (++ticks_ > kWarm) times_.push_back(std::chrono::duration<double>(now - last_).count());
     last_ = now;
+    if (enough(times_, most_)) throw Enough();
+  }
+  /// Runs training that ticks.
+  template <typename Training>
+  void time(const Training& training) {
+    try {
+      training();
+    } catch (const Enough&) {
+    }
   }
   const std::vector<double>& times() const { return times_; }
+  double first_loss() const { return first_loss_; }
 
  private:
+  std::size_t most_;
   std::chrono::steady_clock::time_point last_;
   std::vector<double> times_;
   int ticks_ = 0;
+  double first_loss_ = 0;
 };
 
+std::int64_t parameters_of(const nn::Module& module) {
+  std::int64_t count = 0;
+  for (const auto& [name, tensor] : module.state()) count += tensor.numel();
+  return count;
+}
+
+/// Weights on the bench's device.
+nn::Initializer initializer() { return nn::Initializer(1, DType::kFloat32, record().device); }
+
 void vae_step(const std::string& name, std::int64_t items, double density, sdrm::VaeConfig config, std::int64_t steps) {
-  nn::Initializer init(1);
+  nn::Initializer init = initializer();
   sdrm::MultiVae model(items, config, init);
   const CsrMatrix x = random_rows(config.batch, items, density, 4);
   config.max_epochs = config.patience = kWarm + steps;
-  EpochClock clock;
-  sdrm::fit_vae(
-      model, x, config, 1, [](const sdrm::MultiVae&, std::int64_t) { return 0.0; }, [&](const sdrm::VaeEpoch&) { clock.tick(); });
-  report("VAE step, " + name, clock.times());
+  EpochClock clock(steps);
+  clock.time([&] {
+    sdrm::fit_vae(
+        model, x, config, 1, [](const sdrm::MultiVae&, std::int64_t) { return 0.0; },
+        [&](const sdrm::VaeEpoch& epoch) { clock.tick(epoch.loss); });
+  });
+  const std::int64_t parameters = parameters_of(model);
+  report("VAE step, " + name, clock.times(), vae_update_work(items, config, x.nnz(), parameters), parameters, clock.first_loss());
 }
 
 void score_step(const std::string& name, std::int64_t latent, sdrm::ScoreConfig config, std::int64_t steps) {
-  nn::Initializer init(1);
+  nn::Initializer init = initializer();
   sdrm::ScoreModel model(latent, config, init);
   const Tensor z0 = random_normal({config.batch, latent}, {1, Purpose::kTest, 3});
   config.epochs = kWarm + steps;
-  EpochClock clock;
-  sdrm::fit_score_model(model, z0, config, 1, [&](const sdrm::ScoreEpoch&) { clock.tick(); });
-  report("SDRM step, " + name, clock.times());
+  EpochClock clock(steps);
+  clock.time(
+      [&] { sdrm::fit_score_model(model, z0, config, 1, [&](const sdrm::ScoreEpoch& epoch) { clock.tick(epoch.loss); }); });
+  const std::int64_t parameters = parameters_of(model);
+  report("SDRM step, " + name, clock.times(), score_update_work(latent, config, parameters), parameters, clock.first_loss());
 }
 
-std::vector<double> repeated(int count, const std::function<void()>& work) {
+/// Seconds of calls after a first one, each waited for.
+std::vector<double> repeated(std::size_t most, const std::function<void()>& work) {
+  const auto waited_for = [&] {
+    work();
+    cuda_synchronize();
+  };
   std::vector<double> times;
-  work();
-  for (int i = 0; i < count; ++i) times.push_back(seconds(work));
+  waited_for();
+  while (!enough(times, most)) times.push_back(seconds(waited_for));
   return times;
 }
 
 void sampling(const std::string& name, std::int64_t latent, const sdrm::ScoreConfig& config, std::int64_t rows) {
-  nn::Initializer init(1);
+  nn::Initializer init = initializer();
   const sdrm::ScoreModel model(latent, config, init);
+  const std::int64_t parameters = parameters_of(model);
   for (const auto resolution : {sdrm::Resolution::kFull, sdrm::Resolution::kMulti}) {
-    const char* kind = resolution == sdrm::Resolution::kFull ? "F-SDRM, " : "M-SDRM, ";
+    const bool full = resolution == sdrm::Resolution::kFull;
+    std::int64_t row_steps = rows * config.timesteps;
+    if (!full) {
+      const std::vector<std::int32_t> starts = sdrm::multi_resolution_starts(rows, config.timesteps, config.variant, 1);
+      row_steps = std::accumulate(starts.begin(), starts.end(), std::int64_t{0});
+    }
     const std::vector<double> times =
-        repeated(3, [&] { sdrm::sample_latents(model, rows, {.resolution = resolution, .dropout = 0.5}, 1); });
-    report(kind + std::to_string(rows) + " rows, " + name, times);
+        repeated(5, [&] { sdrm::sample_latents(model, rows, {.resolution = resolution, .dropout = 0.5}, 1); });
+    report(concat(full ? "F" : "M", "-SDRM, ", rows, " rows, ", name), times,
+           sampling_work(latent, config, rows, row_steps, parameters), parameters);
   }
 }
 
 void svd(const std::string& name, std::int64_t rows, std::int64_t items, double density, std::int64_t users) {
   const CsrMatrix x = random_rows(rows, items, density, 8);
   const recsys::HeldOut split = {random_rows(users, items, density, 9), random_rows(users, items, density / 4, 10)};
-  const std::vector<double> times = repeated(5, [&] {
-    recsys::SvdRecommender model;
-    model.fit(x);
-    recsys::ranking_metrics([&](const CsrMatrix& inputs) { return model.score(inputs); }, split);
-  });
-  report("SVD fit and evaluation, " + name, times);
+  recsys::SvdRecommender model;
+  report("SVD fit and evaluation, " + name,
+         repeated(5,
+                  [&] {
+                    model.fit(x);
+                    recsys::ranking_metrics([&](const CsrMatrix& inputs) { return model.score(inputs); }, split);
+                  }),
+         {});
+  report("SVD scores, " + name, repeated(9, [&] { model.score(split.input); }),
+         svd_scores_work(users, items, model.decomposition().rank(), split.input.nnz()));
+}
+
+/// Sizes of the published program for a data set with a recommender.
+sdrm::ScoreConfig score_config(std::int64_t timesteps, std::int64_t hidden_layers, std::int64_t batch) {
+  sdrm::ScoreConfig config;
+  config.timesteps = timesteps;
+  config.hidden_layers = hidden_layers;
+  config.batch = batch;
+  return config;
 }
 
 }  // namespace
@@ -90,16 +158,12 @@ void svd(const std::string& name, std::int64_t rows, std::int64_t items, double 
 void sdrm_steps() {
   vae_step("ml-100k/SVD", 1008, 0.0575, {.hidden = 930, .latent = 830, .batch = 780, .learning_rate = 6e-4}, 40);
   vae_step("ml-1m/SVD", 3125, 0.03, {.hidden = 600, .latent = 150, .batch = 190, .learning_rate = 6e-3}, 60);
+  vae_step("ml-1m/NeuMF", 3125, 0.03, {.hidden = 430, .latent = 330, .batch = 540, .learning_rate = 9e-4}, 40);
   vae_step("ADM/SVD", 8582, 0.0012, {.hidden = 210, .latent = 160, .batch = 380, .learning_rate = 1e-3}, 60);
-  sdrm::ScoreConfig score;
-  score.hidden_layers = 2;
-  score.timesteps = 83;
-  score.batch = 550;
-  score_step("ml-100k/SVD", 830, score, 40);
-  sampling("ml-100k/SVD", 830, score, 843);
-  score.timesteps = 23;
-  score.batch = 720;
-  score_step("ml-1m/SVD", 150, score, 100);
+  score_step("ml-100k/SVD", 830, score_config(83, 2, 550), 40);
+  score_step("ml-1m/SVD", 150, score_config(23, 2, 720), 100);
+  score_step("ml-1m/NeuMF", 330, score_config(178, 1, 830), 40);
+  sampling("ml-100k/SVD", 830, score_config(83, 2, 550), 843);
   svd("ml-100k", 1781, 1008, 0.08, 95);
   svd("ml-1m", 11463, 3125, 0.04, 605);
   svd("ADM", 20179, 8582, 0.0012, 1063);

@@ -18,7 +18,28 @@ if(NOT TAPESTRY_CUDA STREQUAL "OFF")
   endif()
 endif()
 
+# Machine code for the first GPU of each generation, which runs on the later ones of the same: 7.5; 8.0 (8.6, 8.9); 9.0; 10.0 (10.3);
+# 12.0 (12.1). PTX of 9.0 for those between (11.0), and of 12.0 for newer ones. Older toolkits end at 9.0.
+function(tapestry_cuda_architectures result)
+  execute_process(COMMAND "${CMAKE_CUDA_COMPILER}" --list-gpu-arch
+                  OUTPUT_VARIABLE known OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  set(chosen "")
+  foreach(candidate 75-real 80-real 90 100-real 120)
+    string(REPLACE "-real" "" number ${candidate})
+    if("${known}\n" MATCHES "compute_${number}\n")
+      list(APPEND chosen ${candidate})
+    endif()
+  endforeach()
+  if(NOT chosen)  # an nvcc that does not tell
+    set(chosen 75-real 80-real 90)
+  endif()
+  set(${result} "${chosen}" PARENT_SCOPE)
+endfunction()
+
 if(TAPESTRY_CUDA_BUILT)
+  if(TAPESTRY_CUDA_ARCHITECTURES STREQUAL "AUTO")
+    tapestry_cuda_architectures(TAPESTRY_CUDA_ARCHITECTURES)
+  endif()
   set(CMAKE_CUDA_ARCHITECTURES "${TAPESTRY_CUDA_ARCHITECTURES}")
   enable_language(CUDA)
   find_package(CUDAToolkit REQUIRED)

@@ -4,8 +4,8 @@ option(TAPESTRY_NATIVE "Compile for this machine's processor (-march=native); of
 option(TAPESTRY_CBLAS "Use a CBLAS such as OpenBLAS for matrix products when one is found; off: Eigen" ON)
 set(TAPESTRY_CUDA AUTO CACHE STRING "Build the CUDA kernels under tensor/cuda: ON, OFF, or AUTO (when nvcc and a GPU are found)")
 set_property(CACHE TAPESTRY_CUDA PROPERTY STRINGS AUTO ON OFF)
-set(TAPESTRY_CUDA_ARCHITECTURES "75-real;80-real;90" CACHE STRING
-    "GPUs to compile for, as CMAKE_CUDA_ARCHITECTURES; the driver compiles a last entry without -real for newer ones")
+set(TAPESTRY_CUDA_ARCHITECTURES AUTO CACHE STRING
+    "GPUs to compile for, as CMAKE_CUDA_ARCHITECTURES; AUTO: all since Turing (7.5) that nvcc knows, and PTX for newer ones")
 option(TAPESTRY_SANITIZE "Build with the address and undefined-behaviour sanitizers, at -O1 with assertions" OFF)
 option(TAPESTRY_WERROR "Treat compiler warnings as errors" OFF)
 set(TAPESTRY_STAGED "" CACHE PATH

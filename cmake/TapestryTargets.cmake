@@ -77,12 +77,5 @@ endfunction()
 function(tapestry_bench)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "SOURCES")
   add_executable(tapestry_bench ${arg_SOURCES})
-  target_link_libraries(tapestry_bench PRIVATE tapestry::recsys)
-endfunction()
-
-# tapestry_kernel_bench(SOURCES <files>): build/bench/kernel_bench.
-function(tapestry_kernel_bench)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "SOURCES")
-  add_executable(kernel_bench ${arg_SOURCES})
-  target_link_libraries(kernel_bench PRIVATE tapestry::tensor nlohmann_json::nlohmann_json)
+  target_link_libraries(tapestry_bench PRIVATE tapestry::recsys nlohmann_json::nlohmann_json)
 endfunction()

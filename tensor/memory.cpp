@@ -57,7 +57,8 @@ class Pool {
   explicit Pool(Device device) : device_(device) {}
 
   void* allocate(std::size_t bytes) {
-    if (bytes > kLargestBlock) fail(ErrorKind::kDevice, "out of memory on ", device_, ": ", bytes, " bytes asked for");
+    if (bytes > kLargestBlock)
+      fail(ErrorKind::kDevice, "out of memory on ", device_, ": ", bytes, " bytes asked for, more than any has");
     const SizeClass wanted = size_class(bytes);
     const std::lock_guard lock(mutex_);
     if (Link* link = take_link(free_[static_cast<std::size_t>(wanted.index)])) {
@@ -67,12 +68,10 @@ class Pool {
     }
     void* block = system_allocate(device_, wanted.bytes);
     if (block == nullptr) {
+      const std::int64_t given_back = stats_.bytes_cached;
       trim_locked();
       block = system_allocate(device_, wanted.bytes);
-    }
-    if (block == nullptr) {
-      fail(ErrorKind::kDevice, "out of memory on ", device_, ": ", bytes, " bytes asked for, ", stats_.bytes_in_use,
-           " bytes in use by this process");
+      if (block == nullptr) fail_exhausted(bytes, given_back);
     }
     ++stats_.system_allocations;
     stats_.bytes_in_use += static_cast<std::int64_t>(wanted.bytes);
@@ -142,6 +141,14 @@ class Pool {
       spare_ = link;
     }
     return block;
+  }
+
+  [[noreturn]] void fail_exhausted(std::size_t bytes, std::int64_t given_back) const {
+    const auto mebibytes = [](auto count) { return concat(count >> 20, ".", (count >> 10) % 1024 * 10 / 1024, " MiB"); };
+    fail(ErrorKind::kDevice, "out of memory on ", device_, ": ", mebibytes(bytes), " asked for, ", mebibytes(stats_.bytes_in_use),
+         " in use by this process, ", mebibytes(given_back),
+         " that it kept for later given back in vain; fewer runs side by side (--jobs) need less, and so does a ",
+         device_ == Device::kCpu ? "machine" : "GPU", " that no other program uses");
   }
 
   void trim_locked() {

@@ -24,7 +24,7 @@ void* pool_allocate(Device device, std::size_t bytes);
 /// Returns a block of pool_allocate with the size that was asked for.
 void pool_free(Device device, void* block, std::size_t bytes) noexcept;
 PoolStats pool_stats(Device device);
-/// Gives every cached block back to the system: called between the stages of a run, whose shapes differ.
+/// Gives every cached block back to the system, between stages of a run. On a GPU it waits for all runs, and takes their blocks.
 void pool_trim(Device device);
 
 /// Copies bytes between any two devices. Returns when they have arrived on the host; on a GPU they arrive in the order of the

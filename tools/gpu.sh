@@ -5,6 +5,7 @@
 #   BUILD=dir       the build folder (build-gpu)
 #   STAGED=dir      the staged dependencies (staged, if it is there)
 #   RESULTS=dir     where the .json goes (bench/results)
+#   PYTHON=program  a Python with PyTorch for the comparison, which is left out without one (python3)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -32,7 +33,7 @@ if wants build; then
   [ -z "$architecture" ] || options+=("-DTAPESTRY_CUDA_ARCHITECTURES=$architecture")
   [ ! -d "$staged" ] || options+=("-DTAPESTRY_STAGED=$PWD/$staged")
   cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release "${options[@]}"
-  targets=(reproduce kernel_bench)
+  targets=(reproduce tapestry_bench)
   for suite in "${suites[@]}"; do targets+=("tests_$suite"); done
   cmake --build "$build" --parallel "$(tools/jobs.sh)" --target "${targets[@]}"
 fi
@@ -53,12 +54,22 @@ if wants test; then
   echo "gpu: suites passed: ${passed[*]:-none}; failed: ${failed[*]:-none}"
 fi
 
+# What runs under the sanitizers: every kernel against its reference, and training and sampling at small sizes.
+sanitized=('tensor:*MatchesReference*' 'optim:*' 'sdrm:SdrmOnDevice.*' 'sdrm:SdrmPrecisionOnDevice.*' 'generators:*OnDevice.*')
+
 if wants sanitize; then
   if command -v compute-sanitizer >/dev/null; then
     for tool in memcheck racecheck; do
-      TAPESTRY_DEVICE=cuda timeout 240 compute-sanitizer --tool "$tool" --error-exitcode 1 \
-        "$build/tests/tests_tensor" --gtest_brief=1 --gtest_filter='*MatchesReference*' && passed+=("$tool") || failed+=("$tool")
+      for entry in "${sanitized[@]}"; do
+        if TAPESTRY_DEVICE=cuda timeout 240 compute-sanitizer --tool "$tool" --error-exitcode 1 \
+          "$build/tests/tests_${entry%%:*}" --gtest_brief=1 --gtest_filter="${entry#*:}"; then
+          passed+=("$tool of ${entry%%:*}")
+        else
+          failed+=("$tool of $entry")
+        fi
+      done
     done
+    echo "gpu: passed so far: ${passed[*]:-none}; failed: ${failed[*]:-none}"
   else
     echo "gpu: compute-sanitizer was not found: no memcheck, no racecheck"
   fi
@@ -67,7 +78,15 @@ fi
 if wants bench; then
   device=$(sed -n 's/^  GPU  *\([^,]*\),.*/\1/p' "$build/doctor.txt" | tr 'A-Z ' 'a-z-')
   mkdir -p "$results"
-  "$build/bench/kernel_bench" --device cuda --json "$results/$device-$(date +%F).json"
+  file=$results/$device-$(date +%F)
+  "$build/bench/tapestry_bench" --device cuda --json "$file.json" kernels steps
+  capability=$(sed -n 's/.*compute capability \([0-9]*\)\..*/\1/p' "$build/doctor.txt")
+  if [ "${capability:-0}" -ge 8 ]; then
+    for precision in tf32 bf16; do
+      "$build/bench/tapestry_bench" --device cuda --precision "$precision" --json "$file-$precision.json" kernels steps
+    done
+  fi
+  BENCH=$build/bench/tapestry_bench tools/bench_pytorch.sh cuda "$file" || failed+=("comparison with PyTorch")
 fi
 
 [ "${#failed[@]}" -eq 0 ] || exit 1

@@ -1,13 +1,16 @@
 """Times what `tapestry_bench steps` times, in PyTorch: training steps of MultiVAE and of SDRM's score model, sampling at full and
 multiple resolution, SVD with its evaluation.
 
-    sdrm_steps.py [--device cpu|cuda] [--threads N] [--modes eager,compiled,graphs] [part...]      parts: vae sdrm sampling svd
+    sdrm_steps.py [--device cpu|cuda] [--threads N] [--modes eager,compiled,graphs,both] [--seconds S] [--json FILE] [part...]
+    parts: vae sdrm sampling svd
 
-Modes: `eager`; `compiled` is torch.compile of the whole step but the optimiser, which is fused where PyTorch has it; `graphs`, on a
-GPU only, captures eager's step in a CUDA graph and replays it.
+Modes: `eager`; `compiled` is torch.compile of the loss (of the network when sampling); `graphs`, on a GPU only, captures eager's step, or
+all steps of sampling, in a CUDA graph and replays it; `both` captures what was compiled. A mode that fails says why and is left out.
+compare.py sets the figures beside ours.
 """
 
 import argparse
+import json
 import math
 import statistics
 import time
@@ -15,18 +18,26 @@ import time
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 DEVICE = "cpu"
+SECONDS = 1.0
 VAE = {  # name: items, density, hidden, latent, batch, learning rate
     "ml-100k/SVD": (1008, 0.0575, 930, 830, 780, 6e-4),
     "ml-1m/SVD": (3125, 0.03, 600, 150, 190, 6e-3),
+    "ml-1m/NeuMF": (3125, 0.03, 430, 330, 540, 9e-4),
     "ADM/SVD": (8582, 0.0012, 210, 160, 380, 1e-3),
 }
-SDRM = {"ml-100k/SVD": (830, 83, 550), "ml-1m/SVD": (150, 23, 720)}  # name: latent, timesteps, batch
-SAMPLING = {"ml-100k/SVD": (830, 83, 843)}  # name: latent, timesteps, rows
+SDRM = {  # name: latent, timesteps, hidden blocks, batch
+    "ml-100k/SVD": (830, 83, 2, 550),
+    "ml-1m/SVD": (150, 23, 2, 720),
+    "ml-1m/NeuMF": (330, 178, 1, 830),
+}
+SAMPLING = {"ml-100k/SVD": (830, 83, 2, 843)}  # name: latent, timesteps, hidden blocks, rows
 SVD = {"ml-100k": (1781, 1008, 0.08, 95), "ml-1m": (11463, 3125, 0.04, 605), "ADM": (20179, 8582, 0.0012, 1063)}
-HIDDEN_BLOCKS, DROPOUT, PERTURBATION = 2, 0.5, 0.1
+DROPOUT, PERTURBATION = 0.5, 0.1
 CUTOFFS = (1, 3, 5, 10, 20, 50)
+FIGURES = []
 
 
 def synchronise():
@@ -34,21 +45,42 @@ def synchronise():
         torch.cuda.synchronize()
 
 
-def report(what, mode, times):
-    print(f"  {what:<34} {mode:<9} {1e3 * statistics.median(times):10.3f} ms", flush=True)
-
-
-def timed(step, least=10, seconds=3.0):
-    for _ in range(3):
-        step()
+def timed(step, least=3):
+    """Seconds of each call, for SECONDS and at least `least`, after up to three that warm up, in SECONDS if they can."""
+    began = time.perf_counter()
+    for warm in range(3):
+        if warm == 0 or time.perf_counter() - began < SECONDS:
+            step()
     synchronise()
     times, began = [], time.perf_counter()
-    while len(times) < least or time.perf_counter() - began < seconds:
+    while len(times) < least or time.perf_counter() - began < SECONDS:
         begin = time.perf_counter()
         step()
         synchronise()
         times.append(time.perf_counter() - begin)
     return times
+
+
+def measure(name, mode, make, **facts):
+    """Times what make() returns; `facts` go into the file beside the time."""
+    try:
+        times = timed(make())
+    except Exception as error:  # of another library, compiler or driver: whatever it is, the other modes go on
+        print(f"  {name:<34} {mode:<9} left out: {str(error).strip().splitlines()[0][:120]}", flush=True)
+        return
+    print(f"  {name:<34} {mode:<9} {1e3 * statistics.median(times):10.3f} ms", flush=True)
+    microseconds = 1e6 * statistics.median(times)
+    FIGURES.append({"name": name, "mode": mode, "microseconds": microseconds, "times": len(times), **facts})
+
+
+def facts_of(model, loss):
+    """What the two sides must have in common: parameters, the operations of products in a step, the loss of the first update."""
+    with FlopCounterMode(display=False) as counter:
+        first = loss()
+        first.backward()
+    model.zero_grad(set_to_none=True)
+    parameters = sum(p.numel() for p in model.parameters())
+    return {"parameters": parameters, "flops": counter.get_total_flops(), "first_loss": first.item()}
 
 
 def made_up_rows(rows, items, density):
@@ -82,19 +114,20 @@ def embedding(steps):
 
 
 class ScoreModel(nn.Module):
-    """The published program's network: one hidden block, applied HIDDEN_BLOCKS times."""
+    """The published program's network: one hidden block, applied `blocks` times."""
 
-    def __init__(self, latent, steps):
+    def __init__(self, latent, steps, blocks):
         super().__init__()
         self.time = nn.Linear(steps, steps)
         self.input, self.input_slope = nn.Linear(latent + steps, latent), nn.PReLU()
         self.hidden, self.hidden_slope = nn.Linear(latent, latent), nn.PReLU()
         self.output = nn.Linear(latent, latent)
+        self.blocks = blocks
         self.register_buffer("table", embedding(steps))
 
     def forward(self, z, t):
         h = self.input_slope(self.input(torch.cat([F.dropout(z, DROPOUT), self.time(self.table[t])], dim=1)))
-        for _ in range(HIDDEN_BLOCKS):
+        for _ in range(self.blocks):
             h = self.hidden_slope(self.hidden(h))
         return torch.tanh(self.output(h))
 
@@ -118,84 +151,82 @@ def score_loss(model, z0, bar):
     return 0.5 * ((((b - a) / PERTURBATION**2 - r) ** 2).mean() + ((r - a) ** 2).mean()) / (1e-8 + r.var())
 
 
-def steps_of(model, loss, optimiser, mode):
-    """One update in a mode, as a function."""
-    if mode == "compiled":
-        loss = torch.compile(loss)
-
-    def step():
-        optimiser.zero_grad(set_to_none=mode != "graphs")
-        loss().backward()
-        optimiser.step()
-
-    if mode != "graphs":
-        return step
+def captured(work):
+    """`work` as a CUDA graph, after three calls on another stream that let the libraries make what they need."""
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(3):
-            step()
+            work()
     torch.cuda.current_stream().wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        step()
+        work()
     return graph.replay
 
 
-def adam(model, mode, **options):
-    if mode == "graphs":
-        options["capturable"] = True
-    elif mode == "compiled":
-        options["fused"] = True
-    return torch.optim.Adam(model.parameters(), **options)
+def update(model, loss, mode, **options):
+    """One update in a mode, as a function. Adam is fused where PyTorch can, but in eager mode, which is the default."""
+    compiled, graph = mode in ("compiled", "both"), mode in ("graphs", "both")
+    optimiser = torch.optim.Adam(model.parameters(), capturable=graph, fused=True if compiled else None, **options)
+    objective = torch.compile(loss) if compiled else loss
+
+    def step():
+        optimiser.zero_grad(set_to_none=not graph)
+        objective().backward()
+        optimiser.step()
+
+    return captured(step) if graph else step
 
 
 def vae(modes):
     for name, (items, density, hidden, latent, batch, rate) in VAE.items():
+        x = made_up_rows(batch, items, density)
         for mode in modes:
-            x = made_up_rows(batch, items, density)
             model = MultiVae(items, hidden, latent).to(DEVICE)
-            step = steps_of(model, lambda: vae_loss(model, x), adam(model, mode, lr=rate), mode)
-            report(f"VAE step, {name}", mode, timed(step))
+            loss = lambda: vae_loss(model, x)
+            measure(f"VAE step, {name}", mode, lambda: update(model, loss, mode, lr=rate), **facts_of(model, loss))
 
 
 def sdrm(modes):
-    for name, (latent, steps, batch) in SDRM.items():
+    for name, (latent, steps, blocks, batch) in SDRM.items():
+        z0, bar = torch.randn(batch, latent, device=DEVICE), schedule(steps)[1]
         for mode in modes:
-            z0 = torch.randn(batch, latent, device=DEVICE)
-            bar = schedule(steps)[1]
-            model = ScoreModel(latent, steps).to(DEVICE)
-            step = steps_of(model, lambda: score_loss(model, z0, bar), adam(model, mode, lr=1e-5, weight_decay=1e-4), mode)
-            report(f"SDRM step, {name}", mode, timed(step))
+            model = ScoreModel(latent, steps, blocks).to(DEVICE)
+            loss = lambda: score_loss(model, z0, bar)
+            make = lambda: update(model, loss, mode, lr=1e-5, weight_decay=1e-4)
+            measure(f"SDRM step, {name}", mode, make, **facts_of(model, loss))
 
 
 @torch.no_grad()
-def sample(forward, rows, latent, starts, beta, bar):
-    """Rows that have started take each step together."""
-    starts, order = torch.sort(starts, descending=True)
-    z = torch.randn(rows, latent, device=DEVICE)
-    active = [int((starts >= t).sum()) for t in range(len(bar))]
+def sample(forward, latent, active, order, beta, bar, times):
+    """Rows sorted by their starts, latest first: active[t] of them take step t, together."""
+    z = torch.randn(len(order), latent, device=DEVICE)
     for t in range(len(bar) - 1, 0, -1):
         n = active[t]
         if n == 0:
             continue
-        eps = forward(z[:n], torch.full((n,), t, device=DEVICE))
+        eps = forward(z[:n], times[t].expand(n))
         mean = (z[:n] - eps * beta[t] / (1 - bar[t]).sqrt()) / (1 - beta[t]).sqrt()
         z[:n] = mean + (beta[t].sqrt() * torch.randn_like(mean) if t > 1 else 0)
-    return z[torch.argsort(order)]
+    return z[order]
 
 
 def sampling(modes):
-    for name, (latent, steps, rows) in SAMPLING.items():
-        for mode in modes:
-            if mode == "graphs":
-                continue  # the number of active rows changes with every step
-            model = ScoreModel(latent, steps).to(DEVICE)
-            forward = torch.compile(model, dynamic=True) if mode == "compiled" else model
-            beta, bar = schedule(steps)
-            for kind, starts in (("F", torch.full((rows,), steps)), ("M", torch.randint(1, steps, (rows,)))):
-                work = lambda: sample(forward, rows, latent, starts.to(DEVICE), beta, bar)
-                report(f"{kind}-SDRM, {rows} rows, {name}", mode, timed(work, least=3))
+    for name, (latent, steps, blocks, rows) in SAMPLING.items():
+        beta, bar = schedule(steps)
+        times = torch.arange(steps + 1, device=DEVICE)
+        for kind, starts in (("F", torch.full((rows,), steps)), ("M", torch.randint(1, steps, (rows,)))):
+            starts, order = torch.sort(starts, descending=True)
+            active = [int((starts >= t).sum()) for t in range(steps + 1)]
+            order = torch.argsort(order).to(DEVICE)
+            for mode in modes:
+                model = ScoreModel(latent, steps, blocks).to(DEVICE)
+                forward = torch.compile(model, dynamic=True) if mode in ("compiled", "both") else model
+                work = lambda: sample(forward, latent, active, order, beta, bar, times)
+                parameters = sum(p.numel() for p in model.parameters())
+                make = (lambda: captured(work)) if mode in ("graphs", "both") else (lambda: work)
+                measure(f"{kind}-SDRM, {rows} rows, {name}", mode, make, parameters=parameters)
 
 
 def svd(modes):
@@ -204,39 +235,47 @@ def svd(modes):
         dense = made_up_rows(users, items, density)
         heldout = made_up_rows(users, items, density / 4) * (1 - dense)
 
-        def work():
-            _, _, v = torch.svd_lowrank(x, q=20, niter=4)
-            scores = (dense @ v) @ v.T
-            best = torch.topk(scores.masked_fill(dense > 0, -math.inf), max(CUTOFFS), dim=1).indices
+        def evaluate(v):
+            best = torch.topk(((dense @ v) @ v.T).masked_fill(dense > 0, -math.inf), max(CUTOFFS), dim=1).indices
             hits = heldout.gather(1, best)
             discount = 1 / torch.log2(torch.arange(max(CUTOFFS), device=DEVICE) + 2.0)
-            size = heldout.sum(1)
+            size, found = heldout.sum(1), []
             for k in CUTOFFS:
                 reachable = size.clamp(max=k)
-                recall = hits[:, :k].sum(1) / reachable
                 ideal = torch.cumsum(discount, 0)[(reachable.long() - 1).clamp(min=0)]
-                ((hits[:, :k] * discount[:k]).sum(1) / ideal).nanmean() + recall.nanmean()
+                found += [(hits[:, :k].sum(1) / reachable).nanmean(), ((hits[:, :k] * discount[:k]).sum(1) / ideal).nanmean()]
+            return torch.stack(found)
 
-        if "eager" in modes:
-            report(f"SVD fit and evaluation, {name}", "eager", timed(work, least=3))
+        for mode in modes:
+            if mode in ("graphs", "both"):
+                continue  # the decomposition asks the host in between
+            measured = torch.compile(evaluate) if mode == "compiled" else evaluate
+            work = lambda: measured(torch.svd_lowrank(x, q=20, niter=4)[2])
+            measure(f"SVD fit and evaluation, {name}", mode, lambda: work)
 
 
 def main():
-    global DEVICE
+    global DEVICE, SECONDS
     parts = {"vae": vae, "sdrm": sdrm, "sampling": sampling, "svd": svd}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--modes", default="eager,compiled,graphs")
+    parser.add_argument("--modes", default="eager,compiled,graphs,both")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="for each line; default %(default)s")
+    parser.add_argument("--json", help="writes the figures there")
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(parts)}; all when none is named")
     options = parser.parse_args()
-    DEVICE = options.device
-    modes = [mode for mode in options.modes.split(",") if mode != "graphs" or DEVICE == "cuda"]
+    DEVICE, SECONDS = options.device, options.seconds
+    modes = [mode for mode in options.modes.split(",") if DEVICE == "cuda" or mode not in ("graphs", "both")]
     torch.set_num_threads(options.threads)
     torch.manual_seed(1)
     print(f"PyTorch {torch.__version__}, {DEVICE}, {options.threads} threads")
     for name in options.parts or parts:
         parts[name](modes)
+    if options.json:
+        with open(options.json, "w") as file:
+            settings = {"torch": torch.__version__, "device": DEVICE, "threads": options.threads}
+            json.dump({**settings, "figures": FIGURES}, file, indent=2)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ namespace {
 using Json = nlohmann::json;  // keys in alphabetical order, so that the text does not depend on who joined first
 
 constexpr int kFormat = 1;
+constexpr const char* kUsualPrecision = "float32";
 
 Json common_json(const Configuration& configuration) {
   Json json = {{"format", kFormat},
@@ -23,6 +24,7 @@ Json common_json(const Configuration& configuration) {
                {"device", configuration.device}};
   // Absent means none, so that folders made before deviations could be left out stay good.
   if (!configuration.without.empty()) json["without"] = configuration.without;
+  if (configuration.precision != kUsualPrecision) json["precision"] = configuration.precision;  // likewise
   return json;
 }
 
@@ -81,6 +83,10 @@ std::string merge_configuration(const std::string& existing, const Configuration
   if (without != wanted.without) {
     const auto named = [](const std::string& names) { return names.empty() ? "nothing" : names; };
     fail_conflict(folder, "it was made without " + named(without) + ", asked for is without " + named(wanted.without));
+  }
+  const std::string precision = merged.value("precision", kUsualPrecision);
+  if (precision != wanted.precision) {
+    fail_conflict(folder, "its matrix products are " + precision + ", asked for is " + wanted.precision);
   }
   const Json common = common_json(wanted);
   for (const auto& [key, value] : common.items()) {

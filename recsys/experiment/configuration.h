@@ -25,6 +25,7 @@ struct Configuration {
   std::uint64_t seed = 1;
   bool quick = false;
   std::string device = "cpu";
+  std::string precision = "float32";  ///< of matrix products on a GPU (tensor/precision.h)
   std::vector<OneDataset> datasets;
 };
 

@@ -296,6 +296,7 @@ std::string manifest_text(const UnitStore& store, const ExperimentOptions& optio
                      {"threads", options.threads},
                      {"jobs", options.jobs},
                      {"device", options.device},
+                     {"precision", options.precision},
                      {"out", options.out.string()}};
   json["seeds"] = {{"root", options.seed}, {"runs", Json::array()}};
   for (int run = 1; run <= options.runs; ++run) {

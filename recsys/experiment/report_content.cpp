@@ -123,7 +123,8 @@ ReportContent report_content(const UnitStore& store, const ExperimentOptions& op
   content.origin.emplace_back("variant of SDRM", to_string(options.variant));
   content.origin.emplace_back("runs and seed", runs_and_seeds(options));
   content.origin.emplace_back("device and threads",
-                              concat(options.device, ", ", options.threads, " threads, ", options.jobs, " jobs side by side"));
+                              concat(options.device, options.device == "cuda" ? ", matrix products in " + options.precision : "",
+                                     ", ", options.threads, " threads, ", options.jobs, " jobs side by side"));
   double seconds = 0;
   for (const StageTime& time : content.times) seconds += time.seconds;
   content.origin.emplace_back("time", concat(std::llround(seconds), " seconds of work, over all runs and starts (see Times)"));

@@ -13,6 +13,7 @@
 #include "recsys/experiment/unit_pattern.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"
+#include "tensor/precision.h"
 #include "tensor/random.h"
 
 namespace tapestry::recsys {
@@ -107,6 +108,7 @@ Configuration configuration_of(const std::vector<LoadedDataset>& datasets, const
   configuration.seed = options.seed;
   configuration.quick = options.quick;
   configuration.device = options.device;
+  configuration.precision = options.precision;
   for (const LoadedDataset& loaded : datasets) {
     Configuration::OneDataset one = {loaded.data.name, loaded.data.sha256, {}};
     for (const std::string& recommender : options.recommenders) {
@@ -203,6 +205,7 @@ void Experiment::plan_progress(const FolderOf& folder) {
 }
 
 void Experiment::compute() {
+  const PrecisionScope precision(parse_precision(options_.precision));
   Workers workers;
   for (const RunJob& job : work_.jobs) workers.waiting.push_back(&job);
   const int count = std::min<int>(std::max(1, options_.jobs), static_cast<int>(work_.jobs.size()));

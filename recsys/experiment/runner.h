@@ -42,6 +42,7 @@ struct ExperimentOptions {
   std::optional<NeuMfSelection> neumf_selection = {};  ///< which epoch NeuMF keeps; default: set_default_neumf_rules
   bool quick = false;                                  ///< the small hyperparameters of quick(); marked in every output
   std::string device = "cpu";                          ///< or "cuda"
+  std::string precision = "float32";                   ///< of matrix products on "cuda" (tensor/precision.h)
   int threads = 1;                                     ///< shared by the jobs that run side by side
   int jobs = 1;
   std::filesystem::path out;

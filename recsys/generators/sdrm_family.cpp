@@ -100,7 +100,7 @@ void SdrmFamily::fit_vae(const ProtocolData& protocol, StageListener& listener) 
   sdrm::fit_vae(*model, protocol.generator, settings_.vae, part_seed(SdrmPart::kVaeFit), validate, on_epoch);
   keep(settings_.folder, *model, kVae, stage, log.history());
   vae_ = std::move(model);
-  pool_trim(settings_.device);
+  pool_trim(Device::kCpu);
   listener.end(stage);
 }
 
@@ -114,7 +114,7 @@ void SdrmFamily::fit_score(const ProtocolData& protocol, StageListener& listener
   sdrm::fit_score_model(*model, latents, settings_.score, part_seed(SdrmPart::kScoreFit), on_epoch);
   keep(settings_.folder, *model, kScore, stage, log.history());
   score_ = std::move(model);
-  pool_trim(settings_.device);
+  pool_trim(Device::kCpu);
   listener.end(stage);
 }
 
@@ -147,7 +147,7 @@ Interactions SdrmFamily::sample(Source source, const SampleRequest& request, Sta
   }
   const sdrm::LogitMatrix logits = {rows, vae_->items(), sdrm::decoded_rows(*vae_, latents)};
   Interactions synthetic = cut_at_density(logits, request, decoded);
-  pool_trim(settings_.device);
+  pool_trim(Device::kCpu);
   listener.end(stage);
   return synthetic;
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "tensor/cuda/cuda_memory.h"
 #include "tests/apps/child_process.h"
 #include "tests/recsys/data_support.h"
 
@@ -103,6 +104,7 @@ TEST_F(ReproduceInput, UnknownNamesListTheKnownOnes) {
   expect_refused(kUsage, "published, strict", {"--protocol", "loose"});
   expect_refused(kUsage, "published, paper", {"--variant", "other"});
   expect_refused(kUsage, "cpu, cuda, auto", {"--device", "tpu"});
+  expect_refused(kUsage, "float32, tf32, bf16", {"--precision", "float16"});
 }
 
 TEST_F(ReproduceInput, BadOptions) {
@@ -117,7 +119,14 @@ TEST_F(ReproduceInput, BadOptions) {
   expect_refused(kUsage, "extra", {"extra"});
 }
 
+TEST_F(ReproduceInput, TheCpuHasFloat32Only) {
+  expect_refused(kUsage, "--precision tf32 is for matrix products on a GPU", {"--dataset", "simulated", "--precision", "tf32"});
+  expect_refused(kUsage, "float32", {"--dataset", "simulated", "--device", "cpu", "--precision", "bf16"});
+}
+
 TEST_F(ReproduceInput, CudaIsRefusedNotReplaced) {
+  if (cuda_available()) GTEST_SKIP() << "this machine has a GPU to compute on";
+  expect_refused(kUsage, "--precision tf32", {"--dataset", "simulated", "--device", "auto", "--precision", "tf32"});
   expect_refused(kDevice, "--device cuda", {"--device", "cuda"});
   const Outcome outcome = run({"--dataset", "simulated", "--generators", "original", "--device", "auto"});
   EXPECT_EQ(outcome.status, 0) << outcome.err;

@@ -190,5 +190,20 @@ TEST(ConfigurationDigest, DependsOnItsOwnDataSetOnly) {
   EXPECT_NE(configuration_digest(both, "a", "svd"), alone);
 }
 
+TEST(ConfigurationPrecision, IsNamedUnlessFloat32AndNotMixed) {
+  Configuration full = configuration();
+  full.device = "cuda";
+  EXPECT_EQ(to_json(full).find("precision"), std::string::npos) << "as before there was a choice";
+  Configuration rounded = full;
+  rounded.precision = "bf16";
+  EXPECT_NE(configuration_digest(full, "a", "svd"), configuration_digest(rounded, "a", "svd"));
+  for (const auto& [there, here] : {std::pair(full, rounded), std::pair(rounded, full)}) {
+    EXPECT_EQ(merge_configuration(to_json(there), there, "folder"), to_json(there));
+    const std::string text = error_of(ErrorKind::kUsage, [&] { merge_configuration(to_json(there), here, "folder"); });
+    EXPECT_NE(text.find("its matrix products are " + there.precision + ", asked for is " + here.precision), std::string::npos)
+        << text;
+  }
+}
+
 }  // namespace
 }  // namespace tapestry::recsys

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
+#include <vector>
 
 #include "tests/support/cuda_emulation/cuda_runtime.h"
 
@@ -9,6 +11,9 @@
 enum cublasStatus_t { CUBLAS_STATUS_SUCCESS, CUBLAS_STATUS_INVALID_VALUE };
 enum cublasOperation_t { CUBLAS_OP_N, CUBLAS_OP_T };
 enum cublasMath_t { CUBLAS_DEFAULT_MATH };
+enum cudaDataType_t { CUDA_R_32F };
+enum cublasComputeType_t { CUBLAS_COMPUTE_32F, CUBLAS_COMPUTE_32F_FAST_TF32, CUBLAS_COMPUTE_32F_FAST_16BF };
+enum cublasGemmAlgo_t { CUBLAS_GEMM_DEFAULT };
 using cublasHandle_t = struct EmulatedBlas*;
 
 inline cublasStatus_t cublasCreate(cublasHandle_t* handle) { return *handle = nullptr, CUBLAS_STATUS_SUCCESS; }
@@ -20,17 +25,47 @@ inline const char* cublasGetStatusString(cublasStatus_t) { return "an argument i
 
 namespace tapestry::tests::emulation {
 
+/// x with `bits` bits of mantissa: the nearest, of two as near the even one. What is not finite stays.
+inline float round_mantissa(float x, int bits) {
+  constexpr std::uint32_t kExponent = 0x7f800000;
+  const auto given = std::bit_cast<std::uint32_t>(x);
+  if ((given & kExponent) == kExponent) return x;
+  const int dropped = 23 - bits;
+  const std::uint32_t odd = (given >> dropped) & 1;
+  const std::uint32_t nearest = given + (std::uint32_t{1} << (dropped - 1)) - 1 + odd;
+  return std::bit_cast<float>(nearest >> dropped << dropped);
+}
+
+/// The rounded elements of a matrix [rows, cols] stored by columns, ld apart: [rows, cols] without gaps.
+inline std::vector<float> rounded(const float* x, std::int64_t rows, std::int64_t cols, std::int64_t ld, int bits) {
+  std::vector<float> y;
+  y.reserve(static_cast<std::size_t>(rows * cols));
+  for (std::int64_t col = 0; col < cols; ++col) {
+    for (std::int64_t row = 0; row < rows; ++row) y.push_back(round_mantissa(x[col * ld + row], bits));
+  }
+  return y;
+}
+
+/// The shape of a matrix as it is stored: its columns' length is the least distance they can have.
+struct Stored {
+  std::int64_t rows, cols;
+};
+inline Stored stored(cublasOperation_t op, std::int64_t rows, std::int64_t cols) {
+  return op == CUBLAS_OP_N ? Stored{rows, cols} : Stored{cols, rows};
+}
+
+/// Whether cuBLAS takes these operands.
+inline bool are_operands(cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m, std::int64_t n, std::int64_t k,
+                         const void* a, std::int64_t lda, const void* b, std::int64_t ldb, const void* c, std::int64_t ldc) {
+  return m >= 0 && n >= 0 && k >= 0 && lda >= std::max<std::int64_t>(1, stored(op_a, m, k).rows) &&
+         ldb >= std::max<std::int64_t>(1, stored(op_b, k, n).rows) && ldc >= std::max<std::int64_t>(1, m) &&
+         is_device_memory(a) && is_device_memory(b) && is_device_memory(c);
+}
+
 /// C = alpha op(A) op(B) + beta C, with op(A) [m, k] and op(B) [k, n]; ld is the distance of columns as stored.
 template <typename T>
-cublasStatus_t gemm(cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m, std::int64_t n, std::int64_t k, T alpha,
-                    const T* a, std::int64_t lda, const T* b, std::int64_t ldb, T beta, T* c, std::int64_t ldc) {
-  const std::int64_t rows_a = op_a == CUBLAS_OP_N ? m : k;
-  const std::int64_t rows_b = op_b == CUBLAS_OP_N ? k : n;
-  if (m < 0 || n < 0 || k < 0 || lda < std::max<std::int64_t>(1, rows_a) || ldb < std::max<std::int64_t>(1, rows_b) ||
-      ldc < std::max<std::int64_t>(1, m) || !is_device_memory(a) || !is_device_memory(b) || !is_device_memory(c)) {
-    return CUBLAS_STATUS_INVALID_VALUE;
-  }
-  const DeviceAccess access;
+void gemm(cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a,
+          std::int64_t lda, const T* b, std::int64_t ldb, T beta, T* c, std::int64_t ldc) {
   const std::int64_t row_step = op_a == CUBLAS_OP_N ? 1 : lda;
   const std::int64_t inner_step = op_a == CUBLAS_OP_N ? lda : 1;
   for (std::int64_t col = 0; col < n; ++col) {
@@ -42,18 +77,42 @@ cublasStatus_t gemm(cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t
       for (std::int64_t row = 0; row < m; ++row) out[row] += factor * in[row * row_step];
     }
   }
-  return CUBLAS_STATUS_SUCCESS;
 }
 
 }  // namespace tapestry::tests::emulation
 
-inline cublasStatus_t cublasSgemm_64(cublasHandle_t, cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m,
-                                     std::int64_t n, std::int64_t k, const float* alpha, const float* a, std::int64_t lda,
-                                     const float* b, std::int64_t ldb, const float* beta, float* c, std::int64_t ldc) {
-  return tapestry::tests::emulation::gemm(op_a, op_b, m, n, k, *alpha, a, lda, b, ldb, *beta, c, ldc);
-}
 inline cublasStatus_t cublasDgemm_64(cublasHandle_t, cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m,
                                      std::int64_t n, std::int64_t k, const double* alpha, const double* a, std::int64_t lda,
                                      const double* b, std::int64_t ldb, const double* beta, double* c, std::int64_t ldc) {
-  return tapestry::tests::emulation::gemm(op_a, op_b, m, n, k, *alpha, a, lda, b, ldb, *beta, c, ldc);
+  using namespace tapestry::tests::emulation;
+  if (!are_operands(op_a, op_b, m, n, k, a, lda, b, ldb, c, ldc)) return CUBLAS_STATUS_INVALID_VALUE;
+  const DeviceAccess access;
+  gemm(op_a, op_b, m, n, k, *alpha, a, lda, b, ldb, *beta, c, ldc);
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+/// For the faster types of float32 cuBLAS documents what the operands become, not how they get there: here it is the nearest
+/// value.
+inline cublasStatus_t cublasGemmEx_64(cublasHandle_t, cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m,
+                                      std::int64_t n, std::int64_t k, const void* alpha, const void* a, cudaDataType_t,
+                                      std::int64_t lda, const void* b, cudaDataType_t, std::int64_t ldb, const void* beta,
+                                      void* c, cudaDataType_t, std::int64_t ldc, cublasComputeType_t type, cublasGemmAlgo_t) {
+  using namespace tapestry::tests::emulation;
+  if (!are_operands(op_a, op_b, m, n, k, a, lda, b, ldb, c, ldc)) return CUBLAS_STATUS_INVALID_VALUE;
+  const DeviceAccess access;
+  const auto* const left = static_cast<const float*>(a);
+  const auto* const right = static_cast<const float*>(b);
+  const auto multiply = [&](const float* x, std::int64_t ldx, const float* y, std::int64_t ldy) {
+    gemm(op_a, op_b, m, n, k, *static_cast<const float*>(alpha), x, ldx, y, ldy, *static_cast<const float*>(beta),
+         static_cast<float*>(c), ldc);
+  };
+  if (type == CUBLAS_COMPUTE_32F) {
+    multiply(left, lda, right, ldb);
+    return CUBLAS_STATUS_SUCCESS;
+  }
+  const int bits = type == CUBLAS_COMPUTE_32F_FAST_TF32 ? 10 : 7;
+  const Stored shape_a = stored(op_a, m, k), shape_b = stored(op_b, k, n);
+  multiply(rounded(left, shape_a.rows, shape_a.cols, lda, bits).data(), shape_a.rows,
+           rounded(right, shape_b.rows, shape_b.cols, ldb, bits).data(), shape_b.rows);
+  return CUBLAS_STATUS_SUCCESS;
 }

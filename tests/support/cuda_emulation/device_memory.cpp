@@ -1,6 +1,7 @@
 // Device memory as one range of addresses that the host cannot touch, and the calls that hand out parts of it and copy.
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -29,7 +30,7 @@ class DeviceMemory {
       if (begin - at >= size) break;
       at = begin + taken;
     }
-    if (size > kDeviceBytes || at > kDeviceBytes - size) return nullptr;
+    if (size > kDeviceBytes || at > kDeviceBytes - size || in_use_ + size > limit_) return nullptr;
     blocks_[at] = size;
     in_use_ += size;
     reach_ = std::max(reach_, (at + size + kPage - 1) / kPage * kPage);
@@ -62,7 +63,11 @@ class DeviceMemory {
   }
   std::size_t unused() {
     const std::lock_guard lock(mutex_);
-    return kDeviceBytes - in_use_;
+    return limit_ - std::min(limit_, in_use_);
+  }
+  void limit(std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    limit_ = std::min(bytes, kDeviceBytes);
   }
 
  private:
@@ -73,6 +78,7 @@ class DeviceMemory {
   char* base_ = nullptr;
   std::map<std::size_t, std::size_t> blocks_;  ///< begin and size of what is handed out
   std::size_t in_use_ = 0;
+  std::size_t limit_ = kDeviceBytes;
   std::size_t reach_ = 0;  ///< end of all that ever was
   int open_ = 0;
 };
@@ -85,6 +91,7 @@ DeviceMemory& memory() {
 }  // namespace
 
 bool is_device_memory(const void* address, std::size_t bytes) { return address == nullptr || memory().holds(address, bytes); }
+void limit_device_memory(std::size_t bytes) { memory().limit(bytes); }
 DeviceAccess::DeviceAccess() { memory().open(); }
 DeviceAccess::~DeviceAccess() { memory().close(); }
 

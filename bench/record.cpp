@@ -1,0 +1,161 @@
+#include "bench/record.h"
+
+#include <algorithm>
+#include <cmath>
+#include <ctime>
+#include <fstream>
+#include <iomanip>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "bench/benches.h"
+#include "tensor/cuda/cuda_device.h"
+#include "tensor/cuda/cuda_memory.h"
+#include "tensor/ops.h"
+#include "tensor/parallel.h"
+
+namespace tapestry::bench {
+namespace {
+
+/// The processor's name, as Linux tells it.
+std::string processor() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);) {
+    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
+  }
+  return "unknown processor";
+}
+
+std::string today() {
+  const std::time_t now = std::time(nullptr);
+  char text[16];
+  std::strftime(text, sizeof text, "%F", std::localtime(&now));
+  return text;
+}
+
+std::string machine(Device device) {
+  const std::string host = concat(processor(), ", ", num_threads(), num_threads() == 1 ? " thread" : " threads");
+  return device == Device::kCpu ? host : cuda_report().name + " (host: " + host + ")";
+}
+
+std::string fixed(double value, int digits) {
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(digits) << value;
+  return text.str();
+}
+
+void write_file(const std::string& file, const std::string& text) {
+  std::ofstream out(file);
+  out << text;
+  out.close();
+  if (!out) fail(ErrorKind::kUsage, file, " cannot be written");
+}
+
+/// Median seconds of a call, each waited for.
+double call_seconds(const std::function<void()>& work) {
+  const auto once = [&] {
+    work();
+    cuda_synchronize();
+  };
+  once();
+  std::vector<double> times;
+  while (!enough(times, 9)) times.push_back(seconds(once));
+  return median(times);
+}
+
+bool has_floor(const Figure& figure) { return figure.work.flops > 0 || figure.work.bytes > 0; }
+
+}  // namespace
+
+double floor_seconds(const Work& work, const Peaks& peaks) {
+  return std::max(work.flops / peaks.flops, work.bytes / peaks.bytes);
+}
+
+void Record::measure_peaks() {
+  const bool gpu = device == Device::kCuda;
+  const std::int64_t side = gpu ? 8192 : 2048;
+  const std::int64_t wide = gpu ? std::int64_t{1} << 28 : std::int64_t{1} << 25;  // elements: 1 GiB or 128 MiB, beyond any cache
+  Peaks found;
+  {
+    const Tensor x = Tensor::full({wide / 256, 256}, 1.5, DType::kFloat32, device);
+    found.bytes = 8.0 * static_cast<double>(wide) / call_seconds([&] { unary(UnaryOp::kNegate, x); });
+  }
+  const Tensor a = random_normal({side, side}, {1, Purpose::kTest, 1}, 0, 1, DType::kFloat32, device);
+  const Tensor b = random_normal({side, side}, {1, Purpose::kTest, 2}, 0, 1, DType::kFloat32, device);
+  found.flops = 2.0 * std::pow(static_cast<double>(side), 3) / call_seconds([&] { matmul(a, b, false, true); });
+  peaks_ = found;
+}
+
+std::string Record::json() const {
+  nlohmann::ordered_json all = {{"device", tapestry::name(device)},
+                                {"machine", machine(device)},
+                                {"date", today()},
+                                {"precision", tapestry::name(precision)},
+                                {"threads", num_threads()}};
+  if (device == Device::kCuda) {
+    const CudaReport gpu = cuda_report();
+    all["gpu"] = {{"name", gpu.name},
+                  {"capability", gpu.capability},
+                  {"driver", gpu.driver_version},
+                  {"runtime", gpu.runtime_version},
+                  {"architectures", gpu.architectures}};
+  }
+  if (peaks_) all["peaks"] = {{"flops_per_second", peaks_->flops}, {"bytes_per_second", peaks_->bytes}};
+  all["figures"] = nlohmann::json::array();
+  for (const Figure& figure : figures_) {
+    nlohmann::ordered_json line = {
+        {"part", figure.part}, {"name", figure.name}, {"microseconds", 1e6 * figure.seconds}, {"times", figure.times}};
+    if (has_floor(figure)) {
+      line["flops"] = figure.work.flops;
+      line["bytes"] = figure.work.bytes;
+      if (peaks_) line["floor_microseconds"] = 1e6 * floor_seconds(figure.work, *peaks_);
+    }
+    if (figure.parameters > 0) line["parameters"] = figure.parameters;
+    if (!std::isnan(figure.first_loss)) line["first_loss"] = figure.first_loss;
+    all["figures"].push_back(line);
+  }
+  return all.dump(2) + "\n";
+}
+
+std::string Record::markdown() const {
+  std::string text = "# " + machine(device) + ", " + today() + "\n\nMatrix products in " + tapestry::name(precision) + ".";
+  if (peaks_) {
+    text += " Peaks measured in this run: " + fixed(1e-9 * peaks_->flops, 0) + " GFLOP/s (products of large matrices), " +
+            fixed(1e-9 * peaks_->bytes, 1) + " GB/s (negating a large tensor).";
+  }
+  text += "\n\n| | GFLOP | MB | floor, ms | bound by | measured, ms | measured / floor |\n|---|---|---|---|---|---|---|\n";
+  const Figure* worst = nullptr;
+  double worst_ratio = 0;
+  for (const Figure& figure : figures_) {
+    text += "| " + figure.name + " | ";
+    if (has_floor(figure) && peaks_) {
+      const double least = floor_seconds(figure.work, *peaks_);
+      const bool arithmetic = figure.work.flops / peaks_->flops >= figure.work.bytes / peaks_->bytes;
+      const double ratio = figure.seconds / least;
+      if (ratio > worst_ratio) {
+        worst = &figure;
+        worst_ratio = ratio;
+      }
+      text += fixed(1e-9 * figure.work.flops, 3) + " | " + fixed(1e-6 * figure.work.bytes, 2) + " | " + fixed(1e3 * least, 4) +
+              " | " + (arithmetic ? "arithmetic" : "memory") + " | " + fixed(1e3 * figure.seconds, 4) + " | " + fixed(ratio, 1) +
+              " |\n";
+    } else {
+      text += "- | - | - | - | " + fixed(1e3 * figure.seconds, 4) + " | - |\n";
+    }
+  }
+  if (worst != nullptr) text += "\nWorst ratio: " + fixed(worst_ratio, 1) + ", " + worst->name + ".\n";
+  return text;
+}
+
+void Record::write(const std::string& file) const {
+  const std::size_t ending = file.rfind(".json");
+  write_file(file, json());
+  write_file((ending == std::string::npos ? file : file.substr(0, ending)) + ".md", markdown());
+}
+
+Record& record() {
+  static Record the_one;
+  return the_one;
+}
+
+}  // namespace tapestry::bench

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tensor/precision.h"
+#include "tensor/types.h"
+
+namespace tapestry::bench {
+
+/// What a piece of work cannot do without: floating-point operations, and bytes between memory and processor when everything that
+/// need not leave the processor stays there.
+struct Work {
+  double flops = 0;
+  double bytes = 0;
+};
+
+/// One measured line.
+struct Figure {
+  std::string part;  ///< "kernels" or "steps"
+  std::string name;
+  double seconds = 0;  ///< median of one call
+  int times = 0;       ///< that the median is of
+  Work work;
+  std::int64_t parameters = 0;                                   ///< of the model that is trained or sampled; 0: none
+  double first_loss = std::numeric_limits<double>::quiet_NaN();  ///< of the first update; NaN: none
+};
+
+/// What the machine reached, in this run, on nothing else.
+struct Peaks {
+  double flops = 0;  ///< a second, float32 products of two large square matrices
+  double bytes = 0;  ///< a second, read and written by a kernel that negates a large tensor
+};
+
+/// The least time that `work` can take: arithmetic and memory at their peaks, and perfectly at once.
+double floor_seconds(const Work& work, const Peaks& peaks);
+
+/// The figures of this run of the program, for --json: benches add to it.
+class Record {
+ public:
+  Device device = Device::kCpu;
+  MatmulPrecision precision = MatmulPrecision::kFloat32;
+
+  void add(Figure figure) { figures_.push_back(std::move(figure)); }
+  const std::vector<Figure>& figures() const { return figures_; }
+
+  /// Measures the peaks of the device.
+  void measure_peaks();
+
+  /// Writes `file` (machine, settings, peaks, figures) and, beside it with the ending .md, the same as a table to read. Throws
+  /// Error(kUsage) when one cannot be written.
+  void write(const std::string& file) const;
+  /// The table. A line is "-" where there is no floor.
+  std::string markdown() const;
+
+ private:
+  std::string json() const;
+
+  std::vector<Figure> figures_;
+  std::optional<Peaks> peaks_;
+};
+
+/// The one of this process.
+Record& record();
+
+}  // namespace tapestry::bench

@@ -1,0 +1,69 @@
+// The pool when the emulated GPU has nothing left.
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "tensor/memory.h"
+#include "tensor/ops.h"
+#include "tests/support/little_device_memory.h"
+
+namespace tapestry::tests {
+namespace {
+
+constexpr std::int64_t kMebi = 1 << 20;
+
+Tensor bytes_on_device(std::int64_t bytes) { return Tensor::full({bytes / 4}, 3.0, DType::kFloat32, Device::kCuda); }
+
+std::string error_text(const std::function<void()>& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kDevice);
+    EXPECT_EQ(error.exit_status(), 4);
+    return error.what();
+  }
+  ADD_FAILURE() << "nothing was thrown";
+  return "";
+}
+
+TEST(OutOfDeviceMemory, SaysHowMuchAndWhatToDo) {
+  pool_trim(Device::kCuda);
+  const Tensor held = bytes_on_device(kMebi);
+  static_cast<void>(bytes_on_device(2 * kMebi));  // freed at once: the pool keeps it for later
+  const std::int64_t in_use = pool_stats(Device::kCuda).bytes_in_use;
+  const LittleDeviceMemory little(0);
+  const std::string text = error_text([] { bytes_on_device(8 * kMebi); });
+  for (const char* part : {"out of memory on cuda: 8.0 MiB asked for, 1.0 MiB in use", "2.0 MiB that it kept", "--jobs"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << text;
+  }
+  EXPECT_EQ(text.find('\n'), std::string::npos);
+  const PoolStats after = pool_stats(Device::kCuda);
+  EXPECT_EQ(after.bytes_in_use, in_use);
+  EXPECT_EQ(after.bytes_cached, 0);
+  little.all();
+  static_cast<void>(bytes_on_device(8 * kMebi));
+  EXPECT_EQ(held.to(Device::kCpu).data<float>()[kMebi / 4 - 1], 3.0f) << "what was there before is still good";
+}
+
+TEST(OutOfDeviceMemory, TheCacheIsGivenBackFirst) {
+  pool_trim(Device::kCuda);
+  static_cast<void>(bytes_on_device(8 * kMebi));
+  const LittleDeviceMemory little(device_bytes_handed_out());
+  EXPECT_EQ(bytes_on_device(6 * kMebi).to(Device::kCpu).data<float>()[5], 3.0f);
+}
+
+TEST(OutOfDeviceMemory, AFailedOperationLeavesNothingBehind) {
+  pool_trim(Device::kCuda);
+  const Tensor a = Tensor::full({100, 300}, 1.0, DType::kFloat32, Device::kCuda);
+  const std::int64_t in_use = pool_stats(Device::kCuda).bytes_in_use;
+  {
+    const LittleDeviceMemory little(0);
+    error_text([&] { matmul(a, a, false, true); });
+    error_text([&] { log_softmax(a); });
+  }
+  EXPECT_EQ(pool_stats(Device::kCuda).bytes_in_use, in_use);
+  EXPECT_EQ(matmul(a, a, false, true).to(Device::kCpu).data<float>()[0], 300.0f);
+}
+
+}  // namespace
+}  // namespace tapestry::tests
