@@ -11,9 +11,15 @@ enum cublasOperation_t { CUBLAS_OP_N, CUBLAS_OP_T };
 enum cublasMath_t { CUBLAS_DEFAULT_MATH };
 using cublasHandle_t = struct EmulatedBlas*;
 
-inline cublasStatus_t cublasCreate(cublasHandle_t* handle) { return *handle = nullptr, CUBLAS_STATUS_SUCCESS; }
-inline cublasStatus_t cublasDestroy(cublasHandle_t) { return CUBLAS_STATUS_SUCCESS; }
-inline cublasStatus_t cublasSetStream(cublasHandle_t, cudaStream_t) { return CUBLAS_STATUS_SUCCESS; }
+struct EmulatedBlas {
+  cudaStream_t stream = nullptr;
+};
+
+inline cublasStatus_t cublasCreate(cublasHandle_t* handle) { return *handle = new EmulatedBlas, CUBLAS_STATUS_SUCCESS; }
+inline cublasStatus_t cublasDestroy(cublasHandle_t handle) { return delete handle, CUBLAS_STATUS_SUCCESS; }
+inline cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t stream) {
+  return handle->stream = stream, CUBLAS_STATUS_SUCCESS;
+}
 inline cublasStatus_t cublasSetWorkspace(cublasHandle_t, void*, std::size_t) { return CUBLAS_STATUS_SUCCESS; }
 inline cublasStatus_t cublasSetMathMode(cublasHandle_t, cublasMath_t) { return CUBLAS_STATUS_SUCCESS; }
 inline const char* cublasGetStatusString(cublasStatus_t) { return "an argument is invalid"; }
@@ -45,15 +51,27 @@ cublasStatus_t gemm(cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t
   return CUBLAS_STATUS_SUCCESS;
 }
 
+/// The same when the handle's stream comes to it: at once, or with the graph that it is recording. The scalars are those of the
+/// call.
+template <typename T>
+cublasStatus_t queue_gemm(cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m, std::int64_t n,
+                          std::int64_t k, T alpha, const T* a, std::int64_t lda, const T* b, std::int64_t ldb, T beta, T* c,
+                          std::int64_t ldc) {
+  const auto work = [=] { return gemm(op_a, op_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc); };
+  if (!is_capturing(handle->stream)) return work();
+  record(handle->stream, [work] { return work() == CUBLAS_STATUS_SUCCESS ? cudaSuccess : cudaErrorIllegalAddress; });
+  return CUBLAS_STATUS_SUCCESS;
+}
+
 }  // namespace tapestry::tests::emulation
 
-inline cublasStatus_t cublasSgemm_64(cublasHandle_t, cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m,
+inline cublasStatus_t cublasSgemm_64(cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m,
                                      std::int64_t n, std::int64_t k, const float* alpha, const float* a, std::int64_t lda,
                                      const float* b, std::int64_t ldb, const float* beta, float* c, std::int64_t ldc) {
-  return tapestry::tests::emulation::gemm(op_a, op_b, m, n, k, *alpha, a, lda, b, ldb, *beta, c, ldc);
+  return tapestry::tests::emulation::queue_gemm(handle, op_a, op_b, m, n, k, *alpha, a, lda, b, ldb, *beta, c, ldc);
 }
-inline cublasStatus_t cublasDgemm_64(cublasHandle_t, cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m,
+inline cublasStatus_t cublasDgemm_64(cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m,
                                      std::int64_t n, std::int64_t k, const double* alpha, const double* a, std::int64_t lda,
                                      const double* b, std::int64_t ldb, const double* beta, double* c, std::int64_t ldc) {
-  return tapestry::tests::emulation::gemm(op_a, op_b, m, n, k, *alpha, a, lda, b, ldb, *beta, c, ldc);
+  return tapestry::tests::emulation::queue_gemm(handle, op_a, op_b, m, n, k, *alpha, a, lda, b, ldb, *beta, c, ldc);
 }
