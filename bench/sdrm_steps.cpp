@@ -1,4 +1,6 @@
-// Milliseconds of the steps that bench/pytorch/sdrm_steps.py times in PyTorch, at the same sizes.
+// Milliseconds of the steps that bench/pytorch/sdrm_steps.py times in PyTorch, at the same sizes. With a GPU, the steps
+// of SDRM there too: every step called, and repeated as CUDA graphs.
+#include <cstdlib>
 #include <iomanip>
 #include <iostream>
 
@@ -8,6 +10,7 @@
 #include "sdrm/sampling.h"
 #include "sdrm/score_training.h"
 #include "sdrm/vae_training.h"
+#include "tensor/cuda/cuda_memory.h"
 
 namespace tapestry::bench {
 namespace {
@@ -15,45 +18,72 @@ namespace {
 constexpr int kWarm = 3;
 
 void report(const std::string& what, const std::vector<double>& times) {
-  std::cout << "  " << std::left << std::setw(34) << what << std::right << std::fixed << std::setprecision(3) << std::setw(10)
+  std::cout << "  " << std::left << std::setw(48) << what << std::right << std::fixed << std::setprecision(3) << std::setw(10)
             << 1e3 * median(times) << " ms\n";
 }
 
-/// Seconds between the ends of epochs, the first ones left out. With as many rows as a batch has an epoch is one update.
+/// Where steps run, and whether a GPU repeats them as CUDA graphs or is asked for every one.
+struct Place {
+  Device device;
+  const char* label;
+  bool graphs;
+  std::int64_t updates;  ///< of an epoch: one on the CPU; on a GPU as many as make what an epoch needs of the host small
+};
+
+std::vector<Place> places() {
+  std::vector<Place> all = {{Device::kCpu, "", true, 1}};
+  if (cuda_available()) {
+    all.push_back({Device::kCuda, ", GPU, called", false, 20});
+    all.push_back({Device::kCuda, ", GPU, graphs", true, 20});
+  }
+  return all;
+}
+
+/// Seconds of an update from the ends of epochs, the first ones left out.
 class EpochClock {
  public:
+  explicit EpochClock(const Place& place) : updates_(place.updates) {
+    ::setenv("TAPESTRY_GRAPHS", place.graphs ? "on" : "off", 1);
+  }
   void tick() {
     const auto now = std::chrono::steady_clock::now();
-    if (++ticks_ > kWarm) times_.push_back(std::chrono::duration<double>(now - last_).count());
+    if (++ticks_ > kWarm) {
+      times_.push_back(std::chrono::duration<double>(now - last_).count() / static_cast<double>(updates_));
+    }
     last_ = now;
   }
   const std::vector<double>& times() const { return times_; }
 
  private:
+  std::int64_t updates_;
   std::chrono::steady_clock::time_point last_;
   std::vector<double> times_;
   int ticks_ = 0;
 };
 
 void vae_step(const std::string& name, std::int64_t items, double density, sdrm::VaeConfig config, std::int64_t steps) {
-  nn::Initializer init(1);
-  sdrm::MultiVae model(items, config, init);
-  const CsrMatrix x = random_rows(config.batch, items, density, 4);
   config.max_epochs = config.patience = kWarm + steps;
-  EpochClock clock;
-  sdrm::fit_vae(
-      model, x, config, 1, [](const sdrm::MultiVae&, std::int64_t) { return 0.0; }, [&](const sdrm::VaeEpoch&) { clock.tick(); });
-  report("VAE step, " + name, clock.times());
+  for (const Place& place : places()) {
+    nn::Initializer init(1, DType::kFloat32, place.device);
+    sdrm::MultiVae model(items, config, init);
+    const CsrMatrix x = random_rows(place.updates * config.batch, items, density, 4);
+    EpochClock clock(place);
+    const auto validate = [](const sdrm::MultiVae&, std::int64_t) { return 0.0; };
+    sdrm::fit_vae(model, x, config, 1, validate, [&](const sdrm::VaeEpoch&) { clock.tick(); });
+    report("VAE step, " + name + place.label, clock.times());
+  }
 }
 
 void score_step(const std::string& name, std::int64_t latent, sdrm::ScoreConfig config, std::int64_t steps) {
-  nn::Initializer init(1);
-  sdrm::ScoreModel model(latent, config, init);
-  const Tensor z0 = random_normal({config.batch, latent}, {1, Purpose::kTest, 3});
   config.epochs = kWarm + steps;
-  EpochClock clock;
-  sdrm::fit_score_model(model, z0, config, 1, [&](const sdrm::ScoreEpoch&) { clock.tick(); });
-  report("SDRM step, " + name, clock.times());
+  for (const Place& place : places()) {
+    nn::Initializer init(1, DType::kFloat32, place.device);
+    sdrm::ScoreModel model(latent, config, init);
+    const Tensor z0 = random_normal({place.updates * config.batch, latent}, {1, Purpose::kTest, 3});
+    EpochClock clock(place);
+    sdrm::fit_score_model(model, z0, config, 1, [&](const sdrm::ScoreEpoch&) { clock.tick(); });
+    report("SDRM step, " + name + place.label, clock.times());
+  }
 }
 
 std::vector<double> repeated(int count, const std::function<void()>& work) {
@@ -64,13 +94,18 @@ std::vector<double> repeated(int count, const std::function<void()>& work) {
 }
 
 void sampling(const std::string& name, std::int64_t latent, const sdrm::ScoreConfig& config, std::int64_t rows) {
-  nn::Initializer init(1);
-  const sdrm::ScoreModel model(latent, config, init);
-  for (const auto resolution : {sdrm::Resolution::kFull, sdrm::Resolution::kMulti}) {
-    const char* kind = resolution == sdrm::Resolution::kFull ? "F-SDRM, " : "M-SDRM, ";
-    const std::vector<double> times =
-        repeated(3, [&] { sdrm::sample_latents(model, rows, {.resolution = resolution, .dropout = 0.5}, 1); });
-    report(kind + std::to_string(rows) + " rows, " + name, times);
+  for (const Place& place : places()) {
+    nn::Initializer init(1, DType::kFloat32, place.device);
+    const sdrm::ScoreModel model(latent, config, init);
+    ::setenv("TAPESTRY_GRAPHS", place.graphs ? "on" : "off", 1);
+    for (const auto resolution : {sdrm::Resolution::kFull, sdrm::Resolution::kMulti}) {
+      const char* kind = resolution == sdrm::Resolution::kFull ? "F-SDRM, " : "M-SDRM, ";
+      const std::vector<double> times = repeated(3, [&] {
+        sdrm::sample_latents(model, rows, {.resolution = resolution, .dropout = 0.5}, 1);
+        cuda_synchronize();
+      });
+      report(kind + std::to_string(rows) + " rows, " + name + place.label, times);
+    }
   }
 }
 
