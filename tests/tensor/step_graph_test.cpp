@@ -188,6 +188,17 @@ TEST_F(StepGraphOnDevice, ATensorThatIsKeptFromAStepOutlivesTheGraph) {
   EXPECT_EQ(pool_stats(Device::kCuda).bytes_in_use, before);
 }
 
+TEST_F(StepGraphOnDevice, TheBlockOfATensorThatWasKeptIsNotGivenToOthersLater) {
+  Walk walk(12, 3);
+  Tensor kept;
+  walk.go(0, 2, [&] { kept = linear_combination({{2.0, walk.x()}}); });  // step 1 is recorded, and will write there again
+  kept = Tensor();
+  std::vector<Tensor> others;
+  for (int i = 0; i < 20; ++i) others.push_back(Tensor::full({kRows, 9}, 7, DType::kFloat32, Device::kCuda));
+  walk.go(2, 12);
+  for (const Tensor& other : others) EXPECT_EQ(sum(other).item(), 7.0 * kRows * 9);
+}
+
 TEST_F(StepGraphOnDevice, RefusesWhatNeedsTheHost) {
   Walk walk(12, 3);
   walk.go(0, 1);
