@@ -93,6 +93,14 @@ Variable linear_combination(std::initializer_list<std::pair<double, Variable>> t
   });
 }
 
+Variable weighted_sum(const Tensor& weights, const Variable& a, const Variable& b) {
+  return record(tapestry::weighted_sum(weights, {a.value(), b.value()}), {&a, &b},
+                [weights, da = a.slot(), db = b.slot()](const Tensor& dy) {
+                  if (da) da.accumulate(tapestry::weighted_sum(weights.slice_rows(0, 1), {dy}));
+                  if (db) db.accumulate(tapestry::weighted_sum(weights.slice_rows(1, 2), {dy}));
+                });
+}
+
 Variable scale(const Variable& x, double factor) { return linear_combination({{factor, x}}); }
 
 Variable negate(const Variable& x) { return unary_op(UnaryOp::kNegate, x); }

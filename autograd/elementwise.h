@@ -12,6 +12,8 @@ Variable multiply(const Variable& a, const Variable& b);
 Variable divide(const Variable& a, const Variable& b);
 /// sum_i coefficient_i * term_i, one to four terms of one shape: one pass over memory instead of several.
 Variable linear_combination(std::initializer_list<std::pair<double, Variable>> terms);
+/// The same with constant coefficients where the terms are: weights [2], one each.
+Variable weighted_sum(const Tensor& weights, const Variable& a, const Variable& b);
 Variable scale(const Variable& x, double factor);
 
 Variable negate(const Variable& x);

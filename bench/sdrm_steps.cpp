@@ -1,4 +1,6 @@
-// Milliseconds of the steps that bench/pytorch/sdrm_steps.py times in PyTorch, at the same sizes.
+// Milliseconds of the steps that bench/pytorch/sdrm_steps.py times in PyTorch, at the same sizes. On a GPU those of
+// SDRM twice: repeated as CUDA graphs, and with every step called.
+#include <cstdlib>
 #include <iomanip>
 #include <iostream>
 #include <limits>
@@ -22,25 +24,40 @@ constexpr int kWarm = 3;
 void report(const std::string& what, const std::vector<double>& times, const Work& work, std::int64_t parameters = 0,
             double first_loss = std::numeric_limits<double>::quiet_NaN()) {
   const double time = median(times);
-  std::cout << "  " << std::left << std::setw(34) << what << std::right << std::fixed << std::setprecision(3) << std::setw(10)
+  std::cout << "  " << std::left << std::setw(52) << what << std::right << std::fixed << std::setprecision(3) << std::setw(10)
             << 1e3 * time << " ms" << std::endl;
   record().add({"steps", what, time, static_cast<int>(times.size()), work, parameters, first_loss});
 }
 
+/// How the steps of a loop are done.
+struct Way {
+  const char* label;
+  bool graphs;           ///< a GPU repeats them as CUDA graphs
+  std::int64_t updates;  ///< of an epoch: one on the CPU; on a GPU as many as make what an epoch needs of the host small
+};
+
+/// The ways on the bench's device, the usual one first: the environment says whether there are graphs.
+std::vector<Way> ways() {
+  if (record().device == Device::kCpu) return {{"", true, 1}};
+  return {{"", true, 20}, {", every step called", false, 20}};
+}
+void choose(const Way& way) { ::setenv("TAPESTRY_GRAPHS", way.graphs ? "on" : "off", 1); }
+
 /// Thrown out of training once there are times enough.
 struct Enough {};
 
-/// Seconds between the ends of epochs, the first ones left out, each waited for. With as many rows as a batch has an epoch is one
-/// update.
+/// Seconds of an update from the ends of epochs, the first ones left out, each waited for.
 class EpochClock {
  public:
-  explicit EpochClock(std::int64_t most) : most_(static_cast<std::size_t>(most)) {}
+  EpochClock(const Way& way, std::int64_t most) : updates_(way.updates), most_(static_cast<std::size_t>(most)) { choose(way); }
 
   void tick(double loss) {
     cuda_synchronize();
     const auto now = std::chrono::steady_clock::now();
-    if (ticks_ == 0) first_loss_ = loss;
-    if (++ticks_ > kWarm) times_.push_back(std::chrono::duration<double>(now - last_).count());
+    if (ticks_ == 0 && updates_ == 1) first_loss_ = loss;
+    if (++ticks_ > kWarm) {
+      times_.push_back(std::chrono::duration<double>(now - last_).count() / static_cast<double>(updates_));
+    }
     last_ = now;
     if (enough(times_, most_)) throw Enough();
   }
@@ -53,14 +70,16 @@ class EpochClock {
     }
   }
   const std::vector<double>& times() const { return times_; }
+  /// Of the first update; NaN where an epoch has several.
   double first_loss() const { return first_loss_; }
 
  private:
+  std::int64_t updates_;
   std::size_t most_;
   std::chrono::steady_clock::time_point last_;
   std::vector<double> times_;
   int ticks_ = 0;
-  double first_loss_ = 0;
+  double first_loss_ = std::numeric_limits<double>::quiet_NaN();
 };
 
 std::int64_t parameters_of(const nn::Module& module) {
@@ -73,30 +92,36 @@ std::int64_t parameters_of(const nn::Module& module) {
 nn::Initializer initializer() { return nn::Initializer(1, DType::kFloat32, record().device); }
 
 void vae_step(const std::string& name, std::int64_t items, double density, sdrm::VaeConfig config, std::int64_t steps) {
-  nn::Initializer init = initializer();
-  sdrm::MultiVae model(items, config, init);
-  const CsrMatrix x = random_rows(config.batch, items, density, 4);
   config.max_epochs = config.patience = kWarm + steps;
-  EpochClock clock(steps);
-  clock.time([&] {
-    sdrm::fit_vae(
-        model, x, config, 1, [](const sdrm::MultiVae&, std::int64_t) { return 0.0; },
-        [&](const sdrm::VaeEpoch& epoch) { clock.tick(epoch.loss); });
-  });
-  const std::int64_t parameters = parameters_of(model);
-  report("VAE step, " + name, clock.times(), vae_update_work(items, config, x.nnz(), parameters), parameters, clock.first_loss());
+  for (const Way& way : ways()) {
+    nn::Initializer init = initializer();
+    sdrm::MultiVae model(items, config, init);
+    const CsrMatrix x = random_rows(way.updates * config.batch, items, density, 4);
+    EpochClock clock(way, steps);
+    clock.time([&] {
+      sdrm::fit_vae(
+          model, x, config, 1, [](const sdrm::MultiVae&, std::int64_t) { return 0.0; },
+          [&](const sdrm::VaeEpoch& epoch) { clock.tick(epoch.loss); });
+    });
+    const std::int64_t parameters = parameters_of(model);
+    report("VAE step, " + name + way.label, clock.times(), vae_update_work(items, config, x.nnz() / way.updates, parameters),
+           parameters, clock.first_loss());
+  }
 }
 
 void score_step(const std::string& name, std::int64_t latent, sdrm::ScoreConfig config, std::int64_t steps) {
-  nn::Initializer init = initializer();
-  sdrm::ScoreModel model(latent, config, init);
-  const Tensor z0 = random_normal({config.batch, latent}, {1, Purpose::kTest, 3});
   config.epochs = kWarm + steps;
-  EpochClock clock(steps);
-  clock.time(
-      [&] { sdrm::fit_score_model(model, z0, config, 1, [&](const sdrm::ScoreEpoch& epoch) { clock.tick(epoch.loss); }); });
-  const std::int64_t parameters = parameters_of(model);
-  report("SDRM step, " + name, clock.times(), score_update_work(latent, config, parameters), parameters, clock.first_loss());
+  for (const Way& way : ways()) {
+    nn::Initializer init = initializer();
+    sdrm::ScoreModel model(latent, config, init);
+    const Tensor z0 = random_normal({way.updates * config.batch, latent}, {1, Purpose::kTest, 3});
+    EpochClock clock(way, steps);
+    clock.time(
+        [&] { sdrm::fit_score_model(model, z0, config, 1, [&](const sdrm::ScoreEpoch& epoch) { clock.tick(epoch.loss); }); });
+    const std::int64_t parameters = parameters_of(model);
+    report("SDRM step, " + name + way.label, clock.times(), score_update_work(latent, config, parameters), parameters,
+           clock.first_loss());
+  }
 }
 
 /// Seconds of calls after a first one, each waited for.
@@ -112,20 +137,23 @@ std::vector<double> repeated(std::size_t most, const std::function<void()>& work
 }
 
 void sampling(const std::string& name, std::int64_t latent, const sdrm::ScoreConfig& config, std::int64_t rows) {
-  nn::Initializer init = initializer();
-  const sdrm::ScoreModel model(latent, config, init);
-  const std::int64_t parameters = parameters_of(model);
-  for (const auto resolution : {sdrm::Resolution::kFull, sdrm::Resolution::kMulti}) {
-    const bool full = resolution == sdrm::Resolution::kFull;
-    std::int64_t row_steps = rows * config.timesteps;
-    if (!full) {
-      const std::vector<std::int32_t> starts = sdrm::multi_resolution_starts(rows, config.timesteps, config.variant, 1);
-      row_steps = std::accumulate(starts.begin(), starts.end(), std::int64_t{0});
+  for (const Way& way : ways()) {
+    choose(way);
+    nn::Initializer init = initializer();
+    const sdrm::ScoreModel model(latent, config, init);
+    const std::int64_t parameters = parameters_of(model);
+    for (const auto resolution : {sdrm::Resolution::kFull, sdrm::Resolution::kMulti}) {
+      const bool full = resolution == sdrm::Resolution::kFull;
+      std::int64_t row_steps = rows * config.timesteps;
+      if (!full) {
+        const std::vector<std::int32_t> starts = sdrm::multi_resolution_starts(rows, config.timesteps, config.variant, 1);
+        row_steps = std::accumulate(starts.begin(), starts.end(), std::int64_t{0});
+      }
+      const std::vector<double> times =
+          repeated(5, [&] { sdrm::sample_latents(model, rows, {.resolution = resolution, .dropout = 0.5}, 1); });
+      report(concat(full ? "F" : "M", "-SDRM, ", rows, " rows, ", name, way.label), times,
+             sampling_work(latent, config, rows, row_steps, parameters), parameters);
     }
-    const std::vector<double> times =
-        repeated(5, [&] { sdrm::sample_latents(model, rows, {.resolution = resolution, .dropout = 0.5}, 1); });
-    report(concat(full ? "F" : "M", "-SDRM, ", rows, " rows, ", name), times,
-           sampling_work(latent, config, rows, row_steps, parameters), parameters);
   }
 }
 

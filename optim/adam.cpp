@@ -1,8 +1,10 @@
 #include "optim/adam.h"
 
 #include <cmath>
+#include <cstring>
 
 #include "tensor/dispatch.h"
+#include "tensor/update_factors.h"
 
 namespace tapestry::optim {
 
@@ -30,6 +32,32 @@ void Adam::update_as(Device device, const std::vector<ParameterView<T>>& views, 
   const AdamStep step = adam_step(options_, learning_rate, steps());
   const int count = static_cast<int>(views.size());
   device == Device::kCpu ? CpuKernels<T>::adam(views.data(), count, step) : CudaKernels<T>::adam(views.data(), count, step);
+}
+
+template <typename T>
+void Adam::fill_prepared(double learning_rate, const Tensor& factors) const {
+  for (std::int64_t i = 0; i < factors.rows(); ++i) {
+    const AdamFactors<T> row(adam_step(options_, learning_rate, steps() + 1 + i));
+    std::memcpy(factors.data<T>() + i * kAdamFactors, &row, sizeof(row));
+  }
+}
+
+Tensor Adam::prepare(std::int64_t count, double learning_rate) const {
+  Tensor factors = Tensor::empty({count, kAdamFactors}, parameters().front().value().dtype());
+  factors.dtype() == DType::kFloat32 ? fill_prepared<float>(learning_rate, factors)
+                                     : fill_prepared<double>(learning_rate, factors);
+  return factors;
+}
+
+void Adam::step_prepared(const Tensor& factors) {
+  const Tensor& value = parameters().front().value();
+  check(factors.numel() == kAdamFactors && factors.device() == value.device(), "Adam::step_prepared: factors ", factors.shape(),
+        " on ", factors.device());
+  dispatch(value.device(), value.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    const std::vector<ParameterView<T>>& views = parameter_views<T>();
+    kernels.adam_prepared(views.data(), static_cast<int>(views.size()), factors.data<T>());
+  });
 }
 
 void Adam::update(Device device, const std::vector<ParameterView<float>>& views, double learning_rate) {

@@ -20,7 +20,17 @@ class Adam : public Optimizer {
  public:
   explicit Adam(std::vector<autograd::Variable> parameters, const AdamOptions& options = {});
 
+  /// The constants of the next `count` updates at this rate, on the host: [count, kAdamFactors] of the parameters' type.
+  Tensor prepare(std::int64_t count, double learning_rate) const;
+  /// One update with a row of prepare(), [kAdamFactors], read where the parameters are: the same bits as step(). It does not
+  /// count, since a step captured in a graph is called once for many updates.
+  void step_prepared(const Tensor& factors);
+  /// Counts updates made by step_prepared().
+  void count(std::int64_t updates) { advance(updates); }
+
  private:
+  template <typename T>
+  void fill_prepared(double learning_rate, const Tensor& factors) const;
   void update(Device device, const std::vector<ParameterView<float>>& views, double learning_rate) override;
   void update(Device device, const std::vector<ParameterView<double>>& views, double learning_rate) override;
   template <typename T>

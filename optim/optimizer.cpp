@@ -22,7 +22,7 @@ Optimizer::Optimizer(std::vector<autograd::Variable> parameters, int moments) : 
 }
 
 template <typename T>
-void Optimizer::step_as(double learning_rate) {
+const std::vector<ParameterView<T>>& Optimizer::parameter_views() {
   auto& views = [this]() -> auto& {
     if constexpr (std::is_same_v<T, float>) {
       return views32_;
@@ -41,7 +41,14 @@ void Optimizer::step_as(double learning_rate) {
     views.push_back({value.data<T>(), gradient.data<T>(), first_.empty() ? nullptr : first_[i].data<T>(),
                      second_.empty() ? nullptr : second_[i].data<T>(), value.numel()});
   }
-  update(parameters_.front().value().device(), views, learning_rate);
+  return views;
+}
+template const std::vector<ParameterView<float>>& Optimizer::parameter_views();
+template const std::vector<ParameterView<double>>& Optimizer::parameter_views();
+
+template <typename T>
+void Optimizer::step_as(double learning_rate) {
+  update(parameters_.front().value().device(), parameter_views<T>(), learning_rate);
 }
 
 void Optimizer::step(double learning_rate) {

@@ -33,6 +33,11 @@ class Optimizer {
   /// `moments`: how many tensors of each parameter's shape the method keeps (0 to 2), zero at first.
   Optimizer(std::vector<autograd::Variable> parameters, int moments);
 
+  /// The parameters of element type T that have gradients, as kernels take them. Valid until the next call.
+  template <typename T>
+  const std::vector<ParameterView<T>>& parameter_views();
+  void advance(std::int64_t updates) { steps_ += updates; }
+
  private:
   /// Applies the update to parameters of element type T that have gradients.
   template <typename T>

@@ -2,8 +2,7 @@
 
 #include <cstdint>
 
-#include "tensor/memory.h"
-#include "tensor/tensor.h"
+#include "tensor/ops.h"
 
 namespace tapestry::sdrm {
 
@@ -11,28 +10,23 @@ namespace tapestry::sdrm {
 /// would make it wait for the host at every step.
 class LossRecord {
  public:
-  LossRecord(std::int64_t updates, DType dtype, Device device) : losses_(Tensor::empty({updates}, dtype, device)) {}
+  LossRecord(std::int64_t updates, DType dtype, Device device) : losses_(Tensor::zeros({updates, 1}, dtype, device)) {}
 
-  /// loss: scalar []. Throws Error(kMisuse) when more come than there is room for.
-  void add(const Tensor& loss) {
-    const Tensor slot = losses_.slice_rows(count_, count_ + 1);
-    copy_bytes(slot.raw_data(), slot.device(), loss.raw_data(), loss.device(), static_cast<std::size_t>(slot.bytes()));
-    ++count_;
-  }
+  /// loss: scalar [], of the update with the number `place` [1] in the epoch, a place that holds nothing yet.
+  void add(const Tensor& loss, const Tensor& place) const { scatter_add_rows(loss.reshape({1, 1}), place, losses_); }
 
   /// Their mean, summed in order, and an empty record for the next epoch.
-  double take_mean() {
+  double take_mean() const {
     const Tensor host = losses_.to(Device::kCpu).to(DType::kFloat64);
     double total = 0;
-    for (std::int64_t i = 0; i < count_; ++i) total += host.data<double>()[i];
-    const double mean = total / static_cast<double>(count_);
-    count_ = 0;
-    return mean;
+    for (std::int64_t i = 0; i < host.rows(); ++i) total += host.data<double>()[i];
+    const Tensor none = Tensor::zeros(losses_.shape(), losses_.dtype(), losses_.device());
+    copy_bytes(losses_.raw_data(), losses_.device(), none.raw_data(), none.device(), static_cast<std::size_t>(none.bytes()));
+    return total / static_cast<double>(host.rows());
   }
 
  private:
-  Tensor losses_;  ///< [updates]
-  std::int64_t count_ = 0;
+  Tensor losses_;  ///< [updates, 1]
 };
 
 }  // namespace tapestry::sdrm

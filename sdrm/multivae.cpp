@@ -80,15 +80,21 @@ Variable kl_divergence(const MultiVae::Posterior& posterior) {
 }
 
 VaeLoss vae_loss(const MultiVae& model, const MultiVae::Posterior& posterior, const Tensor& noise, const CsrMatrix& target,
-                 double beta) {
+                 const Tensor& weights) {
   // Reparameterisation (Kingma & Welling 2014): z = mu + noise * sigma, sigma = exp(log sigma^2 / 2).
   const Variable sigma = autograd::exp(autograd::scale(posterior.log_variance, 0.5));
   const Variable z = autograd::add(posterior.mu, autograd::multiply(sigma, noise));
   VaeLoss loss;
   loss.nll = model.reconstruction_loss(z, target);
   loss.kl = kl_divergence(posterior);
-  loss.total = autograd::linear_combination({{1.0, loss.nll}, {beta, loss.kl}});
+  loss.total = autograd::weighted_sum(weights, loss.nll, loss.kl);
   return loss;
+}
+
+VaeLoss vae_loss(const MultiVae& model, const MultiVae::Posterior& posterior, const Tensor& noise, const CsrMatrix& target,
+                 double beta) {
+  const Tensor weights = Tensor::from<double>({1, beta}, {2}).to(model.dtype()).to(model.device());
+  return vae_loss(model, posterior, noise, target, weights);
 }
 
 }  // namespace tapestry::sdrm

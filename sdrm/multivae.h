@@ -73,7 +73,10 @@ struct VaeLoss {
   Variable kl;
 };
 
-/// mu + noise * exp(log sigma^2 / 2) decoded, against the targets; noise [B, K].
+/// mu + noise * exp(log sigma^2 / 2) decoded, against the targets; noise [B, K]. weights [2] = [1, beta], where the model is.
+VaeLoss vae_loss(const MultiVae& model, const MultiVae::Posterior& posterior, const Tensor& noise, const CsrMatrix& target,
+                 const Tensor& weights);
+/// The same for a beta that the host has.
 VaeLoss vae_loss(const MultiVae& model, const MultiVae::Posterior& posterior, const Tensor& noise, const CsrMatrix& target,
                  double beta);
 

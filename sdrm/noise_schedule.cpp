@@ -27,4 +27,14 @@ double NoiseSchedule::noise(std::int64_t t, Variant variant) const {
   return variant == Variant::kPaper ? std::sqrt(rest) : rest;
 }
 
+ScheduleTables::ScheduleTables(const NoiseSchedule& schedule, const ScoreConfig& config, DType dtype, Device device) {
+  const auto table = [&](const auto& value) {
+    const Tensor numbers = Tensor::empty({schedule.timesteps + 1, 1}, DType::kFloat64);
+    for (std::int64_t t = 0; t <= schedule.timesteps; ++t) numbers.data<double>()[t] = value(t);
+    return numbers.to(dtype).to(device);
+  };
+  signal = table([&](std::int64_t t) { return schedule.signal(t); });
+  noise = table([&](std::int64_t t) { return config.noise_scale * schedule.noise(t, config.variant); });
+}
+
 }  // namespace tapestry::sdrm

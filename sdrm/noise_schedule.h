@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "sdrm/config.h"
+#include "tensor/tensor.h"
 
 namespace tapestry::sdrm {
 
@@ -20,6 +21,14 @@ struct NoiseSchedule {
   /// z_t = signal(t) z_0 + noise(t) s eps.
   double signal(std::int64_t t) const;
   double noise(std::int64_t t, Variant variant) const;
+};
+
+/// The same where a model is, for rows whose steps only the device knows: [T + 1, 1] each, looked up by t.
+struct ScheduleTables {
+  ScheduleTables(const NoiseSchedule& schedule, const ScoreConfig& config, DType dtype, Device device);
+
+  Tensor signal;  ///< signal(t)
+  Tensor noise;   ///< s noise(t), the standard deviation of the noise in z_t
 };
 
 }  // namespace tapestry::sdrm

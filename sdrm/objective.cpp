@@ -1,8 +1,5 @@
 #include "sdrm/objective.h"
 
-#include <cmath>
-#include <vector>
-
 #include "autograd/loss.h"
 #include "autograd/reduction.h"
 
@@ -11,30 +8,10 @@ namespace {
 
 constexpr double kPerturbation = 0.1;  // m
 
-/// Column [B, 1] of a number per row's step t in 0..T: looked up where t is, since the host may not know it.
-template <typename Value>
-Tensor per_row(const Tensor& t, const NoiseSchedule& schedule, DType dtype, const Value& value) {
-  const auto steps = static_cast<std::int64_t>(schedule.beta.size());
-  const Tensor table = Tensor::empty({steps, 1}, dtype);
-  for (std::int64_t step = 0; step < steps; ++step) {
-    const double number = value(step);
-    if (dtype == DType::kFloat32) {
-      table.data<float>()[step] = static_cast<float>(number);
-    } else {
-      table.data<double>()[step] = number;
-    }
-  }
-  return gather_rows(table.to(t.device()), t);
-}
-
 /// z_t = signal(t) z_0 + noise(t) s eps, written to `out` [B, K].
-void noisy_latents(const ScoreBatch& batch, const NoiseSchedule& schedule, const ScoreConfig& config, const Tensor& out) {
-  const DType dtype = batch.z0.dtype();
-  const Tensor signal = per_row(batch.t, schedule, dtype, [&](std::int64_t t) { return schedule.signal(t); });
-  const Tensor noise =
-      per_row(batch.t, schedule, dtype, [&](std::int64_t t) { return config.noise_scale * schedule.noise(t, config.variant); });
-  const Tensor kept = binary(BinaryOp::kMultiply, batch.z0, signal);
-  const Tensor added = binary(BinaryOp::kMultiply, batch.noise, noise);
+void noisy_latents(const ScoreBatch& batch, const ScheduleTables& tables, const Tensor& out) {
+  const Tensor kept = binary(BinaryOp::kMultiply, batch.z0, gather_rows(tables.signal, batch.t));
+  const Tensor added = binary(BinaryOp::kMultiply, batch.noise, gather_rows(tables.noise, batch.t));
   const Tensor z_t = linear_combination({{1.0, kept}, {1.0, added}});
   copy_bytes(out.raw_data(), out.device(), z_t.raw_data(), z_t.device(), static_cast<std::size_t>(z_t.bytes()));
 }
@@ -60,16 +37,14 @@ Variable paper_loss(const Variable& output, const ScoreBatch& batch, const Score
 
 /// sigma_t^2 || s + eps / sigma_t ||^2 = || sigma_t s + eps ||^2, averaged over entries; sigma_t the standard deviation of the
 /// noise in z_t.
-Variable denoising_loss(const Variable& output, const ScoreBatch& batch, const NoiseSchedule& schedule,
-                        const ScoreConfig& config) {
-  const Tensor sigma = per_row(batch.t, schedule, batch.z0.dtype(),
-                               [&](std::int64_t t) { return config.noise_scale * schedule.noise(t, config.variant); });
+Variable denoising_loss(const Variable& output, const ScoreBatch& batch, const ScheduleTables& tables) {
+  const Tensor sigma = gather_rows(tables.noise, batch.t);  // [B, 1]
   return autograd::mean_square(autograd::add(autograd::multiply(output, sigma), batch.noise));
 }
 
 }  // namespace
 
-ScorePasses score_passes(const ScoreBatch& batch, const NoiseSchedule& schedule, const ScoreConfig& config) {
+ScorePasses score_passes(const ScoreBatch& batch, const ScheduleTables& tables, const ScoreConfig& config) {
   check(batch.z0.shape() == batch.noise.shape() && batch.t.numel() == batch.z0.size(0), "score_passes: latents ",
         batch.z0.shape(), ", noise ", batch.noise.shape(), " and ", batch.t.numel(), " steps do not fit");
   const bool published = uses_score(config, Variant::kPublished);
@@ -82,7 +57,7 @@ ScorePasses score_passes(const ScoreBatch& batch, const NoiseSchedule& schedule,
                          Tensor::empty({passes * rows}, DType::kInt32, batch.z0.device())};
   const auto part = [&](const Tensor& tensor, std::int64_t pass) { return tensor.slice_rows(pass * rows, (pass + 1) * rows); };
   for (std::int64_t pass = 0; pass < passes; ++pass) copy_into(part(stacked.t, pass), batch.t);
-  noisy_latents(batch, schedule, config, part(stacked.z, 0));
+  noisy_latents(batch, tables, part(stacked.z, 0));
   if (published) {
     copy_into(part(stacked.z, 1), batch.z0);
     copy_into(part(stacked.z, 2), linear_combination({{1.0, batch.z0}, {kPerturbation * config.noise_scale, batch.noise}}));
@@ -92,7 +67,7 @@ ScorePasses score_passes(const ScoreBatch& batch, const NoiseSchedule& schedule,
   return stacked;
 }
 
-Variable score_loss(const Variable& output, const ScoreBatch& batch, const ScorePasses& passes, const NoiseSchedule& schedule,
+Variable score_loss(const Variable& output, const ScoreBatch& batch, const ScorePasses& passes, const ScheduleTables& tables,
                     const ScoreConfig& config) {
   check(output.shape() == passes.z.shape(), "score_loss: an output ", output.shape(), " for passes ", passes.z.shape());
   switch (config.objective) {
@@ -101,12 +76,21 @@ Variable score_loss(const Variable& output, const ScoreBatch& batch, const Score
     case Objective::kX0:
       return autograd::mse(output, batch.z0);
     case Objective::kDenoising:
-      return denoising_loss(output, batch, schedule, config);
+      return denoising_loss(output, batch, tables);
     case Objective::kScore:
       break;
   }
   return config.variant == Variant::kPublished ? autograd::score_matching(output, batch.z0, 1 / (kPerturbation * kPerturbation))
                                                : paper_loss(output, batch, passes);
+}
+
+ScorePasses score_passes(const ScoreBatch& batch, const NoiseSchedule& schedule, const ScoreConfig& config) {
+  return score_passes(batch, ScheduleTables(schedule, config, batch.z0.dtype(), batch.z0.device()), config);
+}
+
+Variable score_loss(const Variable& output, const ScoreBatch& batch, const ScorePasses& passes, const NoiseSchedule& schedule,
+                    const ScoreConfig& config) {
+  return score_loss(output, batch, passes, ScheduleTables(schedule, config, batch.z0.dtype(), batch.z0.device()), config);
 }
 
 }  // namespace tapestry::sdrm

@@ -19,7 +19,7 @@ struct ScorePasses {
   Tensor z;  ///< [P * B, K]
   Tensor t;  ///< int32 [P * B]
 };
-ScorePasses score_passes(const ScoreBatch& batch, const NoiseSchedule& schedule, const ScoreConfig& config);
+ScorePasses score_passes(const ScoreBatch& batch, const ScheduleTables& tables, const ScoreConfig& config);
 
 /// The loss from the network's output on the passes, [P * B, K] -> scalar [].
 ///
@@ -28,6 +28,11 @@ ScorePasses score_passes(const ScoreBatch& batch, const NoiseSchedule& schedule,
 /// kPaper (Eq. 5), with delta = s(z_t) - z_t, mean over rows of
 ///     ( ||(s(z_t + nu) - s(z_t)) - delta||^2 + ||s(z_t) - delta||^2 ) / ||delta||^2
 /// Gradients flow through every term.
+Variable score_loss(const Variable& output, const ScoreBatch& batch, const ScorePasses& passes, const ScheduleTables& tables,
+                    const ScoreConfig& config);
+
+/// Both for a single step, with tables made for it: a loop makes them once.
+ScorePasses score_passes(const ScoreBatch& batch, const NoiseSchedule& schedule, const ScoreConfig& config);
 Variable score_loss(const Variable& output, const ScoreBatch& batch, const ScorePasses& passes, const NoiseSchedule& schedule,
                     const ScoreConfig& config);
 

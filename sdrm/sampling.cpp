@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tensor/parallel.h"
+#include "tensor/step_graph.h"
 
 namespace tapestry::sdrm {
 namespace {
@@ -46,71 +47,96 @@ NoiseEstimate noise_estimate(const NoiseSchedule& schedule, std::int64_t t, Vari
   return {0, 1};
 }
 
-/// One tile of rows on their way from their starts down to t = 0.
-class Tile {
- public:
-  /// `rows`: synthetic users of this tile, their starts falling. Padding repeats the last row and is dropped at the end.
-  Tile(const ScoreModel& model, const NoiseSchedule& schedule, const SamplingOptions& options, std::uint64_t seed,
-       std::span<const std::int32_t> rows, const std::vector<std::int32_t>& starts)
-      : model_(model), schedule_(schedule), options_(options), seed_(seed) {
-    const Tensor ids = Tensor::empty({kTile}, DType::kInt32);
-    for (std::int64_t i = 0; i < kTile; ++i) {
-      const std::int32_t row =
-          rows[static_cast<std::size_t>(std::min<std::int64_t>(i, static_cast<std::int64_t>(rows.size()) - 1))];
-      ids.data<std::int32_t>()[i] = row;
-      starts_.push_back(starts[static_cast<std::size_t>(row)]);
-    }
-    ids_ = ids.to(model.device());
-    z_ = random_normal({kTile, model.latent()}, {seed, Purpose::kSampleStart, 0}, 0, 1, model.dtype(), model.device(), ids_);
+/// What a step t does, as a table with a row for every t = 0..T: [T + 1, 4] of
+///     of_latent, of_output, 1, sigma_t s:  z <- of_latent z + of_output s_theta(z, t) + sigma_t s n,
+/// which is z <- (z - eps_theta(z, t) (1 - alpha_t) / sqrt(1 - abar_t)) / sqrt(alpha_t) + sigma_t s n. Row 0 is never read.
+Tensor reverse_steps(const ScoreModel& model, const NoiseSchedule& schedule, const SamplingOptions& options) {
+  const Tensor table = Tensor::zeros({schedule.timesteps + 1, 4}, DType::kFloat64);
+  for (std::int64_t t = 1; t <= schedule.timesteps; ++t) {
+    const auto at = static_cast<std::size_t>(t);
+    const NoiseEstimate eps = noise_estimate(schedule, t, model.variant(), options);
+    const double scale = 1 / std::sqrt(schedule.alpha[at]);
+    const double remove = (1 - schedule.alpha[at]) / std::sqrt(1 - schedule.alpha_bar[at]) * scale;
+    double* const row = table.data<double>() + 4 * t;
+    row[0] = scale - remove * eps.latent;
+    row[1] = -remove * eps.output;
+    row[2] = 1;
+    row[3] = reverse_deviation(schedule, t, options.variance) * options.noise_scale;
   }
+  return table.to(model.dtype()).to(model.device());
+}
 
-  /// Latents [kTile, K] at t = 0.
-  const Tensor& run() {
-    for (std::int64_t t = starts_.front(); t >= 1; --t) step(t);
-    return z_;
+/// The rows of all tiles, on the device of the model: int32 [tiles * kTile] each, starts falling.
+struct TileRows {
+  Tensor ids;     ///< synthetic user behind each row
+  Tensor starts;  ///< the step at which it starts
+  Tensor first;   ///< the highest of its tile
+};
+
+/// Takes one tile of rows after the other from their starts down to t = 0. The step t lies on the device, a step of which is so
+/// the same whatever t: on a GPU it is captured once.
+class TileSampler {
+ public:
+  TileSampler(const ScoreModel& model, const Tensor& reverse_steps, const SamplingOptions& options, std::uint64_t seed)
+      : model_(model),
+        reverse_steps_(reverse_steps),
+        options_(options),
+        seed_(seed),
+        ids_(Tensor::empty({kTile}, DType::kInt32, model.device())),
+        starts_(Tensor::empty({kTile}, DType::kInt32, model.device())),
+        t_(Tensor::empty({kTile}, DType::kInt32, model.device())),
+        z_(Tensor::empty({kTile, model.latent()}, model.dtype(), model.device())),
+        graph_(model.device()) {}
+
+  /// Latents [kTile, K] of the tile with this number at t = 0, to `target`; `first` is the highest start in it.
+  void run(const TileRows& rows, std::int64_t tile, std::int64_t first, const Tensor& target) {
+    const auto take = [tile](const Tensor& all, const Tensor& own) {
+      copy(all.slice_rows(tile * kTile, (tile + 1) * kTile), own);
+    };
+    take(rows.ids, ids_);
+    take(rows.starts, starts_);
+    take(rows.first, t_);
+    copy(random_normal(z_.shape(), {seed_, Purpose::kSampleStart, 0}, 0, 1, z_.dtype(), z_.device(), ids_), z_);
+    for (std::int64_t t = first; t >= 1; --t) {
+      const bool last = t == 1;  // no noise is put back
+      graph_.run(last ? 1 : 2, [&] { step(last); });
+    }
+    copy(z_, target);
   }
 
  private:
-  /// z <- (z - eps_theta(z, t) (1 - alpha_t) / sqrt(1 - abar_t)) / sqrt(alpha_t) + sigma_t s n for the rows that have started.
-  void step(std::int64_t t) {
-    const auto at = static_cast<std::size_t>(t);
-    const auto stream_step = static_cast<std::uint32_t>(t);
-    const Tensor seen =
-        model_.drops_while_sampling() ? dropout(z_, options_.dropout, {seed_, Purpose::kSampleDropout, stream_step}, ids_) : z_;
-    const Tensor output = model_.forward_dropped(seen, fill_steps(static_cast<std::int32_t>(t))).value();
-    const NoiseEstimate eps = noise_estimate(schedule_, t, model_.variant(), options_);
-    const double scale = 1 / std::sqrt(schedule_.alpha[at]);
-    const double remove = (1 - schedule_.alpha[at]) / std::sqrt(1 - schedule_.alpha_bar[at]) * scale;
-    const double of_latent = scale - remove * eps.latent;
-    const double of_output = -remove * eps.output;
-    const auto active = static_cast<std::int64_t>(
-        std::partition_point(starts_.begin(), starts_.end(), [t](std::int32_t start) { return start >= t; }) - starts_.begin());
-    const Tensor z = z_.slice_rows(0, active);
-    Tensor next;
-    if (t > 1) {
-      const double deviation = reverse_deviation(schedule_, t, options_.variance) * options_.noise_scale;
-      const Tensor n = random_normal({active, model_.latent()}, {seed_, Purpose::kSampleNoise, stream_step}, 0, deviation,
-                                     model_.dtype(), model_.device(), ids_.slice_rows(0, active));
-      next = linear_combination({{of_latent, z}, {of_output, output.slice_rows(0, active)}, {1.0, n}});
-    } else {
-      next = linear_combination({{of_latent, z}, {of_output, output.slice_rows(0, active)}});
-    }
-    copy_bytes(z.raw_data(), z.device(), next.raw_data(), next.device(), static_cast<std::size_t>(next.bytes()));
+  static void copy(const Tensor& from, const Tensor& to) {
+    copy_bytes(to.raw_data(), to.device(), from.raw_data(), from.device(), static_cast<std::size_t>(to.bytes()));
   }
 
-  Tensor fill_steps(std::int32_t t) const {
-    const Tensor steps = Tensor::empty({kTile}, DType::kInt32);
-    std::fill_n(steps.data<std::int32_t>(), kTile, t);
-    return steps.to(model_.device());
+  /// Step t for the rows that have started, and t <- t - 1.
+  void step(bool last) {
+    const Tensor now = t_.slice_rows(0, 1);
+    const auto stream = [this](Purpose purpose) { return RandomStream{seed_, purpose, 0, t_.data<std::int32_t>()}; };
+    const Tensor seen = model_.drops_while_sampling() ? dropout(z_, options_.dropout, stream(Purpose::kSampleDropout), ids_) : z_;
+    const Tensor output = model_.forward_dropped(seen, t_).value();
+    const Tensor numbers = gather_rows(reverse_steps_, now).reshape({4});
+    Tensor next;
+    if (last) {
+      next = weighted_sum(numbers.slice_rows(0, 2), {z_, output});
+    } else {
+      const Tensor n = random_normal(z_.shape(), stream(Purpose::kSampleNoise), 0, 1, z_.dtype(), z_.device(), ids_);
+      const Tensor noise = binary(BinaryOp::kMultiply, n, numbers.slice_rows(3, 4));
+      next = weighted_sum(numbers.slice_rows(0, 3), {z_, output, noise});
+    }
+    replace_rows(starts_, t_, next, z_);
+    add_integer(t_, -1);
   }
 
   const ScoreModel& model_;
-  const NoiseSchedule& schedule_;
+  const Tensor& reverse_steps_;
   const SamplingOptions& options_;
   std::uint64_t seed_;
-  Tensor ids_;                        ///< int32 [kTile] synthetic user behind each row
-  std::vector<std::int32_t> starts_;  ///< [kTile] falling
-  Tensor z_;                          ///< [kTile, K]
+  Tensor ids_;     ///< int32 [kTile]
+  Tensor starts_;  ///< int32 [kTile]
+  Tensor t_;       ///< int32 [kTile], all the step that is to be done
+  Tensor z_;       ///< [kTile, K]
+  StepGraph graph_;
 };
 
 }  // namespace
@@ -125,6 +151,23 @@ std::vector<std::int32_t> multi_resolution_starts(std::int64_t rows, std::int64_
   }
   return starts;
 }
+
+namespace {
+
+/// Rows `order` and their starts cut into tiles. Padding repeats the last row and is dropped at the end.
+TileRows tile_rows(const std::vector<std::int32_t>& order, const std::vector<std::int32_t>& starts, std::int64_t tiles,
+                   Device device) {
+  const auto make = [&](const auto& value) {
+    const Tensor numbers = Tensor::empty({tiles * kTile}, DType::kInt32);
+    for (std::int64_t i = 0; i < tiles * kTile; ++i) numbers.data<std::int32_t>()[i] = value(static_cast<std::size_t>(i));
+    return numbers.to(device);
+  };
+  const auto id = [&](std::size_t i) { return order[std::min(i, order.size() - 1)]; };
+  const auto start = [&](std::size_t i) { return starts[static_cast<std::size_t>(id(i))]; };
+  return {make(id), make(start), make([&](std::size_t i) { return start(i - i % kTile); })};
+}
+
+}  // namespace
 
 Tensor sample_latents(const ScoreModel& model, std::int64_t rows, const SamplingOptions& options, std::uint64_t seed,
                       const Progress& progress) {
@@ -141,25 +184,27 @@ Tensor sample_latents(const ScoreModel& model, std::int64_t rows, const Sampling
     return starts[static_cast<std::size_t>(a)] > starts[static_cast<std::size_t>(b)];
   });
   const std::int64_t tiles = (rows + kTile - 1) / kTile;
+  const TileRows all = tile_rows(order, starts, tiles, model.device());
+  const Tensor steps = reverse_steps(model, schedule, options);
   const Tensor finished = Tensor::empty({tiles * kTile, model.latent()}, model.dtype(), model.device());
   std::int64_t done = 0;
   std::mutex progress_mutex;
-  const auto run_tile = [&](std::int64_t tile_index) {
-    const std::int64_t begin = tile_index * kTile;
-    const std::int64_t count = std::min(kTile, rows - begin);
-    const std::span<const std::int32_t> ids(order.data() + begin, static_cast<std::size_t>(count));
-    Tile tile(model, schedule, options, seed, ids, starts);
-    const Tensor& z = tile.run();
-    const Tensor target = finished.slice_rows(begin, begin + kTile);
-    copy_bytes(target.raw_data(), target.device(), z.raw_data(), z.device(), static_cast<std::size_t>(z.bytes()));
+  const auto run_tile = [&](TileSampler& sampler, std::int64_t tile) {
+    const std::int64_t begin = tile * kTile;
+    const std::int32_t first = starts[static_cast<std::size_t>(order[static_cast<std::size_t>(begin)])];
+    sampler.run(all, tile, first, finished.slice_rows(begin, begin + kTile));
     const std::lock_guard lock(progress_mutex);
-    done += count;
+    done += std::min(kTile, rows - begin);
     if (progress) progress(done, rows);
   };
   if (model.device() == Device::kCpu) {
-    parallel_for(tiles, run_tile);
+    parallel_for(tiles, [&](std::int64_t tile) {
+      TileSampler sampler(model, steps, options, seed);
+      run_tile(sampler, tile);
+    });
   } else {
-    for (std::int64_t tile = 0; tile < tiles; ++tile) run_tile(tile);  // a GPU's parallelism is within the tile
+    TileSampler sampler(model, steps, options, seed);
+    for (std::int64_t tile = 0; tile < tiles; ++tile) run_tile(sampler, tile);  // a GPU's parallelism is within the tile
   }
   // Row order[i] has been finished at place i.
   const Tensor place = Tensor::empty({rows}, DType::kInt32);

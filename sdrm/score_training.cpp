@@ -6,9 +6,11 @@
 #include "optim/adam.h"
 #include "optim/schedule.h"
 #include "sdrm/early_stopping.h"
+#include "sdrm/epoch_cursor.h"
 #include "sdrm/loss_record.h"
 #include "sdrm/objective.h"
 #include "sdrm/shuffle.h"
+#include "tensor/step_graph.h"
 
 namespace tapestry::sdrm {
 namespace {
@@ -23,48 +25,102 @@ void draw_steps(std::span<std::int32_t> t, std::int64_t timesteps, const RandomS
 }
 
 /// z0 [B, K] and t int32 [B] on the model's device, where the noise is drawn too.
-ScoreBatch draw_batch(const Tensor& z0, const Tensor& t, const ScoreConfig& config, std::uint64_t seed, std::uint32_t update) {
+ScoreBatch draw_batch(const Tensor& z0, const Tensor& t, const ScoreConfig& config, std::uint64_t seed,
+                      const EpochCursor& cursor) {
   ScoreBatch batch;
   batch.z0 = z0;
   batch.t = t;
-  batch.noise = random_normal(z0.shape(), {seed, Purpose::kNoise, update}, 0, 1, z0.dtype(), z0.device());
+  batch.noise = random_normal(z0.shape(), cursor.stream(seed, Purpose::kNoise), 0, 1, z0.dtype(), z0.device());
   if (config.variant == Variant::kPaper && config.objective == Objective::kScore) {
     batch.perturbation =
-        random_normal(z0.shape(), {seed, Purpose::kPerturbation, update}, 0, kPaperPerturbation, z0.dtype(), z0.device());
+        random_normal(z0.shape(), cursor.stream(seed, Purpose::kPerturbation), 0, kPaperPerturbation, z0.dtype(), z0.device());
   }
   return batch;
 }
 
-/// What an epoch needs of the host, drawn there and brought to the device in one go: int32 [N] each.
-class EpochPlan {
+/// The updates of the score model, one after the other.
+class ScoreTraining {
  public:
-  EpochPlan(std::int64_t rows, Device device)
-      : order(Tensor::empty({rows}, DType::kInt32, device)),
-        t(Tensor::empty({rows}, DType::kInt32, device)),
-        drawn_(Tensor::empty({rows}, DType::kInt32)) {}
+  ScoreTraining(const ScoreModel& model, const Tensor& z0, const ScoreConfig& config, std::uint64_t seed)
+      : model_(model),
+        config_(config),
+        seed_(seed),
+        rows_(z0.size(0)),
+        batch_(std::min(config.batch, rows_)),
+        updates_((rows_ + config.batch - 1) / config.batch),
+        tables_(NoiseSchedule(config.timesteps), config, z0.dtype(), model.device()),
+        adam_(model.parameters(), {.l2 = config.l2}),
+        latents_(z0.to(model.device())),
+        cursor_(model.device()),
+        order_(Tensor::empty({updates_, batch_}, DType::kInt32, model.device())),
+        steps_(Tensor::empty({updates_, batch_}, DType::kInt32, model.device())),
+        factors_(Tensor::empty({updates_, kAdamFactors}, model.dtype(), model.device())),
+        losses_(updates_, z0.dtype(), model.device()),
+        drawn_(static_cast<std::size_t>(updates_ * batch_)),
+        graph_(model.device()) {}
 
-  void draw(const ScoreConfig& config, std::uint64_t seed, std::int64_t epoch, std::uint32_t first_update) {
-    shuffle_rows(order.numel(), {seed, Purpose::kShuffle, static_cast<std::uint32_t>(epoch)}, shuffled_);
-    bring(shuffled_.data(), order);
-    const std::span<std::int32_t> steps = drawn_.span<std::int32_t>();
-    std::uint32_t update = first_update;
-    for (std::size_t begin = 0; begin < steps.size(); begin += static_cast<std::size_t>(config.batch)) {
-      const std::size_t count = std::min(static_cast<std::size_t>(config.batch), steps.size() - begin);
-      draw_steps(steps.subspan(begin, count), config.timesteps, {seed, Purpose::kTimestep, update++});
+  /// One epoch's updates at this rate; returns their mean loss.
+  double train_epoch(std::int64_t epoch, double rate) {
+    begin_epoch(epoch, rate);
+    for (std::int64_t begin = 0; begin < rows_; begin += batch_) {
+      const std::int64_t count = std::min(batch_, rows_ - begin);
+      graph_.run(count, [&] { update(count); });
     }
-    bring(steps.data(), t);
+    adam_.count(updates_);
+    return losses_.take_mean();
   }
-
-  Tensor order;  ///< rows in the order of this epoch
-  Tensor t;      ///< their steps
 
  private:
-  static void bring(const std::int32_t* from, const Tensor& to) {
-    copy_bytes(to.raw_data(), to.device(), from, Device::kCpu, static_cast<std::size_t>(to.bytes()));
+  /// What an epoch needs of the host, drawn there and brought to the device in one go: rows in a new order, a step t for each,
+  /// and the constants of the updates. A last batch that is shorter leaves the ends of its rows unused.
+  void begin_epoch(std::int64_t epoch, double rate) {
+    shuffle_rows(rows_, {seed_, Purpose::kShuffle, static_cast<std::uint32_t>(epoch)}, shuffled_);
+    shuffled_.resize(drawn_.size());
+    bring(shuffled_.data(), order_);
+    auto number = static_cast<std::uint32_t>(adam_.steps());
+    for (std::int64_t begin = 0; begin < rows_; begin += batch_) {
+      const std::span<std::int32_t> t(drawn_.data() + begin, static_cast<std::size_t>(std::min(batch_, rows_ - begin)));
+      draw_steps(t, config_.timesteps, {seed_, Purpose::kTimestep, number++});
+    }
+    bring(drawn_.data(), steps_);
+    bring(adam_.prepare(updates_, rate).raw_data(), factors_);
+    cursor_.begin_epoch(adam_.steps());
   }
 
+  /// An update on the next `count` rows of the epoch. Everything it reads lies on the device, so that a graph can repeat it.
+  void update(std::int64_t count) {
+    const Tensor rows = cursor_.row(order_).slice_rows(0, count);
+    const Tensor t = cursor_.row(steps_).slice_rows(0, count);
+    const ScoreBatch batch = draw_batch(gather_rows(latents_, rows), t, config_, seed_, cursor_);
+    const ScorePasses passes = score_passes(batch, tables_, config_);
+
+    autograd::Tape tape;
+    const Variable output = model_.forward(passes.z, passes.t, cursor_.stream(seed_, Purpose::kScoreDropout));
+    const Variable loss = score_loss(output, batch, passes, tables_, config_);
+    tape.backward(loss);
+    adam_.step_prepared(cursor_.row(factors_));
+    adam_.clear_gradients();
+    losses_.add(loss.value(), cursor_.place());
+    cursor_.advance();
+  }
+
+  const ScoreModel& model_;
+  const ScoreConfig& config_;
+  std::uint64_t seed_;
+  std::int64_t rows_;     ///< N
+  std::int64_t batch_;    ///< B, no more than N
+  std::int64_t updates_;  ///< of an epoch, U
+  ScheduleTables tables_;
+  optim::Adam adam_;
+  Tensor latents_;  ///< [N, K]
+  EpochCursor cursor_;
+  Tensor order_;    ///< int32 [U, B] rows in the order of this epoch
+  Tensor steps_;    ///< int32 [U, B] their t
+  Tensor factors_;  ///< [U, kAdamFactors]
+  LossRecord losses_;
   std::vector<std::int32_t> shuffled_;
-  Tensor drawn_;
+  std::vector<std::int32_t> drawn_;
+  StepGraph graph_;
 };
 
 }  // namespace
@@ -77,31 +133,11 @@ std::vector<ScoreEpoch> fit_score_model(ScoreModel& model, const Tensor& z0, con
         " must be positive");
   check(config.timesteps == model.timesteps() && config.variant == model.variant(), "fit_score_model: ", config.timesteps,
         " steps for a model of ", model.timesteps(), ", or another variant than the model's");
-  const NoiseSchedule schedule(config.timesteps);
-  optim::Adam adam(model.parameters(), {.l2 = config.l2});
+  ScoreTraining training(model, z0, config, seed);
   std::vector<ScoreEpoch> history;
-  const Tensor latents = z0.to(model.device());
-  EpochPlan plan(z0.size(0), model.device());
-  LossRecord losses((z0.size(0) + config.batch - 1) / config.batch, z0.dtype(), model.device());
   for (std::int64_t epoch = 0; epoch < config.epochs; ++epoch) {
-    const double rate = optim::linear_rate(config.learning_rate, epoch, config.epochs);
-    plan.draw(config, seed, epoch, static_cast<std::uint32_t>(adam.steps()));
-    for (std::int64_t begin = 0; begin < z0.size(0); begin += config.batch) {
-      const std::int64_t end = std::min(z0.size(0), begin + config.batch);
-      const auto update = static_cast<std::uint32_t>(adam.steps());
-      const ScoreBatch batch = draw_batch(gather_rows(latents, plan.order.slice_rows(begin, end)), plan.t.slice_rows(begin, end),
-                                          config, seed, update);
-      const ScorePasses passes = score_passes(batch, schedule, config);
-
-      autograd::Tape tape;
-      const Variable output = model.forward(passes.z, passes.t, RandomStream{seed, Purpose::kScoreDropout, update});
-      const Variable loss = score_loss(output, batch, passes, schedule, config);
-      tape.backward(loss);
-      adam.step(rate);
-      adam.clear_gradients();
-      losses.add(loss.value());
-    }
-    const ScoreEpoch report = {epoch, losses.take_mean()};
+    const double loss = training.train_epoch(epoch, optim::linear_rate(config.learning_rate, epoch, config.epochs));
+    const ScoreEpoch report = {epoch, loss};
     check_converging("SDRM", epoch, report.loss, config.learning_rate);
     history.push_back(report);
     if (on_epoch) on_epoch(report);

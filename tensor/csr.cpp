@@ -55,6 +55,17 @@ CsrMatrix::CsrMatrix(std::int64_t rows, std::int64_t cols, Tensor offsets, Tenso
   }
 }
 
+CsrMatrix CsrMatrix::trusted(std::int64_t rows, std::int64_t cols, Tensor offsets, Tensor columns, Tensor values) {
+  CsrMatrix matrix;
+  matrix.rows_ = rows;
+  matrix.cols_ = cols;
+  matrix.offsets_ = std::move(offsets);
+  matrix.columns_ = std::move(columns);
+  matrix.values_ = std::move(values);
+  matrix.transpose_ = std::allocate_shared<TransposeCache>(PoolAllocator<TransposeCache>());
+  return matrix;
+}
+
 CsrMatrix CsrMatrix::from(std::int64_t rows, std::int64_t cols, const std::vector<std::int64_t>& offsets,
                           const std::vector<std::int32_t>& columns, const std::vector<float>& values) {
   const auto count = static_cast<std::int64_t>(columns.size());
@@ -139,6 +150,8 @@ CsrMatrix CsrMatrix::slice_rows(std::int64_t begin, std::int64_t end) const {
 const CsrMatrix& CsrMatrix::transpose() const {
   check(transpose_ != nullptr, "CsrMatrix::transpose: the matrix was used before it was given a value");
   check_on_host("CsrMatrix::transpose", *this);
+  check(offsets_.data<std::int64_t>()[rows_] == nnz(), "CsrMatrix::transpose: ", offsets_.data<std::int64_t>()[rows_],
+        " entries in room for ", nnz());
   const std::lock_guard lock(transpose_->mutex);
   if (transpose_->matrix != nullptr) return *transpose_->matrix;
   // Counting sort by column: entries of one column keep their row order, so the rows of the transpose ascend.

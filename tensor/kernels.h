@@ -39,6 +39,9 @@ struct AdamStep {
   double correction2;
 };
 
+/// How many numbers an Adam step is prepared as: those of AdamFactors (tensor/update_factors.h).
+inline constexpr std::int64_t kAdamFactors = 9;
+
 /// One Adamax step: m = beta1 m + (1 - beta1) g, u = max(beta2 u, |g| + epsilon), value -= learning_rate m / (correction1 u).
 struct AdamaxStep {
   double learning_rate;

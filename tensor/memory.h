@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "tensor/types.h"
 
@@ -24,6 +25,36 @@ void* pool_allocate(Device device, std::size_t bytes);
 /// Returns a block of pool_allocate with the size that was asked for.
 void pool_free(Device device, void* block, std::size_t bytes) noexcept;
 PoolStats pool_stats(Device device);
+struct PoolLists;
+
+/// GPU memory set aside for a step that is recorded in a CUDA graph (tensor/step_graph.h), which will use its blocks again and
+/// again without asking. Between begin() and end() every GPU block that the calling thread gets or frees belongs to the reserve:
+/// it comes back to the reserve whoever frees it and whenever, and only the reserve hands it out again. All of it counts as in
+/// use until the reserve is destroyed; then the free blocks are the pool's once more, and so is each of the others when it is
+/// freed.
+class PoolReserve {
+ public:
+  PoolReserve();
+  ~PoolReserve();
+  PoolReserve(const PoolReserve&) = delete;
+  PoolReserve& operator=(const PoolReserve&) = delete;
+
+  void begin();
+  void end() noexcept;
+  /// Whether one is between begin() and end() on the calling thread.
+  static bool filling();
+
+ private:
+  std::unique_ptr<PoolLists> lists_;  ///< made by the first begin()
+};
+
+/// How often bytes have crossed between host and GPU by copy_bytes, which everything uses.
+struct CopyStats {
+  std::int64_t to_device = 0;
+  std::int64_t to_host = 0;
+};
+CopyStats copy_stats();
+
 /// Gives every cached block back to the system, between stages of a run. On a GPU it waits for all runs, and takes their blocks.
 void pool_trim(Device device);
 

@@ -1,4 +1,5 @@
 #include "tensor/cuda/cuda_device.h"
+#include "tensor/cuda/cuda_graph.h"
 #include "tensor/cuda/cuda_memory.h"
 #include "tensor/error.h"
 #include "tensor/kernels.h"
@@ -21,6 +22,11 @@ void cuda_synchronize() {}
 void* cuda_stream_tag() { return nullptr; }
 void cuda_run_after(void*) {}
 bool cuda_available() { return false; }
+void cuda_begin_capture() { no_cuda("a CUDA graph"); }
+CudaGraph* cuda_end_capture() { no_cuda("a CUDA graph"); }
+void cuda_abandon_capture() noexcept {}
+void cuda_launch_graph(CudaGraph*) { no_cuda("a CUDA graph"); }
+void cuda_free_graph(CudaGraph*) noexcept {}
 
 CudaReport cuda_report() {
   CudaReport report;
@@ -287,6 +293,36 @@ template <typename T>
 void CudaKernels<T>::adam_rows(std::int64_t, std::int64_t, const std::int32_t*, const std::int64_t*, const AdamStep*,
                                std::int64_t, const T*, T*, T*, T*) {
   no_cuda("adam_rows");
+}
+
+template <typename T>
+void CudaKernels<T>::gather_integers(std::int64_t, std::int64_t, const std::int32_t*, const std::int32_t*, std::int32_t*) {
+  no_cuda("gather_integers");
+}
+
+template <typename T>
+void CudaKernels<T>::add_integer(std::int64_t, std::int32_t, std::int32_t*) {
+  no_cuda("add_integer");
+}
+
+template <typename T>
+void CudaKernels<T>::weighted_sum(std::int64_t, int, const T*, const T* const*, T*) {
+  no_cuda("weighted_sum");
+}
+
+template <typename T>
+void CudaKernels<T>::replace_rows(std::int64_t, std::int64_t, const std::int32_t*, const std::int32_t*, const T*, T*) {
+  no_cuda("replace_rows");
+}
+
+template <typename T>
+void CudaKernels<T>::csr_gather_rows(const CsrView<T>&, std::int64_t, const std::int32_t*, std::int64_t*, std::int32_t*, T*) {
+  no_cuda("csr_gather_rows");
+}
+
+template <typename T>
+void CudaKernels<T>::adam_prepared(const ParameterView<T>*, int, const T*) {
+  no_cuda("adam_prepared");
 }
 
 template struct CudaKernels<float>;

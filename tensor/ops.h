@@ -27,6 +27,8 @@ Tensor prelu(const Tensor& x, const Tensor& slope);
 std::pair<Tensor, Tensor> prelu_backward(const Tensor& x, const Tensor& slope, Tensor dy);
 Tensor bce_with_logits(const Tensor& x, const Tensor& target);
 Tensor bce_with_logits_backward(const Tensor& x, const Tensor& target, const Tensor& dy);
+/// The same bits with the coefficients where the terms are: weights [n], one for each term.
+Tensor weighted_sum(const Tensor& weights, std::initializer_list<Tensor> terms);
 /// target += source, same shapes: for gradients that arrive in parts.
 void add_in_place(const Tensor& target, const Tensor& source);
 /// h [B, N] += bias [N] (undefined: none) in place; returns activation(h), which is h itself unless kPrelu.
@@ -119,7 +121,16 @@ void value_linear_adam(const Tensor& table, const ValueLinearGradients& gradient
 
 // Moving rows and columns.
 
-Tensor gather_rows(const Tensor& table, const Tensor& index);  ///< [R, N], int32 [n] -> [n, N]; throws on an index outside
+/// [R, N], int32 [n] -> [n, N]. A table of numbers or of int32. Throws on an index outside (on a GPU the caller vouches for it).
+Tensor gather_rows(const Tensor& table, const Tensor& index);
+/// Rows index[0..n) (int32 on the matrix's device) in that order, in buffers with room for `room` entries: the batch of a step
+/// that is repeated with other rows (StepGraph). Throws when they have more, or on an index outside; on a GPU the caller vouches
+/// for both. What the kernels read is the batch; nnz() of it says `room`, and transpose() refuses it.
+CsrMatrix gather_rows(const CsrMatrix& x, const Tensor& index, std::int64_t room);
+/// target[r, :] = x[r, :] in the rows with level[r] >= bound[r], int32 [B] each.
+void replace_rows(const Tensor& level, const Tensor& bound, const Tensor& x, const Tensor& target);
+/// target += amount, int32.
+void add_integer(const Tensor& target, std::int32_t amount);
 /// target[index[i], :] += x[i, :].
 void scatter_add_rows(const Tensor& x, const Tensor& index, const Tensor& target);
 Tensor concat_columns(const std::vector<Tensor>& parts);

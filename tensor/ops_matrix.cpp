@@ -127,6 +127,13 @@ Tensor gather_rows(const Tensor& table, const Tensor& index) {
   check(table.shape().rank() == 2, "gather_rows: a matrix is needed, not ", table.shape());
   check_index_range("gather_rows", index, table.size(0));
   Tensor y = Tensor::empty({index.numel(), table.cols()}, table.dtype(), table.device());
+  if (table.dtype() == DType::kInt32) {
+    dispatch(table.device(), DType::kFloat32, [&](auto kernels) {
+      kernels.gather_integers(index.numel(), table.cols(), table.data<std::int32_t>(), index.data<std::int32_t>(),
+                              y.data<std::int32_t>());
+    });
+    return y;
+  }
   dispatch(table.device(), table.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.gather_rows(index.numel(), table.cols(), table.data<T>(), index.data<std::int32_t>(), y.data<T>());

@@ -34,8 +34,13 @@ TAPESTRY_HD inline Words block(Words counter, std::uint64_t key) {
 inline constexpr std::int64_t kGroup = 64;
 inline constexpr std::int64_t kBlocksPerGroup = 16;
 
+/// The step that a stream draws for, its counter included.
+TAPESTRY_HD inline std::uint32_t step_of(const RandomStream& stream) {
+  return stream.step + (stream.counter == nullptr ? 0u : static_cast<std::uint32_t>(*stream.counter));
+}
+
 TAPESTRY_HD inline Words counter(const RandomStream& stream, std::uint32_t row, std::uint32_t block_index) {
-  return {{block_index, row, stream.step, static_cast<std::uint32_t>(stream.purpose)}};
+  return {{block_index, row, step_of(stream), static_cast<std::uint32_t>(stream.purpose)}};
 }
 
 /// The word behind element (row, column) of a stream.

@@ -46,9 +46,12 @@ struct RandomStream {
   std::uint64_t seed = 0;
   Purpose purpose = Purpose::kTest;
   std::uint32_t step = 0;
+  /// A number on the device that draws, added to `step` when it draws (null: none). A step that is captured in a CUDA graph
+  /// addresses its streams so: what it was called with is fixed, what lies there advances (tensor/step_graph.h).
+  const std::int32_t* counter = nullptr;
 
   /// The stream of another step under the same seed and purpose.
-  RandomStream at(std::uint32_t other_step) const { return {seed, purpose, other_step}; }
+  RandomStream at(std::uint32_t other_step) const { return {seed, purpose, other_step, counter}; }
 };
 
 /// An independent seed for part `index` of whatever `seed` governs (run 3 of an experiment, layer 2 of a model).

@@ -24,5 +24,7 @@ struct AdamFactors {
         root2(static_cast<T>(1 / std::sqrt(step.correction2))),
         epsilon(static_cast<T>(step.epsilon)) {}
 };
+static_assert(sizeof(AdamFactors<float>) == kAdamFactors * sizeof(float));
+static_assert(sizeof(AdamFactors<double>) == kAdamFactors * sizeof(double));
 
 }  // namespace tapestry

@@ -17,11 +17,12 @@ struct Group {
 
 void philox_group(const RandomStream& stream, std::uint32_t row, std::uint32_t group, Group& out) {
   auto& [w0, w1, w2, w3] = out.word;
+  const std::uint32_t step = philox::step_of(stream);
   for (int j = 0; j < kBlocks; ++j) {
     const auto at = static_cast<std::size_t>(j);
     w0[at] = group * kBlocks + static_cast<std::uint32_t>(j);
     w1[at] = row;
-    w2[at] = stream.step;
+    w2[at] = step;
     w3[at] = static_cast<std::uint32_t>(stream.purpose);
   }
   auto key0 = static_cast<std::uint32_t>(stream.seed);

@@ -16,11 +16,8 @@ inline void update(const AdamFactors<T>& f, T gradient, T& value, T& first, T& s
   value = f.keep * value - f.rate * first / (std::sqrt(second) * f.root2 + f.epsilon);
 }
 
-}  // namespace
-
 template <typename T>
-void CpuKernels<T>::adam(const ParameterView<T>* parameters, int count, const AdamStep& step) {
-  const AdamFactors<T> factors(step);
+void update_all(const ParameterView<T>* parameters, int count, const AdamFactors<T>& factors) {
   for (int index = 0; index < count; ++index) {
     const ParameterView<T> p = parameters[index];
     for_chunks(p.count, [=](std::int64_t begin, std::int64_t end) {
@@ -28,6 +25,18 @@ void CpuKernels<T>::adam(const ParameterView<T>* parameters, int count, const Ad
       for (std::int64_t i = begin; i < end; ++i) update(factors, p.gradient[i], p.value[i], p.first[i], p.second[i]);
     });
   }
+}
+
+}  // namespace
+
+template <typename T>
+void CpuKernels<T>::adam(const ParameterView<T>* parameters, int count, const AdamStep& step) {
+  update_all(parameters, count, AdamFactors<T>(step));
+}
+
+template <typename T>
+void CpuKernels<T>::adam_prepared(const ParameterView<T>* parameters, int count, const T* factors) {
+  update_all(parameters, count, *reinterpret_cast<const AdamFactors<T>*>(factors));
 }
 
 template <typename T>

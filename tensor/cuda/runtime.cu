@@ -111,7 +111,15 @@ Context::~Context() {
   if (stream_ != nullptr) cudaStreamDestroy(stream_);
 }
 
+void Context::refuse_in_capture(const char* what, std::size_t bytes) const {
+  if (!capturing_) return;
+  fail(ErrorKind::kMisuse, what, bytes > 0 ? concat(" (", bytes, " bytes)") : "",
+       " within a step that is captured in a CUDA graph, which is repeated without the host: keep the numbers on the device, or "
+       "move them before or after the step (TAPESTRY_GRAPHS=off captures none)");
+}
+
 void Context::upload(void* device, const void* host, std::size_t bytes) {
+  refuse_in_capture("copying to the GPU", bytes);
   for (std::size_t done = 0; done < bytes; done += kSlotBytes) {
     const std::size_t size = std::min(kSlotBytes, bytes - done);
     Slot& slot = slots_[next_slot_];
@@ -150,6 +158,7 @@ void cuda_free(void* block) noexcept { static_cast<void>(cudaFree(block)); }
 void cuda_upload(void* device, const void* host, std::size_t bytes) { cuda::context().upload(device, host, bytes); }
 
 void cuda_download(void* host, const void* device, std::size_t bytes) {
+  cuda::context().refuse_in_capture("copying from the GPU", bytes);
   const cudaStream_t stream = cuda::context().stream();
   cuda::check(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream), "cudaMemcpyAsync from the GPU");
   cuda::check(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
@@ -161,7 +170,9 @@ void cuda_copy(void* to, const void* from, std::size_t bytes) {
 }
 
 void cuda_synchronize() {
-  if (cuda::holder.get() != nullptr) cuda::check(cudaStreamSynchronize(cuda::context().stream()), "cudaStreamSynchronize");
+  if (cuda::holder.get() == nullptr) return;
+  cuda::context().refuse_in_capture("waiting for the GPU");
+  cuda::check(cudaStreamSynchronize(cuda::context().stream()), "cudaStreamSynchronize");
 }
 
 void* cuda_stream_tag() { return cuda::holder.get() == nullptr ? nullptr : cuda::holder.get()->stream(); }

@@ -32,6 +32,12 @@ class Context {
   /// What is queued here from now on starts after everything queued so far on `other`.
   void run_after(cudaStream_t other);
 
+  /// Whether what is asked for is recorded in a graph (cuda_graph.h) instead of being done.
+  bool capturing() const { return capturing_; }
+  void set_capturing(bool capturing) { capturing_ = capturing; }
+  /// Throws Error(kMisuse) while it is: `what`, "copying 8 bytes from the GPU", cannot be repeated without the host.
+  void refuse_in_capture(const char* what, std::size_t bytes = 0) const;
+
  private:
   static constexpr std::size_t kSlots = 8;
   static constexpr std::size_t kSlotBytes = 1 << 20;
@@ -49,6 +55,7 @@ class Context {
   void* scratch_ = nullptr;
   Slot slots_[kSlots];
   std::size_t next_slot_ = 0;
+  bool capturing_ = false;
 };
 
 /// The calling thread's, made at its first use. When the thread ends, it waits for another thread.

@@ -62,6 +62,14 @@ void CudaKernels<T>::adam(const ParameterView<T>* parameters, int count, const A
 }
 
 template <typename T>
+void CudaKernels<T>::adam_prepared(const ParameterView<T>* parameters, int count, const T* prepared) {
+  const auto* factors = reinterpret_cast<const AdamFactors<T>*>(prepared);
+  for_parameters(parameters, count, [=] __device__(const ParameterView<T>& p, std::int64_t i) {
+    update(*factors, p.gradient[i], p.value[i], p.first[i], p.second[i]);
+  });
+}
+
+template <typename T>
 void CudaKernels<T>::adamax(const ParameterView<T>* parameters, int count, const AdamaxStep& step) {
   const auto beta1 = static_cast<T>(step.beta1);
   const auto beta2 = static_cast<T>(step.beta2);

@@ -95,6 +95,12 @@ std::vector<GradientCase> elementwise_cases() {
        [](const Inputs& x) {
          return autograd::linear_combination({{2, x[0]}, {-1, x[1]}, {3, x[2]}, {1, x[3]}});
        }},
+      {"weighted_sum",
+       {s, s},
+       [](const Inputs& x) {
+         const Tensor weights = Tensor::from<double>({2, -0.5}, {2}, x[0].value().device());
+         return autograd::weighted_sum(weights, x[0], x[1]);
+       }},
       {"dropout", {s}, [](const Inputs& x) { return autograd::dropout(x[0], 0.4, kMask); }},
       {"dropout_rows",
        {s},

@@ -152,6 +152,29 @@ TEST_F(OptimizerTest, AdamTellsTheTwoDecaysApart) {
   EXPECT_EQ(one_step({}), 4.0);
 }
 
+TEST_F(OptimizerTest, PreparedAdamStepsAreTheSameBits) {
+  for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
+    const Variable a = parameter({7, 5}, 1, dtype), b = parameter({7, 5}, 1, dtype);
+    Adam called({a}, {.l2 = 0.1, .decoupled = 0.2}), prepared({b}, {.l2 = 0.1, .decoupled = 0.2});
+    for (const double rate : {0.3, 0.2}) {
+      const Tensor factors = prepared.prepare(3, rate).to(test_device());
+      ASSERT_EQ(factors.shape(), (Shape{3, kAdamFactors}));
+      for (std::int64_t i = 0; i < 3; ++i) {
+        const Tensor gradient =
+            random_tensor({7, 5}, static_cast<std::uint64_t>(10 + called.steps()), -2, 2, dtype, test_device());
+        give_gradient(a, gradient);
+        give_gradient(b, gradient);
+        called.step(rate);
+        prepared.step_prepared(factors.slice_rows(i, i + 1));
+      }
+      prepared.count(3);
+      EXPECT_EQ(prepared.steps(), called.steps());
+      EXPECT_EQ(values(b.value()), values(a.value())) << dtype;
+    }
+    EXPECT_THROW(prepared.step_prepared(Tensor::zeros({3}, dtype, test_device())), Error);
+  }
+}
+
 TEST_F(OptimizerTest, ParametersWithoutAGradientAreLeftAlone) {
   const std::vector<Maker> makers = {
       [](auto parameters) { return std::make_unique<Adam>(std::move(parameters), AdamOptions{.l2 = 0.3, .decoupled = 0.3}); },

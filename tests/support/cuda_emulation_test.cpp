@@ -1,6 +1,7 @@
 // The emulated GPU itself: that barriers and shuffles are real, and that the mistakes it is meant to show do show.
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <vector>
 
 #include "tensor/cuda/cuda_memory.h"
@@ -71,6 +72,75 @@ TEST_F(EmulationTest, WhatAGpuRefusesIsRefused) {
   EXPECT_EQ(launch(kernel, device_, 0), cudaErrorInvalidConfiguration);
   EXPECT_EQ(launch(kernel, device_, 1, 2048), cudaErrorInvalidConfiguration);
   EXPECT_EQ(cudaMemcpyAsync(device_, device_, 1 << 20, cudaMemcpyDeviceToDevice, nullptr), cudaErrorInvalidValue);
+}
+
+TEST_F(EmulationTest, ARecordedStreamDoesNothingUntilItsGraphIsLaunched) {
+  const auto add = [](int* y, int value) { y[blockIdx.x * 64 + threadIdx.x] += value; };
+  const auto store = [](int* y) { y[blockIdx.x * 64 + threadIdx.x] = 0; };
+  ASSERT_EQ(launch(store, device_), cudaSuccess);
+  cudaStream_t stream = nullptr;
+  ASSERT_EQ(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), cudaSuccess);
+  ASSERT_EQ(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed), cudaSuccess);
+  EXPECT_EQ(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed), cudaErrorIllegalState);
+  const cudaLaunchConfig_t config = {dim3(2), dim3(64), 0, stream};
+  int value = 3;
+  EXPECT_EQ(cudaLaunchKernelEx(&config, static_cast<void (*)(int*, int)>(add), device_, value), cudaSuccess);
+  value = 100;  // arguments are those of the call
+  const std::size_t half = kCount / 2 * sizeof(int);
+  EXPECT_EQ(cudaMemcpyAsync(device_, device_ + kCount / 2, half, cudaMemcpyDeviceToDevice, stream), cudaSuccess);
+  EXPECT_EQ(result(), std::vector<int>(kCount, 0));
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t executable = nullptr;
+  ASSERT_EQ(cudaStreamEndCapture(stream, &graph), cudaSuccess);
+  ASSERT_EQ(cudaGraphInstantiate(&executable, graph, 0), cudaSuccess);
+  EXPECT_EQ(cudaGraphDestroy(graph), cudaSuccess);
+  EXPECT_EQ(result(), std::vector<int>(kCount, 0));
+  for (const int total : {3, 6}) {
+    EXPECT_EQ(cudaGraphLaunch(executable, stream), cudaSuccess);
+    EXPECT_EQ(result(), std::vector<int>(kCount, total));
+  }
+  EXPECT_EQ(cudaGraphExecDestroy(executable), cudaSuccess);
+  EXPECT_EQ(cudaStreamDestroy(stream), cudaSuccess);
+}
+
+TEST_F(EmulationTest, WhatCannotBeRecordedBreaksTheRecordingOff) {
+  cudaStream_t stream = nullptr;
+  cudaEvent_t event = nullptr;
+  ASSERT_EQ(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), cudaSuccess);
+  ASSERT_EQ(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), cudaSuccess);
+  int host = 0;
+  void* block = nullptr;
+  const auto broken_by = [&](cudaStreamCaptureMode mode, const std::function<cudaError_t()>& call) {
+    EXPECT_EQ(cudaEventRecord(event, stream), cudaSuccess);  // before the recording
+    EXPECT_EQ(cudaStreamBeginCapture(stream, mode), cudaSuccess);
+    const cudaError_t error = call();
+    cudaGraph_t graph = nullptr;
+    EXPECT_EQ(cudaStreamEndCapture(stream, &graph), cudaErrorStreamCaptureInvalidated);
+    EXPECT_EQ(graph, nullptr);
+    EXPECT_EQ(cudaStreamSynchronize(stream), cudaSuccess);  // the stream is as before
+    return error;
+  };
+  const auto relaxed = cudaStreamCaptureModeRelaxed;
+  EXPECT_EQ(broken_by(relaxed, [&] { return cudaStreamSynchronize(stream); }), cudaErrorStreamCaptureUnsupported);
+  EXPECT_EQ(broken_by(relaxed, [&] { return cudaMemcpyAsync(&host, device_, 4, cudaMemcpyDeviceToHost, stream); }),
+            cudaErrorStreamCaptureUnsupported);
+  EXPECT_EQ(broken_by(relaxed, [&] { return cudaMemcpyAsync(device_, &host, 4, cudaMemcpyHostToDevice, stream); }),
+            cudaErrorStreamCaptureUnsupported);
+  EXPECT_EQ(broken_by(relaxed, [&] { return cudaStreamWaitEvent(stream, event, 0); }), cudaErrorStreamCaptureIsolation);
+  EXPECT_EQ(broken_by(cudaStreamCaptureModeThreadLocal, [&] { return cudaMalloc(&block, 4); }),
+            cudaErrorStreamCaptureUnsupported);
+  // Nor may anybody wait for what is recorded.
+  ASSERT_EQ(cudaStreamBeginCapture(stream, relaxed), cudaSuccess);
+  ASSERT_EQ(cudaEventRecord(event, stream), cudaSuccess);
+  EXPECT_EQ(cudaEventSynchronize(event), cudaErrorCapturedEvent);
+  EXPECT_EQ(cudaMalloc(&block, 4), cudaSuccess);  // a relaxed recording allows it
+  EXPECT_EQ(cudaFree(block), cudaSuccess);
+  cudaGraph_t graph = nullptr;
+  EXPECT_EQ(cudaStreamEndCapture(stream, &graph), cudaSuccess);
+  EXPECT_EQ(cudaGraphDestroy(graph), cudaSuccess);
+  EXPECT_EQ(cudaStreamEndCapture(stream, &graph), cudaErrorIllegalState);
+  EXPECT_EQ(cudaEventDestroy(event), cudaSuccess);
+  EXPECT_EQ(cudaStreamDestroy(stream), cudaSuccess);
 }
 
 using EmulationDeathTest = EmulationTest;

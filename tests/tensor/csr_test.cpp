@@ -116,6 +116,23 @@ TEST(CsrTest, GatherAndSliceRows) {
   }
 }
 
+TEST(CsrTest, GathersRowsIntoBuffersWithRoomToSpare) {
+  for (const bool with_values : {true, false}) {
+    const CsrMatrix x = tests::random_csr(6, 9, 3, with_values, DType::kFloat32);
+    const std::vector<std::int32_t> indices = {4, 1, 0, 4};
+    const CsrMatrix expected = x.gather_rows(indices);
+    const Tensor index = Tensor::from<std::int32_t>(indices, {4});
+    const CsrMatrix gathered = gather_rows(x, index, 40);
+    EXPECT_EQ(dense(gathered), dense(expected));
+    EXPECT_EQ(gathered.nnz(), 40);
+    EXPECT_THROW(gathered.transpose(), Error);
+    EXPECT_EQ(dense(gather_rows(x, index, expected.nnz())), dense(expected));
+    EXPECT_THROW(gather_rows(x, index, expected.nnz() - 1), Error);
+    EXPECT_THROW(gather_rows(x, Tensor::from<std::int32_t>({6}, {1}), 40), Error);
+    EXPECT_THROW(gather_rows(x, Tensor::from<std::int64_t>({1}, {1}), 40), Error);
+  }
+}
+
 TEST(CsrTest, WithValuesLeavesTheOriginal) {
   const CsrMatrix x = CsrMatrix::from(1, 3, {0, 2}, {0, 2}, {1, 2});
   x.transpose();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "tests/tensor/kernel_cases_category.h"
+#include "tests/tensor/kernel_cases_step.h"
 
 namespace tapestry::tests {
 
@@ -260,7 +261,7 @@ std::vector<KernelCase<K>> kernel_cases() {
   std::vector<KernelCase<K>> all;
   for (const auto& part :
        {elementwise_cases<K>(), rowwise_cases<K>(), category_cases<K>(), matmul_cases<K>(), linear_multinomial_cases<K>(),
-        sparse_cases<K>(), value_linear_cases<K>(), random_cases<K>(), selection_and_update_cases<K>()}) {
+        sparse_cases<K>(), value_linear_cases<K>(), random_cases<K>(), selection_and_update_cases<K>(), step_cases<K>()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;

@@ -16,9 +16,15 @@ enum cublasComputeType_t { CUBLAS_COMPUTE_32F, CUBLAS_COMPUTE_32F_FAST_TF32, CUB
 enum cublasGemmAlgo_t { CUBLAS_GEMM_DEFAULT };
 using cublasHandle_t = struct EmulatedBlas*;
 
-inline cublasStatus_t cublasCreate(cublasHandle_t* handle) { return *handle = nullptr, CUBLAS_STATUS_SUCCESS; }
-inline cublasStatus_t cublasDestroy(cublasHandle_t) { return CUBLAS_STATUS_SUCCESS; }
-inline cublasStatus_t cublasSetStream(cublasHandle_t, cudaStream_t) { return CUBLAS_STATUS_SUCCESS; }
+struct EmulatedBlas {
+  cudaStream_t stream = nullptr;
+};
+
+inline cublasStatus_t cublasCreate(cublasHandle_t* handle) { return *handle = new EmulatedBlas, CUBLAS_STATUS_SUCCESS; }
+inline cublasStatus_t cublasDestroy(cublasHandle_t handle) { return delete handle, CUBLAS_STATUS_SUCCESS; }
+inline cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t stream) {
+  return handle->stream = stream, CUBLAS_STATUS_SUCCESS;
+}
 inline cublasStatus_t cublasSetWorkspace(cublasHandle_t, void*, std::size_t) { return CUBLAS_STATUS_SUCCESS; }
 inline cublasStatus_t cublasSetMathMode(cublasHandle_t, cublasMath_t) { return CUBLAS_STATUS_SUCCESS; }
 inline const char* cublasGetStatusString(cublasStatus_t) { return "an argument is invalid"; }
@@ -79,40 +85,51 @@ void gemm(cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m, std::i
   }
 }
 
+/// Does `work`, which touches device memory, when the handle's stream comes to it: at once, or with the graph that it is
+/// recording.
+template <typename Work>
+cublasStatus_t queue(cublasHandle_t handle, const Work& work) {
+  const auto with_access = [work] {
+    const DeviceAccess access;
+    work();
+    return cudaSuccess;
+  };
+  if (is_capturing(handle->stream)) {
+    record(handle->stream, with_access);
+  } else {
+    with_access();
+  }
+  return CUBLAS_STATUS_SUCCESS;
+}
+
 }  // namespace tapestry::tests::emulation
 
-inline cublasStatus_t cublasDgemm_64(cublasHandle_t, cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m,
+// The scalars are those of the call, whenever it is done.
+inline cublasStatus_t cublasDgemm_64(cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m,
                                      std::int64_t n, std::int64_t k, const double* alpha, const double* a, std::int64_t lda,
                                      const double* b, std::int64_t ldb, const double* beta, double* c, std::int64_t ldc) {
   using namespace tapestry::tests::emulation;
   if (!are_operands(op_a, op_b, m, n, k, a, lda, b, ldb, c, ldc)) return CUBLAS_STATUS_INVALID_VALUE;
-  const DeviceAccess access;
-  gemm(op_a, op_b, m, n, k, *alpha, a, lda, b, ldb, *beta, c, ldc);
-  return CUBLAS_STATUS_SUCCESS;
+  return queue(handle, [=, alpha = *alpha, beta = *beta] { gemm(op_a, op_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc); });
 }
 
 /// For the faster types of float32 cuBLAS documents what the operands become, not how they get there: here it is the nearest
 /// value.
-inline cublasStatus_t cublasGemmEx_64(cublasHandle_t, cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m,
+inline cublasStatus_t cublasGemmEx_64(cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m,
                                       std::int64_t n, std::int64_t k, const void* alpha, const void* a, cudaDataType_t,
                                       std::int64_t lda, const void* b, cudaDataType_t, std::int64_t ldb, const void* beta,
                                       void* c, cudaDataType_t, std::int64_t ldc, cublasComputeType_t type, cublasGemmAlgo_t) {
   using namespace tapestry::tests::emulation;
   if (!are_operands(op_a, op_b, m, n, k, a, lda, b, ldb, c, ldc)) return CUBLAS_STATUS_INVALID_VALUE;
-  const DeviceAccess access;
   const auto* const left = static_cast<const float*>(a);
   const auto* const right = static_cast<const float*>(b);
-  const auto multiply = [&](const float* x, std::int64_t ldx, const float* y, std::int64_t ldy) {
-    gemm(op_a, op_b, m, n, k, *static_cast<const float*>(alpha), x, ldx, y, ldy, *static_cast<const float*>(beta),
-         static_cast<float*>(c), ldc);
-  };
-  if (type == CUBLAS_COMPUTE_32F) {
-    multiply(left, lda, right, ldb);
-    return CUBLAS_STATUS_SUCCESS;
-  }
-  const int bits = type == CUBLAS_COMPUTE_32F_FAST_TF32 ? 10 : 7;
-  const Stored shape_a = stored(op_a, m, k), shape_b = stored(op_b, k, n);
-  multiply(rounded(left, shape_a.rows, shape_a.cols, lda, bits).data(), shape_a.rows,
-           rounded(right, shape_b.rows, shape_b.cols, ldb, bits).data(), shape_b.rows);
-  return CUBLAS_STATUS_SUCCESS;
+  auto* const out = static_cast<float*>(c);
+  const float of_product = *static_cast<const float*>(alpha), of_sum = *static_cast<const float*>(beta);
+  return queue(handle, [=] {
+    if (type == CUBLAS_COMPUTE_32F) return gemm(op_a, op_b, m, n, k, of_product, left, lda, right, ldb, of_sum, out, ldc);
+    const int bits = type == CUBLAS_COMPUTE_32F_FAST_TF32 ? 10 : 7;
+    const Stored shape_a = stored(op_a, m, k), shape_b = stored(op_b, k, n);
+    gemm(op_a, op_b, m, n, k, of_product, rounded(left, shape_a.rows, shape_a.cols, lda, bits).data(), shape_a.rows,
+         rounded(right, shape_b.rows, shape_b.cols, ldb, bits).data(), shape_b.rows, of_sum, out, ldc);
+  });
 }

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
+#include <tuple>
 #include <type_traits>
 
 // What tensor/cuda needs of CUDA, on the host: the kernels' sources are compiled by the C++ compiler against this header, as they
@@ -30,14 +32,23 @@ enum cudaError_t {
   cudaErrorUnsupportedPtxVersion,
   cudaErrorIllegalAddress,
   cudaErrorLaunchFailure,
-  cudaErrorInvalidConfiguration
+  cudaErrorInvalidConfiguration,
+  cudaErrorIllegalState,
+  cudaErrorCapturedEvent,
+  cudaErrorStreamCaptureUnsupported,
+  cudaErrorStreamCaptureInvalidated,
+  cudaErrorStreamCaptureIsolation,
+  cudaErrorStreamCaptureWrongThread
 };
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
+enum cudaStreamCaptureMode { cudaStreamCaptureModeGlobal, cudaStreamCaptureModeThreadLocal, cudaStreamCaptureModeRelaxed };
 inline constexpr unsigned cudaStreamNonBlocking = 1;
 inline constexpr unsigned cudaEventDisableTiming = 2;
 
 using cudaStream_t = struct EmulatedStream*;
 using cudaEvent_t = struct EmulatedEvent*;
+using cudaGraph_t = struct EmulatedGraph*;
+using cudaGraphExec_t = struct EmulatedGraphExec*;
 
 struct cudaLaunchConfig_t {
   dim3 gridDim, blockDim;
@@ -68,6 +79,16 @@ class DeviceAccess {
   ~DeviceAccess();
 };
 
+/// What a stream is asked to do; an error of it is one of the call that asked, or of the graph's launch.
+using Work = std::function<cudaError_t()>;
+bool is_capturing(cudaStream_t stream);
+/// Keeps the work for the graph that the stream is recording.
+cudaError_t record(cudaStream_t stream, Work work);
+/// Breaks the stream's recording off, as CUDA does at the first call that cannot be recorded; returns `error`.
+cudaError_t break_capture(cudaStream_t stream, cudaError_t error);
+/// Whether the calling thread may ask for memory now: a recording that is not relaxed forbids it.
+bool may_allocate();
+
 void block_barrier();
 unsigned exchange_in_warp(unsigned value, unsigned other_lane);
 
@@ -90,13 +111,21 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* device, int index);
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* all);
 
-// Everything is done when it is asked for: there is nothing to wait for.
-inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
-inline cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) { return cudaSuccess; }
-inline cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return cudaSuccess; }
-inline cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
-inline cudaError_t cudaStreamDestroy(cudaStream_t) { return cudaSuccess; }
-inline cudaError_t cudaEventDestroy(cudaEvent_t) { return cudaSuccess; }
+cudaError_t cudaStreamDestroy(cudaStream_t stream);
+cudaError_t cudaEventDestroy(cudaEvent_t event);
+// Everything is done when it is asked for, so that there is nothing to wait for; while a stream is recorded, waiting is an error.
+cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
+cudaError_t cudaEventSynchronize(cudaEvent_t event);
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long flags);
+cudaError_t cudaGraphDestroy(cudaGraph_t graph);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream);
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable);
+
 inline cudaError_t cudaGetLastError() { return cudaSuccess; }
 inline const char* cudaGetErrorName(cudaError_t) { return "an error of the emulated CUDA"; }
 inline const char* cudaGetErrorString(cudaError_t) { return "invalid value or launch"; }
@@ -112,13 +141,18 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, Kernel) {
 
 template <typename... Parameters, typename... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...), Arguments&&... arguments) {
-  const bool sound = (tapestry::tests::emulation::may_be_passed<Parameters>(arguments) && ...);
-  if (!sound) return cudaErrorIllegalAddress;
   // CUDA copies the arguments as bytes: nothing that would notice may be among them.
   static_assert((std::is_trivially_copyable_v<Parameters> && ...) && (sizeof(Parameters) + ... + 0) <= 4096);
-  const auto body = [&] { kernel(static_cast<Parameters>(arguments)...); };
-  const auto call = [](const void* context) { (*static_cast<decltype(&body)>(context))(); };
-  return tapestry::tests::emulation::run_grid(config->gridDim, config->blockDim, call, &body);
+  const auto work = [grid = config->gridDim, block = config->blockDim, kernel,
+                     copies = std::tuple<Parameters...>(static_cast<Parameters>(arguments)...)] {
+    const auto sound = [](const Parameters&... values) { return (tapestry::tests::emulation::may_be_passed(values) && ...); };
+    if (!std::apply(sound, copies)) return cudaErrorIllegalAddress;
+    const auto body = [&] { std::apply(kernel, copies); };
+    const auto call = [](const void* context) { (*static_cast<decltype(&body)>(context))(); };
+    return tapestry::tests::emulation::run_grid(grid, block, call, &body);
+  };
+  if (!tapestry::tests::emulation::is_capturing(config->stream)) return work();
+  return tapestry::tests::emulation::record(config->stream, work);
 }
 
 inline void __syncthreads() { tapestry::tests::emulation::block_barrier(); }

@@ -101,10 +101,14 @@ using tapestry::tests::emulation::is_device_memory;
 using tapestry::tests::emulation::memory;
 
 cudaError_t cudaMalloc(void** block, std::size_t bytes) {
+  if (!tapestry::tests::emulation::may_allocate()) return cudaErrorStreamCaptureUnsupported;
   *block = memory().allocate(bytes);
   return *block == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
 }
-cudaError_t cudaFree(void* block) { return block == nullptr || memory().free(block) ? cudaSuccess : cudaErrorInvalidValue; }
+cudaError_t cudaFree(void* block) {
+  if (!tapestry::tests::emulation::may_allocate()) return cudaErrorStreamCaptureUnsupported;
+  return block == nullptr || memory().free(block) ? cudaSuccess : cudaErrorInvalidValue;
+}
 cudaError_t cudaMallocHost(void** block, std::size_t bytes) {
   *block = std::malloc(bytes);
   return *block == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
@@ -113,20 +117,20 @@ cudaError_t cudaFreeHost(void* block) {
   std::free(block);
   return cudaSuccess;
 }
-cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t) {
-  if (kind != cudaMemcpyDeviceToHost && !is_device_memory(to, bytes)) return cudaErrorInvalidValue;
-  if (kind != cudaMemcpyHostToDevice && !is_device_memory(from, bytes)) return cudaErrorInvalidValue;
-  const tapestry::tests::emulation::DeviceAccess access;
-  std::memcpy(to, from, bytes);
-  return cudaSuccess;
-}
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  *stream = reinterpret_cast<cudaStream_t>(new char);  // an address of its own is all that a stream is here
-  return cudaSuccess;
-}
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
-  *event = nullptr;
-  return cudaSuccess;
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
+  const auto work = [=] {
+    if (kind != cudaMemcpyDeviceToHost && !is_device_memory(to, bytes)) return cudaErrorInvalidValue;
+    if (kind != cudaMemcpyHostToDevice && !is_device_memory(from, bytes)) return cudaErrorInvalidValue;
+    const tapestry::tests::emulation::DeviceAccess access;
+    std::memcpy(to, from, bytes);
+    return cudaSuccess;
+  };
+  if (!tapestry::tests::emulation::is_capturing(stream)) return work();
+  // CUDA records copies of pinned memory; nothing in tensor/cuda could mean that, since the memory would have to stay.
+  if (kind != cudaMemcpyDeviceToDevice) {
+    return tapestry::tests::emulation::break_capture(stream, cudaErrorStreamCaptureUnsupported);
+  }
+  return tapestry::tests::emulation::record(stream, work);
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* device, int) {
   *device = {"emulated on the host", 9, 0, 1};

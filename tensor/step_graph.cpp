@@ -1,0 +1,71 @@
+#include "tensor/step_graph.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <string_view>
+
+#include "tensor/cuda/cuda_graph.h"
+
+namespace tapestry {
+namespace {
+
+std::atomic<std::int64_t> all_launches = 0;
+
+bool graphs_wanted() {
+  const char* wanted = std::getenv("TAPESTRY_GRAPHS");
+  if (wanted == nullptr || std::string_view(wanted) == "on") return true;
+  if (std::string_view(wanted) == "off") return false;
+  fail(ErrorKind::kUsage, "TAPESTRY_GRAPHS=", wanted, ": on or off is expected");
+}
+
+}  // namespace
+
+StepGraph::StepGraph(Device device) : enabled_(graphs_wanted() && device == Device::kCuda) {}
+
+StepGraph::~StepGraph() {
+  for (const Entry& entry : entries_) cuda_free_graph(entry.graph);
+}
+
+bool StepGraph::begin(std::int64_t key) {
+  if (!enabled_ || PoolReserve::filling()) return false;
+  const auto found = std::find_if(entries_.begin(), entries_.end(), [key](const Entry& entry) { return entry.key == key; });
+  if (found == entries_.end()) {
+    entries_.push_back({key});
+    return false;
+  }
+  current_ = static_cast<std::size_t>(found - entries_.begin());
+  if (launchable()) return true;
+  reserve_.begin();
+  try {
+    cuda_begin_capture();
+  } catch (...) {
+    reserve_.end();
+    throw;
+  }
+  return true;
+}
+
+void StepGraph::end() {
+  try {
+    entries_[current_].graph = cuda_end_capture();
+  } catch (...) {
+    reserve_.end();
+    throw;
+  }
+  reserve_.end();
+}
+
+void StepGraph::abandon() noexcept {
+  cuda_abandon_capture();
+  reserve_.end();
+}
+
+void StepGraph::launch() {
+  cuda_launch_graph(entries_[current_].graph);
+  ++all_launches;
+}
+
+std::int64_t StepGraph::launches() { return all_launches; }
+
+}  // namespace tapestry

@@ -1,0 +1,182 @@
+// Training and sampling with their steps repeated as CUDA graphs, against the same loops with every step called.
+#include <thread>
+
+#include "sdrm/sampling.h"
+#include "sdrm/score_training.h"
+#include "sdrm/vae_training.h"
+#include "tensor/step_graph.h"
+#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/device.h"
+#include "tests/support/graphs_switch.h"
+
+namespace tapestry::sdrm {
+namespace {
+
+using tests::GraphsSwitch;
+using tests::same_bits;
+
+/// Whether two modules on the device hold the same parameters bit for bit.
+bool same_weights(const nn::Module& a, const nn::Module& b) {
+  const auto first = a.state(), second = b.state();
+  bool same = first.size() == second.size();
+  for (std::size_t i = 0; same && i < first.size(); ++i) {
+    same = same_bits(first[i].second.to(Device::kCpu), second[i].second.to(Device::kCpu));
+  }
+  return same;
+}
+
+class SdrmOnDeviceGraphs : public tests::DeviceTest {
+ protected:
+  void SetUp() override {
+    DeviceTest::SetUp();
+    if (tests::test_device() == Device::kCpu) GTEST_SKIP() << "the CPU records no steps: TAPESTRY_DEVICE is cpu";
+  }
+
+  static VaeConfig vae_config() {
+    VaeConfig config;
+    config.hidden = 14;
+    config.latent = 6;
+    config.batch = 17;  // of 40 rows: the last batch is shorter
+    config.learning_rate = 2e-3;
+    config.max_epochs = 7;  // 21 updates
+    config.kl_steps = 60;   // beta grows until the 12th
+    return config;
+  }
+  static ScoreConfig score_config(Variant variant, Objective objective = Objective::kScore) {
+    ScoreConfig config;
+    config.timesteps = 9;
+    config.batch = 15;
+    config.learning_rate = 1e-3;
+    config.epochs = 7;  // 21 updates
+    config.variant = variant;
+    config.objective = objective;
+    return config;
+  }
+
+  struct TrainedVae {
+    std::unique_ptr<MultiVae> model;
+    std::vector<double> losses;
+  };
+  static TrainedVae trained_vae(
+      const CsrMatrix& rows, DType dtype, std::uint64_t seed = 11, const std::function<void()>& on_epoch = [] {}) {
+    nn::Initializer init(3, dtype, tests::test_device());
+    TrainedVae trained = {std::make_unique<MultiVae>(30, vae_config(), init), {}};
+    const auto validate = [](const MultiVae&, std::int64_t epoch) { return static_cast<double>(epoch); };
+    const VaeFit fit = fit_vae(*trained.model, rows, vae_config(), seed, validate, [&](const VaeEpoch&) { on_epoch(); });
+    for (const VaeEpoch& epoch : fit.history) trained.losses.push_back(epoch.loss);
+    return trained;
+  }
+
+  struct TrainedScore {
+    std::unique_ptr<ScoreModel> model;
+    std::vector<double> losses;
+  };
+  static TrainedScore trained_score(
+      const Tensor& z0, const ScoreConfig& config, std::uint64_t seed = 12, const std::function<void()>& on_epoch = [] {}) {
+    nn::Initializer init(4, z0.dtype(), tests::test_device());
+    TrainedScore trained = {std::make_unique<ScoreModel>(6, config, init), {}};
+    for (const ScoreEpoch& epoch : fit_score_model(*trained.model, z0, config, seed, [&](const ScoreEpoch&) { on_epoch(); })) {
+      trained.losses.push_back(epoch.loss);
+    }
+    return trained;
+  }
+
+  static Tensor latents(std::int64_t rows, DType dtype = DType::kFloat32) {
+    return random_normal({rows, 6}, {8, Purpose::kTest, 0}, 0, 1, dtype);
+  }
+
+  const CsrMatrix rows_ = tests::grouped_matrix(40, 30, 3, 5);
+};
+
+TEST_F(SdrmOnDeviceGraphs, MultiVaeTrainsToTheSameBits) {
+  for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
+    const std::int64_t before = StepGraph::launches();
+    const TrainedVae repeated = trained_vae(rows_, dtype);
+    EXPECT_EQ(StepGraph::launches() - before, 21 - 2);  // two sizes of batch, each called once
+    const GraphsSwitch off("off");
+    const TrainedVae called = trained_vae(rows_, dtype);
+    EXPECT_EQ(StepGraph::launches() - before, 21 - 2);
+    EXPECT_EQ(repeated.losses, called.losses);
+    EXPECT_TRUE(same_weights(*repeated.model, *called.model)) << dtype;
+  }
+}
+
+TEST_F(SdrmOnDeviceGraphs, TheScoreModelTrainsToTheSameBits) {
+  for (const ScoreConfig& config :
+       {score_config(Variant::kPublished), score_config(Variant::kPaper), score_config(Variant::kPaper, Objective::kDenoising)}) {
+    const std::int64_t before = StepGraph::launches();
+    const TrainedScore repeated = trained_score(latents(40), config);
+    EXPECT_EQ(StepGraph::launches() - before, 21 - 2);
+    const GraphsSwitch off("off");
+    const TrainedScore called = trained_score(latents(40), config);
+    EXPECT_EQ(repeated.losses, called.losses);
+    EXPECT_TRUE(same_weights(*repeated.model, *called.model)) << static_cast<int>(config.objective);
+  }
+}
+
+TEST_F(SdrmOnDeviceGraphs, SamplesAreTheSameBits) {
+  for (const Variant variant : {Variant::kPublished, Variant::kPaper}) {
+    nn::Initializer init(4, DType::kFloat32, tests::test_device());
+    const ScoreModel model(6, score_config(variant), init);
+    for (const Resolution resolution : {Resolution::kFull, Resolution::kMulti}) {
+      const std::int64_t before = StepGraph::launches();
+      const Tensor repeated =
+          sample_latents(model, 300, {.resolution = resolution}, 21);  // three tiles, starts within a tile differ
+      EXPECT_GT(StepGraph::launches() - before, 8);
+      const GraphsSwitch off("off");
+      EXPECT_TRUE(
+          same_bits(repeated.to(Device::kCpu), sample_latents(model, 300, {.resolution = resolution}, 21).to(Device::kCpu)));
+    }
+  }
+}
+
+/// What had been asked of the device when an epoch ended.
+struct Asked {
+  std::int64_t allocations, bytes, to_device, to_host;
+  bool operator==(const Asked&) const = default;
+};
+Asked asked_now() {
+  const PoolStats pool = pool_stats(Device::kCuda);
+  const CopyStats copies = copy_stats();
+  return {pool.system_allocations, pool.bytes_in_use, copies.to_device, copies.to_host};
+}
+
+/// Everything that an epoch asks for once it is warm, whatever the number of its updates: copies of a few tables, and one of
+/// losses.
+void expect_four_copies_in_and_one_out(const std::vector<Asked>& asked) {
+  for (std::size_t epoch = 3; epoch < asked.size(); ++epoch) {
+    const Asked& before = asked[epoch - 1];
+    EXPECT_EQ(asked[epoch], (Asked{before.allocations, before.bytes, before.to_device + 4, before.to_host + 1})) << epoch;
+  }
+}
+
+TEST_F(SdrmOnDeviceGraphs, UpdatesNeedNothingOfTheHost) {
+  const std::int64_t before = pool_stats(Device::kCuda).bytes_in_use;
+  for (const std::int64_t rows : {40, 75}) {
+    std::vector<Asked> vae, score;
+    trained_vae(tests::grouped_matrix(rows, 30, 3, 5), DType::kFloat32, 11, [&] { vae.push_back(asked_now()); });
+    trained_score(latents(rows), score_config(Variant::kPublished), 12, [&] { score.push_back(asked_now()); });
+    expect_four_copies_in_and_one_out(vae);
+    expect_four_copies_in_and_one_out(score);
+  }
+  EXPECT_EQ(pool_stats(Device::kCuda).bytes_in_use, before) << "memory of the graphs was not given back";
+}
+
+TEST_F(SdrmOnDeviceGraphs, ModelsTrainSideBySide) {
+  std::vector<TrainedVae> vaes(2);
+  std::vector<TrainedScore> scores(2);
+  std::vector<std::thread> threads;
+  const ScoreConfig config = score_config(Variant::kPublished);
+  for (std::size_t i = 0; i < 2; ++i) {
+    threads.emplace_back([&, i] { vaes[i] = trained_vae(rows_, DType::kFloat32, 40 + i); });
+    threads.emplace_back([&, i] { scores[i] = trained_score(latents(40), config, 50 + i); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(vaes[i].losses, trained_vae(rows_, DType::kFloat32, 40 + i).losses);
+    EXPECT_EQ(scores[i].losses, trained_score(latents(40), config, 50 + i).losses);
+  }
+}
+
+}  // namespace
+}  // namespace tapestry::sdrm
