@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstdlib>
 #include <cstring>
@@ -175,12 +176,21 @@ void pool_free(Device device, void* block, std::size_t bytes) noexcept { pool_of
 PoolStats pool_stats(Device device) { return pool_of(device).stats(); }
 void pool_trim(Device device) { pool_of(device).trim(); }
 
+namespace {
+std::atomic<std::int64_t> brought_to_host = 0;
+}
+
+std::int64_t bytes_brought_to_host() { return brought_to_host; }
+
 void copy_bytes(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes) {
   if (bytes == 0) return;
   if (from_device == Device::kCpu) {
     to_device == Device::kCpu ? static_cast<void>(std::memcpy(to, from, bytes)) : cuda_upload(to, from, bytes);
+  } else if (to_device == Device::kCpu) {
+    brought_to_host += static_cast<std::int64_t>(bytes);
+    cuda_download(to, from, bytes);
   } else {
-    to_device == Device::kCpu ? cuda_download(to, from, bytes) : cuda_copy(to, from, bytes);
+    cuda_copy(to, from, bytes);
   }
 }
 

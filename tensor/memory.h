@@ -30,6 +30,8 @@ void pool_trim(Device device);
 /// Copies bytes between any two devices. Returns when they have arrived on the host; on a GPU they arrive in the order of the
 /// calling thread's work, and `from` may be changed at once when it is the host's.
 void copy_bytes(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes);
+/// How many bytes have come from a GPU to the host so far, in all threads.
+std::int64_t bytes_brought_to_host();
 
 /// Lets standard containers and allocate_shared live in the host pool, so that the tape allocates nothing once warm.
 template <typename T>
