@@ -6,8 +6,8 @@
 
 #include "tensor/elementwise.h"
 
-/// Floating-point numbers as unsigned integers of the same order, and selection by their digits: what host and device share of
-/// tensor/cpu/select.cpp, tensor/cpu/threshold.cpp and their twins.
+/// Floating-point numbers as unsigned integers of the same order, for selection by their digits: tensor/cpu/threshold.cpp and the
+/// kernels of a GPU that select.
 namespace tapestry {
 
 template <typename T>

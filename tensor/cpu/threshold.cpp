@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -54,15 +55,25 @@ void CpuKernels<T>::take_at_least(std::int64_t n, const T* x, T sign, T bound, c
   });
 }
 
+// By digits of the key, the highest first: of the keys that share those found so far, how many have each next digit? Digits of
+// eight bits, whose counts a thread of the host keeps in cache.
 template <typename T>
 void CpuKernels<T>::kth_largest(std::int64_t n, const T* x, std::int64_t k, T* y, std::int64_t* /*workspace*/) {
-  RankedKey<OrderedKey<T>> known = {0, k};
-  for (int shift = 8 * static_cast<int>(sizeof(T)) - kDigitBits; shift >= 0; shift -= kDigitBits) {
-    DigitCounts counts = {};
-    for (std::int64_t i = 0; i < n; ++i) count_digit(ordered_key(x[i]), known.prefix, shift, counts);
-    known = with_next_digit(known, shift, counts);
+  using Key = OrderedKey<T>;
+  constexpr int kBits = 8;
+  Key prefix = 0;
+  std::int64_t rank = k;  // among the keys that share the prefix
+  for (int shift = 8 * static_cast<int>(sizeof(T)) - kBits; shift >= 0; shift -= kBits) {
+    std::array<std::int64_t, 1 << kBits> counts = {};
+    for (std::int64_t i = 0; i < n; ++i) {
+      const Key key = ordered_key(x[i]);
+      if ((key ^ prefix) >> shift >> kBits == 0) ++counts[(key >> shift) % counts.size()];
+    }
+    std::size_t digit = counts.size() - 1;
+    while (digit > 0 && rank > counts[digit]) rank -= counts[digit--];
+    prefix |= static_cast<Key>(digit) << shift;
   }
-  *y = from_ordered_key<T>(known.prefix);
+  *y = from_ordered_key<T>(prefix);
 }
 
 template <typename T>
