@@ -60,6 +60,7 @@ std::vector<Operation> operations(Device device) {
   }
   const CsrMatrix users = CsrMatrix::from_rows(1008, rows).to(device);
   const auto nnz = static_cast<double>(users.nnz());
+  const std::vector<std::int64_t> lengths(780, 57);
   const double rows_k = 1650.0 * 830;
   return {
       {"matmul [1650, 830] x [830, 830]^T", 2 * rows_k * 830, 4 * (2 * rows_k + 830.0 * 830), [=] { matmul(x, w, false, true); }},
@@ -82,6 +83,17 @@ std::vector<Operation> operations(Device device) {
       {"sparse [780, 1008]^T x [780, 930]", 2 * nnz * 930, 4 * (1008.0 * 930 + 780.0 * 930 + nnz),
        [=] { csr_transpose_matmul(users, hidden); }},
       {"best 50 of each row [780, 1008]", 780.0 * 1008, 4 * 780.0 * 1008, [=] { top_k_rows(logits, 50); }},
+      {"best 50 of each row, some masked [780, 1008]", 780.0 * 1008, 8 * 780.0 * 1008, [=] { rank_rows(logits, users, 50); }},
+      {"best 57 of each row as ones [780, 1008]", 780.0 * 1008, 4 * 780.0 * 1008, [=] { top_lengths_rows(logits, lengths); }},
+      {"first of 786,240 that is not finite", 780.0 * 1008, 4 * 780.0 * 1008, [=] { first_not_finite(logits); }},
+      {"39,312th largest of 786,240", 780.0 * 1008, 4 * 780.0 * 1008, [=] { kth_largest(logits, 39312); }},
+      {"ones at the largest 2 % of 786,240", 780.0 * 1008, 8 * 780.0 * 1008,
+       [=] {
+         const AtLeast found = count_at_least(logits, 1, 2);
+         const Tensor places = Tensor::empty({found.count}, DType::kInt64, device);
+         take_at_least(logits, found, {}, 0, {}, places);
+         places_to_csr(780, 1008, places);
+       }},
   };
 }
 

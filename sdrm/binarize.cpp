@@ -5,18 +5,11 @@
 #include <limits>
 #include <vector>
 
+#include "tensor/memory.h"
 #include "tensor/ops.h"
 
 namespace tapestry::sdrm {
 namespace {
-
-struct Entry {
-  float value;
-  std::int64_t position;  ///< row * cols + column
-};
-
-/// Falling by value, then rising by position: a total order, so that the result does not depend on how entries arrive.
-bool larger(const Entry& a, const Entry& b) { return a.value != b.value ? a.value > b.value : a.position < b.position; }
 
 std::int64_t tile_rows(const LogitMatrix& logits) {
   constexpr std::int64_t kTileEntries = 1 << 21;  // 8 MiB of logits
@@ -25,13 +18,11 @@ std::int64_t tile_rows(const LogitMatrix& logits) {
 
 /// A diverged model's logits have no order: better said than thresholded.
 void check_finite(const Tensor& tile, std::int64_t first_row) {
-  const std::span<const float> logits = tile.span<float>();
-  bool finite = true;
-  for (const float value : logits) finite &= std::abs(value) <= std::numeric_limits<float>::max();
-  if (finite) return;
-  const auto at = std::find_if(logits.begin(), logits.end(), [](float value) { return !std::isfinite(value); }) - logits.begin();
-  fail(ErrorKind::kFit, "binarize: the logit at row ", first_row + at / tile.cols(), ", column ", at % tile.cols(), " is ",
-       logits[static_cast<std::size_t>(at)], ": the model that gave it has diverged");
+  const std::int64_t at = first_not_finite(tile);
+  if (at == tile.numel()) return;
+  const double bad = tile.reshape({tile.numel()}).slice_rows(at, at + 1).item();
+  fail(ErrorKind::kFit, "binarize: the logit at row ", first_row + at / tile.cols(), ", column ", at % tile.cols(), " is ", bad,
+       ": the model that gave it has diverged");
 }
 
 template <typename Body>
@@ -47,56 +38,106 @@ void for_tiles(const LogitMatrix& logits, const Body& body) {
   }
 }
 
-CsrMatrix from_positions(std::int64_t rows, std::int64_t cols, std::vector<std::int64_t> positions) {
-  std::sort(positions.begin(), positions.end());
-  std::vector<std::int64_t> offsets(static_cast<std::size_t>(rows) + 1, 0);
-  std::vector<std::int32_t> columns;
-  columns.reserve(positions.size());
-  for (const std::int64_t position : positions) {
-    ++offsets[static_cast<std::size_t>(position / cols) + 1];
-    columns.push_back(static_cast<std::int32_t>(position % cols));
-  }
-  for (std::size_t row = 0; row < static_cast<std::size_t>(rows); ++row) offsets[row + 1] += offsets[row];
-  return CsrMatrix::from(rows, cols, offsets, columns);
+/// The smallest float32 that is not below `bound`: whether a float32 reaches the one or the other is the same.
+float smallest_at_least(double bound) {
+  const auto nearest = static_cast<float>(bound);
+  return nearest < bound ? std::nextafter(nearest, std::numeric_limits<float>::infinity()) : nearest;
 }
 
-/// The `keep` largest entries of sign * logits, in one pass over the tiles. At most 2 keep + one tile's finds are held.
+/// The smallest float32 above `value`.
+float next_above(float value) { return std::nextafter(value, std::numeric_limits<float>::infinity()); }
+
+/// The rows of a result that is found tile by tile: all that comes to the host.
+class FoundRows {
+ public:
+  explicit FoundRows(std::int64_t cols) : parts_{CsrMatrix::from(0, cols, {0}, {})} {}
+  void add(const CsrMatrix& rows) { parts_.push_back(rows.to(Device::kCpu)); }
+  CsrMatrix all() const { return concat_rows(parts_); }
+
+ private:
+  std::vector<CsrMatrix> parts_;
+};
+
+/// Ones where sign * logit >= bound.
+CsrMatrix ones_at_least(const LogitMatrix& logits, double sign, float bound) {
+  FoundRows rows(logits.cols);
+  for_tiles(logits, [&](std::int64_t begin, std::int64_t end, const Tensor& tile) {
+    const AtLeast found = count_at_least(tile, sign, bound);
+    const Tensor places = Tensor::empty({found.count}, DType::kInt64, tile.device());
+    take_at_least(tile, found, {}, 0, {}, places);
+    rows.add(places_to_csr(end - begin, logits.cols, places));
+  });
+  return rows.all();
+}
+
+/// The `keep` largest entries of sign * logits, in one pass over the tiles, on the device of the tiles. What is collected are the
+/// entries above a bound; when there is no room for more, the bound rises to the keep-th largest so far, and what does not exceed
+/// it goes. Entries equal to the bound need not be held: there are as many as it takes to make up `keep`. Memory: 2 keep entries
+/// and those of one tile, of 12 bytes each.
 class LargestEntries {
  public:
-  explicit LargestEntries(std::size_t keep) : keep_(keep) {}
+  LargestEntries(std::int64_t keep, std::int64_t total, double sign) : keep_(keep), total_(total), sign_(sign) {}
 
-  void add_tile(const Tensor& tile, std::int64_t first_position, float sign) {
-    const float* data = tile.data<float>();
-    for (std::int64_t i = 0; i < tile.numel(); ++i) {
-      const float value = sign * data[i];
-      if (!(value >= floor_)) continue;
-      entries_.push_back({value, first_position + i});
-      if (entries_.size() >= 2 * keep_ + 65536) shrink();
+  void add_tile(const Tensor& tile, std::int64_t first_place) {
+    if (!values_.defined()) reserve(std::min(total_, 2 * keep_ + tile.numel()), tile.device());
+    AtLeast found = count_at_least(tile, sign_, bound_);
+    if (used_ + found.count > values_.numel()) {
+      raise_bound();
+      found = count_at_least(tile, sign_, bound_);
     }
+    const std::int64_t end = used_ + found.count;
+    take_at_least(tile, found, {}, first_place, values_.slice_rows(used_, end), places_.slice_rows(used_, end));
+    used_ = end;
   }
 
-  /// Sorted, at most `keep` of them.
-  const std::vector<Entry>& sorted() {
-    shrink();
-    std::sort(entries_.begin(), entries_.end(), larger);
-    return entries_;
+  /// The rank-th largest entry (1 the largest), rank <= keep.
+  double ranked(std::int64_t rank) const {
+    return rank <= used_ ? kth_largest(values_.slice_rows(0, used_), rank) : static_cast<double>(risen_to_);
+  }
+
+  /// The places of all entries >= bound in rising order, for a bound above the keep-th largest entry.
+  Tensor places_at_least(float bound) const {
+    const Tensor values = values_.slice_rows(0, used_);
+    const AtLeast found = count_at_least(values, 1, bound);
+    const Tensor places = Tensor::empty({found.count}, DType::kInt64, values.device());
+    take_at_least(values, found, places_.slice_rows(0, used_), 0, {}, places);
+    return places;
   }
 
  private:
-  void shrink() {
-    if (entries_.size() <= keep_) return;
-    std::nth_element(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(keep_) - 1, entries_.end(), larger);
-    entries_.resize(keep_);
-    floor_ = entries_.back().value;
+  void reserve(std::int64_t count, Device device) {
+    values_ = Tensor::empty({count}, DType::kFloat32, device);
+    places_ = Tensor::empty({count}, DType::kInt64, device);
   }
 
-  std::size_t keep_;
-  float floor_ = -std::numeric_limits<float>::infinity();
-  std::vector<Entry> entries_;
+  void raise_bound() {
+    risen_to_ = static_cast<float>(ranked(keep_));
+    bound_ = next_above(risen_to_);
+    const Tensor values = values_.slice_rows(0, used_), places = places_.slice_rows(0, used_);
+    const AtLeast found = count_at_least(values, 1, bound_);
+    const Tensor kept_values = Tensor::empty({found.count}, DType::kFloat32, values.device());
+    const Tensor kept_places = Tensor::empty({found.count}, DType::kInt64, values.device());
+    take_at_least(values, found, places, 0, kept_values, kept_places);
+    move_to_front(kept_values, values_);
+    move_to_front(kept_places, places_);
+    used_ = found.count;
+  }
+
+  static void move_to_front(const Tensor& from, const Tensor& to) {
+    copy_bytes(to.raw_data(), to.device(), from.raw_data(), from.device(), static_cast<std::size_t>(from.bytes()));
+  }
+
+  const std::int64_t keep_, total_;
+  const double sign_;
+  float bound_ = std::numeric_limits<float>::lowest();  // everything, as long as it is finite
+  float risen_to_ = 0;                                  // the keep-th largest entry when the bound last rose
+  std::int64_t used_ = 0;
+  Tensor values_;  // [used] and room behind
+  Tensor places_;  // int64, the same: row * cols + column
 };
 
 /// Positions with sign * logit >= lambda, and lambda: the (1 - density) quantile of sign * logits.
-Binarized at_density(const LogitMatrix& logits, double density, float sign, const Progress& progress) {
+Binarized at_density(const LogitMatrix& logits, double density, double sign, const Progress& progress) {
   check(density >= 0 && density <= 1, "binarize: density ", density, " is not in [0, 1]");
   const std::int64_t total = logits.rows * logits.cols;
   if (total == 0)
@@ -106,69 +147,45 @@ Binarized at_density(const LogitMatrix& logits, double density, float sign, cons
   // Ascending order statistics x_0 .. x_{n-1}; the quantile at q = 1 - density lies at q (n - 1), between x_low and x_{low+1}.
   const double place = (1 - density) * static_cast<double>(total - 1);
   const std::int64_t low = std::min(static_cast<std::int64_t>(std::floor(place)), total - 1);
-  LargestEntries largest(static_cast<std::size_t>(total - low));  // x_low and all above
+  const std::int64_t keep = total - low;  // x_low and all above
+  LargestEntries largest(keep, total, sign);
   for_tiles(logits, [&](std::int64_t begin, std::int64_t end, const Tensor& tile) {
-    largest.add_tile(tile, begin * logits.cols, sign);
+    largest.add_tile(tile, begin * logits.cols);
     if (progress) progress(end, logits.rows);
   });
-  const std::vector<Entry>& entries = largest.sorted();
-  const double below = entries.back().value;
-  const double above = entries.size() > 1 ? entries[entries.size() - 2].value : below;
+  const double below = largest.ranked(keep);
+  const double above = keep > 1 ? largest.ranked(keep - 1) : below;
   const double weight = place - static_cast<double>(low);
   const double threshold = below + weight * (above - below);
-  std::vector<std::int64_t> positions;
+  const float bound = smallest_at_least(threshold);
   if (threshold > below) {
-    for (const Entry& entry : entries) {
-      if (entry.value >= threshold) positions.push_back(entry.position);
-    }
-  } else {
-    // lambda is x_low itself: entries equal to it may have been left out, and the formula takes them all.
-    for_tiles(logits, [&](std::int64_t begin, std::int64_t, const Tensor& tile) {
-      const float* data = tile.data<float>();
-      for (std::int64_t i = 0; i < tile.numel(); ++i) {
-        if (static_cast<double>(sign * data[i]) >= threshold) positions.push_back(begin * logits.cols + i);
-      }
-    });
+    const CsrMatrix ones = places_to_csr(logits.rows, logits.cols, largest.places_at_least(bound));
+    return {ones.to(Device::kCpu), sign * threshold};
   }
-  return {from_positions(logits.rows, logits.cols, std::move(positions)), sign * threshold};
+  // lambda is x_low itself: entries equal to it may have been left out, and the formula takes them all.
+  return {ones_at_least(logits, sign, bound), sign * threshold};
 }
 
 }  // namespace
 
 Binarized binarize_at_density(const LogitMatrix& logits, double density, const Progress& progress) {
-  return at_density(logits, density, 1.0f, progress);
+  return at_density(logits, density, 1, progress);
 }
 
 Binarized lowest_at_density(const LogitMatrix& logits, double density, const Progress& progress) {
-  return at_density(logits, density, -1.0f, progress);
+  return at_density(logits, density, -1, progress);
 }
 
-CsrMatrix binarize_positive(const LogitMatrix& logits) {
-  std::vector<std::int64_t> positions;
-  for_tiles(logits, [&](std::int64_t begin, std::int64_t, const Tensor& tile) {
-    const float* data = tile.data<float>();
-    for (std::int64_t i = 0; i < tile.numel(); ++i) {
-      if (data[i] > 0) positions.push_back(begin * logits.cols + i);
-    }
-  });
-  return from_positions(logits.rows, logits.cols, std::move(positions));
-}
+CsrMatrix binarize_positive(const LogitMatrix& logits) { return ones_at_least(logits, 1, next_above(0)); }
 
 CsrMatrix binarize_row_lengths(const LogitMatrix& logits, std::span<const std::int64_t> lengths) {
   check(static_cast<std::int64_t>(lengths.size()) == logits.rows, "binarize_row_lengths: ", lengths.size(), " lengths for ",
         logits.rows, " rows");
-  std::vector<std::vector<std::int32_t>> rows(lengths.size());
+  FoundRows rows(logits.cols);
   for_tiles(logits, [&](std::int64_t begin, std::int64_t end, const Tensor& tile) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      const std::int64_t length = lengths[static_cast<std::size_t>(row)];
-      check(length >= 0 && length <= logits.cols, "binarize_row_lengths: length ", length, " of ", logits.cols, " columns");
-      if (length == 0) continue;
-      const Tensor best = top_k_rows(tile.slice_rows(row - begin, row - begin + 1), length);
-      const std::span<const std::int32_t> columns = best.span<std::int32_t>();
-      rows[static_cast<std::size_t>(row)].assign(columns.begin(), columns.end());
-    }
+    rows.add(top_lengths_rows(tile, lengths.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin))));
   });
-  return CsrMatrix::from_rows(logits.cols, rows);
+  return rows.all();
 }
 
 std::vector<std::int64_t> draw_row_lengths(const CsrMatrix& real, std::int64_t rows, std::uint64_t seed) {

@@ -8,7 +8,8 @@
 
 namespace tapestry::sdrm {
 
-/// A matrix of logits [rows, cols] that is computed tile by tile and never held whole.
+/// A matrix of logits [rows, cols] that is computed tile by tile and never held whole. Tiles may lie on a GPU: what is looked for
+/// is then found there, and the ones alone come to the host. Tiles have at most 2^21 entries (8 MiB), or one row.
 struct LogitMatrix {
   std::int64_t rows = 0;
   std::int64_t cols = 0;

@@ -35,8 +35,8 @@ class MultiVae : public nn::Module {
   /// from.
   Tensor latents(const CsrMatrix& x) const;
 
-  /// What a user with these items is recommended by: mu decoded. x [B, I] on the host, logits [B, I] brought there.
-  Tensor scores(const CsrMatrix& x) const { return decode(encode(x.to(device())).mu).value().to(Device::kCpu); }
+  /// What a user with these items is recommended by: mu decoded. x [B, I] on the host, logits [B, I] on the model's device.
+  Tensor scores(const CsrMatrix& x) const { return decode(encode(x.to(device())).mu).value(); }
 
   std::int64_t items() const { return items_; }
   std::int64_t latent() const { return latent_; }

@@ -220,7 +220,7 @@ Tensor sample_prior(std::int64_t rows, std::int64_t latent, std::uint64_t seed, 
 
 std::function<Tensor(std::int64_t begin, std::int64_t end)> decoded_rows(const MultiVae& model, Tensor latents) {
   return [&model, latents = std::move(latents)](std::int64_t begin, std::int64_t end) {
-    return model.decode(latents.slice_rows(begin, end)).value().to(Device::kCpu);
+    return model.decode(latents.slice_rows(begin, end)).value();
   };
 }
 

@@ -77,6 +77,10 @@ constexpr std::int64_t multinomial_blocks(std::int64_t items) {
 inline constexpr std::int64_t kValueBlock = 32;
 constexpr std::int64_t value_blocks(std::int64_t items) { return (items + kValueBlock - 1) / kValueBlock; }
 
+/// Entries per partial count of count_at_least, and how many of them there are.
+inline constexpr std::int64_t kSelectChunk = 1024;
+constexpr std::int64_t select_chunks(std::int64_t n) { return (n + kSelectChunk - 1) / kSelectChunk; }
+
 /// The contract: every kernel, declared once. tensor/cpu and tensor/cuda implement it in files of the same names.
 template <typename T>
 struct CpuKernels {

@@ -256,6 +256,7 @@ Pool& pool_of(Device device) {
 
 std::atomic<std::int64_t> copies_to_device = 0;
 std::atomic<std::int64_t> copies_to_host = 0;
+std::atomic<std::int64_t> bytes_to_host = 0;
 
 }  // namespace
 
@@ -284,7 +285,7 @@ void PoolReserve::end() noexcept {
 
 bool PoolReserve::filling() { return filled_lists != nullptr; }
 
-CopyStats copy_stats() { return {copies_to_device, copies_to_host}; }
+CopyStats copy_stats() { return {copies_to_device, copies_to_host, bytes_to_host}; }
 
 void copy_bytes(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes) {
   if (bytes == 0) return;
@@ -296,6 +297,7 @@ void copy_bytes(void* to, Device to_device, const void* from, Device from_device
   } else {
     cuda_download(to, from, bytes);
     ++copies_to_host;
+    bytes_to_host += static_cast<std::int64_t>(bytes);
   }
 }
 

@@ -48,10 +48,11 @@ class PoolReserve {
   std::unique_ptr<PoolLists> lists_;  ///< made by the first begin()
 };
 
-/// How often bytes have crossed between host and GPU by copy_bytes, which everything uses.
+/// What has crossed between host and GPU by copy_bytes, which everything uses, in all threads.
 struct CopyStats {
-  std::int64_t to_device = 0;
+  std::int64_t to_device = 0;  ///< copies
   std::int64_t to_host = 0;
+  std::int64_t bytes_to_host = 0;
 };
 CopyStats copy_stats();
 

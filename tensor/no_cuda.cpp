@@ -325,6 +325,42 @@ void CudaKernels<T>::adam_prepared(const ParameterView<T>*, int, const T*) {
   no_cuda("adam_prepared");
 }
 
+template <typename T>
+void CudaKernels<T>::rank_rows(const CsrView<T>&, const T*, std::int64_t, T*, std::int32_t*) {
+  no_cuda("rank_rows");
+}
+
+template <typename T>
+void CudaKernels<T>::top_lengths_rows(std::int64_t, std::int64_t, const T*, const std::int64_t*, std::int32_t*) {
+  no_cuda("top_lengths_rows");
+}
+
+template <typename T>
+void CudaKernels<T>::first_not_finite(std::int64_t, const T*, std::int64_t*) {
+  no_cuda("first_not_finite");
+}
+
+template <typename T>
+void CudaKernels<T>::count_at_least(std::int64_t, const T*, T, T, std::int64_t*) {
+  no_cuda("count_at_least");
+}
+
+template <typename T>
+void CudaKernels<T>::take_at_least(std::int64_t, const T*, T, T, const std::int64_t*, const std::int64_t*, std::int64_t, T*,
+                                   std::int64_t*) {
+  no_cuda("take_at_least");
+}
+
+template <typename T>
+void CudaKernels<T>::kth_largest(std::int64_t, const T*, std::int64_t, T*, std::int64_t*) {
+  no_cuda("kth_largest");
+}
+
+template <typename T>
+void CudaKernels<T>::places_to_csr(std::int64_t, std::int64_t, std::int64_t, const std::int64_t*, std::int64_t*, std::int32_t*) {
+  no_cuda("places_to_csr");
+}
+
 template struct CudaKernels<float>;
 template struct CudaKernels<double>;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -161,5 +162,28 @@ void adam_rows(const Tensor& index, const Tensor& done, const std::vector<AdamSt
 
 /// Columns of the k largest entries of each row, best first, ties by lower column, NaN last: int32 [B, k].
 Tensor top_k_rows(const Tensor& x, std::int64_t k);
+/// The same of the columns outside `masked` [B, N], which is on the device of x: int32 [B, k] for any k, -1 where they run out.
+Tensor rank_rows(const Tensor& x, const CsrMatrix& masked, std::int64_t k);
+/// Ones at the lengths[r] largest entries of each row r, ties by lower column: [B, N] on the device of x.
+CsrMatrix top_lengths_rows(const Tensor& x, std::span<const std::int64_t> lengths);
+
+/// The first entry of x that is infinite or NaN, or x.numel().
+std::int64_t first_not_finite(const Tensor& x);
+/// How many entries have sign x >= bound (sign 1 or -1), and before which chunk how many: what take_at_least needs to know.
+struct AtLeast {
+  double sign;
+  double bound;  ///< a number of x's type
+  Tensor starts;
+  std::int64_t count;
+};
+AtLeast count_at_least(const Tensor& x, double sign, double bound);
+/// Writes those entries in their order: sign x to values [count] (or undefined), and to places [count] int64 first + i for entry
+/// i, or from[i] where `from` is defined.
+void take_at_least(const Tensor& x, const AtLeast& found, const Tensor& from, std::int64_t first, const Tensor& values,
+                   const Tensor& places);
+/// The k-th largest entry, 1 <= k <= x.numel() < 2^32.
+double kth_largest(const Tensor& x, std::int64_t k);
+/// Ones at places row * cols + column (int64, ascending): [rows, cols] on their device.
+CsrMatrix places_to_csr(std::int64_t rows, std::int64_t cols, const Tensor& places);
 
 }  // namespace tapestry

@@ -64,7 +64,7 @@ bool reports_ndcg_over_k(const RunJob& job) {
 /// Fits the job's recommender as it is for this unit and measures it on the evaluation users.
 Measures try_recommender(const RunJob& job, const UnitKey& key, const FitData& data, StageListener& listener) {
   const auto recommender = make_recommender(job.recommender, for_unit(job.values, key.setting, key.generator),
-                                            derive_seed(job.seed, kRecommenderPart));
+                                            derive_seed(job.seed, kRecommenderPart), job.device);
   listener.begin(kRecommenderFit);
   recommender->fit(data, [&](const StageProgress& progress) { listener.advance(kRecommenderFit, progress); });
   listener.end(kRecommenderFit);

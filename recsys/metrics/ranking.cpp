@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "tensor/memory.h"
+#include "tensor/ops.h"
 #include "tensor/parallel.h"
 
 namespace tapestry::recsys {
@@ -11,84 +13,21 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-struct Candidate {
-  float score;
-  std::int32_t item;
-};
-
-/// Candidate a ranks before b. No NaN gets here.
-bool before(const Candidate& a, const Candidate& b) { return a.score > b.score || (a.score == b.score && a.item < b.item); }
-
-/// The best `capacity` candidates seen so far, the worst of them on top of a heap. Items are offered in ascending order, so that
-/// an equal score never displaces a kept one.
-class TopList {
- public:
-  explicit TopList(std::size_t capacity) : capacity_(capacity) { heap_.reserve(capacity + 1); }
-
-  void offer(float score, std::int32_t item) {
-    if (std::isnan(score)) return;
-    if (heap_.size() == capacity_) {
-      if (!(score > heap_.front().score)) return;
-      std::pop_heap(heap_.begin(), heap_.end(), before);
-      heap_.pop_back();
-    }
-    heap_.push_back({score, item});
-    std::push_heap(heap_.begin(), heap_.end(), before);
-  }
-
-  /// Offers items [begin, end). Nearly all fall below the bar once the list is full, which a branch-free look at a strip tells.
-  void offer_range(const float* scores, std::int64_t begin, std::int64_t end) {
-    constexpr std::int64_t kStrip = 32;
-    std::int64_t item = begin;
-    while (item < end) {
-      const std::int64_t stop = std::min(item + kStrip, end);
-      if (heap_.size() == capacity_ && stop - item == kStrip) {
-        const float bar = heap_.front().score;
-        int above = 0;
-        for (std::int64_t i = 0; i < kStrip; ++i) above |= scores[item + i] > bar;
-        if (!above) {
-          item = stop;
-          continue;
-        }
-      }
-      for (; item < stop; ++item) offer(scores[item], static_cast<std::int32_t>(item));
-    }
-  }
-
-  std::vector<Candidate>& sorted() {
-    std::sort(heap_.begin(), heap_.end(), before);
-    return heap_;
-  }
-
- private:
-  std::size_t capacity_;
-  std::vector<Candidate> heap_;
-};
-
-/// Calls visit(begin, end) for the gaps between the masked items of [0, items).
-template <typename Visit>
-void for_unmasked(std::int64_t items, std::span<const std::int32_t> masked, const Visit& visit) {
-  std::int64_t begin = 0;
-  for (const std::int32_t item : masked) {
-    visit(begin, item);
-    begin = item + 1;
-  }
-  visit(begin, items);
-}
-
 void check_shapes(const char* name, std::int64_t rows, std::int64_t cols, const CsrMatrix& matrix) {
   check(matrix.rows() == rows && matrix.cols() == cols, "ranking metrics: ", name, " is [", matrix.rows(), ", ", matrix.cols(),
         "], expected [", rows, ", ", cols, "]");
 }
 
 void check_scores(const Tensor& scores, const CsrMatrix& masked) {
-  check(scores.defined() && scores.shape().rank() == 2 && scores.dtype() == DType::kFloat32 && scores.device() == Device::kCpu,
-        "ranking metrics: scores must be float32 [users, items] on the host");
+  check(scores.defined() && scores.shape().rank() == 2 && scores.dtype() == DType::kFloat32,
+        "ranking metrics: scores must be float32 [users, items]");
   check_shapes("the input", scores.size(0), scores.size(1), masked);
 }
 
-std::span<const float> user_scores(const Tensor& scores, std::int64_t user) {
-  return scores.span<float>().subspan(static_cast<std::size_t>(user * scores.cols()), static_cast<std::size_t>(scores.cols()));
+/// Users whose scores are held at a time: no more than `most`, nor than 16 MiB of scores where there are many items.
+std::int64_t tile_of(std::int64_t most, std::int64_t items) {
+  constexpr std::int64_t kScores = 1 << 22;
+  return std::clamp<std::int64_t>(kScores / std::max<std::int64_t>(1, items), 1, most);
 }
 
 /// 1 / log2(rank + 1) for ranks 1, 2, ..., and their running sums: the DCG of a list of nothing but hits.
@@ -157,21 +96,11 @@ bool is_ranking_metric(const std::string& name) {
 
 std::vector<std::int32_t> best_items(std::span<const float> scores, std::span<const std::int32_t> masked, int count) {
   check(count > 0, "best_items: count ", count, " is not positive");
-  const std::int64_t items = static_cast<std::int64_t>(scores.size());
-  const std::size_t wanted = static_cast<std::size_t>(std::min<std::int64_t>(count, items));
-  TopList top(wanted);
-  if (wanted > 0) for_unmasked(items, masked, [&](auto begin, auto end) { top.offer_range(scores.data(), begin, end); });
-  std::vector<std::int32_t> best;
-  best.reserve(wanted);
-  for (const Candidate& candidate : top.sorted()) best.push_back(candidate.item);
-  if (best.size() < wanted) {
-    for_unmasked(items, masked, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end && best.size() < wanted; ++i) {
-        if (std::isnan(scores[static_cast<std::size_t>(i)])) best.push_back(static_cast<std::int32_t>(i));
-      }
-    });
-  }
-  return best;
+  const auto items = static_cast<std::int64_t>(scores.size());
+  const CsrMatrix mask = CsrMatrix::from(1, items, {0, static_cast<std::int64_t>(masked.size())}, {masked.begin(), masked.end()});
+  const Tensor ranked = rank_items(Tensor::from<float>(scores, {1, items}), mask, count);
+  const std::span<const std::int32_t> list = ranked.span<std::int32_t>();
+  return {list.begin(), std::find(list.begin(), list.end(), -1)};
 }
 
 Tensor rank_items(const Tensor& scores, const CsrMatrix& masked, int count) {
@@ -183,19 +112,19 @@ Tensor rank_items(const Tensor& scores, const CsrMatrix& masked, int count) {
 Tensor rank_items(const RowScores& score, const CsrMatrix& masked, int count, std::int64_t tile_users) {
   check(count > 0, "rank_items: count ", count, " is not positive");
   check(tile_users > 0, "ranking metrics: a tile of ", tile_users, " users");
-  const Tensor ranked = Tensor::empty({masked.rows(), count}, DType::kInt32);
-  std::int32_t* out = ranked.data<std::int32_t>();
-  std::fill_n(out, ranked.numel(), -1);
-  for (std::int64_t begin = 0; begin < masked.rows(); begin += tile_users) {
-    const std::int64_t end = std::min(begin + tile_users, masked.rows());
+  const std::int64_t tile = tile_of(tile_users, masked.cols());
+  Tensor ranked;  // [V, count], where the scores are
+  for (std::int64_t begin = 0; begin < masked.rows(); begin += tile) {
+    const std::int64_t end = std::min(begin + tile, masked.rows());
     const Tensor scores = score(begin, end);
-    check_scores(scores, masked.slice_rows(begin, end));
-    parallel_for(end - begin, [&](std::int64_t row) {
-      const std::vector<std::int32_t> best = best_items(user_scores(scores, row), masked.row(begin + row), count);
-      std::copy(best.begin(), best.end(), out + (begin + row) * count);
-    });
+    const CsrMatrix seen = masked.slice_rows(begin, end);
+    check_scores(scores, seen);
+    if (!ranked.defined()) ranked = Tensor::empty({masked.rows(), count}, DType::kInt32, scores.device());
+    const Tensor best = rank_rows(scores, seen.to(scores.device()), count);
+    const Tensor target = ranked.slice_rows(begin, end);
+    copy_bytes(target.raw_data(), target.device(), best.raw_data(), best.device(), static_cast<std::size_t>(best.bytes()));
   }
-  return ranked;
+  return ranked.defined() ? ranked.to(Device::kCpu) : Tensor::empty({0, count}, DType::kInt32);
 }
 
 UserMetrics list_metrics(const Tensor& ranked, const CsrMatrix& heldout, const RankingOptions& options) {

@@ -29,7 +29,7 @@ inline constexpr const char* kNdcgOverK = "NDCG-k@";
 struct RankingOptions {
   std::vector<int> cutoffs{kCutoffs.begin(), kCutoffs.end()};
   IdealDcg ideal = IdealDcg::kHeldOut;
-  std::int64_t tile_users = 256;  ///< users scored at a time by the function form: bounds memory, changes no result
+  std::int64_t tile_users = 256;  ///< users scored at a time by the function form: bounds memory (rank_items), changes no result
 };
 
 /// A mean over the users for whom the metric is defined.
@@ -75,21 +75,23 @@ bool is_ranking_metric(const std::string& name);
 /// ascending item index; NaN ranks below every number, -inf included. Shorter than count when fewer items are left.
 std::vector<std::int32_t> best_items(std::span<const float> scores, std::span<const std::int32_t> masked, int count);
 
-/// Scores of the users [begin, end), float32 [end - begin, I]: for models that know their users by number.
+/// Scores of the users [begin, end), float32 [end - begin, I] on any device: for models that know their users by number.
 using RowScores = std::function<Tensor(std::int64_t begin, std::int64_t end)>;
 
-/// The same for every user: scores float32 [V, I] on the host, masked [V, I]: int32 [V, count], -1 where items ran out. The
-/// second form asks for `tile_users` users' scores at a time, so that [V, I] never exists as a whole. Throws Error(kMisuse) when
-/// shapes differ.
+/// The same for every user: scores float32 [V, I], masked [V, I] on the host: int32 [V, count] on the host, -1 where items ran
+/// out. The second form asks for at most `tile_users` users' scores at a time, and at most 16 MiB of them, so that [V, I] never
+/// exists as a whole. Scores on a GPU are masked and ranked there: of all that was computed, the lists alone cross to the host.
+/// Throws Error(kMisuse) when shapes differ.
 Tensor rank_items(const Tensor& scores, const CsrMatrix& masked, int count);
 Tensor rank_items(const RowScores& score, const CsrMatrix& masked, int count, std::int64_t tile_users = 256);
 
 /// Recall@k = hits@k / min(k, |H|) and NDCG@k = DCG@k / IDCG@k, DCG@k = sum over ranks r <= k holding an item of H of
 /// 1 / log2(r + 1), where H is the user's held-out set, a row of heldout [V, I], and ranked int32 [V, at least the largest k] the
-/// user's list (rank_items). Throws Error(kMisuse) when shapes differ or a cut-off is not positive.
+/// user's list (rank_items). On the host, wherever the scores were: V lists of 50 items are a few hundred kilobytes and
+/// milliseconds. Throws Error(kMisuse) when shapes differ or a cut-off is not positive.
 UserMetrics list_metrics(const Tensor& ranked, const CsrMatrix& heldout, const RankingOptions& options = {});
 
-/// The same from scores: lists run over the items outside the user's input. scores float32 [V, I] on the host, or asked for in
+/// The same from scores: lists run over the items outside the user's input. scores float32 [V, I] on any device, or asked for in
 /// tiles of users: by their inputs, score(inputs [n, I]) gives float32 [n, I], or by number.
 UserMetrics ranking_metrics(const Tensor& scores, const HeldOut& users, const RankingOptions& options = {});
 UserMetrics ranking_metrics(const std::function<Tensor(const CsrMatrix&)>& score, const HeldOut& users,

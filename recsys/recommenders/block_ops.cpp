@@ -46,6 +46,17 @@ Rows multiply(const CsrMatrix& matrix, const Rows& x) {
   return out;
 }
 
+/// Takes the part of `column` that lies in the space of `done` off, adding what was taken to `coefficients`.
+template <typename Done, typename Column, typename Coefficients>
+void take_off(const Done& done, Column& column, Coefficients&& coefficients) {
+  if (done.cols() == 0) return;
+  for (int pass = 0; pass < 2; ++pass) {
+    const Eigen::VectorXd shares = done.transpose() * column;
+    column.noalias() -= done * shares;
+    coefficients.head(done.cols()) += shares;
+  }
+}
+
 }  // namespace
 
 GramOperator::GramOperator(const CsrMatrix& matrix) : matrix_(matrix), transpose_(matrix.transpose()) {}
@@ -90,6 +101,26 @@ void rotate(ColumnsView a, const Columns& c) {
     const Columns turned = a.middleRows(begin, rows) * c;
     a.block(begin, 0, rows, c.cols()) = turned;
   }
+}
+
+Columns orthonormalise(ColumnsView w, double null_norm, const std::function<void(Eigen::Ref<Eigen::VectorXd>)>& fill) {
+  Columns triangle = Columns::Zero(w.cols(), w.cols());
+  for (std::int64_t c = 0; c < w.cols(); ++c) {
+    auto column = w.col(c);
+    const auto done = w.leftCols(c);
+    take_off(done, column, triangle.col(c));
+    double norm = column.norm();
+    const bool null = !(norm > null_norm);
+    if (null) {
+      fill(column);
+      Eigen::VectorXd ignored = Eigen::VectorXd::Zero(w.cols());
+      take_off(done, column, ignored);
+      norm = column.norm();
+    }
+    column /= norm;
+    triangle(c, c) = null ? 0.0 : norm;
+  }
+  return triangle;
 }
 
 }  // namespace tapestry::recsys::block

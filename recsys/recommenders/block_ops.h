@@ -2,6 +2,7 @@
 
 #include <Eigen/Dense>
 #include <cstdint>
+#include <functional>
 
 #include "tensor/csr.h"
 
@@ -35,5 +36,9 @@ Columns inner(const ConstColumnsView& a, const ConstColumnsView& b);
 void subtract_product(const ConstColumnsView& a, const Columns& c, ColumnsView b);
 /// The first c.cols() columns of a become a c, for a [n, p], c [p, q], q <= p.
 void rotate(ColumnsView a, const Columns& c);
+/// W = Q R by Gram-Schmidt, column by column and twice: w [n, b] becomes Q, R [b, b] is returned. A column of which no more than
+/// null_norm is left (it lies in the space of those before) is replaced by what `fill` writes, with a zero on R's diagonal: the
+/// search goes on elsewhere.
+Columns orthonormalise(ColumnsView w, double null_norm, const std::function<void(Eigen::Ref<Eigen::VectorXd> column)>& fill);
 
 }  // namespace tapestry::recsys::block

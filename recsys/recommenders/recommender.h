@@ -49,8 +49,9 @@ class Recommender {
   /// Error(kFit) with the reason when nothing can be learnt, or when training ran away.
   virtual void fit(const FitData& data, const FitListener& listener) = 0;
 
-  /// Scores of every item for the evaluation users [begin, end): float32 [end - begin, I], higher is better. Nothing is masked. A
-  /// user's scores do not depend on which others are asked for. Throws Error(kMisuse) before fit().
+  /// Scores of every item for the evaluation users [begin, end): float32 [end - begin, I] on whichever device the model computes,
+  /// higher is better. Nothing is masked. A user's scores do not depend on which others are asked for. Throws Error(kMisuse)
+  /// before fit().
   virtual Tensor score(std::int64_t begin, std::int64_t end) const = 0;
 
   /// The items that are not to be ranked for the evaluation users: [V, I] ones. Throws Error(kMisuse) before fit().

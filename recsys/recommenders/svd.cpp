@@ -2,10 +2,22 @@
 
 #include <algorithm>
 
+#include "tensor/ops.h"
+
 namespace tapestry::recsys {
 namespace {
 
 constexpr std::int64_t kItemTile = 1024;  // scores of one user held in float64 at a time: 8 KiB
+
+/// V [I, rank] on a device.
+Tensor right_vectors(const TruncatedSvd& svd, Device device) {
+  const Tensor v = Tensor::empty({svd.items, svd.rank()}, DType::kFloat64);
+  double* to = v.data<double>();
+  for (std::int64_t i = 0; i < svd.items; ++i) {
+    for (std::int64_t r = 0; r < svd.rank(); ++r) *to++ = svd.right[static_cast<std::size_t>(r * svd.items + i)];
+  }
+  return v.to(device);
+}
 
 /// out[0..I) = (x V) V^T for one user whose items are `items`; `values` are their entries, null when all are one.
 void score_user(const TruncatedSvd& svd, std::span<const std::int32_t> items, const float* values, float* out) {
@@ -46,11 +58,19 @@ CsrMatrix SvdRecommender::masked() const {
 void SvdRecommender::fit(const CsrMatrix& rows) {
   svd_ = truncated_svd(rows, rank_, options_);
   items_ = rows.cols();
+  right_ = options_.device == Device::kCpu ? Tensor() : right_vectors(svd_, options_.device);
+}
+
+Tensor SvdRecommender::score_on_device(const CsrMatrix& user_inputs) const {
+  const CsrMatrix x = user_inputs.has_values() ? user_inputs.with_values(user_inputs.values().to(DType::kFloat64)) : user_inputs;
+  const Tensor factors = csr_matmul(x.to(options_.device), right_);                 // x V [n, rank]
+  return matmul(factors, right_, false, /*transpose_b=*/true).to(DType::kFloat32);  // (x V) V^T [n, I]
 }
 
 Tensor SvdRecommender::score(const CsrMatrix& user_inputs) const {
   check(items_ >= 0, "SvdRecommender::score: called before fit");
   check(user_inputs.cols() == items_, "SvdRecommender::score: inputs have ", user_inputs.cols(), " items, the fit had ", items_);
+  if (right_.defined()) return score_on_device(user_inputs);
   const Tensor values = user_inputs.has_values() ? user_inputs.values().to(DType::kFloat32) : Tensor();
   const Tensor scores = Tensor::empty({user_inputs.rows(), items_});
   float* out = scores.data<float>();

@@ -10,7 +10,8 @@ namespace tapestry::recsys {
 
 /// PureSVD (Cremonesi, Koren, Turrin 2010): the rank-20 truncated singular value decomposition M ~ U S V^T of the stacked
 /// interaction matrix, not centred. A user x scores x V V^T, which for a row of M is that row of U S V^T, so that the
-/// evaluation users, whose inputs are rows of M, need no U.
+/// evaluation users, whose inputs are rows of M, need no U. With options.device a GPU decomposes and scores: V lies there, and
+/// scores stay there to be ranked.
 class SvdRecommender : public Recommender {
  public:
   explicit SvdRecommender(int rank = 20, TruncatedSvdOptions options = {}) : rank_(rank), options_(options) {}
@@ -21,18 +22,21 @@ class SvdRecommender : public Recommender {
 
   /// The decomposition of all rows in the fit, [rows, I] ones.
   void fit(const CsrMatrix& rows);
-  /// Scores for users with these inputs [n, I]: float32 [n, I]. Throws Error(kMisuse) before fit() or with another number of
-  /// items.
+  /// Scores for users with these inputs [n, I], given on the host: float32 [n, I] on options.device. Throws Error(kMisuse) before
+  /// fit() or with another number of items.
   Tensor score(const CsrMatrix& user_inputs) const;
 
   /// The decomposition of the last fit.
   const TruncatedSvd& decomposition() const { return svd_; }
 
  private:
+  Tensor score_on_device(const CsrMatrix& user_inputs) const;
+
   int rank_;
   TruncatedSvdOptions options_;
   std::int64_t items_ = -1;  ///< -1 before the first fit
   TruncatedSvd svd_;
+  Tensor right_;      ///< V [I, rank] float64 on a GPU; undefined on the host, which scores by svd_
   CsrMatrix inputs_;  ///< of the evaluation users [V, I], where the fit had any
 };
 

@@ -14,6 +14,9 @@ struct TruncatedSvdOptions {
   /// Restarts after which Error(kFit) is thrown. Real matrices need 0 to 10; a spectrum without a gap could need more.
   int max_restarts = 500;
   std::uint64_t seed = 0;  ///< of the random start block (Purpose::kSvd)
+  /// Where the search's vectors lie and products are taken. Factorisations of its small matrices are the host's, and so is all of
+  /// it when there are only a few hundred columns.
+  Device device = Device::kCpu;
 };
 
 /// The leading singular values and right singular vectors of a matrix with I columns.
@@ -32,8 +35,8 @@ struct TruncatedSvd {
 /// The `rank` leading singular triples of a sparse matrix without ever making it dense, in float64: thick-restart block
 /// Lanczos with full reorthogonalisation on M^T M (Golub, Underwood 1977; Wu, Simon 2000), the start block wider than `rank` so
 /// that repeated singular values cannot hide; the exact eigenvectors of M^T M when there are only a few hundred columns.
-/// The result is the same to the last bit for any number of threads. Throws Error(kMisuse) unless rank >= 1, Error(kFit) when
-/// max_restarts did not suffice.
+/// The result is the same to the last bit for any number of threads; a GPU finds the same values and space to rounding. Throws
+/// Error(kMisuse) unless rank >= 1, Error(kFit) when max_restarts did not suffice.
 TruncatedSvd truncated_svd(const CsrMatrix& matrix, int rank, const TruncatedSvdOptions& options = {});
 
 }  // namespace tapestry::recsys

@@ -47,6 +47,33 @@ __device__ State block_reduce(State mine, const Merge& merge) {
   return total;
 }
 
+template <typename T>
+struct Scanned {
+  T before;  ///< the sum over the threads of lower number
+  T total;   ///< the sum over all threads
+};
+
+/// Running sums over the values of a block's threads. All threads of the block call it; it is also a barrier.
+template <typename T>
+__device__ Scanned<T> block_scan(T mine) {
+  __shared__ T of_warp[32];
+  Scanned<T> sums = {T(0), mine};  // within ever larger groups of lanes, up to the warp
+  for (unsigned lanes = 1; lanes < kWarp; lanes *= 2) {
+    const T theirs = shuffle_xor(sums.total, static_cast<int>(lanes));
+    if ((threadIdx.x & lanes) != 0) sums.before += theirs;
+    sums.total += theirs;
+  }
+  if (threadIdx.x % kWarp == 0) of_warp[threadIdx.x / kWarp] = sums.total;
+  __syncthreads();
+  sums.total = T(0);
+  for (unsigned warp = 0; warp < blockDim.x / kWarp; ++warp) {
+    if (warp < threadIdx.x / kWarp) sums.before += of_warp[warp];
+    sums.total += of_warp[warp];
+  }
+  __syncthreads();  // before the next scan writes there
+  return sums;
+}
+
 /// At most this many blocks leave a partial result each.
 inline constexpr std::int64_t kPartials = 256;
 

@@ -297,22 +297,6 @@ void ReferenceKernels<T>::dropout(std::int64_t rows, std::int64_t cols, const T*
   }
 }
 
-// --- selection ---------------------------------------------------------------------------------------------------------------
-
-template <typename T>
-void ReferenceKernels<T>::top_k_rows(std::int64_t rows, std::int64_t cols, const T* x, std::int64_t k, std::int32_t* index) {
-  for (std::int64_t row = 0; row < rows; ++row) {
-    std::vector<std::int32_t> order(static_cast<std::size_t>(cols));
-    std::iota(order.begin(), order.end(), 0);
-    const auto rank = [&](std::int32_t col) {  // NaN last
-      const double value = x[row * cols + col];
-      return std::isnan(value) ? std::pair(1, 0.0) : std::pair(0, -value);
-    };
-    std::stable_sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) { return rank(a) < rank(b); });
-    std::copy_n(order.begin(), k, index + row * k);
-  }
-}
-
 // --- update ------------------------------------------------------------------------------------------------------------------
 
 template <typename T>

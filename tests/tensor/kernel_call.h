@@ -69,8 +69,9 @@ class KernelCall {
     return add<T>(outputs_, name, Guarded<T>(std::span<const T>(values), device_), allowed);
   }
   /// Working memory: its guard bytes are checked, its content is the kernel's own affair.
-  T* scratch(char name, std::int64_t count) {
-    return add<T>(scratch_, name, Guarded<T>(static_cast<std::size_t>(count), device_), {});
+  template <typename U = T>
+  U* scratch(char name, std::int64_t count) {
+    return add<U>(scratch_, name, Guarded<U>(static_cast<std::size_t>(count), device_), {});
   }
 
   /// What the kernel wrote, by letter, as float64 (exact for every type here but large int64, which no kernel returns).

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "tests/tensor/kernel_cases_category.h"
+#include "tests/tensor/kernel_cases_select.h"
 #include "tests/tensor/kernel_cases_step.h"
 
 namespace tapestry::tests {
@@ -179,19 +180,10 @@ std::vector<KernelCase<K>> random_cases() {
 }
 
 template <typename K>
-std::vector<KernelCase<K>> selection_and_update_cases() {
+std::vector<KernelCase<K>> update_cases() {
   using T = typename K::Scalar;
   using Call = KernelCall<T>;
   std::vector<KernelCase<K>> cases;
-  for (const std::int64_t k : {1, 10, 1000}) {
-    cases.push_back({concat("top_k_rows_", k),
-                     [=](Call& c) {
-                       const std::int64_t chosen = std::min(k, c.cols);
-                       K::top_k_rows(c.rows, c.cols, c.input('x', c.n), chosen,
-                                     c.template output<std::int32_t>('i', c.rows * chosen, {0}));
-                     },
-                     false});
-  }
   for (const bool decoupled : {false, true}) {
     cases.push_back(
         {decoupled ? "adam_decoupled" : "adam_l2", [=](Call& c) {
@@ -261,7 +253,7 @@ std::vector<KernelCase<K>> kernel_cases() {
   std::vector<KernelCase<K>> all;
   for (const auto& part :
        {elementwise_cases<K>(), rowwise_cases<K>(), category_cases<K>(), matmul_cases<K>(), linear_multinomial_cases<K>(),
-        sparse_cases<K>(), value_linear_cases<K>(), random_cases<K>(), selection_and_update_cases<K>(), step_cases<K>()}) {
+        sparse_cases<K>(), value_linear_cases<K>(), random_cases<K>(), selection_cases<K>(), update_cases<K>(), step_cases<K>()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;
