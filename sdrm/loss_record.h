@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "tensor/memory.h"
 #include "tensor/tensor.h"
@@ -28,6 +29,13 @@ class LossRecord {
     const double mean = total / static_cast<double>(count_);
     count_ = 0;
     return mean;
+  }
+
+  /// All of them in order, and an empty record: for sums of another kind.
+  std::vector<double> take() {
+    const Tensor host = losses_.slice_rows(0, count_).to(Device::kCpu).to(DType::kFloat64);
+    count_ = 0;
+    return {host.data<double>(), host.data<double>() + host.numel()};
   }
 
  private:

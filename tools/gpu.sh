@@ -22,7 +22,7 @@ done
 wants() { [[ " $steps " == *" $1 "* ]]; }
 steps="$*"
 
-suites=(tensor autograd nn optim sdrm generators)
+suites=(tensor autograd nn optim sdrm generators recommenders)
 
 if wants build; then
   command -v nvcc >/dev/null || [ -n "${CUDACXX:-}" ] || { echo "gpu: nvcc was not found; set CUDACXX to it" >&2; exit 4; }

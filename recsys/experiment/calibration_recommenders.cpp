@@ -59,7 +59,7 @@ struct Enough {};
 StageRate measure_fit(const RunJob& job, const FitData& data, const CalibrationOptions& options) {
   pool_trim(Device::kCpu);
   const std::int64_t before = pool_bytes();
-  const auto recommender = make_recommender(job.recommender, short_values(job), job.seed);
+  const auto recommender = make_recommender(job.recommender, short_values(job), job.seed, job.device);
   std::vector<std::pair<double, double>> events;  // time, epochs done
   std::int64_t peak = 0;
   const bool whole = is_deterministic(job.recommender);  // has no epochs
@@ -97,7 +97,7 @@ StageRate measure_evaluation(const RunJob& job, const CalibrationOptions& option
   std::erase(data.order, Block::kReal);
   StageRate rate;
   try {
-    const auto recommender = make_recommender(job.recommender, values, job.seed);
+    const auto recommender = make_recommender(job.recommender, values, job.seed, job.device);
     recommender->fit(data, [](const StageProgress&) {});
     const CsrMatrix& heldout = heldout_for(*job.protocol, job.recommender);
     const std::int64_t users = std::min(heldout.rows(), kEvaluated);

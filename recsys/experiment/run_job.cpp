@@ -63,7 +63,7 @@ bool reports_ndcg_over_k(const RunJob& job) {
 
 /// Fits the job's recommender and measures it on the evaluation users.
 Measures try_recommender(const RunJob& job, const FitData& data, StageListener& listener) {
-  const auto recommender = make_recommender(job.recommender, job.values, derive_seed(job.seed, kRecommenderPart));
+  const auto recommender = make_recommender(job.recommender, job.values, derive_seed(job.seed, kRecommenderPart), job.device);
   listener.begin(kRecommenderFit);
   recommender->fit(data, [&](const StageProgress& progress) { listener.advance(kRecommenderFit, progress); });
   listener.end(kRecommenderFit);
@@ -72,6 +72,7 @@ Measures try_recommender(const RunJob& job, const FitData& data, StageListener& 
   const Tensor ranked = rank_items(score, recommender->masked(), *std::max_element(kCutoffs.begin(), kCutoffs.end()));
   Measures measures = measure(ranked, heldout_for(*job.protocol, job.recommender), job.protocol->train, reports_ndcg_over_k(job));
   pool_trim(Device::kCpu);
+  if (job.device != Device::kCpu) pool_trim(job.device);
   listener.end(kEvaluate);
   return measures;
 }

@@ -22,9 +22,10 @@ std::vector<std::string> known_settings();
 std::vector<std::string> select_names(const std::string& what, std::span<const std::string> asked,
                                       std::span<const std::string> known);
 
-/// A recommender by name, trained as `values` say. `seed` decides what is random in its training. Throws Error(kUsage) for an
-/// unknown name.
-std::unique_ptr<Recommender> make_recommender(const std::string& name, const Hyperparameters& values, std::uint64_t seed);
+/// A recommender by name, trained as `values` say, on `device` if it is a network. `seed` decides what is random in its training.
+/// Throws Error(kUsage) for an unknown name.
+std::unique_ptr<Recommender> make_recommender(const std::string& name, const Hyperparameters& values, std::uint64_t seed,
+                                              Device device = Device::kCpu);
 
 /// Whether training leaves nothing to chance: its results on the original data are then the same in every run.
 bool is_deterministic(const std::string& recommender);

@@ -188,7 +188,7 @@ Tensor rank_items(const RowScores& score, const CsrMatrix& masked, int count, st
   std::fill_n(out, ranked.numel(), -1);
   for (std::int64_t begin = 0; begin < masked.rows(); begin += tile_users) {
     const std::int64_t end = std::min(begin + tile_users, masked.rows());
-    const Tensor scores = score(begin, end);
+    const Tensor scores = score(begin, end).to(Device::kCpu);
     check_scores(scores, masked.slice_rows(begin, end));
     parallel_for(end - begin, [&](std::int64_t row) {
       const std::vector<std::int32_t> best = best_items(user_scores(scores, row), masked.row(begin + row), count);

@@ -49,7 +49,8 @@ class Recommender {
   /// Error(kFit) with the reason when nothing can be learnt, or when training ran away.
   virtual void fit(const FitData& data, const FitListener& listener) = 0;
 
-  /// Scores of every item for the evaluation users [begin, end): float32 [end - begin, I], higher is better. Nothing is masked. A
+  /// Scores of every item for the evaluation users [begin, end): float32 [end - begin, I], higher is better, on the device that
+  /// the recommender was made for. Nothing is masked. A
   /// user's scores do not depend on which others are asked for. Throws Error(kMisuse) before fit().
   virtual Tensor score(std::int64_t begin, std::int64_t end) const = 0;
 

@@ -99,6 +99,7 @@ std::vector<KernelCase<K>> sparse_cases() {
                        const CsrView<T> x = c.csr(with_values);
                        K::csr_dropout(x, T(0.5), kCaseStream, c.index('i', c.rows, 1000), c.output('y', c.nnz()));
                      }});
+    cases.push_back({"csr_dense" + suffix, [=](Call& c) { K::csr_dense(c.csr(with_values), c.output('y', c.n, {0})); }});
   }
   const std::vector<KernelCase<K>> moves = {
       {"gather_rows",
