@@ -30,22 +30,22 @@ class RecommendersOnDevice : public tapestry::tests::DeviceTest {
 
   static constexpr std::int64_t kUsers = 40, kItems = 30, kRated = 12;
 
-  static MlpConfig mlp_config() {
+  static MlpConfig mlp_config(DType dtype = DType::kFloat32) {
     MlpConfig config;
     config.width = 3;
     config.first = 12;
     config.hidden = 7;
     config.batch = 9;  // of 32 rows: the last batch is shorter
-    config.max_epochs = 13;
+    config.max_epochs = dtype == DType::kFloat32 ? 13 : 4;
     config.patience = 13;
     return config;
   }
-  static NeuMfConfig neumf_config() {
+  static NeuMfConfig neumf_config(DType dtype = DType::kFloat32) {
     NeuMfConfig config;
     config.gmf_width = 5;
     config.mlp_width = 8;
     config.batch = 25;
-    config.max_epochs = 9;
+    config.max_epochs = dtype == DType::kFloat32 ? 6 : 2;
     config.selection = NeuMfSelection::kBestLoss;
     return config;
   }
@@ -86,10 +86,10 @@ TEST_F(RecommendersOnDevice, MlpTrainsAlike) {
     std::vector<MlpFit> fits;
     for (const Device device : {Device::kCpu, test_device()}) {
       nn::Initializer init(3, dtype, device);
-      models.push_back(std::make_unique<MlpModel>(kItems, 32, mlp_config(), init));
-      fits.push_back(fit_mlp(*models.back(), train, valid, mlp_config(), 11));
+      models.push_back(std::make_unique<MlpModel>(kItems, 32, mlp_config(dtype), init));
+      fits.push_back(fit_mlp(*models.back(), train, valid, mlp_config(dtype), 11));
     }
-    ASSERT_EQ(fits[1].history.size(), 13U);  // of four updates each
+    ASSERT_EQ(fits[1].history.size(), static_cast<std::size_t>(mlp_config(dtype).max_epochs));  // of four updates each
     for (std::size_t i = 0; i < fits[1].history.size(); ++i) {
       expect_number_close(fits[1].history[i].loss, fits[0].history[i].loss, tolerance(dtype));
       expect_number_close(fits[1].history[i].rmse, fits[0].history[i].rmse, tolerance(DType::kFloat32));  // sums are float32
@@ -106,10 +106,10 @@ TEST_F(RecommendersOnDevice, NeuMfTrainsAlike) {
     std::vector<NeuMfFit> fits;
     for (const Device device : {Device::kCpu, test_device()}) {
       nn::Initializer init(4, dtype, device);
-      models.push_back(std::make_unique<NeuMfModel>(kRated, kItems, neumf_config(), init));
-      fits.push_back(fit_neumf(*models.back(), triples, neumf_config(), 12, {}));
+      models.push_back(std::make_unique<NeuMfModel>(kRated, kItems, neumf_config(dtype), init));
+      fits.push_back(fit_neumf(*models.back(), triples, neumf_config(dtype), 12, {}));
     }
-    ASSERT_EQ(fits[1].history.size(), 9U);
+    ASSERT_EQ(fits[1].history.size(), static_cast<std::size_t>(neumf_config(dtype).max_epochs));
     for (std::size_t i = 0; i < fits[0].history.size(); ++i) {
       expect_number_close(fits[1].history[i].loss, fits[0].history[i].loss, tolerance(dtype));
       expect_number_close(fits[1].history[i].validation_loss, fits[0].history[i].validation_loss, tolerance(dtype));
