@@ -140,7 +140,7 @@ std::string choose_device(const std::string& name, Names& remarks) {
   }
   const CudaReport report = cuda_report();
   if (report.usable) {
-    remarks.emplace_back("device: cuda for MultiVAE, MultiVAE++ and SDRM, the CPU for everything else");
+    remarks.emplace_back("device: cuda for generators, recommenders and rankings, the CPU for metrics");
     return "cuda";
   }
   if (name == "cuda") fail(ErrorKind::kDevice, "--device cuda: ", report.reason, "; use --device cpu (--doctor says more)");

@@ -51,10 +51,11 @@ void neumf_step(const std::string& name, std::int64_t users, std::int64_t items)
     triples.add(static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(users))),
                 static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(items))), random.uniform() < 0.5 ? 1.0f : 0.0f);
   }
+  const recsys::TripleTensors all(triples, DType::kFloat32, Device::kCpu);
   report("NeuMF step, " + name, timed(400, 50, [&](int i) {
            const std::int64_t begin = i % 64 * config.batch;
            recsys::neumf_update(
-               model, adam, triples, begin, begin + config.batch, config, [&](const autograd::Variable& h, int layer) {
+               model, adam, all.slice(begin, begin + config.batch), config, [&](const autograd::Variable& h, int layer) {
                  return autograd::dropout(
                      h, 0.5, {static_cast<std::uint64_t>(layer), Purpose::kRecommenderDropout, static_cast<std::uint32_t>(i)});
                });

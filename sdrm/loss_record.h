@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "tensor/ops.h"
 
@@ -23,6 +24,13 @@ class LossRecord {
     const Tensor none = Tensor::zeros(losses_.shape(), losses_.dtype(), losses_.device());
     copy_bytes(losses_.raw_data(), losses_.device(), none.raw_data(), none.device(), static_cast<std::size_t>(none.bytes()));
     return total / static_cast<double>(host.rows());
+  }
+
+  /// All of them in order, and an empty record: for sums of another kind.
+  std::vector<double> take() {
+    const Tensor host = losses_.slice_rows(0, count_).to(Device::kCpu).to(DType::kFloat64);
+    count_ = 0;
+    return {host.data<double>(), host.data<double>() + host.numel()};
   }
 
  private:

@@ -182,25 +182,7 @@ const CsrMatrix& CsrMatrix::transpose() const {
   return *transpose_->matrix;
 }
 
-Tensor CsrMatrix::to_dense(DType dtype) const {
-  check_on_host("CsrMatrix::to_dense", *this);
-  Tensor dense = Tensor::zeros({rows_, cols_}, dtype);
-  const Tensor stored = has_values() ? values_.to(DType::kFloat64) : Tensor();
-  std::int64_t at = 0;
-  for (std::int64_t row_index = 0; row_index < rows_; ++row_index) {
-    for (const std::int32_t column : row(row_index)) {
-      const double value = has_values() ? stored.data<double>()[at] : 1.0;
-      ++at;
-      const std::int64_t to = row_index * cols_ + column;
-      if (dtype == DType::kFloat32) {
-        dense.data<float>()[to] = static_cast<float>(value);
-      } else {
-        dense.data<double>()[to] = value;
-      }
-    }
-  }
-  return dense;
-}
+Tensor CsrMatrix::to_dense(DType dtype) const { return dense(*this, dtype); }
 
 CsrMatrix CsrMatrix::to(Device device) const {
   return {rows_, cols_, offsets_.to(device), columns_.to(device), has_values() ? values_.to(device) : Tensor()};

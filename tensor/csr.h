@@ -48,7 +48,7 @@ class CsrMatrix {
   CsrMatrix slice_rows(std::int64_t begin, std::int64_t end) const;
   /// The transpose, made on the first call and kept as long as a copy of this handle lives.
   const CsrMatrix& transpose() const;
-  /// Dense [rows, cols] of `dtype`: for tests and small matrices.
+  /// Dense [rows, cols] of `dtype` on the same device: for batches and small matrices.
   Tensor to_dense(DType dtype = DType::kFloat32) const;
   CsrMatrix to(Device device) const;
 

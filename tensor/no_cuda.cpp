@@ -162,6 +162,11 @@ void CudaKernels<T>::csr_dropout(const CsrView<T>&, T, const RandomStream&, cons
 }
 
 template <typename T>
+void CudaKernels<T>::csr_dense(const CsrView<T>&, T*) {
+  no_cuda("csr_dense");
+}
+
+template <typename T>
 void CudaKernels<T>::gather_rows(std::int64_t, std::int64_t, const T*, const std::int32_t*, T*) {
   no_cuda("gather_rows");
 }

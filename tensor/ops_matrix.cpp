@@ -101,6 +101,16 @@ void csr_transpose_matmul_add(const CsrMatrix& x, const Tensor& dy, const Tensor
   });
 }
 
+Tensor dense(const CsrMatrix& x, DType dtype) {
+  const CsrMatrix typed = x.has_values() ? x.with_values(x.values().to(dtype)) : x;
+  Tensor y = Tensor::empty({x.rows(), x.cols()}, dtype, x.device());
+  dispatch(x.device(), dtype, [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.csr_dense(view<T>(typed), y.data<T>());
+  });
+  return y;
+}
+
 CsrMatrix normalize_rows(const CsrMatrix& x, DType dtype) {
   Tensor values = Tensor::empty({x.nnz()}, dtype, x.device());
   dispatch(x.device(), dtype, [&](auto kernels) {

@@ -23,7 +23,7 @@ done
 wants() { [[ " $steps " == *" $1 "* ]]; }
 steps="$*"
 
-suites=(tensor autograd nn optim sdrm generators recsys)
+suites=(tensor autograd nn optim sdrm generators recommenders recsys)
 # Of recsys only what computes on a GPU.
 filter() { [ "$1" = recsys ] && echo '*OnDevice.*' || echo '*'; }
 

@@ -29,7 +29,7 @@ struct RunJob {
   BaselineSettings baselines;
   std::uint64_t seed = 0;        ///< of this run: derive_seed(root seed, run)
   std::vector<UnitKey> missing;  ///< the units to compute, in the order of reports
-  Device device = Device::kCpu;  ///< where models are fitted that can be fitted on a GPU
+  Device device = Device::kCpu;  ///< where the networks compute, generators' and recommenders' alike
 };
 
 /// What a job needs from those who run it.

@@ -42,8 +42,8 @@ std::vector<std::string> select_names(const std::string& what, std::span<const s
 std::unique_ptr<Recommender> make_recommender(const std::string& name, const Hyperparameters& values, std::uint64_t seed,
                                               Device device) {
   if (name == "svd") return std::make_unique<SvdRecommender>(20, TruncatedSvdOptions{.device = device});
-  if (name == "mlp") return std::make_unique<MlpRecommender>(values.mlp.value_or(MlpConfig()), seed);
-  if (name == "neumf") return std::make_unique<NeuMfRecommender>(values.neumf.value_or(NeuMfConfig()), seed);
+  if (name == "mlp") return std::make_unique<MlpRecommender>(values.mlp.value_or(MlpConfig()), seed, device);
+  if (name == "neumf") return std::make_unique<NeuMfRecommender>(values.neumf.value_or(NeuMfConfig()), seed, device);
   fail(ErrorKind::kUsage, "no recommender is called '", name, "'");
 }
 

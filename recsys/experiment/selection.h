@@ -22,8 +22,8 @@ std::vector<std::string> known_settings();
 std::vector<std::string> select_names(const std::string& what, std::span<const std::string> asked,
                                       std::span<const std::string> known);
 
-/// A recommender by name, trained as `values` say. `seed` decides what is random in its training. `device` is where those compute
-/// that can use a GPU; the others stay on the host. Throws Error(kUsage) for an unknown name.
+/// A recommender by name, trained as `values` say, on `device`. `seed` decides what is random in its training. Throws
+/// Error(kUsage) for an unknown name.
 std::unique_ptr<Recommender> make_recommender(const std::string& name, const Hyperparameters& values, std::uint64_t seed,
                                               Device device = Device::kCpu);
 

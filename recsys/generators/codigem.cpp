@@ -14,13 +14,28 @@ namespace {
 /// The bound of a log-variance's size.
 double limit_of(const CodigemConfig& config) { return config.clamp > 0 ? config.clamp : std::numeric_limits<double>::infinity(); }
 
-/// e^{v/2} of log-variances v, each held within +-limit; writes over v.
-Tensor deviation(const Tensor& log_variance, double limit) {
+/// v held within +-limit.
+Tensor held(const Tensor& v, double limit) {
+  if (v.device() != Device::kCpu) {
+    // v - max(v - limit, 0) + max(-limit - v, 0)
+    const Tensor bound = Tensor::full({1}, limit, v.dtype(), v.device());
+    const Tensor above = unary(UnaryOp::kRelu, binary(BinaryOp::kSubtract, v, bound));
+    const Tensor below = unary(UnaryOp::kRelu, unary(UnaryOp::kNegate, binary(BinaryOp::kAdd, v, bound)));
+    return linear_combination({{1.0, v}, {-1.0, above}, {1.0, below}});
+  }
   const auto hold = [limit](auto values) {
-    for (auto& v : values) v = static_cast<std::remove_reference_t<decltype(v)>>(std::clamp<double>(v, -limit, limit));
+    for (auto& value : values) {
+      value = static_cast<std::remove_reference_t<decltype(value)>>(std::clamp<double>(value, -limit, limit));
+    }
   };
-  log_variance.dtype() == DType::kFloat32 ? hold(log_variance.span<float>()) : hold(log_variance.span<double>());
-  return unary(UnaryOp::kExp, linear_combination({{0.5, log_variance}}));
+  v.dtype() == DType::kFloat32 ? hold(v.span<float>()) : hold(v.span<double>());
+  return v;
+}
+
+/// e^{v/2} of log-variances v, each held within +-limit; may write over v.
+Tensor deviation(const Tensor& log_variance, double limit) {
+  const Tensor v = std::isfinite(limit) ? held(log_variance, limit) : log_variance;
+  return unary(UnaryOp::kExp, linear_combination({{0.5, v}}));
 }
 
 }  // namespace
@@ -81,26 +96,41 @@ ReverseLoss reverse_loss(const CodigemModel& model, std::int64_t i, std::span<co
   return {autograd::gaussian_nll(output, chain[static_cast<std::size_t>(target) - 1], limit_of(config)), output.value()};
 }
 
-double constant_loss(const Tensor& x, std::span<const Tensor> chain, const CodigemConfig& config) {
+std::vector<Tensor> constant_squares(const Tensor& x, std::span<const Tensor> chain, const CodigemConfig& config) {
+  const double keep = std::sqrt(1 - config.beta);
+  std::vector<Tensor> squares = {sum_squares(chain.back())};
+  for (std::size_t r = 0; r < chain.size(); ++r) {
+    squares.push_back(config.variant == CodigemVariant::kPublished
+                          ? sum_squares(chain[r])
+                          : sum_squares(linear_combination({{1.0, chain[r]}, {-keep, r == 0 ? x : chain[r - 1]}})));
+  }
+  return squares;
+}
+
+double constant_loss(std::span<const double> squares, const Shape& x, const CodigemConfig& config) {
   const auto entries = static_cast<double>(x.numel());
   const double keep = std::sqrt(1 - config.beta);
   // -log N of the decoder and of each h_i leave 1/2 ln 2 pi per entry out, as does -log N(z_T; 0, I) here.
-  double total = 0.5 * std::log(2 * std::numbers::pi) * entries * static_cast<double>(chain.size() + 1);
-  total += 0.5 * sum_squares(chain.back()).item();
-  for (std::size_t r = 0; r < chain.size(); ++r) {
+  double total = 0.5 * std::log(2 * std::numbers::pi) * entries * static_cast<double>(squares.size());
+  total += 0.5 * squares.front();
+  for (const double state : squares.subspan(1)) {
     // log N(z_r; mean, beta) = -1/2 ln 2 pi - 1/2 ln beta - (z_r - mean)^2 / (2 beta)
-    const double squares = config.variant == CodigemVariant::kPublished
-                               ? (1 - keep) * (1 - keep) * sum_squares(chain[r]).item()
-                               : sum_squares(linear_combination({{1.0, chain[r]}, {-keep, r == 0 ? x : chain[r - 1]}})).item();
-    total -= 0.5 * (std::log(2 * std::numbers::pi) + std::log(config.beta)) * entries + 0.5 * squares / config.beta;
+    const double gap = config.variant == CodigemVariant::kPublished ? (1 - keep) * (1 - keep) * state : state;
+    total -= 0.5 * (std::log(2 * std::numbers::pi) + std::log(config.beta)) * entries + 0.5 * gap / config.beta;
   }
   return total / static_cast<double>(x.rows());
 }
 
+double constant_loss(const Tensor& x, std::span<const Tensor> chain, const CodigemConfig& config) {
+  std::vector<double> squares;
+  for (const Tensor& sum : constant_squares(x, chain, config)) squares.push_back(sum.item());
+  return constant_loss(squares, x.shape(), config);
+}
+
 Tensor codigem_scores(const CodigemModel& model, const CsrMatrix& rows, double beta, const std::optional<RandomStream>& noise) {
-  const Tensor x = rows.to_dense(model.dtype());
+  const Tensor x = dense(rows.to(model.device()), model.dtype());
   if (!noise) return model.decode(linear_combination({{std::sqrt(1 - beta), x}})).value();
-  const auto eps = [&](std::int64_t) { return random_normal(x.shape(), *noise, 0, 1, model.dtype()); };
+  const auto eps = [&](std::int64_t) { return random_normal(x.shape(), *noise, 0, 1, model.dtype(), model.device()); };
   return model.decode(noise_chain(x, beta, 1, eps).front()).value();
 }
 
@@ -112,9 +142,10 @@ sdrm::LogitMatrix codigem_samples(const CodigemModel& model, const CodigemConfig
     const std::int64_t end = std::min(rows, begin + kTile);
     Tensor ids = Tensor::empty({end - begin}, DType::kInt32);
     std::iota(ids.span<std::int32_t>().begin(), ids.span<std::int32_t>().end(), static_cast<std::int32_t>(begin));
+    ids = ids.to(model.device());
     const auto normal = [&](Purpose purpose, std::int64_t step) {
       return random_normal({end - begin, model.items()}, {seed, purpose, static_cast<std::uint32_t>(step)}, 0, 1, model.dtype(),
-                           Device::kCpu, ids);
+                           model.device(), ids);
     };
     Tensor z = normal(Purpose::kSampleStart, 0);
     for (std::int64_t i = model.timesteps() - 1; i >= 1; --i) {

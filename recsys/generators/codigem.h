@@ -53,6 +53,7 @@ class CodigemModel : public nn::Module {
   std::int64_t items() const { return items_; }
   std::int64_t timesteps() const { return static_cast<std::int64_t>(reverse_.size()) + 1; }
   DType dtype() const { return dtype_; }
+  Device device() const { return decoder_.output.bias().value().device(); }
 
  private:
   struct Network : nn::Module {
@@ -87,16 +88,21 @@ ReverseLoss reverse_loss(const CodigemModel& model, std::int64_t i, std::span<co
 
 /// What the loss has besides: terms without parameters, about 3.7 per item and state at beta = 1e-4. They are the constants of
 /// the densities, log q of every state (kPublished takes sqrt(1 - beta) times the same state for its mean, kCorrected the state
-/// before) and -log N(z_T; 0, I). Mean over users.
+/// before) and -log N(z_T; 0, I). Mean over users x [B, I].
 double constant_loss(const Tensor& x, std::span<const Tensor> chain, const CodigemConfig& config);
+/// Its two halves, for a loop that does not wait for its numbers: the T + 1 sums of squares that it is made of, [] where the
+/// states are, and what they come to.
+std::vector<Tensor> constant_squares(const Tensor& x, std::span<const Tensor> chain, const CodigemConfig& config);
+double constant_loss(std::span<const double> squares, const Shape& x, const CodigemConfig& config);
 
-/// Scores g(z_1) in (-1, 1) for ranking, [V, I]; z_1 has fresh noise from the stream, or none without a stream.
+/// Scores g(z_1) in (-1, 1) for ranking of rows on the host, [V, I] on the model's device; z_1 has fresh noise from the stream,
+/// or none without a stream.
 Tensor codigem_scores(const CodigemModel& model, const CsrMatrix& rows, double beta, const std::optional<RandomStream>& noise);
 
 /// Users made from noise: z_T ~ N(0, I), z_i = m + e^{v/2} eps with (m, v) = h_i(z_{i+1}) for i = T-1..1, then g's output
-/// before its tanh, which is in the same order and does not run together at the ends. [rows, I]; a user depends on the seed and
-/// its row alone. (How CODIGEM generates is not published. In kPublished the networks were not trained to undo one step each, and
-/// are applied in this order all the same.)
+/// before its tanh, which is in the same order and does not run together at the ends. [rows, I] on the model's device; a user
+/// depends on the seed and its row alone. (How CODIGEM generates is not published. In kPublished the networks were not trained to
+/// undo one step each, and are applied in this order all the same.)
 sdrm::LogitMatrix codigem_samples(const CodigemModel& model, const CodigemConfig& config, std::int64_t rows, std::uint64_t seed,
                                   const std::function<void(double fraction)>& progress = {});
 

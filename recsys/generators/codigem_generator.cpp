@@ -28,7 +28,7 @@ double model_operations(const CodigemConfig& config, std::int64_t items) {
 }  // namespace
 
 std::unique_ptr<CodigemModel> CodigemGenerator::make(std::int64_t items) const {
-  nn::Initializer init(part_seed(ModelPart::kInit));
+  nn::Initializer init(part_seed(ModelPart::kInit), DType::kFloat32, device());
   return std::make_unique<CodigemModel>(items, config_, init);
 }
 

@@ -9,8 +9,8 @@ namespace tapestry::recsys {
 /// on Recall@50 of the selection users) and "sample_codigem". Warns when a log-variance came near the overflow of e^-v.
 class CodigemGenerator : public OneModelGenerator<CodigemModel> {
  public:
-  CodigemGenerator(const CodigemConfig& config, std::uint64_t seed, ModelFolder folder)
-      : OneModelGenerator("codigem", seed, std::move(folder)), config_(config) {}
+  CodigemGenerator(const CodigemConfig& config, std::uint64_t seed, ModelFolder folder, Device device = Device::kCpu)
+      : OneModelGenerator("codigem", seed, std::move(folder), device), config_(config) {}
 
  private:
   std::unique_ptr<CodigemModel> make(std::int64_t items) const override;

@@ -14,21 +14,21 @@ struct CodigemEpoch {
   double lowest_log_variance;  ///< of the reverse networks in the epoch's last batch: e^-v overflows below about -88
 };
 
-/// What one batch gave.
-struct CodigemStep {
-  double loss;                 ///< all of it, constants included
-  double lowest_log_variance;  ///< of the reverse networks
-};
+/// What a batch's loss is made of, [] each where the model is: constant_squares, then the losses of the decoder and of the
+/// reverse networks.
+using CodigemTerms = std::vector<Tensor>;
+/// All of the loss, constants included, from those numbers; x is the batch's shape [B, I].
+double codigem_loss(std::span<const double> terms, const Shape& x, const CodigemConfig& config);
 
 /// Gradients of every network for users x [B, I] and their states z_1..z_T, added to the parameters'. The networks go one after
-/// the other, so that the outputs of only one exist.
-CodigemStep codigem_gradients(const CodigemModel& model, const Tensor& x, std::span<const Tensor> chain,
-                              const CodigemConfig& config);
+/// the other, so that the outputs of only one exist; `look` is shown those of the reverse networks, [B, 2 I].
+CodigemTerms codigem_gradients(const CodigemModel& model, const Tensor& x, std::span<const Tensor> chain,
+                               const CodigemConfig& config, const std::function<void(const Tensor& output)>& look = {});
 
-/// Trains with Adamax on the sparse rows, reshuffled every epoch, the short last batch kept. After every epoch
-/// `validate(model, epoch)` is asked for a metric; training stops once it has not improved for more than config.patience epochs
-/// in a row, and the best epoch's weights are restored. The seed decides everything. Throws Error(kFit) when the loss is no
-/// longer a number and when no epoch gave a metric.
+/// Trains with Adamax, where the model is, on the sparse rows (on the host), reshuffled every epoch, the short last batch kept.
+/// After every epoch `validate(model, epoch)` is asked for a metric; training stops once it has not improved for more than
+/// config.patience epochs in a row, and the best epoch's weights are restored. The seed decides everything. Throws Error(kFit)
+/// when the loss is no longer a number and when no epoch gave a metric.
 std::vector<CodigemEpoch> fit_codigem(CodigemModel& model, const CsrMatrix& rows, const CodigemConfig& config, std::uint64_t seed,
                                       const std::function<double(const CodigemModel&, std::int64_t epoch)>& validate,
                                       const std::function<void(const CodigemEpoch&)>& on_epoch = {});

@@ -55,10 +55,9 @@ std::vector<Variable> CtganGenerator::dense_parameters() const {
 }
 
 std::vector<Variable> CtganGenerator::gather(const std::vector<std::int32_t>& positions) const {
+  const Tensor index = positions_tensor(positions, device());
   std::vector<Variable> rows;
-  for (const Variable& table : tables()) {
-    rows.push_back(Variable::parameter(gather_rows(table.value(), positions_tensor(positions, table.value().device()))));
-  }
+  for (const Variable& table : tables()) rows.push_back(Variable::parameter(gather_rows(table.value(), index)));
   return rows;
 }
 
@@ -94,9 +93,8 @@ GeneratorLoss generator_loss(const CtganGenerator& generator, const CtganCritic&
   const CategoryPlanes& planes = generator.planes();
   const Variable d = generator.forward(z, rows);
   GeneratorLoss loss;
-  const Device device = d.value().device();
-  loss.cross_entropy = autograd::column_cross_entropy(planes, d, positions_tensor(conditions.column, device),
-                                                      positions_tensor(conditions.category, device));
+  loss.cross_entropy = autograd::column_cross_entropy(planes, d, positions_tensor(conditions.column, Device::kCpu),
+                                                      positions_tensor(conditions.category, Device::kCpu));
   const Variable y = autograd::gumbel_softmax(planes, d, noise, temperature);  // [B, C]
   const Variable judged = critic.judge(critic.frozen_first_layer(y, conditions), masks, /*frozen=*/true);
   loss.total = autograd::subtract(loss.cross_entropy, autograd::mean(judged));

@@ -47,6 +47,7 @@ class CtganGenerator : public nn::Module {
   autograd::Variable forward(const Tensor& z, const std::vector<autograd::Variable>& condition_rows) const;
 
   const CategoryPlanes& planes() const { return planes_; }
+  Device device() const { return output_.bias.value().device(); }
   std::vector<autograd::Variable> tables() const;            ///< the three
   std::vector<autograd::Variable> dense_parameters() const;  ///< all others
 
@@ -103,11 +104,13 @@ class CtganCritic : public nn::Module {
   std::int64_t pac() const { return pac_; }
   std::int64_t hidden() const { return bias_.value().numel(); }
   DType dtype() const { return bias_.value().dtype(); }
+  Device device() const { return bias_.value().device(); }
 
  private:
   CategoryPlanes planes_;
   std::int64_t pac_;
   double slope_;
+  Tensor commonest_;  ///< the row of commonest categories, `pac` times side by side: [1, pac C]
   autograd::Variable values_;
   autograd::Variable conditions_;
   autograd::Variable bias_;
@@ -115,8 +118,8 @@ class CtganCritic : public nn::Module {
   nn::Linear output_;
 };
 
-/// What one critic step reads: rows from the generator [B, C], real marks [B, D], their conditions, a mixture a [P, 1] in [0, 1]
-/// and masks for the real, the generated and the mixed pass.
+/// What one critic step reads: rows from the generator [B, C], real marks [B, D] (on the host), their conditions, a mixture a
+/// [P, 1] in [0, 1] and masks for the real, the generated and the mixed pass.
 struct CriticBatch {
   Tensor fake;
   Conditions fake_conditions;
@@ -147,13 +150,14 @@ struct CtganEpoch {
   double penalty;
   double cross_entropy;
 };
-/// Trains on marks [N, D]: in each step one update of the critic, then one of the generator, conditions drawn by log-frequency
-/// and real rows among those that meet them, with replacement (training-by-sampling). The seed decides everything. Throws
-/// Error(kFit) naming epoch and losses when one is no longer a number.
+/// Trains on marks [N, D] (on the host), where the models are: in each step one update of the critic, then one of the generator,
+/// conditions drawn by log-frequency and real rows among those that meet them, with replacement (training-by-sampling). The seed
+/// decides everything. Throws Error(kFit) naming epoch and losses when one is no longer a number.
 void fit_ctgan(CtganGenerator& generator, CtganCritic& critic, const TableEncoding& table, const CsrMatrix& marks,
                const CtganConfig& config, std::uint64_t seed, const std::function<void(const CtganEpoch&)>& on_epoch = {});
 
-/// `rows` users in batches of B, normalised by their own batch as in training, under conditions of this law.
+/// `rows` users in batches of B, computed where the generator is, normalised by their own batch as in training, under conditions
+/// of this law.
 Interactions sample_ctgan(const CtganGenerator& generator, const TableEncoding& table, const CtganConfig& config,
                           ConditionLaw law, std::int64_t rows, bool dislikes, std::uint64_t seed,
                           const sdrm::Progress& progress = {});

@@ -90,6 +90,7 @@ CtganCritic::CtganCritic(const CategoryPlanes& planes, const CtganConfig& config
       output_(config.hidden, 1, init) {
   check(config.pac > 0 && config.batch > 0 && config.batch % config.pac == 0, "CTGAN: batch ", config.batch,
         " is no multiple of pac ", config.pac);
+  commonest_ = commonest_row(planes, config.pac, init.dtype(), init.device());
   const std::int64_t width = config.pac * planes.categories();
   const double bound = 1 / std::sqrt(2.0 * static_cast<double>(width));
   values_ = add_parameter("values.weight", init.uniform({width, config.hidden}, bound));
@@ -113,8 +114,7 @@ CtganCritic::FirstLayer CtganCritic::first_layer(const Tensor& fake, const Condi
   // Dense products last: in the backward sweep they come first, and the sparse ones are added into what they leave.
   const Variable conditioned = autograd::sparse_matmul(conditions.take(dtype, device), conditions_);          // [2 P, H]
   const Variable moved = autograd::sparse_matmul(packed_marks(planes_, pac_, real, dtype, device), values_);  // [P, H]
-  const Tensor rows =
-      concat_rows({fake.reshape({pacs, pac_ * planes_.categories()}), commonest_row(planes_, pac_, dtype, device)});
+  const Tensor rows = concat_rows({fake.reshape({pacs, pac_ * planes_.categories()}), commonest_});
   const Variable dense = autograd::matmul(rows, values_);  // [P + 1, H]
   const auto finish = [&](const Variable& own, const Variable& condition) {
     return autograd::add(autograd::add(own, condition), bias_);

@@ -22,7 +22,7 @@ class CtganFamily : public TableFamily {
 
  protected:
   const nn::Module& create(const TableEncoding& table, std::uint64_t seed) override {
-    init_ = nn::Initializer(seed);
+    init_ = nn::Initializer(seed, DType::kFloat32, device());
     generator_ = std::make_unique<CtganGenerator>(table.planes(), config_, init_);
     encoding_ = table;
     return *generator_;

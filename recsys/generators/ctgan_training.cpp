@@ -6,6 +6,7 @@
 #include "optim/adam.h"
 #include "recsys/generators/ctgan.h"
 #include "recsys/generators/table_row_adam.h"
+#include "sdrm/loss_record.h"
 #include "sdrm/shuffle.h"
 
 namespace tapestry::recsys {
@@ -14,10 +15,12 @@ namespace {
 /// The random inputs of step t come from steps of the streams, two sets in each: the critic's, then the generator's.
 enum class Turn : std::uint32_t { kCritic = 0, kGenerator = 1 };
 
+/// Conditions, and the rows that answer them, are drawn on the host, where every draw depends on the one before; what the models
+/// need of them goes to their device in small copies that nobody waits for. Losses come back once an epoch.
 class Trainer {
  public:
   Trainer(CtganGenerator& generator, CtganCritic& critic, const TableEncoding& table, const CsrMatrix& marks,
-          const CtganConfig& config, std::uint64_t seed)
+          const CtganConfig& config, std::int64_t steps, std::uint64_t seed)
       : generator_(generator),
         critic_(critic),
         table_(table),
@@ -28,10 +31,14 @@ class Trainer {
         options_{.beta1 = config.beta1, .beta2 = config.beta2, .l2 = config.l2},
         critic_adam_(critic.parameters(), options_),
         generator_adam_(generator.dense_parameters(), options_),
-        condition_adam_(generator.tables(), options_) {}
+        condition_adam_(generator.tables(), options_),
+        critic_losses_(steps, critic.dtype(), critic.device()),
+        penalties_(steps, critic.dtype(), critic.device()),
+        generator_losses_(steps, critic.dtype(), critic.device()),
+        cross_entropies_(steps, critic.dtype(), critic.device()) {}
 
-  /// One update of the critic. Adds its losses to the report.
-  void critic_step(double share, CtganEpoch& report) {
+  /// One update of the critic.
+  void critic_step() {
     const std::uint32_t t = draw_of(Turn::kCritic);
     RandomSequence random({seed_, Purpose::kTableCondition, t});
     CriticBatch batch;
@@ -44,7 +51,8 @@ class Trainer {
     condition_adam_.catch_up(batch.fake_conditions.position);
     const autograd::Variable d = generator_.forward(latents(t), generator_.gather(batch.fake_conditions.position));
     batch.fake = category_softmax(table_.planes(), d.value(), gumbels(t), config_.temperature);
-    batch.mixture = random_uniform({config_.batch / config_.pac, 1}, {seed_, Purpose::kCriticMixture, t}, 0, 1, dtype());
+    batch.mixture =
+        random_uniform({config_.batch / config_.pac, 1}, {seed_, Purpose::kCriticMixture, t}, 0, 1, dtype(), device());
     for (std::uint32_t pass = 0; pass < 3; ++pass) batch.masks[pass] = masks(t, pass);
 
     autograd::Tape tape;
@@ -52,11 +60,11 @@ class Trainer {
     tape.backward(loss.total);
     critic_adam_.step(config_.learning_rate);
     critic_adam_.clear_gradients();
-    report.critic += share * loss.total.value().item();
-    report.penalty += share * loss.penalty.value().item();
+    critic_losses_.add(loss.total.value());
+    penalties_.add(loss.penalty.value());
   }
 
-  void generator_step(double share, CtganEpoch& report) {
+  void generator_step() {
     const std::uint32_t t = draw_of(Turn::kGenerator);
     RandomSequence random({seed_, Purpose::kTableCondition, t});
     const Conditions conditions = draw_conditions(table_, ConditionLaw::kLogFrequency, config_.batch, random);
@@ -72,26 +80,41 @@ class Trainer {
     generator_adam_.step(config_.learning_rate);
     generator_adam_.clear_gradients();
     condition_adam_.step(conditions.position, gradients, config_.learning_rate);
-    report.generator += share * loss.total.value().item();
-    report.cross_entropy += share * loss.cross_entropy.value().item();
+    generator_losses_.add(loss.total.value());
+    cross_entropies_.add(loss.cross_entropy.value());
+  }
+
+  /// The means over the steps since the last report.
+  CtganEpoch report(std::int64_t epoch) {
+    return {epoch, mean_of(critic_losses_), mean_of(generator_losses_), mean_of(penalties_), mean_of(cross_entropies_)};
   }
 
   void finish() { condition_adam_.finish(); }
 
  private:
+  /// Each number is weighted before they are summed.
+  static double mean_of(sdrm::LossRecord& record) {
+    const std::vector<double> numbers = record.take();
+    const double share = 1 / static_cast<double>(numbers.size());
+    double mean = 0;
+    for (const double number : numbers) mean += share * number;
+    return mean;
+  }
+
   DType dtype() const { return critic_.dtype(); }
+  Device device() const { return critic_.device(); }
   std::uint32_t draw_of(Turn turn) const {
     const std::int64_t done = turn == Turn::kCritic ? critic_adam_.steps() : generator_adam_.steps();
     return 2 * static_cast<std::uint32_t>(done) + static_cast<std::uint32_t>(turn);
   }
   Tensor latents(std::uint32_t t) const {
-    return random_normal({config_.batch, config_.latent}, {seed_, Purpose::kTableLatent, t}, 0, 1, dtype());
+    return random_normal({config_.batch, config_.latent}, {seed_, Purpose::kTableLatent, t}, 0, 1, dtype(), device());
   }
   Tensor gumbels(std::uint32_t t) const {
-    return random_gumbel({config_.batch, table_.planes().categories()}, {seed_, Purpose::kTableGumbel, t}, dtype());
+    return random_gumbel({config_.batch, table_.planes().categories()}, {seed_, Purpose::kTableGumbel, t}, dtype(), device());
   }
   CriticMasks masks(std::uint32_t t, std::uint32_t pass) const {
-    const Tensor ones = Tensor::full({config_.batch / config_.pac, critic_.hidden()}, 1, dtype());
+    const Tensor ones = Tensor::full({config_.batch / config_.pac, critic_.hidden()}, 1, dtype(), device());
     const auto mask = [&](std::uint32_t layer) {
       return dropout(ones, config_.dropout, {seed_, Purpose::kCriticDropout, 6 * t + 2 * pass + layer});
     };
@@ -109,6 +132,7 @@ class Trainer {
   optim::Adam critic_adam_;
   optim::Adam generator_adam_;
   RowAdam condition_adam_;
+  sdrm::LossRecord critic_losses_, penalties_, generator_losses_, cross_entropies_;
   std::vector<std::int32_t> order_;
 };
 
@@ -117,15 +141,14 @@ class Trainer {
 void fit_ctgan(CtganGenerator& generator, CtganCritic& critic, const TableEncoding& table, const CsrMatrix& marks,
                const CtganConfig& config, std::uint64_t seed, const std::function<void(const CtganEpoch&)>& on_epoch) {
   check(marks.rows() > 0, "fit_ctgan: no rows to train on");
-  Trainer trainer(generator, critic, table, marks, config, seed);
   const std::int64_t steps = std::max<std::int64_t>(1, marks.rows() / config.batch);
-  const double share = 1 / static_cast<double>(steps);
+  Trainer trainer(generator, critic, table, marks, config, steps, seed);
   for (std::int64_t epoch = 0; epoch < config.epochs; ++epoch) {
-    CtganEpoch report = {epoch, 0, 0, 0, 0};
     for (std::int64_t step = 0; step < steps; ++step) {
-      trainer.critic_step(share, report);
-      trainer.generator_step(share, report);
+      trainer.critic_step();
+      trainer.generator_step();
     }
+    const CtganEpoch report = trainer.report(epoch);
     if (!std::isfinite(report.critic) || !std::isfinite(report.generator)) {
       fail(ErrorKind::kFit, "CTGAN diverged in epoch ", epoch, ": the loss of its critic is ", report.critic,
            ", of its generator ", report.generator, " (a lower learning rate than ", config.learning_rate, " may help)");
@@ -143,8 +166,11 @@ Interactions sample_ctgan(const CtganGenerator& generator, const TableEncoding& 
   for (std::int64_t begin = 0; begin < rows; begin += config.batch, ++batch) {
     RandomSequence random({seed, Purpose::kTableCondition, batch});
     const Conditions conditions = draw_conditions(table, law, config.batch, random);
-    const Tensor z = random_normal({config.batch, config.latent}, {seed, Purpose::kTableLatent, batch});
-    const Tensor noise = random_gumbel({config.batch, table.planes().categories()}, {seed, Purpose::kTableGumbel, batch});
+    const Device device = generator.device();
+    const Tensor z =
+        random_normal({config.batch, config.latent}, {seed, Purpose::kTableLatent, batch}, 0, 1, DType::kFloat32, device);
+    const Tensor noise =
+        random_gumbel({config.batch, table.planes().categories()}, {seed, Purpose::kTableGumbel, batch}, DType::kFloat32, device);
     // A whole batch always: the normalisation makes a row depend on the others. What is too much is cut off.
     const autograd::Variable d = generator.forward(z, generator.gather(conditions.position));
     const Tensor y = category_softmax(table.planes(), d.value(), noise, config.temperature);

@@ -13,18 +13,19 @@ namespace {
 constexpr nn::LinearInit kInit = nn::LinearInit::kNormal;
 
 /// int32 [count], all t.
-Tensor steps_of(std::int64_t count, std::int64_t t) {
+Tensor steps_of(std::int64_t count, std::int64_t t, Device device) {
   Tensor steps = Tensor::empty({count}, DType::kInt32);
   std::fill_n(steps.data<std::int32_t>(), count, static_cast<std::int32_t>(t));
-  return steps;
+  return steps.to(device);
 }
 
-/// [B, 1]: value(t) of each row's step.
+/// [B, 1]: value(t) of each row's step, looked up where t is, since the host may not know it.
 template <typename Value>
-Tensor by_step(const Tensor& t, DType dtype, const Value& value) {
+Tensor by_step(const Tensor& t, const DiffRecSchedule& schedule, DType dtype, const Value& value) {
   std::vector<double> values;
-  for (const std::int32_t step : t.span<std::int32_t>()) values.push_back(value(static_cast<std::size_t>(step)));
-  return Tensor::from<double>(values, {t.numel(), 1}).to(dtype);
+  for (std::size_t step = 0; step < schedule.alpha_bar.size(); ++step) values.push_back(value(step));
+  const Tensor table = Tensor::from<double>(values, {static_cast<std::int64_t>(values.size()), 1}).to(dtype);  // [T + 1, 1]
+  return gather_rows(table.to(t.device()), t);
 }
 
 /// x^_0 from the network's output at step t.
@@ -41,7 +42,7 @@ Tensor predicted_x0(const Tensor& output, const Tensor& x, std::int64_t t, const
 Tensor reverse_mean(const DiffRecModel& model, const Tensor& x, std::int64_t t, const DiffRecSchedule& schedule,
                     DiffRecTarget target) {
   const auto at = static_cast<std::size_t>(t);
-  const Tensor x0 = predicted_x0(model.forward(x, steps_of(x.rows(), t)).value(), x, t, schedule, target);
+  const Tensor x0 = predicted_x0(model.forward(x, steps_of(x.rows(), t, model.device())).value(), x, t, schedule, target);
   if (schedule.c2[at] == 0) return x0;  // t = 1, where c1 is 1
   return linear_combination({{schedule.c1[at], x0}, {schedule.c2[at], x}});
 }
@@ -51,9 +52,10 @@ Tensor denoised_tile(const DiffRecModel& model, const DiffRecConfig& config, con
                      std::int64_t end, std::int64_t last, std::uint64_t seed) {
   Tensor ids = Tensor::empty({end - begin}, DType::kInt32);
   std::iota(ids.span<std::int32_t>().begin(), ids.span<std::int32_t>().end(), static_cast<std::int32_t>(begin));
+  ids = ids.to(model.device());
   const auto normal = [&](Purpose purpose, std::int64_t step, double deviation) {
     return random_normal({end - begin, model.items()}, {seed, purpose, static_cast<std::uint32_t>(step)}, 0, deviation,
-                         model.dtype(), Device::kCpu, ids);
+                         model.dtype(), model.device(), ids);
   };
   Tensor x = normal(Purpose::kSampleStart, 0, 1);
   for (std::int64_t t = schedule.timesteps; t > last; --t) {
@@ -92,7 +94,7 @@ DiffRecModel::Hidden::Hidden(const std::vector<std::int64_t>& widths, nn::Initia
 
 DiffRecModel::DiffRecModel(std::int64_t items, const DiffRecConfig& config, nn::Initializer& init)
     : items_(items),
-      table_(sdrm::timestep_embedding(config.timesteps, config.time_width, init.dtype())),
+      table_(sdrm::timestep_embedding(config.timesteps, config.time_width, init.dtype(), init.device())),
       widths_(hidden_widths(config)),
       time_(config.time_width, config.time_width, init, Activation::kNone, kInit),
       input_(items, config.time_width, widths_.front(), init),
@@ -106,21 +108,23 @@ DiffRecModel::DiffRecModel(std::int64_t items, const DiffRecConfig& config, nn::
 
 Variable DiffRecModel::hidden(const Tensor& x, const Tensor& t) const {
   check(x.cols() == items_, "DiffRecModel: rows over ", x.cols(), " items for a model of ", items_);
-  // W [x, e] + b = W_x x + (W_t e + b): the bracket is made once per step and looked up. The table's first row is t = 1.
+  if (t.device() == Device::kCpu) {
+    for (const std::int32_t step : t.span<std::int32_t>()) check(step >= 1, "DiffRecModel: step ", step, ", the first one is 1");
+  }
+  // W [x, e] + b = W_x x + (W_t e + b): the bracket is made once per step and looked up. Row 0 belongs to no step.
   const Variable of_steps = autograd::linear(time_.forward(table_), input_.weight_t, input_.bias);  // [T, H]
-  Tensor index = Tensor::empty(t.shape(), DType::kInt32);
-  std::transform(t.span<std::int32_t>().begin(), t.span<std::int32_t>().end(), index.span<std::int32_t>().begin(),
-                 [](std::int32_t step) { return step - 1; });
-  const Variable from_x = autograd::matmul(x, input_.weight_x, false, true);  // [B, H]
-  Variable h = autograd::tanh(autograd::add(from_x, autograd::embedding(of_steps, index)));
+  const Variable none = Tensor::zeros({1, widths_.front()}, dtype(), device());
+  const Variable looked_up = autograd::embedding(autograd::concat_rows({none, of_steps}), t);  // [B, H]
+  const Variable from_x = autograd::matmul(x, input_.weight_x, false, true);                   // [B, H]
+  Variable h = autograd::tanh(autograd::add(from_x, looked_up));
   for (const auto& layer : hidden_.layers) h = layer->forward(h);
   return h;
 }
 
 Tensor noised_rows(const DiffRecBatch& batch, const DiffRecSchedule& schedule) {
   const DType dtype = batch.x0.dtype();
-  const Tensor signal = by_step(batch.t, dtype, [&](std::size_t t) { return std::sqrt(schedule.alpha_bar[t]); });
-  const Tensor noise = by_step(batch.t, dtype, [&](std::size_t t) { return std::sqrt(1 - schedule.alpha_bar[t]); });
+  const Tensor signal = by_step(batch.t, schedule, dtype, [&](std::size_t t) { return std::sqrt(schedule.alpha_bar[t]); });
+  const Tensor noise = by_step(batch.t, schedule, dtype, [&](std::size_t t) { return std::sqrt(1 - schedule.alpha_bar[t]); });
   const Tensor x = binary(BinaryOp::kMultiply, batch.x0, signal);
   add_in_place(x, binary(BinaryOp::kMultiply, batch.noise, noise));
   return x;
@@ -132,19 +136,21 @@ DiffRecLoss diffrec_loss(const DiffRecModel& model, const DiffRecBatch& batch, c
   const Variable errors =
       autograd::row_sum_squares(autograd::subtract(output, target == DiffRecTarget::kX0 ? batch.x0 : batch.noise));  // [B, 1]
   const double items = static_cast<double>(batch.x0.cols());
-  const Tensor weight = by_step(batch.t, batch.x0.dtype(), [&](std::size_t t) { return schedule.weight[t] / items; });
+  const Tensor weight = by_step(batch.t, schedule, batch.x0.dtype(), [&](std::size_t t) { return schedule.weight[t] / items; });
   const Variable by_user = autograd::multiply(errors, weight);
   return {autograd::mean(autograd::divide(by_user, batch.divisor)), by_user.value()};
 }
 
 Tensor diffrec_scores(const DiffRecModel& model, const CsrMatrix& rows, const DiffRecSchedule& schedule,
                       const DiffRecConfig& config, const RandomStream& stream) {
-  Tensor x = rows.to_dense(model.dtype());
+  Tensor x = dense(rows.to(model.device()), model.dtype());
   check(config.inference_steps >= 0 && config.inference_steps <= schedule.timesteps, "diffrec_scores: ", config.inference_steps,
         " steps of corruption of ", schedule.timesteps);
   if (config.inference_steps > 0) {
-    const DiffRecBatch batch = {
-        x, steps_of(x.rows(), config.inference_steps), {}, random_normal(x.shape(), stream, 0, 1, model.dtype())};
+    const DiffRecBatch batch = {x,
+                                steps_of(x.rows(), config.inference_steps, model.device()),
+                                {},
+                                random_normal(x.shape(), stream, 0, 1, model.dtype(), model.device())};
     x = noised_rows(batch, schedule);
   }
   for (std::int64_t t = schedule.timesteps; t >= 1; --t) x = reverse_mean(model, x, t, schedule, config.target);
@@ -164,7 +170,7 @@ sdrm::LogitMatrix diffrec_samples(const DiffRecModel& model, const DiffRecConfig
   for (std::int64_t begin = 0; begin < rows; begin += kTile) {
     const std::int64_t end = std::min(rows, begin + kTile);
     const Tensor x = denoised_tile(model, config, schedule, begin, end, 1, seed);
-    tiles.push_back(model.hidden(x, steps_of(end - begin, 1)).value());
+    tiles.push_back(model.hidden(x, steps_of(end - begin, 1, model.device())).value());
     if (progress) progress(static_cast<double>(end) / static_cast<double>(rows));
   }
   if (tiles.empty()) return {0, model.items(), {}};

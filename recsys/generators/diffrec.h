@@ -28,6 +28,7 @@ class DiffRecModel : public nn::Module {
 
   std::int64_t items() const { return items_; }
   DType dtype() const { return table_.dtype(); }
+  Device device() const { return table_.device(); }
 
  private:
   struct Input : nn::Module {
@@ -48,7 +49,7 @@ class DiffRecModel : public nn::Module {
   nn::Linear output_;
 };
 
-/// One training batch, B users.
+/// One training batch, B users, where the model is.
 struct DiffRecBatch {
   Tensor x0;       ///< [B, I] ones and zeros
   Tensor t;        ///< int32 [B] in 1..T
@@ -68,15 +69,15 @@ struct DiffRecLoss {
 DiffRecLoss diffrec_loss(const DiffRecModel& model, const DiffRecBatch& batch, const Tensor& seen,
                          const DiffRecSchedule& schedule, DiffRecTarget target);
 
-/// Scores [V, I] for ranking: each row corrupted by config.inference_steps, then all T reverse means without noise (Algorithm 2).
-/// `stream` matters only where a row is corrupted.
+/// Scores [V, I], on the model's device, for ranking of rows on the host: each row corrupted by config.inference_steps, then all
+/// T reverse means without noise (Algorithm 2). `stream` matters only where a row is corrupted.
 Tensor diffrec_scores(const DiffRecModel& model, const CsrMatrix& rows, const DiffRecSchedule& schedule,
                       const DiffRecConfig& config, const RandomStream& stream);
 
-/// Scores [rows, I] of users made from noise: x_T ~ N(0, I), the reverse means for t = T..1, with noise of the posterior's
-/// variance where config.sampling_noise says so. A user depends on the seed and its row alone. With kX0 the last hidden layer of
-/// every user is kept (at t = 1 the mean is the network's output itself), otherwise the whole chain is computed again for each
-/// tile.
+/// Scores [rows, I], on the model's device, of users made from noise: x_T ~ N(0, I), the reverse means for t = T..1, with noise
+/// of the posterior's variance where config.sampling_noise says so. A user depends on the seed and its row alone. With kX0 the
+/// last hidden layer of every user is kept (at t = 1 the mean is the network's output itself), otherwise the whole chain is
+/// computed again for each tile.
 sdrm::LogitMatrix diffrec_samples(const DiffRecModel& model, const DiffRecConfig& config, std::int64_t rows, std::uint64_t seed,
                                   const std::function<void(double fraction)>& progress = {});
 

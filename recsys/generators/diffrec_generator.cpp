@@ -21,7 +21,7 @@ double network_operations(const DiffRecConfig& config, std::int64_t items) {
 }  // namespace
 
 std::unique_ptr<DiffRecModel> DiffRecGenerator::make(std::int64_t items) const {
-  nn::Initializer init(part_seed(ModelPart::kInit));
+  nn::Initializer init(part_seed(ModelPart::kInit), DType::kFloat32, device());
   return std::make_unique<DiffRecModel>(items, config_, init);
 }
 

@@ -9,8 +9,8 @@ namespace tapestry::recsys {
 /// "diffrec_fit" (stopped on Recall@20 of the selection users) and "sample_diffrec".
 class DiffRecGenerator : public OneModelGenerator<DiffRecModel> {
  public:
-  DiffRecGenerator(DiffRecConfig config, std::uint64_t seed, ModelFolder folder)
-      : OneModelGenerator("diffrec", seed, std::move(folder)), config_(std::move(config)) {}
+  DiffRecGenerator(DiffRecConfig config, std::uint64_t seed, ModelFolder folder, Device device = Device::kCpu)
+      : OneModelGenerator("diffrec", seed, std::move(folder), device), config_(std::move(config)) {}
 
  private:
   std::unique_ptr<DiffRecModel> make(std::int64_t items) const override;

@@ -6,7 +6,9 @@
 
 #include "autograd/tape.h"
 #include "optim/adam.h"
+#include "recsys/data/row_batches.h"
 #include "sdrm/early_stopping.h"
+#include "sdrm/loss_record.h"
 #include "sdrm/shuffle.h"
 
 namespace tapestry::recsys {
@@ -30,24 +32,27 @@ std::vector<double> StepSampler::probabilities() const {
   return p;
 }
 
-void StepSampler::draw(const RandomStream& stream, DType dtype, DiffRecBatch& batch) const {
+Tensor StepSampler::draw(const RandomStream& stream, DType dtype, DiffRecBatch& batch) const {
   const std::vector<double> p = probabilities();
   std::vector<double> until(p.size());
   std::partial_sum(p.begin(), p.end(), until.begin());
   const std::int64_t rows = batch.x0.rows();
-  batch.t = Tensor::empty({rows}, DType::kInt32);
+  const Tensor steps = Tensor::empty({rows}, DType::kInt32);
   std::vector<double> divisors;
   RandomSequence random(stream);
-  for (std::int32_t& t : batch.t.span<std::int32_t>()) {
+  for (std::int32_t& t : steps.span<std::int32_t>()) {
     const double u = random.uniform() * until.back();
     const auto found = std::upper_bound(until.begin(), until.end() - 1, u) - until.begin();
     t = static_cast<std::int32_t>(found) + 1;
     divisors.push_back(p[static_cast<std::size_t>(found)] * static_cast<double>(timesteps_));
   }
-  batch.divisor = Tensor::from<double>(divisors, {rows, 1}).to(dtype);
+  batch.t = steps.to(batch.x0.device());
+  batch.divisor = Tensor::from<double>(divisors, {rows, 1}).to(dtype).to(batch.x0.device());
+  return steps;
 }
 
 void StepSampler::record(const Tensor& t, const Tensor& losses) {
+  if (!importance_) return;
   const Tensor values = losses.to(Device::kCpu).to(DType::kFloat64);
   for (std::int64_t i = 0; i < t.numel(); ++i) {
     Recent& recent = recent_[static_cast<std::size_t>(t.data<std::int32_t>()[i] - 1)];
@@ -63,19 +68,16 @@ void StepSampler::record(const Tensor& t, const Tensor& losses) {
 
 namespace {
 
-/// One epoch's updates; returns the mean loss.
+/// One epoch's updates; returns the mean loss. With importance sampling the steps of an update are drawn, on the host, by the
+/// losses of the one before: B numbers come from the device in each, and B steps and divisors go there.
 double train_epoch(const DiffRecModel& model, const DiffRecSchedule& schedule, StepSampler& sampler, optim::Adam& adam,
-                   const CsrMatrix& rows, const DiffRecConfig& config, std::uint64_t seed, std::span<const std::int32_t> order) {
-  double total = 0;
-  std::int64_t updates = 0;
-  for (std::int64_t begin = 0; begin < rows.rows(); begin += config.batch) {
-    const std::int64_t end = std::min(rows.rows(), begin + config.batch);
+                   const RowBatches& batches, const DiffRecConfig& config, std::uint64_t seed, sdrm::LossRecord& losses) {
+  for (std::int64_t i = 0; i < batches.size(); ++i) {
     const auto update = static_cast<std::uint32_t>(adam.steps());
     DiffRecBatch batch;
-    batch.x0 = rows.gather_rows(order.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)))
-                   .to_dense(model.dtype());
-    sampler.draw({seed, Purpose::kTimestep, update}, model.dtype(), batch);
-    batch.noise = random_normal(batch.x0.shape(), {seed, Purpose::kNoise, update}, 0, 1, model.dtype());
+    batch.x0 = dense(batches[i], model.dtype());
+    const Tensor steps = sampler.draw({seed, Purpose::kTimestep, update}, model.dtype(), batch);
+    batch.noise = random_normal(batch.x0.shape(), {seed, Purpose::kNoise, update}, 0, 1, model.dtype(), model.device());
     const Tensor seen = dropout(noised_rows(batch, schedule), config.dropout, {seed, Purpose::kScoreDropout, update});
 
     autograd::Tape tape;
@@ -83,11 +85,10 @@ double train_epoch(const DiffRecModel& model, const DiffRecSchedule& schedule, S
     tape.backward(loss.total);
     adam.step(config.learning_rate);
     adam.clear_gradients();
-    sampler.record(batch.t, loss.by_user);
-    total += loss.total.value().item();
-    ++updates;
+    sampler.record(steps, loss.by_user);
+    losses.add(loss.total.value());
   }
-  return total / static_cast<double>(updates);
+  return losses.take_mean();
 }
 
 }  // namespace
@@ -104,9 +105,12 @@ std::vector<DiffRecEpoch> fit_diffrec(DiffRecModel& model, const CsrMatrix& rows
   sdrm::EarlyStopping stopping(model);
   std::vector<DiffRecEpoch> history;
   std::vector<std::int32_t> order;
+  RowBatches batches(rows, config.batch, model.device());
+  sdrm::LossRecord losses(batches.size(), model.dtype(), model.device());
   for (std::int64_t epoch = 0; epoch < config.max_epochs && stopping.epochs_without(epoch) < config.patience; ++epoch) {
     sdrm::shuffle_rows(rows.rows(), {seed, Purpose::kShuffle, static_cast<std::uint32_t>(epoch)}, order);
-    const double loss = train_epoch(model, schedule, sampler, adam, rows, config, seed, order);
+    batches.reorder(order);
+    const double loss = train_epoch(model, schedule, sampler, adam, batches, config, seed, losses);
     sdrm::check_converging("DiffRec", epoch, loss, config.learning_rate);
     DiffRecEpoch report = {epoch, loss, {}};
     if ((epoch + 1) % config.evaluate_every == 0 || epoch + 1 == config.max_epochs) report.metric = validate(model, epoch);

@@ -19,9 +19,10 @@ class StepSampler {
   StepSampler(std::int64_t timesteps, bool importance) : timesteps_(timesteps), importance_(importance) {}
 
   std::vector<double> probabilities() const;  ///< [T] of t = 1..T
-  /// Draws int32 t [B] for a batch and its divisors p_t T as [B, 1].
-  void draw(const RandomStream& stream, DType dtype, DiffRecBatch& batch) const;
-  /// Takes the users' losses [B, 1] at their steps, in the order of the batch.
+  /// Draws int32 t [B] for a batch and its divisors p_t T as [B, 1], and brings both to where batch.x0 is. Returns t on the host.
+  Tensor draw(const RandomStream& stream, DType dtype, DiffRecBatch& batch) const;
+  /// Takes the users' losses [B, 1] at their steps t (on the host), in the order of the batch. Where they decide nothing they
+  /// stay where they are.
   void record(const Tensor& t, const Tensor& losses);
 
  private:
@@ -40,10 +41,10 @@ struct DiffRecEpoch {
   std::optional<double> metric;  ///< what `validate` returned, in epochs that are evaluated
 };
 
-/// Trains with AdamW on the sparse rows, reshuffled every epoch, the short last batch kept. Every config.evaluate_every epochs,
-/// and after the last, `validate(model, epoch)` is asked for a metric; training stops before an epoch that is config.patience
-/// behind the best, whose weights are restored. The seed decides everything. Throws Error(kFit) when the loss is no longer a
-/// number and when no epoch gave a metric.
+/// Trains with AdamW, where the model is, on the sparse rows (on the host), reshuffled every epoch, the short last batch kept.
+/// Every config.evaluate_every epochs, and after the last, `validate(model, epoch)` is asked for a metric; training stops before
+/// an epoch that is config.patience behind the best, whose weights are restored. The seed decides everything. Throws Error(kFit)
+/// when the loss is no longer a number and when no epoch gave a metric.
 std::vector<DiffRecEpoch> fit_diffrec(DiffRecModel& model, const CsrMatrix& rows, const DiffRecConfig& config, std::uint64_t seed,
                                       const std::function<double(const DiffRecModel&, std::int64_t epoch)>& validate,
                                       const std::function<void(const DiffRecEpoch&)>& on_epoch = {});

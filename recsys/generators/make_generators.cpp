@@ -18,7 +18,9 @@ class Workshop {
 
   const GeneratorSettings& settings() const { return settings_; }
   std::uint64_t seed(GeneratorSeed generator) const { return derive_seed(settings_.seed, static_cast<std::uint64_t>(generator)); }
-  TableSettings table(GeneratorSeed generator) const { return {.seed = seed(generator), .folder = settings_.baseline_folder}; }
+  TableSettings table(GeneratorSeed generator) const {
+    return {.seed = seed(generator), .folder = settings_.baseline_folder, .device = settings_.device};
+  }
   std::unique_ptr<Generator> sdrm(const char* name) {
     if (!family_) {
       family_ = std::make_shared<SdrmFamily>(
@@ -49,12 +51,12 @@ constexpr std::array kEntries = {
     Entry{"codigem",
           [](Workshop& shop) -> std::unique_ptr<Generator> {
             return std::make_unique<CodigemGenerator>(shop.settings().baselines.codigem, shop.seed(GeneratorSeed::kCodigem),
-                                                      shop.settings().baseline_folder);
+                                                      shop.settings().baseline_folder, shop.settings().device);
           }},
     Entry{"diffrec",
           [](Workshop& shop) -> std::unique_ptr<Generator> {
             return std::make_unique<DiffRecGenerator>(shop.settings().baselines.diffrec, shop.seed(GeneratorSeed::kDiffRec),
-                                                      shop.settings().baseline_folder);
+                                                      shop.settings().baseline_folder, shop.settings().device);
           }},
     Entry{"multivae",
           [](Workshop& shop) -> std::unique_ptr<Generator> {

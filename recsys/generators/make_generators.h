@@ -20,7 +20,7 @@ struct GeneratorSettings {
   ModelFolder folder;          ///< of multivae++ and SDRM, whose settings depend on the recommender
   ModelFolder
       baseline_folder;  ///< of the others: given the run's seed they are the same for every recommender, so that jobs may share
-  /// Where multivae, multivae++ and SDRM are fitted and decoded; the other generators compute on the CPU.
+  /// Where the models are fitted and sampled; what is drawn from their scores is picked on the CPU.
   Device device = Device::kCpu;
 };
 

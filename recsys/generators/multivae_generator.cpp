@@ -7,7 +7,7 @@
 namespace tapestry::recsys {
 
 std::unique_ptr<sdrm::MultiVae> MultiVaeGenerator::make(std::int64_t items) const {
-  nn::Initializer init(part_seed(ModelPart::kInit), DType::kFloat32, device_);
+  nn::Initializer init(part_seed(ModelPart::kInit), DType::kFloat32, device());
   return std::make_unique<sdrm::MultiVae>(items, config_.vae, init);
 }
 
@@ -26,7 +26,7 @@ void MultiVaeGenerator::train(sdrm::MultiVae& model, const ProtocolData& protoco
 
 sdrm::LogitMatrix MultiVaeGenerator::scores(const sdrm::MultiVae& model, std::int64_t rows,
                                             const std::function<void(double)>& /*made*/) const {
-  const Tensor z = sdrm::sample_prior(rows, model.latent(), part_seed(ModelPart::kSample), device_);  // [rows, K]
+  const Tensor z = sdrm::sample_prior(rows, model.latent(), part_seed(ModelPart::kSample), device());  // [rows, K]
   return {rows, model.items(), sdrm::decoded_rows(model, z)};
 }
 

@@ -26,7 +26,7 @@ struct MultiVaeConfig {
 class MultiVaeGenerator : public OneModelGenerator<sdrm::MultiVae> {
  public:
   MultiVaeGenerator(const MultiVaeConfig& config, std::uint64_t seed, ModelFolder folder, Device device = Device::kCpu)
-      : OneModelGenerator("multivae", seed, std::move(folder)), config_(config), device_(device) {}
+      : OneModelGenerator("multivae", seed, std::move(folder), device), config_(config) {}
 
  private:
   std::unique_ptr<sdrm::MultiVae> make(std::int64_t items) const override;
@@ -39,7 +39,6 @@ class MultiVaeGenerator : public OneModelGenerator<sdrm::MultiVae> {
   double rate() const override { return 1.2e11; }
 
   MultiVaeConfig config_;
-  Device device_;
 };
 
 }  // namespace tapestry::recsys

@@ -39,7 +39,7 @@ class OneModelGenerator : public Generator {
       FitLog log(listener, fit_stage(), length());
       train(*model, protocol, log, listener);
       keep(folder_, *model, name_, fit_stage(), log.history());
-      pool_trim(Device::kCpu);
+      trim_pools();
       listener.end(fit_stage());
     }
     model_ = std::move(model);
@@ -52,7 +52,7 @@ class OneModelGenerator : public Generator {
     const auto made = [&](double fraction) { listener.advance(sample_stage(), {.fraction = 0.9 * fraction}); };
     const auto cut = [&](double fraction) { listener.advance(sample_stage(), {.fraction = 0.9 + 0.1 * fraction}); };
     Interactions users = cut_at_density(scores(*model_, request.rows, made), request, cut);
-    pool_trim(Device::kCpu);
+    trim_pools();
     listener.end(sample_stage());
     return users;
   }
@@ -68,12 +68,15 @@ class OneModelGenerator : public Generator {
   }
 
  protected:
-  OneModelGenerator(std::string name, std::uint64_t seed, ModelFolder folder)
-      : name_(std::move(name)), seed_(seed), folder_(std::move(folder)) {}
+  /// `device` is where the model lives: it is fitted and sampled there.
+  OneModelGenerator(std::string name, std::uint64_t seed, ModelFolder folder, Device device)
+      : name_(std::move(name)), seed_(seed), folder_(std::move(folder)), device_(device) {}
+
+  Device device() const { return device_; }
 
   std::uint64_t part_seed(ModelPart part) const { return derive_seed(seed_, static_cast<std::uint64_t>(part)); }
 
-  /// An untrained model of `items` items.
+  /// An untrained model of `items` items, on device().
   virtual std::unique_ptr<Model> make(std::int64_t items) const = 0;
   virtual FitLength length() const = 0;
   /// Trains it, telling the log of every epoch.
@@ -90,10 +93,15 @@ class OneModelGenerator : public Generator {
  private:
   std::string fit_stage() const { return name_ + "_fit"; }
   std::string sample_stage() const { return "sample_" + name_; }
+  void trim_pools() const {
+    pool_trim(Device::kCpu);
+    if (device_ != Device::kCpu) pool_trim(device_);
+  }
 
   std::string name_;
   std::uint64_t seed_;
   ModelFolder folder_;
+  Device device_;
   std::unique_ptr<Model> model_;
 };
 

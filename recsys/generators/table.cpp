@@ -203,7 +203,8 @@ CsrMatrix TableEncoding::encode(const Interactions& rows) const {
   return CsrMatrix::from_rows(planes_.differences(), marks);
 }
 
-void TableRows::append(const Tensor& scores) {
+void TableRows::append(const Tensor& all_scores) {
+  const Tensor scores = all_scores.to(Device::kCpu);
   check(scores.cols() == table_.planes().categories(), "TableRows::append: scores ", scores.shape(), " for ",
         table_.planes().categories(), " categories");
   for (std::int64_t row = 0; row < scores.rows(); ++row) {

@@ -82,7 +82,7 @@ class TableEncoding {
 class TableRows {
  public:
   explicit TableRows(const TableEncoding& table) : table_(table) {}
-  /// Rows of scores [n, C] on the CPU, by planes.
+  /// Rows of scores [n, C], by planes; they are compared on the host.
   void append(const Tensor& scores);
   /// What was collected; values of -1 are dislikes if asked for, else forgotten.
   Interactions take(bool dislikes) const;

@@ -20,6 +20,7 @@ struct TableSettings {
   std::uint64_t seed = 0;              ///< of the run
   ModelFolder folder = {};             ///< where a fitted model is kept
   std::optional<TableKind> kind = {};  ///< default: ternary under `published`, binary under `strict`
+  Device device = Device::kCpu;        ///< where the model is fitted and sampled
 };
 
 /// One model of the user x item table, fitted once and shared by generators that draw from it in different ways.
@@ -40,6 +41,9 @@ class TableFamily {
 
   virtual Interactions sample(const std::string& generator, const SampleRequest& request, StageListener& listener) const = 0;
 
+  /// Gives back what no tensor holds, between stages.
+  void trim_pools() const;
+
   void save(const std::filesystem::path& stem) const;
   void load(const std::filesystem::path& stem, std::int64_t items);
 
@@ -50,7 +54,7 @@ class TableFamily {
     double loss;
     std::string details;  ///< further fields of the history's line
   };
-  /// Makes a model with fresh parameters in place of any other.
+  /// Makes a model with fresh parameters, on device(), in place of any other.
   virtual const nn::Module& create(const TableEncoding& table, std::uint64_t seed) = 0;
   virtual void train(const CsrMatrix& marks, std::uint64_t seed, const std::function<void(const Epoch&)>& on_epoch) = 0;
   /// Operations of the products of one training step, for a table of this many categories.
@@ -63,6 +67,7 @@ class TableFamily {
   const TableEncoding& table() const;  ///< throws Error(kMisuse) before anything has been fitted
   ProtocolName protocol() const { return protocol_; }
   std::uint64_t sample_seed() const;
+  Device device() const { return settings_.device; }
 
  private:
   std::filesystem::path file_of(const std::filesystem::path& stem) const;

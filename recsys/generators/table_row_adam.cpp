@@ -32,11 +32,15 @@ void RowAdam::update(const std::vector<std::int32_t>& distinct, const std::vecto
   const auto count = static_cast<std::int64_t>(distinct.size());
   std::vector<std::int64_t> done;
   for (const std::int32_t row : distinct) done.push_back(std::exchange(done_[static_cast<std::size_t>(row)], steps_.size()));
+  // Only the steps that one of the rows has missed: after thousands of them all would be much to hand to a GPU.
+  const std::int64_t first = done.empty() ? 0 : *std::min_element(done.begin(), done.end());
+  for (std::int64_t& steps : done) steps -= first;
+  const std::vector<AdamStep> missed(steps_.begin() + first, steps_.end());
   const Device device = tables_.front().value().device();
   const Tensor index = Tensor::from<std::int32_t>(distinct, {count}, device);
   const Tensor had = Tensor::from<std::int64_t>(done, {count}, device);
   for (std::size_t t = 0; t < tables_.size(); ++t) {
-    adam_rows(index, had, steps_, gradients.empty() ? Tensor() : gradients[t], tables_[t].value(), first_[t], second_[t]);
+    adam_rows(index, had, missed, gradients.empty() ? Tensor() : gradients[t], tables_[t].value(), first_[t], second_[t]);
   }
 }
 

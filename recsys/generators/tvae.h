@@ -45,6 +45,7 @@ class Tvae : public nn::Module {
   std::int64_t latent() const { return latent_; }
   const CategoryPlanes& planes() const { return planes_; }
   DType dtype() const { return mu_.weight().value().dtype(); }
+  Device device() const { return mu_.weight().value().device(); }
 
  private:
   struct Encoder : nn::Module {
@@ -88,8 +89,8 @@ struct TvaeEpoch {
   double kl;              ///< 0 once the posterior has collapsed: then all rows are drawn from one distribution
 };
 
-/// Trains with Adam at a constant rate and coupled L2, rows reshuffled every epoch, the short last batch kept. The seed decides
-/// everything. Throws Error(kFit) naming epoch and loss when the loss is no longer a number.
+/// Trains with Adam, where the model is, at a constant rate and coupled L2, rows (on the host) reshuffled every epoch, the short
+/// last batch kept. The seed decides everything. Throws Error(kFit) naming epoch and loss when the loss is no longer a number.
 void fit_tvae(Tvae& model, const CsrMatrix& marks, const TvaeConfig& config, std::uint64_t seed,
               const std::function<void(const TvaeEpoch&)>& on_epoch = {});
 
@@ -99,7 +100,8 @@ enum class TvaeDraw : std::uint8_t {
   kTanh,    ///< the same behind the package's tanh, which in float32 is 1 above 9: ties, which the first category to appear wins
   kSample,  ///< each column drawn from its softmax ("tvae-sample", not in the paper)
 };
-/// `rows` users; row r is drawn from row r of the streams, whatever the batch.
+/// `rows` users; their scores are computed where the model is and compared on the host. Row r is drawn from row r of the streams,
+/// whatever the batch.
 Interactions sample_tvae(const Tvae& model, const TableEncoding& table, std::int64_t rows, TvaeDraw draw, bool dislikes,
                          std::uint64_t seed, const sdrm::Progress& progress = {});
 /// The same latents by the log-odds of a like, cut at one quantile for all ("tvae-threshold", not in the paper).

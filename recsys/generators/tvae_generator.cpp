@@ -27,7 +27,7 @@ class TvaeFamily : public TableFamily {
 
  protected:
   const nn::Module& create(const TableEncoding& table, std::uint64_t seed) override {
-    nn::Initializer init(seed);
+    nn::Initializer init(seed, DType::kFloat32, device());
     model_ = std::make_unique<Tvae>(table.planes(), config_, init);
     return *model_;
   }

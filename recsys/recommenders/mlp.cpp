@@ -8,6 +8,7 @@
 #include "autograd/loss.h"
 #include "autograd/tape.h"
 #include "recsys/data/split.h"
+#include "sdrm/loss_record.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -22,12 +23,15 @@ std::vector<std::int32_t> shuffled_rows(std::int64_t count, const RandomStream& 
   return shuffled(count, [&](std::uint32_t bound) { return random.below(bound); });
 }
 
-/// Calls body(rows [begin, end)) over the matrix in tiles.
-template <typename Body>
-void for_tiles(const CsrMatrix& rows, const Body& body) {
-  constexpr std::int64_t kTile = 256;
-  for (std::int64_t begin = 0; begin < rows.rows(); begin += kTile) {
-    body(rows.slice_rows(begin, std::min(rows.rows(), begin + kTile)));
+/// Users whose scores exist at a time.
+constexpr std::int64_t kTile = 256;
+
+/// squares += sum (p - x)^2 = sum p^2 + sum over ones of 1 - 2 p, for x on the host [B, I], which need not be written out.
+void add_squared_error(const Tensor& p, const CsrMatrix& x, double& squares) {
+  squares += sum_squares(p).item();
+  for (std::int64_t row = 0; row < x.rows(); ++row) {
+    const float* of_row = p.data<float>() + row * p.cols();
+    for (const std::int32_t item : x.row(row)) squares += 1 - 2 * static_cast<double>(of_row[item]);
   }
 }
 
@@ -39,23 +43,28 @@ double likely_fraction(double epochs_done, std::int64_t best_epoch, const MlpCon
 
 }  // namespace
 
-double mlp_rmse(const MlpModel& model, const CsrMatrix& rows) {
+double mlp_rmse(const MlpModel& model, const RowBatches& rows) {
+  std::int64_t users = 0;
   double squares = 0;
-  for_tiles(rows, [&](const CsrMatrix& tile) {
-    // sum (p - x)^2 = sum p^2 + sum over ones of 1 - 2 p
-    const Tensor p = unary(UnaryOp::kSigmoid, model.logits(tile).value()).to(DType::kFloat32);
-    squares += sum_squares(p).item();
-    for (std::int64_t row = 0; row < tile.rows(); ++row) {
-      const float* of_row = p.data<float>() + row * p.cols();
-      for (const std::int32_t item : tile.row(row)) squares += 1 - 2 * static_cast<double>(of_row[item]);
+  sdrm::LossRecord tiles(rows.size(), DType::kFloat32, model.device());
+  for (std::int64_t i = 0; i < rows.size(); ++i) {
+    users += rows[i].rows();
+    const Tensor p = unary(UnaryOp::kSigmoid, model.logits(rows[i]).value()).to(DType::kFloat32);
+    if (p.device() == Device::kCpu) {
+      add_squared_error(p, rows[i], squares);
+    } else {
+      tiles.add(sum_squares(binary(BinaryOp::kSubtract, p, dense(rows[i], DType::kFloat32))));
     }
-  });
-  return std::sqrt(squares / (static_cast<double>(rows.rows()) * static_cast<double>(rows.cols())));
+  }
+  for (const double tile : tiles.take()) squares += tile;
+  return std::sqrt(squares / (static_cast<double>(users) * static_cast<double>(model.items())));
 }
 
-double mlp_update(MlpModel& model, optim::Adam& adam, const CsrMatrix& batch, const MlpConfig& config,
+double mlp_rmse(const MlpModel& model, const CsrMatrix& rows) { return mlp_rmse(model, RowBatches(rows, kTile, model.device())); }
+
+Tensor mlp_update(MlpModel& model, optim::Adam& adam, const CsrMatrix& batch, const MlpConfig& config,
                   const MlpModel::Drop& drop) {
-  const Tensor target = batch.to_dense(model.first().table().value().dtype());  // [B, I]
+  const Tensor target = dense(batch, model.first().table().value().dtype());  // [B, I]
   autograd::Tape tape;
   const autograd::Variable loss = autograd::bce_with_logits(model.logits(batch, drop), target);
   tape.backward(loss);
@@ -63,7 +72,7 @@ double mlp_update(MlpModel& model, optim::Adam& adam, const CsrMatrix& batch, co
   model.first().update_weight(optim::adam_step({.epsilon = config.epsilon}, config.learning_rate, adam.steps() + 1));
   adam.step(config.learning_rate);
   adam.clear_gradients();
-  return loss.value().item();
+  return loss.value();
 }
 
 MlpFit fit_mlp(MlpModel& model, const CsrMatrix& train, const CsrMatrix& valid, const MlpConfig& config, std::uint64_t seed,
@@ -75,6 +84,9 @@ MlpFit fit_mlp(MlpModel& model, const CsrMatrix& train, const CsrMatrix& valid, 
   check(config.batch > 0 && config.max_epochs > 0, "fit_mlp: batch ", config.batch, " and max_epochs ", config.max_epochs,
         " must be positive");
   optim::Adam adam(model.dense_parameters(), {.epsilon = config.epsilon});
+  RowBatches batches(train, config.batch, model.device());
+  const RowBatches valid_tiles(valid, kTile, model.device());
+  sdrm::LossRecord losses(batches.size(), model.dtype(), model.device());
   MlpFit fit;
   fit.best_rmse = std::numeric_limits<double>::infinity();
   std::vector<std::pair<std::string, Tensor>> best;
@@ -82,28 +94,25 @@ MlpFit fit_mlp(MlpModel& model, const CsrMatrix& train, const CsrMatrix& valid, 
   for (std::int64_t epoch = 0; epoch < config.max_epochs; ++epoch) {
     const std::vector<std::int32_t> order =
         shuffled_rows(train.rows(), {seed, Purpose::kShuffle, static_cast<std::uint32_t>(epoch)});
-    double total = 0;
-    std::int64_t updates = 0;
-    for (std::int64_t begin = 0; begin < train.rows(); begin += config.batch, ++updates) {
-      const std::int64_t count = std::min(config.batch, train.rows() - begin);
-      const std::span<const std::int32_t> rows =
-          std::span(order).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(count));
+    batches.reorder(order);
+    for (std::int64_t i = 0; i < batches.size(); ++i) {
       const auto update = static_cast<std::uint32_t>(adam.steps());
-      total += mlp_update(model, adam, train.gather_rows(rows), config, [&](const autograd::Variable& h, int layer) {
+      losses.add(mlp_update(model, adam, batches[i], config, [&](const autograd::Variable& h, int layer) {
         const RandomStream stream = {derive_seed(seed, static_cast<std::uint64_t>(layer)), Purpose::kRecommenderDropout, update};
         return autograd::dropout(h, config.dropout, stream);
-      });
+      }));
       if (listener) {
-        const double done = static_cast<double>(epoch) + static_cast<double>(begin + count) / static_cast<double>(train.rows());
+        const double done = static_cast<double>(epoch) + static_cast<double>(std::min(train.rows(), (i + 1) * config.batch)) /
+                                                             static_cast<double>(train.rows());
         listener({.fraction = likely_fraction(done, fit.best_epoch, config), .epoch = epoch});
       }
     }
-    const double loss = total / static_cast<double>(updates);
+    const double loss = losses.take_mean();
     if (!std::isfinite(loss)) {
       fail(ErrorKind::kFit, "MLP diverged in epoch ", epoch, ": its loss is ", loss, " (a lower learning rate than ",
            config.learning_rate, " may help)");
     }
-    fit.history.push_back({epoch, loss, mlp_rmse(model, valid)});
+    fit.history.push_back({epoch, loss, mlp_rmse(model, valid_tiles)});
     const double rmse = fit.history.back().rmse;
     if (rmse < fit.best_rmse - config.min_delta) {
       fit.best_rmse = rmse;
@@ -153,7 +162,7 @@ void MlpRecommender::fit(const FitData& data, const FitListener& listener) {
   for (const Block which : data.order) {
     if (which == Block::kEvaluation) table_rows -= data.block(which).likes.rows();
   }
-  nn::Initializer init(part_seed(seed_, FitPart::kInit));
+  nn::Initializer init(part_seed(seed_, FitPart::kInit), DType::kFloat32, device_);
   auto model = std::make_unique<MlpModel>(rows.cols(), std::max<std::int64_t>(1, table_rows), config_, init);
   const MlpSplit split = mlp_split(data, config_.validation_share, part_seed(seed_, FitPart::kValidation));
   fit_ = fit_mlp(*model, rows.gather_rows(split.train), rows.gather_rows(split.valid), config_,
@@ -164,7 +173,7 @@ void MlpRecommender::fit(const FitData& data, const FitListener& listener) {
 
 Tensor MlpRecommender::score(std::int64_t begin, std::int64_t end) const {
   const CsrMatrix inputs = masked().slice_rows(begin, end);
-  return model_->logits(inputs).value();
+  return model_->logits(inputs.to(device_)).value();
 }
 
 CsrMatrix MlpRecommender::masked() const {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "optim/adam.h"
+#include "recsys/data/row_batches.h"
 #include "recsys/recommenders/mlp_model.h"
 #include "recsys/recommenders/recommender.h"
 
@@ -21,17 +22,18 @@ struct MlpFit {
   std::vector<MlpEpoch> history;
 };
 
-/// Root mean square of sigmoid(logits) - x over all entries of the rows.
+/// Root mean square of sigmoid(logits) - x over all entries of the rows, which lie where the model does, or on the host.
+double mlp_rmse(const MlpModel& model, const RowBatches& rows);
 double mlp_rmse(const MlpModel& model, const CsrMatrix& rows);
 
 /// One update on a batch of rows [B, I]: Adam on the mean binary cross-entropy over all I outputs, the target being the input.
-/// Returns the loss before it. `adam` holds model.dense_parameters().
-double mlp_update(MlpModel& model, optim::Adam& adam, const CsrMatrix& batch, const MlpConfig& config,
+/// Returns the loss before it, [] on the model's device, where the batch is too. `adam` holds model.dense_parameters().
+Tensor mlp_update(MlpModel& model, optim::Adam& adam, const CsrMatrix& batch, const MlpConfig& config,
                   const MlpModel::Drop& drop);
 
-/// Trains on `train`, rows reshuffled every epoch, the short last batch kept. After every epoch the RMSE on `valid` is taken;
-/// training ends when it has not fallen by config.min_delta below the best one for `patience` epochs in a row, and the best
-/// epoch's weights are restored. Throws Error(kFit) when either has no row, or when the loss is no longer a number.
+/// Trains on `train`, rows (on the host) reshuffled every epoch, the short last batch kept. After every epoch the RMSE on `valid`
+/// is taken; training ends when it has not fallen by config.min_delta below the best one for `patience` epochs in a row, and the
+/// best epoch's weights are restored. Throws Error(kFit) when either has no row, or when the loss is no longer a number.
 MlpFit fit_mlp(MlpModel& model, const CsrMatrix& train, const CsrMatrix& valid, const MlpConfig& config, std::uint64_t seed,
                const FitListener& listener = {});
 
@@ -43,10 +45,11 @@ struct MlpSplit {
 /// at random from the rows of real users, at least one.
 MlpSplit mlp_split(const FitData& data, double share, std::uint64_t seed);
 
-/// The MLP as a recommender: a user's scores are the logits of his input.
+/// The MLP as a recommender: a user's scores are the logits of his input. It is fitted and scores on `device`.
 class MlpRecommender : public Recommender {
  public:
-  explicit MlpRecommender(MlpConfig config, std::uint64_t seed) : config_(config), seed_(seed) {}
+  explicit MlpRecommender(MlpConfig config, std::uint64_t seed, Device device = Device::kCpu)
+      : config_(config), seed_(seed), device_(device) {}
 
   void fit(const FitData& data, const FitListener& listener) override;
   Tensor score(std::int64_t begin, std::int64_t end) const override;
@@ -57,6 +60,7 @@ class MlpRecommender : public Recommender {
  private:
   MlpConfig config_;
   std::uint64_t seed_;
+  Device device_;
   std::unique_ptr<MlpModel> model_;
   CsrMatrix inputs_;
   MlpFit fit_;

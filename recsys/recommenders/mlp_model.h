@@ -74,6 +74,8 @@ class MlpModel : public nn::Module {
   ValueLayer& first() { return first_; }
   const ValueLayer& first() const { return first_; }
   std::int64_t items() const { return items_; }
+  DType dtype() const { return first_.bias().value().dtype(); }
+  Device device() const { return first_.bias().value().device(); }
 
  private:
   std::int64_t items_;

@@ -8,6 +8,7 @@
 #include "autograd/loss.h"
 #include "autograd/tape.h"
 #include "recsys/metrics/ranking.h"
+#include "sdrm/loss_record.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -18,20 +19,6 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 enum class FitPart : std::uint64_t { kInit = 1, kTraining = 2 };
 
 std::uint64_t part_seed(std::uint64_t seed, FitPart part) { return derive_seed(seed, static_cast<std::uint64_t>(part)); }
-
-/// The tensors of triples [begin, end).
-struct Batch {
-  Tensor users, items, labels;
-
-  Batch(const Triples& triples, std::int64_t begin, std::int64_t end) {
-    const auto part = [&](const auto& values) {
-      return std::span(values).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
-    };
-    users = Tensor::from<std::int32_t>(part(triples.users), {end - begin});
-    items = Tensor::from<std::int32_t>(part(triples.items), {end - begin});
-    labels = Tensor::from<float>(part(triples.labels), {end - begin, 1});
-  }
-};
 
 /// Smaller is better, NaN never is.
 double criterion(const NeuMfEpoch& epoch, NeuMfSelection selection) {
@@ -47,47 +34,48 @@ double criterion(const NeuMfEpoch& epoch, NeuMfSelection selection) {
 }
 
 /// One epoch's updates; returns the mean loss.
-double train_epoch(const NeuMfModel& model, optim::Adam& adam, const Triples& triples, const NeuMfConfig& config,
+double train_epoch(const NeuMfModel& model, optim::Adam& adam, const TripleTensors& triples, const NeuMfConfig& config,
                    std::uint64_t seed, const std::function<void(double share)>& advance) {
-  const auto count = static_cast<std::int64_t>(triples.size());
-  double total = 0;
-  std::int64_t updates = 0;
-  for (std::int64_t begin = 0; begin < count; begin += config.batch, ++updates) {
-    const std::int64_t end = std::min(count, begin + config.batch);
+  const std::int64_t count = triples.size(), updates = (count + config.batch - 1) / config.batch;
+  if (updates == 0) return kNaN;
+  sdrm::LossRecord losses(updates, model.dtype(), model.device());
+  for (std::int64_t i = 0; i < updates; ++i) {
+    const std::int64_t end = std::min(count, (i + 1) * config.batch);
     const auto update = static_cast<std::uint32_t>(adam.steps());
-    total += neumf_update(model, adam, triples, begin, end, config, [&](const autograd::Variable& h, int layer) {
-      const RandomStream stream = {derive_seed(seed, static_cast<std::uint64_t>(layer)), Purpose::kRecommenderDropout, update};
-      return autograd::dropout(h, config.dropout, stream);
-    });
-    if (updates % 64 == 0) advance(static_cast<double>(end) / static_cast<double>(count));
+    losses.add(
+        neumf_update(model, adam, triples.slice(i * config.batch, end), config, [&](const autograd::Variable& h, int layer) {
+          const RandomStream stream = {derive_seed(seed, static_cast<std::uint64_t>(layer)), Purpose::kRecommenderDropout,
+                                       update};
+          return autograd::dropout(h, config.dropout, stream);
+        }));
+    if (i % 64 == 0) advance(static_cast<double>(end) / static_cast<double>(count));
   }
-  return updates > 0 ? total / static_cast<double>(updates) : kNaN;
+  return losses.take_mean();
 }
 
 }  // namespace
 
 double neumf_loss(const NeuMfModel& model, const Triples& triples) {
   constexpr std::int64_t kTile = 8192;
-  const auto count = static_cast<std::int64_t>(triples.size());
-  double total = 0;
-  for (std::int64_t begin = 0; begin < count; begin += kTile) {
-    const Batch batch(triples, begin, std::min(count, begin + kTile));
-    const Tensor logits = model.logits(batch.users, batch.items).value();
-    total += sum(bce_with_logits(logits, batch.labels.to(logits.dtype()))).item();
+  const TripleTensors all(triples, model.dtype(), model.device());
+  sdrm::LossRecord tiles((all.size() + kTile - 1) / kTile, model.dtype(), model.device());
+  for (std::int64_t begin = 0; begin < all.size(); begin += kTile) {
+    const TripleTensors tile = all.slice(begin, std::min(all.size(), begin + kTile));
+    tiles.add(sum(bce_with_logits(model.logits(tile.users, tile.items).value(), tile.labels)));
   }
-  return count > 0 ? total / static_cast<double>(count) : kNaN;
+  double total = 0;
+  for (const double tile : tiles.take()) total += tile;
+  return all.size() > 0 ? total / static_cast<double>(all.size()) : kNaN;
 }
 
-double neumf_update(const NeuMfModel& model, optim::Adam& adam, const Triples& triples, std::int64_t begin, std::int64_t end,
-                    const NeuMfConfig& config, const NeuMfModel::Drop& drop) {
-  const Batch batch(triples, begin, end);
+Tensor neumf_update(const NeuMfModel& model, optim::Adam& adam, const TripleTensors& batch, const NeuMfConfig& config,
+                    const NeuMfModel::Drop& drop) {
   autograd::Tape tape;
-  const autograd::Variable logits = model.logits(batch.users, batch.items, drop);
-  const autograd::Variable loss = autograd::bce_with_logits(logits, batch.labels.to(logits.value().dtype()));
+  const autograd::Variable loss = autograd::bce_with_logits(model.logits(batch.users, batch.items, drop), batch.labels);
   tape.backward(loss);
   adam.step(config.learning_rate);
   adam.clear_gradients();
-  return loss.value().item();
+  return loss.value();
 }
 
 NeuMfFit fit_neumf(NeuMfModel& model, const Triples& all, const NeuMfConfig& config, std::uint64_t seed,
@@ -101,7 +89,8 @@ NeuMfFit fit_neumf(NeuMfModel& model, const Triples& all, const NeuMfConfig& con
   const std::int64_t epochs = config.selection == NeuMfSelection::kFirstEpoch ? 1 : config.max_epochs;
   for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
     const EpochTriples triples = split_epoch(all, config.validation_share, seed, epoch);
-    const double loss = train_epoch(model, adam, triples.train, config, seed, [&](double share) {
+    const TripleTensors train(triples.train, model.dtype(), model.device());
+    const double loss = train_epoch(model, adam, train, config, seed, [&](double share) {
       if (listener) listener({.fraction = (static_cast<double>(epoch) + share) / static_cast<double>(epochs), .epoch = epoch});
     });
     if (!std::isfinite(loss)) {
@@ -153,7 +142,7 @@ void NeuMfRecommender::fit(const FitData& data, const FitListener& listener) {
   for (const Block which : data.order) users += data.block(which).likes.rows();
   const std::int64_t chooser = data.first_row(data.selection);
   const HeldOut selection = {neumf_masked(data, data.selection), data.selection_heldout};
-  nn::Initializer init(part_seed(seed_, FitPart::kInit));
+  nn::Initializer init(part_seed(seed_, FitPart::kInit), DType::kFloat32, device_);
   auto model = std::make_unique<NeuMfModel>(users, data.block(Block::kEvaluation).likes.cols(), config_, init);
   const auto recall = [&](const NeuMfModel& fitted) {
     const auto score = [&](std::int64_t begin, std::int64_t end) { return fitted.all_items(chooser + begin, chooser + end); };

@@ -24,10 +24,10 @@ struct NeuMfFit {
 /// Mean binary cross-entropy of the triples, without dropout. NaN when there are none.
 double neumf_loss(const NeuMfModel& model, const Triples& triples);
 
-/// One update on triples [begin, end): Adam on the mean binary cross-entropy. Returns the loss before it. `adam` holds
-/// model.parameters().
-double neumf_update(const NeuMfModel& model, optim::Adam& adam, const Triples& triples, std::int64_t begin, std::int64_t end,
-                    const NeuMfConfig& config, const NeuMfModel::Drop& drop);
+/// One update on a batch of triples: Adam on the mean binary cross-entropy. Returns the loss before it, [] on the model's device.
+/// `adam` holds model.parameters().
+Tensor neumf_update(const NeuMfModel& model, optim::Adam& adam, const TripleTensors& batch, const NeuMfConfig& config,
+                    const NeuMfModel::Drop& drop);
 
 /// Trains for config.max_epochs (one, if the first is kept), each on a fresh split, and restores the weights of the epoch that
 /// config.selection asks for, the earlier one among equals. recall(model) is asked for after each epoch under kBestRecall. Throws
@@ -36,10 +36,12 @@ NeuMfFit fit_neumf(NeuMfModel& model, const Triples& all, const NeuMfConfig& con
                    const std::function<double(const NeuMfModel&)>& recall, const FitListener& listener = {});
 
 /// NeuMF as a recommender. It ranks for users whom it has seen in the fit, and only items that occur there; what a user has in
-/// the fit, dislikes too, is masked.
+/// the fit, dislikes too, is masked. It is fitted and scores on `device`; an epoch's triples are drawn on the host, each draw
+/// depending on the one before, and go over together.
 class NeuMfRecommender : public Recommender {
  public:
-  NeuMfRecommender(NeuMfConfig config, std::uint64_t seed) : config_(config), seed_(seed) {}
+  NeuMfRecommender(NeuMfConfig config, std::uint64_t seed, Device device = Device::kCpu)
+      : config_(config), seed_(seed), device_(device) {}
 
   /// data.order must have kEvaluation and data.selection.
   void fit(const FitData& data, const FitListener& listener) override;
@@ -51,6 +53,7 @@ class NeuMfRecommender : public Recommender {
  private:
   NeuMfConfig config_;
   std::uint64_t seed_;
+  Device device_;
   std::unique_ptr<NeuMfModel> model_;
   std::int64_t first_user_ = 0;  ///< the evaluation users' first row in the fit
   CsrMatrix masked_;

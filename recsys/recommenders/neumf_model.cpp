@@ -1,10 +1,37 @@
 #include "recsys/recommenders/neumf_model.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "tensor/parallel.h"
 
 namespace tapestry::recsys {
 
 using autograd::Variable;
+
+namespace {
+
+/// Pairs of a user and an item that go through the tower together on a GPU: 64 MiB at its widest.
+constexpr std::int64_t kPairs = 1 << 19;
+
+/// All pairs of `users` users and `items` items, user by user: int32 [users * items] each.
+struct PairIndex {
+  Tensor user, item;
+
+  PairIndex(std::int64_t users, std::int64_t items, Device device) {
+    std::vector<std::int32_t> of_user, of_item;
+    for (std::int64_t u = 0; u < users; ++u) {
+      for (std::int64_t i = 0; i < items; ++i) {
+        of_user.push_back(static_cast<std::int32_t>(u));
+        of_item.push_back(static_cast<std::int32_t>(i));
+      }
+    }
+    user = Tensor::from<std::int32_t>(of_user, {users * items}, device);
+    item = Tensor::from<std::int32_t>(of_item, {users * items}, device);
+  }
+};
+
+}  // namespace
 
 NeuMfModel::NeuMfModel(std::int64_t users, std::int64_t items, const NeuMfConfig& config, nn::Initializer& init)
     : user_gmf_(users, config.gmf_width, init, config.embedding_deviation),
@@ -38,6 +65,14 @@ Variable NeuMfModel::logits(const Tensor& users, const Tensor& items, const Drop
   return output_.forward(autograd::concat_columns({h, g}));                                     // [n, 1]
 }
 
+Tensor NeuMfModel::tower(Tensor h) const {
+  for (const nn::Linear* layer : {&second_, &third_}) {
+    h = bias_activation(Activation::kRelu, matmul(h, layer->weight().value(), false, true), layer->bias().value());
+  }
+  const Tensor of_tower = slice_columns(output_.weight().value(), 0, third_.bias().value().numel());  // [1, 8]
+  return bias_activation(Activation::kNone, matmul(h, of_tower, false, true), output_.bias().value());
+}
+
 Tensor NeuMfModel::all_items(std::int64_t begin, std::int64_t end) const {
   const Tensor user_mlp = user_mlp_.weight().value().slice_rows(begin, end);  // [n, 32]
   const Tensor item_mlp = item_mlp_.weight().value();                         // [I, 32]
@@ -47,21 +82,30 @@ Tensor NeuMfModel::all_items(std::int64_t begin, std::int64_t end) const {
   const Tensor item_part = bias_activation(Activation::kNone, matmul(item_mlp, slice_columns(w0, half, 2 * half), false, true),
                                            first_.bias().value());  // [I, 32]
   const Tensor w = output_.weight().value();                        // [1, 16]
-  const std::int64_t tower = third_.bias().value().numel();
-  const Tensor of_tower = slice_columns(w, 0, tower), of_gmf = slice_columns(w, tower, w.cols());
+  const Tensor of_gmf = slice_columns(w, third_.bias().value().numel(), w.cols());
   // p_u * q_i . w_g = (p_u * w_g) . q_i for all pairs at once
   const Tensor weighted = binary(BinaryOp::kMultiply, user_gmf_.weight().value().slice_rows(begin, end), of_gmf);  // [n, 8]
   const Tensor scores = matmul(weighted, item_gmf_.weight().value(), false, true).to(DType::kFloat32);             // [n, I]
-  const Tensor bias = output_.bias().value();
-  parallel_for(end - begin, [&](std::int64_t user) {
-    Tensor h = item_part.clone();
-    h = bias_activation(Activation::kRelu, h, user_part.slice_rows(user, user + 1).reshape({half}));  // [I, 32]
-    for (const nn::Linear* layer : {&second_, &third_}) {
-      h = bias_activation(Activation::kRelu, matmul(h, layer->weight().value(), false, true), layer->bias().value());
-    }
-    const Tensor by_tower = bias_activation(Activation::kNone, matmul(h, of_tower, false, true), bias);  // [I, 1]
-    add_in_place(scores.slice_rows(user, user + 1), by_tower.to(DType::kFloat32).reshape({1, items()}));
-  });
+  const auto add = [&](std::int64_t from, std::int64_t to, const Tensor& by_tower) {
+    add_in_place(scores.slice_rows(from, to), by_tower.to(DType::kFloat32).reshape({to - from, items()}));
+  };
+  if (device() == Device::kCpu) {
+    parallel_for(end - begin, [&](std::int64_t user) {
+      const Tensor h = item_part.clone();
+      add(user, user + 1,
+          tower(bias_activation(Activation::kRelu, h, user_part.slice_rows(user, user + 1).reshape({half}))));  // [I, 32]
+    });
+    return scores;
+  }
+  // A GPU's parallelism is within a product: the pairs of several users go through the tower together.
+  const std::int64_t group = std::clamp<std::int64_t>(kPairs / items(), 1, std::max<std::int64_t>(1, end - begin));
+  const PairIndex pairs(group, items(), device());
+  for (std::int64_t from = 0; from < end - begin; from += group) {
+    const std::int64_t to = std::min(end - begin, from + group), count = (to - from) * items();
+    const Tensor h = gather_rows(item_part, pairs.item.slice_rows(0, count));
+    add_in_place(h, gather_rows(user_part.slice_rows(from, to), pairs.user.slice_rows(0, count)));
+    add(from, to, tower(bias_activation(Activation::kRelu, h, {})));
+  }
   return scores;
 }
 

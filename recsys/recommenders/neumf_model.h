@@ -22,14 +22,19 @@ class NeuMfModel : public nn::Module {
   /// Logits [n, 1] of pairs: int32 [n] each.
   autograd::Variable logits(const Tensor& users, const Tensor& items, const Drop& drop = {}) const;
 
-  /// Logits of all items for users [begin, end): float32 [end - begin, I]. The first layer is taken apart into a user's and an
-  /// item's share, which are computed once for each and not for each pair.
+  /// Logits of all items for users [begin, end): float32 [end - begin, I] on the model's device. The first layer is taken apart
+  /// into a user's and an item's share, which are computed once for each and not for each pair.
   Tensor all_items(std::int64_t begin, std::int64_t end) const;
 
+  DType dtype() const { return output_.bias().value().dtype(); }
+  Device device() const { return output_.bias().value().device(); }
   std::int64_t users() const { return user_gmf_.weight().shape()[0]; }
   std::int64_t items() const { return item_gmf_.weight().shape()[0]; }
 
  private:
+  /// The tower's share of logits [n, 1], the output's bias included, from its first layer's outputs h [n, 32].
+  Tensor tower(Tensor h) const;
+
   nn::Embedding user_gmf_, item_gmf_, user_mlp_, item_mlp_;
   nn::Linear first_, second_, third_, output_;
 };

@@ -31,6 +31,21 @@ Triples Triples::pick(const std::vector<std::int32_t>& positions) const {
   return picked;
 }
 
+TripleTensors::TripleTensors(const Triples& triples, DType dtype, Device device) {
+  const auto count = static_cast<std::int64_t>(triples.size());
+  users = Tensor::from<std::int32_t>(triples.users, {count}, device);
+  items = Tensor::from<std::int32_t>(triples.items, {count}, device);
+  labels = Tensor::from<float>(triples.labels, {count, 1}, device).to(dtype);
+}
+
+TripleTensors TripleTensors::slice(std::int64_t begin, std::int64_t end) const {
+  TripleTensors part;
+  part.users = users.slice_rows(begin, end);
+  part.items = items.slice_rows(begin, end);
+  part.labels = labels.slice_rows(begin, end);
+  return part;
+}
+
 Triples fit_triples(const FitData& data) {
   Triples all;
   std::int64_t first = 0;

@@ -19,6 +19,20 @@ struct Triples {
   Triples pick(const std::vector<std::int32_t>& positions) const;
 };
 
+/// The same where a model computes, brought there in one go; n triples.
+struct TripleTensors {
+  Tensor users, items;  ///< int32 [n]
+  Tensor labels;        ///< [n, 1]
+
+  TripleTensors(const Triples& triples, DType dtype, Device device);
+  std::int64_t size() const { return users.numel(); }
+  /// Triples [begin, end), sharing memory.
+  TripleTensors slice(std::int64_t begin, std::int64_t end) const;
+
+ private:
+  TripleTensors() = default;
+};
+
 /// Every like and dislike of the blocks in data.order, user by user. Throws Error(kFit) when there is none.
 Triples fit_triples(const FitData& data);
 

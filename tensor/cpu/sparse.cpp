@@ -77,6 +77,15 @@ void CpuKernels<T>::csr_dropout(const CsrView<T>& x, T p, const RandomStream& st
 }
 
 template <typename T>
+void CpuKernels<T>::csr_dense(const CsrView<T>& x, T* y) {
+  for_rows(x.rows, x.cols, [&](std::int64_t row) {
+    T* out = y + row * x.cols;
+    std::fill_n(out, x.cols, T(0));
+    for (std::int64_t at = x.offsets[row]; at < x.offsets[row + 1]; ++at) out[x.columns[at]] = value_at(x, at);
+  });
+}
+
+template <typename T>
 void CpuKernels<T>::gather_rows(std::int64_t n, std::int64_t cols, const T* table, const std::int32_t* index, T* y) {
   for_rows(n, cols, [=](std::int64_t i) { std::copy_n(table + index[i] * cols, cols, y + i * cols); });
 }

@@ -173,6 +173,18 @@ void CudaKernels<T>::csr_dropout(const CsrView<T>& x, T p, const RandomStream& s
 }
 
 template <typename T>
+void CudaKernels<T>::csr_dense(const CsrView<T>& x, T* y) {
+  for_rows(x.rows, x.cols, [=] __device__(std::int64_t row) {
+    T* out = y + row * x.cols;
+    for (std::int64_t col = threadIdx.x; col < x.cols; col += blockDim.x) out[col] = T(0);
+    __syncthreads();  // an entry is another thread's zero
+    for (std::int64_t at = x.offsets[row] + threadIdx.x; at < x.offsets[row + 1]; at += blockDim.x) {
+      out[x.columns[at]] = value_at(x, at);
+    }
+  });
+}
+
+template <typename T>
 void CudaKernels<T>::gather_rows(std::int64_t n, std::int64_t cols, const T* table, const std::int32_t* index, T* y) {
   for_each(n * cols, [=] __device__(std::int64_t i) {
     const auto [row, col] = place_of(i, cols);

@@ -84,7 +84,7 @@ TEST_P(GoldenMlp, TenTrainingSteps) {
   optim::Adam adam(model_->dense_parameters(), {.epsilon = config_.epsilon});
   std::vector<double> losses;
   for (int step = 0; step < 10; ++step) {
-    losses.push_back(mlp_update(*model_, adam, x_, config_, recorded("_" + std::to_string(step))));
+    losses.push_back(mlp_update(*model_, adam, x_, config_, recorded("_" + std::to_string(step))).item());
   }
   EXPECT_TRUE(matches_golden(golden_, "losses", Tensor::from<double>(losses, {10}).to(GetParam())));
   for (const nn::NamedParameter& parameter : model_->named_parameters()) {

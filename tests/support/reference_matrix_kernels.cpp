@@ -298,6 +298,13 @@ void ReferenceKernels<T>::csr_dropout(const CsrView<T>& x, T p, const RandomStre
 }
 
 template <typename T>
+void ReferenceKernels<T>::csr_dense(const CsrView<T>& x, T* y) {
+  std::fill_n(y, x.rows * x.cols, T(0));
+  for_entries(
+      x, [&](std::int64_t row, std::int64_t col, std::int64_t, double value) { y[row * x.cols + col] = static_cast<T>(value); });
+}
+
+template <typename T>
 void ReferenceKernels<T>::gather_rows(std::int64_t n, std::int64_t cols, const T* table, const std::int32_t* index, T* y) {
   for (std::int64_t i = 0; i < n * cols; ++i) y[i] = table[index[i / cols] * cols + i % cols];
 }

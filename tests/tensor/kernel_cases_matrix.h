@@ -101,6 +101,7 @@ std::vector<KernelCase<K>> sparse_cases() {
                        const CsrView<T> x = c.csr(with_values);
                        K::csr_dropout(x, T(0.5), kCaseStream, c.index('i', c.rows, 1000), c.output('y', c.nnz()));
                      }});
+    cases.push_back({"csr_dense" + suffix, [=](Call& c) { K::csr_dense(c.csr(with_values), c.output('y', c.n, {0})); }});
   }
   const std::vector<KernelCase<K>> moves = {
       {"gather_rows",
@@ -251,9 +252,9 @@ std::vector<KernelCase<K>> update_cases() {
 template <typename K>
 std::vector<KernelCase<K>> kernel_cases() {
   std::vector<KernelCase<K>> all;
-  for (const auto& part :
-       {elementwise_cases<K>(), rowwise_cases<K>(), category_cases<K>(), matmul_cases<K>(), linear_multinomial_cases<K>(),
-        sparse_cases<K>(), value_linear_cases<K>(), random_cases<K>(), selection_cases<K>(), update_cases<K>(), step_cases<K>()}) {
+  for (const auto& part : {elementwise_cases<K>(), rowwise_cases<K>(), category_cases<K>(), matmul_cases<K>(),
+                           linear_multinomial_cases<K>(), sparse_cases<K>(), value_linear_cases<K>(), random_cases<K>(),
+                           selection_cases<K>(), update_cases<K>(), step_cases<K>()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;

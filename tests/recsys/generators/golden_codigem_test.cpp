@@ -31,7 +31,11 @@ class GoldenCodigem : public ::testing::TestWithParam<std::tuple<DType, CodigemV
   double step(int index) const {
     const Tensor x = golden_.tensor("x_dense", dtype());
     const auto noise = [&](std::int64_t i) { return golden_.tensor(concat("noise_", index, ".", i), dtype()); };
-    return codigem_gradients(*model_, x, noise_chain(x, config_.beta, config_.timesteps, noise), config_).loss;
+    std::vector<double> terms;
+    for (const Tensor& term : codigem_gradients(*model_, x, noise_chain(x, config_.beta, config_.timesteps, noise), config_)) {
+      terms.push_back(term.item());
+    }
+    return codigem_loss(terms, x.shape(), config_);
   }
 
   tapestry::tests::Golden golden_ = tapestry::tests::golden_file("codigem_step.txt");
