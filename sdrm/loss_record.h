@@ -5,25 +5,35 @@
 
 #include "tensor/ops.h"
 
+// The losses of an epoch's updates, kept where they were computed and read once at its end: asking a GPU for each as it comes would
+// make it wait for the host at every step.
 namespace tapestry::sdrm {
 
-/// The losses of an epoch's updates, kept where they were computed and read once at its end: asking a GPU for each as it comes
-/// would make it wait for the host at every step.
+/// The mean of values [n, 1] or [n], summed in order on the host.
+inline double mean_in_order(const Tensor& values) {
+  const Tensor host = values.to(Device::kCpu).to(DType::kFloat64);
+  double total = 0;
+  for (std::int64_t i = 0; i < host.numel(); ++i) total += host.data<double>()[i];
+  return total / static_cast<double>(host.numel());
+}
+
+/// For updates that are called one by one.
 class LossRecord {
  public:
-  LossRecord(std::int64_t updates, DType dtype, Device device) : losses_(Tensor::zeros({updates, 1}, dtype, device)) {}
+  LossRecord(std::int64_t updates, DType dtype, Device device) : losses_(Tensor::empty({updates}, dtype, device)) {}
 
-  /// loss: scalar [], of the update with the number `place` [1] in the epoch, a place that holds nothing yet.
-  void add(const Tensor& loss, const Tensor& place) const { scatter_add_rows(loss.reshape({1, 1}), place, losses_); }
+  /// loss: scalar []. Throws Error(kMisuse) when more come than there is room for.
+  void add(const Tensor& loss) {
+    const Tensor slot = losses_.slice_rows(count_, count_ + 1);
+    copy_bytes(slot.raw_data(), slot.device(), loss.raw_data(), loss.device(), static_cast<std::size_t>(slot.bytes()));
+    ++count_;
+  }
 
-  /// Their mean, summed in order, and an empty record for the next epoch.
-  double take_mean() const {
-    const Tensor host = losses_.to(Device::kCpu).to(DType::kFloat64);
-    double total = 0;
-    for (std::int64_t i = 0; i < host.rows(); ++i) total += host.data<double>()[i];
-    const Tensor none = Tensor::zeros(losses_.shape(), losses_.dtype(), losses_.device());
-    copy_bytes(losses_.raw_data(), losses_.device(), none.raw_data(), none.device(), static_cast<std::size_t>(none.bytes()));
-    return total / static_cast<double>(host.rows());
+  /// Their mean, and an empty record for the next epoch.
+  double take_mean() {
+    const double mean = mean_in_order(losses_.slice_rows(0, count_));
+    count_ = 0;
+    return mean;
   }
 
   /// All of them in order, and an empty record: for sums of another kind.
@@ -31,6 +41,27 @@ class LossRecord {
     const Tensor host = losses_.slice_rows(0, count_).to(Device::kCpu).to(DType::kFloat64);
     count_ = 0;
     return {host.data<double>(), host.data<double>() + host.numel()};
+  }
+
+ private:
+  Tensor losses_;  ///< [updates]
+  std::int64_t count_ = 0;
+};
+
+/// For updates that a GPU repeats as a graph (tensor/step_graph.h), which therefore find their place by a number on the device.
+class PlacedLosses {
+ public:
+  PlacedLosses(std::int64_t updates, DType dtype, Device device) : losses_(Tensor::zeros({updates, 1}, dtype, device)) {}
+
+  /// loss: scalar [], of the update with the number `place` [1] in the epoch, a place that holds nothing yet.
+  void add(const Tensor& loss, const Tensor& place) const { scatter_add_rows(loss.reshape({1, 1}), place, losses_); }
+
+  /// Their mean, and zeros for the next epoch.
+  double take_mean() const {
+    const double mean = mean_in_order(losses_);
+    const Tensor none = Tensor::zeros(losses_.shape(), losses_.dtype(), losses_.device());
+    copy_bytes(losses_.raw_data(), losses_.device(), none.raw_data(), none.device(), static_cast<std::size_t>(none.bytes()));
+    return mean;
   }
 
  private:

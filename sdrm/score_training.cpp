@@ -117,7 +117,7 @@ class ScoreTraining {
   Tensor order_;    ///< int32 [U, B] rows in the order of this epoch
   Tensor steps_;    ///< int32 [U, B] their t
   Tensor factors_;  ///< [U, kAdamFactors]
-  LossRecord losses_;
+  PlacedLosses losses_;
   std::vector<std::int32_t> shuffled_;
   std::vector<std::int32_t> drawn_;
   StepGraph graph_;

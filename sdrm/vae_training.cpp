@@ -98,7 +98,7 @@ class VaeTraining {
   Tensor order_;    ///< int32 [U, B] rows in the order of this epoch
   Tensor factors_;  ///< [U, kAdamFactors]
   Tensor weights_;  ///< [U, 2] = [1, beta]
-  LossRecord losses_;
+  PlacedLosses losses_;
   std::vector<std::int32_t> shuffled_;
   StepGraph graph_;
 };
