@@ -5,8 +5,8 @@
 
 #include "tensor/ops.h"
 
-// The losses of an epoch's updates, kept where they were computed and read once at its end: asking a GPU for each as it comes would
-// make it wait for the host at every step.
+// The losses of an epoch's updates, kept where they were computed and read once at its end: asking a GPU for each as it comes
+// would make it wait for the host at every step.
 namespace tapestry::sdrm {
 
 /// The mean of values [n, 1] or [n], summed in order on the host.
