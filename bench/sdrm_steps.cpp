@@ -160,7 +160,7 @@ void sampling(const std::string& name, std::int64_t latent, const sdrm::ScoreCon
 void svd(const std::string& name, std::int64_t rows, std::int64_t items, double density, std::int64_t users) {
   const CsrMatrix x = random_rows(rows, items, density, 8);
   const recsys::HeldOut split = {random_rows(users, items, density, 9), random_rows(users, items, density / 4, 10)};
-  recsys::SvdRecommender model;
+  recsys::SvdRecommender model(20, {.device = record().device});
   report("SVD fit and evaluation, " + name,
          repeated(5,
                   [&] {
