@@ -87,8 +87,7 @@ void declare(CLI::App& app, Raw& raw) {
   one("--threads", raw.threads, "N", "Threads in all; default one per processor")->check(count);
   one("--jobs", raw.jobs, "N", "Runs side by side, which share the threads; default as many as there are threads and runs")
       ->check(count);
-  one("--device", raw.device, "NAME",
-      "Where MultiVAE, MultiVAE++ and SDRM are fitted and sampled: cpu, cuda or auto; default cpu");
+  one("--device", raw.device, "NAME", "Where generators and recommenders are fitted and asked: cpu, cuda or auto; default cpu");
   one("--precision", raw.precision, "NAME",
       "What matrix products on a GPU round float32 operands to: " + joined(known_precisions()) + "; default float32, not at all");
   names("--only", raw.only,

@@ -325,6 +325,7 @@ std::vector<GradientCase> category_cases() {
 class GradientTest : public DeviceTest {
  protected:
   static void check_all(const std::vector<GradientCase>& cases) {
+    ASSERT_FALSE(cases.empty());
     for (const GradientCase& one : cases) {
       std::vector<Tensor> inputs;
       for (std::size_t i = 0; i < one.shapes.size(); ++i) {

@@ -11,6 +11,7 @@
 #include "recsys/recommenders/svd.h"
 #include "tensor/memory.h"
 #include "tests/support/device.h"
+#include "tests/support/gpu_test.h"
 #include "tests/support/random_data.h"
 
 namespace tapestry::recsys {
@@ -18,13 +19,7 @@ namespace {
 
 using tapestry::tests::test_device;
 
-class RecommendersOnDevice : public tapestry::tests::DeviceTest {
- protected:
-  void SetUp() override {
-    DeviceTest::SetUp();
-    if (test_device() == Device::kCpu) GTEST_SKIP() << "compares a GPU with the CPU: TAPESTRY_DEVICE is cpu";
-  }
-};
+class RecommendersOnDevice : public tapestry::tests::GpuTest {};
 
 /// Scores with ties, NaN and infinities, and masks up to whole rows.
 struct RankingCase {

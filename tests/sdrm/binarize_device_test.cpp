@@ -10,18 +10,13 @@
 #include "sdrm/binarize.h"
 #include "tensor/memory.h"
 #include "tests/support/device.h"
+#include "tests/support/gpu_test.h"
 #include "tests/support/random_data.h"
 
 namespace tapestry::sdrm {
 namespace {
 
-class BinarizeOnDevice : public tests::DeviceTest {
- protected:
-  void SetUp() override {
-    DeviceTest::SetUp();
-    if (tests::test_device() == Device::kCpu) GTEST_SKIP() << "compares a GPU with the CPU: TAPESTRY_DEVICE is cpu";
-  }
-};
+class BinarizeOnDevice : public tests::GpuTest {};
 
 struct Logits {
   std::int64_t rows, cols;

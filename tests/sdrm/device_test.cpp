@@ -9,6 +9,7 @@
 #include "sdrm/vae_training.h"
 #include "tests/sdrm/sdrm_support.h"
 #include "tests/support/device.h"
+#include "tests/support/gpu_test.h"
 #include "tests/support/temp_folder.h"
 
 namespace tapestry::sdrm {
@@ -19,13 +20,8 @@ namespace fs = std::filesystem;
 /// Of numbers that went through some tens of updates; sums run in another order on each device.
 double tolerance(DType dtype) { return dtype == DType::kFloat32 ? 1e-4 : 1e-10; }
 
-class SdrmOnDevice : public tests::DeviceTest {
+class SdrmOnDevice : public tests::GpuTest {
  protected:
-  void SetUp() override {
-    DeviceTest::SetUp();
-    if (tests::test_device() == Device::kCpu) GTEST_SKIP() << "compares a GPU with the CPU: TAPESTRY_DEVICE is cpu";
-  }
-
   static VaeConfig vae_config() {
     VaeConfig config;
     config.hidden = 14;

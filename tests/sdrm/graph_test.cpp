@@ -7,6 +7,7 @@
 #include "tensor/step_graph.h"
 #include "tests/sdrm/sdrm_support.h"
 #include "tests/support/device.h"
+#include "tests/support/gpu_test.h"
 #include "tests/support/graphs_switch.h"
 
 namespace tapestry::sdrm {
@@ -25,13 +26,8 @@ bool same_weights(const nn::Module& a, const nn::Module& b) {
   return same;
 }
 
-class SdrmOnDeviceGraphs : public tests::DeviceTest {
+class SdrmOnDeviceGraphs : public tests::GpuTest {
  protected:
-  void SetUp() override {
-    DeviceTest::SetUp();
-    if (tests::test_device() == Device::kCpu) GTEST_SKIP() << "the CPU records no steps: TAPESTRY_DEVICE is cpu";
-  }
-
   static VaeConfig vae_config() {
     VaeConfig config;
     config.hidden = 14;

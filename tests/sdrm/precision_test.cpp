@@ -8,16 +8,13 @@
 #include "sdrm/score_training.h"
 #include "tests/sdrm/sdrm_support.h"
 #include "tests/support/device.h"
+#include "tests/support/gpu_test.h"
 
 namespace tapestry::sdrm {
 namespace {
 
-class SdrmPrecisionOnDevice : public tests::DeviceTest {
+class SdrmPrecisionOnDevice : public tests::GpuTest {
  protected:
-  void SetUp() override {
-    if (tests::test_device() == Device::kCpu) GTEST_SKIP() << "the CPU has float32 only: TAPESTRY_DEVICE is cpu";
-  }
-
   /// The losses of a score model's updates on latents of width 24: 4 updates an epoch, 40 in all.
   static std::vector<double> losses(MatmulPrecision precision) {
     ScoreConfig config;

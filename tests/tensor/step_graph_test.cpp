@@ -12,6 +12,7 @@
 
 #include "tensor/ops.h"
 #include "tests/support/device.h"
+#include "tests/support/gpu_test.h"
 #include "tests/support/graphs_switch.h"
 
 namespace tapestry::tests {
@@ -120,13 +121,7 @@ TEST_F(StepGraphTest, IsSwitchedByTheEnvironment) {
 }
 
 /// What only a recorded step can show.
-class StepGraphOnDevice : public DeviceTest {
- protected:
-  void SetUp() override {
-    DeviceTest::SetUp();
-    if (test_device() == Device::kCpu) GTEST_SKIP() << "the CPU records no steps: TAPESTRY_DEVICE is cpu";
-  }
-};
+class StepGraphOnDevice : public GpuTest {};
 
 TEST_F(StepGraphOnDevice, AsksForNothingAndCopiesNothingOnceItIsRecorded) {
   Walk walk(30, 3);

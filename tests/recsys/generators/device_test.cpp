@@ -9,6 +9,7 @@
 #include "tests/recsys/table_support.h"
 #include "tests/sdrm/sdrm_support.h"
 #include "tests/support/device.h"
+#include "tests/support/gpu_test.h"
 #include "tests/support/temp_folder.h"
 
 namespace tapestry::recsys {
@@ -19,13 +20,8 @@ using tapestry::tests::test_device;
 /// Of losses on the way through fifty updates; sums run in another order on each device.
 double tolerance(DType dtype) { return dtype == DType::kFloat32 ? 1e-4 : 1e-9; }
 
-class GeneratorsOnDevice : public tapestry::tests::DeviceTest {
+class GeneratorsOnDevice : public tapestry::tests::GpuTest {
  protected:
-  void SetUp() override {
-    DeviceTest::SetUp();
-    if (test_device() == Device::kCpu) GTEST_SKIP() << "compares a GPU with the CPU: TAPESTRY_DEVICE is cpu";
-  }
-
   static void expect_near(double ours, double expected, double within, const std::string& what) {
     EXPECT_TRUE(std::abs(ours - expected) <= within * std::abs(expected)) << what << ": " << ours << " and " << expected;
   }

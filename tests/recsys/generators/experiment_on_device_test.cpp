@@ -1,15 +1,13 @@
 // Whole small experiments on a GPU: runs that share it do not disturb each other.
 #include "tests/recsys/runner_support.h"
 #include "tests/support/device.h"
+#include "tests/support/gpu_test.h"
 
 namespace tapestry::recsys {
 namespace {
 
-class ExperimentOnDevice : public tapestry::tests::DeviceTest {
+class ExperimentOnDevice : public tapestry::tests::GpuTest {
  protected:
-  void SetUp() override {
-    if (tapestry::tests::test_device() == Device::kCpu) GTEST_SKIP() << "several jobs on a GPU: TAPESTRY_DEVICE is cpu";
-  }
   std::string results(const std::string& folder, int jobs, const std::string& precision = "float32") {
     ExperimentOptions options = tiny_options(folder_.path() / folder);
     options.device = "cuda";

@@ -11,6 +11,7 @@
 #include "recsys/recommenders/neumf.h"
 #include "tests/sdrm/sdrm_support.h"
 #include "tests/support/device.h"
+#include "tests/support/gpu_test.h"
 #include "tests/support/temp_folder.h"
 
 namespace tapestry::recsys {
@@ -21,13 +22,8 @@ using tapestry::tests::test_device;
 /// Of numbers that went through fifty updates; sums run in another order on each device.
 double tolerance(DType dtype) { return dtype == DType::kFloat32 ? 1e-4 : 1e-10; }
 
-class RecommendersOnDevice : public tapestry::tests::DeviceTest {
+class RecommendersOnDevice : public tapestry::tests::GpuTest {
  protected:
-  void SetUp() override {
-    DeviceTest::SetUp();
-    if (test_device() == Device::kCpu) GTEST_SKIP() << "compares a GPU with the CPU: TAPESTRY_DEVICE is cpu";
-  }
-
   static constexpr std::int64_t kUsers = 40, kItems = 30, kRated = 12;
 
   static MlpConfig mlp_config(DType dtype = DType::kFloat32) {
