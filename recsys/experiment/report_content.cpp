@@ -136,7 +136,7 @@ ReportContent report_content(const UnitStore& store, const ExperimentOptions& op
     if (const std::string rules = asked ? neumf_rules(hyperparameters_for(options, data.name, "neumf")) : ""; !rules.empty()) {
       const bool chosen = options.protocol == ProtocolName::kPublished && !options.neumf_selection;
       content.origin.emplace_back("epoch that NeuMF keeps, " + data.name,
-                                  rules + (chosen ? " (the rules that land on the printed figures)" : ""));
+                                  rules + (chosen ? " (chosen by the printed figures, docs/reproduction.md)" : ""));
     }
     content.origin.emplace_back(data.name, concat(data.source, ": ", data.stored.rows(), " users, ", data.stored.cols(),
                                                   " items, ", data.stored.nnz(), " entries, SHA-256 ", data.sha256));
