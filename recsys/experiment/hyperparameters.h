@@ -29,8 +29,8 @@ Hyperparameters hyperparameters(const std::string& dataset, const std::string& r
 
 /// Sets the rules by which NeuMF's epoch is chosen unless another one is asked for, in `values` that have a NeuMF. published: the
 /// one that lands on most of the data set's printed columns, and as exceptions the columns that another one lands on, so that the
-/// printed figures themselves decided it (docs/reproduction.md has the figures, and columns that no rule lands on). strict: the best Recall@10 on the
-/// selection users, everywhere.
+/// printed figures themselves decided it (docs/reproduction.md has the figures, and columns that no rule lands on). strict: the
+/// best Recall@10 on the selection users, everywhere.
 void set_default_neumf_rules(const std::string& dataset, bool strict, Hyperparameters& values);
 
 /// `values` as they hold for the recommender that learns from a generator's users in a setting: with the exceptions that apply.
