@@ -55,9 +55,8 @@ double train_epoch(const NeuMfModel& model, optim::Adam& adam, const TripleTenso
 
 }  // namespace
 
-double neumf_loss(const NeuMfModel& model, const Triples& triples) {
+double neumf_loss(const NeuMfModel& model, const TripleTensors& all) {
   constexpr std::int64_t kTile = 8192;
-  const TripleTensors all(triples, model.dtype(), model.device());
   sdrm::LossRecord tiles((all.size() + kTile - 1) / kTile, model.dtype(), model.device());
   for (std::int64_t begin = 0; begin < all.size(); begin += kTile) {
     const TripleTensors tile = all.slice(begin, std::min(all.size(), begin + kTile));
@@ -88,8 +87,8 @@ NeuMfFit fit_neumf(NeuMfModel& model, const Triples& all, const NeuMfConfig& con
   double lowest = std::numeric_limits<double>::infinity();
   const std::int64_t epochs = config.selection == NeuMfSelection::kFirstEpoch ? 1 : config.max_epochs;
   for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
-    const EpochTriples triples = split_epoch(all, config.validation_share, seed, epoch);
-    const TripleTensors train(triples.train, model.dtype(), model.device());
+    const EpochTriples split = split_epoch(all, config.validation_share, seed, epoch);
+    const TripleTensors train(all, split.train, model.dtype(), model.device());
     const double loss = train_epoch(model, adam, train, config, seed, [&](double share) {
       if (listener) listener({.fraction = (static_cast<double>(epoch) + share) / static_cast<double>(epochs), .epoch = epoch});
     });
@@ -97,8 +96,9 @@ NeuMfFit fit_neumf(NeuMfModel& model, const Triples& all, const NeuMfConfig& con
       fail(ErrorKind::kFit, "NeuMF diverged in epoch ", epoch, ": its loss is ", loss, " (a lower learning rate than ",
            config.learning_rate, " may help)");
     }
+    const TripleTensors valid(all, split.valid, model.dtype(), model.device());
     fit.history.push_back(
-        {epoch, loss, neumf_loss(model, triples.valid), config.selection == NeuMfSelection::kBestRecall ? recall(model) : kNaN});
+        {epoch, loss, neumf_loss(model, valid), config.selection == NeuMfSelection::kBestRecall ? recall(model) : kNaN});
     const double value = criterion(fit.history.back(), config.selection);
     if (value < lowest) {
       lowest = value;

@@ -22,7 +22,7 @@ struct NeuMfFit {
 };
 
 /// Mean binary cross-entropy of the triples, without dropout. NaN when there are none.
-double neumf_loss(const NeuMfModel& model, const Triples& triples);
+double neumf_loss(const NeuMfModel& model, const TripleTensors& triples);
 
 /// One update on a batch of triples: Adam on the mean binary cross-entropy. Returns the loss before it, [] on the model's device.
 /// `adam` holds model.parameters().

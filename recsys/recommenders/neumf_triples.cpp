@@ -1,5 +1,8 @@
 #include "recsys/recommenders/neumf_triples.h"
 
+#include <numeric>
+#include <type_traits>
+
 #include "recsys/data/split.h"
 #include "tensor/random.h"
 
@@ -11,7 +14,20 @@ std::vector<std::int32_t> shuffled_positions(std::size_t count, const RandomStre
   return shuffled(static_cast<std::int64_t>(count), [&](std::uint32_t bound) { return random.below(bound); });
 }
 
+/// 0, 1, ..., count - 1.
+std::vector<std::int32_t> consecutive(std::size_t count) {
+  std::vector<std::int32_t> positions(count);
+  std::iota(positions.begin(), positions.end(), 0);
+  return positions;
+}
+
 }  // namespace
+
+void Triples::reserve(std::size_t count) {
+  users.reserve(count);
+  items.reserve(count);
+  labels.reserve(count);
+}
 
 void Triples::add(std::int32_t user, std::int32_t item, float label) {
   users.push_back(user);
@@ -19,24 +35,21 @@ void Triples::add(std::int32_t user, std::int32_t item, float label) {
   labels.push_back(label);
 }
 
-Triples Triples::pick(const std::vector<std::int32_t>& positions) const {
-  Triples picked;
-  picked.users.reserve(positions.size());
-  picked.items.reserve(positions.size());
-  picked.labels.reserve(positions.size());
-  for (const std::int32_t position : positions) {
-    const auto at = static_cast<std::size_t>(position);
-    picked.add(users[at], items[at], labels[at]);
-  }
-  return picked;
+TripleTensors::TripleTensors(const Triples& triples, std::span<const std::int32_t> positions, DType dtype, Device device) {
+  const auto count = static_cast<std::int64_t>(positions.size());
+  const auto pick = [&](const auto& from, const Tensor& to) {
+    using Value = typename std::decay_t<decltype(from)>::value_type;
+    Value* out = to.data<Value>();
+    for (const std::int32_t position : positions) *out++ = from[static_cast<std::size_t>(position)];
+    return to.to(device);
+  };
+  users = pick(triples.users, Tensor::empty({count}, DType::kInt32));
+  items = pick(triples.items, Tensor::empty({count}, DType::kInt32));
+  labels = pick(triples.labels, Tensor::empty({count, 1}, DType::kFloat32)).to(dtype);
 }
 
-TripleTensors::TripleTensors(const Triples& triples, DType dtype, Device device) {
-  const auto count = static_cast<std::int64_t>(triples.size());
-  users = Tensor::from<std::int32_t>(triples.users, {count}, device);
-  items = Tensor::from<std::int32_t>(triples.items, {count}, device);
-  labels = Tensor::from<float>(triples.labels, {count, 1}, device).to(dtype);
-}
+TripleTensors::TripleTensors(const Triples& triples, DType dtype, Device device)
+    : TripleTensors(triples, consecutive(triples.size()), dtype, device) {}
 
 TripleTensors TripleTensors::slice(std::int64_t begin, std::int64_t end) const {
   TripleTensors part;
@@ -48,6 +61,9 @@ TripleTensors TripleTensors::slice(std::int64_t begin, std::int64_t end) const {
 
 Triples fit_triples(const FitData& data) {
   Triples all;
+  std::int64_t count = 0;
+  for (const Block which : data.order) count += data.block(which).likes.nnz() + data.block(which).dislikes.nnz();
+  all.reserve(static_cast<std::size_t>(count));
   std::int64_t first = 0;
   for (const Block which : data.order) {
     const Interactions& block = data.block(which);
@@ -68,25 +84,23 @@ Triples fit_triples(const FitData& data) {
 
 EpochTriples split_epoch(const Triples& all, double share, std::uint64_t seed, std::int64_t epoch) {
   const auto step = static_cast<std::uint32_t>(2 * epoch);
-  const std::vector<std::int32_t> order = shuffled_positions(all.size(), {seed, Purpose::kTriples, step});
+  std::vector<std::int32_t> order = shuffled_positions(all.size(), {seed, Purpose::kTriples, step});
   const auto cut = static_cast<std::ptrdiff_t>(static_cast<double>(all.size()) * (1 - share));
   EpochTriples split;
-  split.valid = all.pick({order.begin() + cut, order.end()});
-  std::vector<std::int32_t> train(order.begin(), order.begin() + cut);
+  split.valid.assign(order.begin() + cut, order.end());
+  order.resize(static_cast<std::size_t>(cut));
   std::vector<std::int32_t> zeros;
-  for (const std::int32_t position : train) {
+  for (const std::int32_t position : order) {
     if (all.labels[static_cast<std::size_t>(position)] == 0) zeros.push_back(position);
   }
-  const std::size_t ones = train.size() - zeros.size();
+  const std::size_t ones = order.size() - zeros.size();
   if (!zeros.empty()) {
     RandomSequence random({seed, Purpose::kNegatives, step});
-    for (std::size_t n = 0; n < ones; ++n) train.push_back(zeros[random.below(static_cast<std::uint32_t>(zeros.size()))]);
+    order.reserve(order.size() + ones);
+    for (std::size_t n = 0; n < ones; ++n) order.push_back(zeros[random.below(static_cast<std::uint32_t>(zeros.size()))]);
   }
-  const std::vector<std::int32_t> mixed = shuffled_positions(train.size(), {seed, Purpose::kTriples, step + 1});
-  std::vector<std::int32_t> positions;
-  positions.reserve(train.size());
-  for (const std::int32_t at : mixed) positions.push_back(train[static_cast<std::size_t>(at)]);
-  split.train = all.pick(positions);
+  split.train = shuffled_positions(order.size(), {seed, Purpose::kTriples, step + 1});
+  for (std::int32_t& at : split.train) at = order[static_cast<std::size_t>(at)];
   return split;
 }
 

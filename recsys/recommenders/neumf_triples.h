@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "recsys/recommenders/recommender.h"
@@ -14,16 +15,18 @@ struct Triples {
   std::vector<float> labels;
 
   std::size_t size() const { return users.size(); }
+  void reserve(std::size_t count);
   void add(std::int32_t user, std::int32_t item, float label);
-  /// The triples at these positions, in that order.
-  Triples pick(const std::vector<std::int32_t>& positions) const;
 };
 
-/// The same where a model computes, brought there in one go; n triples.
+/// Some of them where a model computes, brought there in one go; n triples.
 struct TripleTensors {
   Tensor users, items;  ///< int32 [n]
   Tensor labels;        ///< [n, 1]
 
+  /// The triples at these positions, in that order.
+  TripleTensors(const Triples& triples, std::span<const std::int32_t> positions, DType dtype, Device device);
+  /// All of them.
   TripleTensors(const Triples& triples, DType dtype, Device device);
   std::int64_t size() const { return users.numel(); }
   /// Triples [begin, end), sharing memory.
@@ -36,10 +39,10 @@ struct TripleTensors {
 /// Every like and dislike of the blocks in data.order, user by user. Throws Error(kFit) when there is none.
 Triples fit_triples(const FitData& data);
 
-/// What one epoch learns from and what its loss is measured on.
+/// What one epoch learns from and what its loss is measured on: positions of triples, a third of what the triples would take.
 struct EpochTriples {
-  Triples train;  ///< floor((1 - share) n) random triples and as many zeros as they have ones, in random order
-  Triples valid;  ///< the others
+  std::vector<std::int32_t> train;  ///< floor((1 - share) n) random ones and as many zeros as they have ones, in random order
+  std::vector<std::int32_t> valid;  ///< the others
 };
 
 /// A fresh split for `epoch`. The added zeros are drawn with replacement from the zeros of the training part; when it has none,
