@@ -160,6 +160,9 @@ void svd_seconds() {
 
 std::vector<Bench> all() {
   return {{"kernels", "the operations of training and sampling, one by one", kernels, true},
+#ifdef TAPESTRY_BENCH_LIBRARIES
+          {"libraries", "our CUDA kernels beside cuSPARSE's and CUB's", library_kernels, true},
+#endif
           {"training", "steps per second as floating-point operations of their matrix products, against sgemm", training_steps},
           {"elementwise", "vectorised functions and random numbers", elementwise_rates},
           {"sampling", "reverse diffusion, decoding and binarisation", sampling_rates},

@@ -37,6 +37,10 @@ inline bool enough(const std::vector<double>& times, std::size_t most) {
   return times.size() >= most || (times.size() >= 3 && std::accumulate(times.begin(), times.end(), 0.0) > 1.5);
 }
 
+/// Seconds of each call, as means over batches of 20 that are waited for at their end; single calls where one takes a hundredth
+/// of a second.
+std::vector<double> call_seconds(const std::function<void()>& run);
+
 /// Random rows with about `density` of the entries stored, the first columns most often.
 CsrMatrix random_rows(std::int64_t rows, std::int64_t cols, double density, std::uint64_t seed);
 
@@ -47,5 +51,6 @@ void svd_seconds();
 void recommender_steps();
 void sdrm_steps();
 void kernels();
+void library_kernels();  ///< only where TAPESTRY_BENCH_LIBRARIES is defined
 
 }  // namespace tapestry::bench

@@ -19,25 +19,6 @@ struct Operation {
   std::function<void()> run;
 };
 
-/// Seconds of each call, as means over batches of 20 that are waited for at their end; single calls where one takes a hundredth
-/// of a second.
-std::vector<double> call_seconds(const std::function<void()>& run) {
-  const auto batch_of = [&](int calls) {
-    cuda_synchronize();
-    return seconds([&] {
-             for (int call = 0; call < calls; ++call) run();
-             cuda_synchronize();
-           }) /
-           calls;
-  };
-  batch_of(1);
-  const int calls = batch_of(1) > 0.01 ? 1 : 20;
-  batch_of(1);
-  std::vector<double> times;
-  while (!enough(times, 15)) times.push_back(batch_of(calls));
-  return times;
-}
-
 /// SDRM's score step at ml-100k/SVD: batches of 550 rows, three passes, K = 830; MultiVAE's at 780 users by 1,008 items, H = 930.
 std::vector<Operation> operations(Device device) {
   constexpr RandomStream kStream = {1, Purpose::kTest, 1};
@@ -98,6 +79,23 @@ std::vector<Operation> operations(Device device) {
 }
 
 }  // namespace
+
+std::vector<double> call_seconds(const std::function<void()>& run) {
+  const auto batch_of = [&](int calls) {
+    cuda_synchronize();
+    return seconds([&] {
+             for (int call = 0; call < calls; ++call) run();
+             cuda_synchronize();
+           }) /
+           calls;
+  };
+  batch_of(1);
+  const int calls = batch_of(1) > 0.01 ? 1 : 20;
+  batch_of(1);
+  std::vector<double> times;
+  while (!enough(times, 15)) times.push_back(batch_of(calls));
+  return times;
+}
 
 void kernels() {
   std::cout << std::fixed;

@@ -10,7 +10,6 @@
 
 #include "bench/benches.h"
 #include "tensor/cuda/cuda_device.h"
-#include "tensor/cuda/cuda_memory.h"
 #include "tensor/ops.h"
 #include "tensor/parallel.h"
 
@@ -51,18 +50,6 @@ void write_file(const std::string& file, const std::string& text) {
   if (!out) fail(ErrorKind::kUsage, file, " cannot be written");
 }
 
-/// Median seconds of a call, each waited for.
-double call_seconds(const std::function<void()>& work) {
-  const auto once = [&] {
-    work();
-    cuda_synchronize();
-  };
-  once();
-  std::vector<double> times;
-  while (!enough(times, 9)) times.push_back(seconds(once));
-  return median(times);
-}
-
 bool has_floor(const Figure& figure) { return figure.work.flops > 0 || figure.work.bytes > 0; }
 
 }  // namespace
@@ -78,11 +65,11 @@ void Record::measure_peaks() {
   Peaks found;
   {
     const Tensor x = Tensor::full({wide / 256, 256}, 1.5, DType::kFloat32, device);
-    found.bytes = 8.0 * static_cast<double>(wide) / call_seconds([&] { unary(UnaryOp::kNegate, x); });
+    found.bytes = 8.0 * static_cast<double>(wide) / median(call_seconds([&] { unary(UnaryOp::kNegate, x); }));
   }
   const Tensor a = random_normal({side, side}, {1, Purpose::kTest, 1}, 0, 1, DType::kFloat32, device);
   const Tensor b = random_normal({side, side}, {1, Purpose::kTest, 2}, 0, 1, DType::kFloat32, device);
-  found.flops = 2.0 * std::pow(static_cast<double>(side), 3) / call_seconds([&] { matmul(a, b, false, true); });
+  found.flops = 2.0 * std::pow(static_cast<double>(side), 3) / median(call_seconds([&] { matmul(a, b, false, true); }));
   peaks_ = found;
 }
 

@@ -73,9 +73,15 @@ function(tapestry_emulated_test name)
                        TEST_FILTER "${arg_FILTER}-Long*:*/Long*:*IgnoresThreadCount*" PROPERTIES TIMEOUT 600 LABELS emulated ENVIRONMENT TAPESTRY_DEVICE=cuda)
 endfunction()
 
-# tapestry_bench(SOURCES <files>): build/bench/tapestry_bench.
+# tapestry_bench(SOURCES <files> CUDA_SOURCES <files>): build/bench/tapestry_bench. CUDA_SOURCES are for builds with CUDA and cuSPARSE.
 function(tapestry_bench)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "SOURCES")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "SOURCES;CUDA_SOURCES")
   add_executable(tapestry_bench ${arg_SOURCES})
   target_link_libraries(tapestry_bench PRIVATE tapestry::recsys nlohmann_json::nlohmann_json)
+  if(TAPESTRY_CUDA_BUILT AND TARGET CUDA::cusparse)
+    add_library(tapestry_bench_cuda OBJECT ${arg_CUDA_SOURCES})
+    target_link_libraries(tapestry_bench_cuda PRIVATE tapestry::tensor CUDA::cudart_static CUDA::cublas CUDA::cusparse)
+    target_compile_definitions(tapestry_bench PRIVATE TAPESTRY_BENCH_LIBRARIES)
+    target_link_libraries(tapestry_bench PRIVATE tapestry_bench_cuda CUDA::cusparse)
+  endif()
 endfunction()

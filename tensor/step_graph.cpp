@@ -61,6 +61,12 @@ void StepGraph::abandon() noexcept {
   reserve_.end();
 }
 
+bool StepGraph::give_back_cache() {
+  if (pool_stats(Device::kCuda).bytes_cached == 0) return false;
+  pool_trim(Device::kCuda);
+  return true;
+}
+
 void StepGraph::launch() {
   cuda_launch_graph(entries_[current_].graph);
   ++all_launches;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "tensor/error.h"
 #include "tensor/memory.h"
 
 namespace tapestry {
@@ -28,7 +29,8 @@ struct CudaGraph;
 ///
 /// What a recorded step allocates comes from the pool and is set aside until the StepGraph is destroyed; the graphs of its keys
 /// share it, since they run one after the other. A StepGraph belongs to the thread that runs it. Inside another one's step it
-/// only calls. After an exception nothing of that step has been done if it was being recorded, and run() may be called again.
+/// only calls. After an exception nothing of that step has been done if it was being recorded, and run() may be called again;
+/// where the device ran out of memory, run() does so once itself, after the pool has given back what it kept for later.
 class StepGraph {
  public:
   /// Throws Error(kUsage) when TAPESTRY_GRAPHS is neither on nor off.
@@ -41,9 +43,14 @@ class StepGraph {
   template <typename Step>
   void run(std::int64_t key, const Step& step) {
     if (!begin(key)) return step();
-    if (!launchable()) {
+    for (bool again = false; !launchable(); again = true) {
       try {
         step();
+      } catch (const Error& error) {
+        abandon();
+        if (again || error.kind() != ErrorKind::kDevice || !give_back_cache()) throw;
+        begin(key);
+        continue;
       } catch (...) {
         abandon();
         throw;
@@ -67,6 +74,9 @@ class StepGraph {
   bool launchable() const { return entries_[current_].graph != nullptr; }
   void end();
   void abandon() noexcept;
+  /// Gives what the pool keeps for later back to the GPU, which cannot be done while a step is recorded. False when it keeps
+  /// nothing.
+  static bool give_back_cache();
   void launch();
 
   bool enabled_;

@@ -88,6 +88,8 @@ if wants bench; then
       "$build/bench/tapestry_bench" --device cuda --precision "$precision" --json "$file-$precision.json" kernels steps
     done
   fi
+  "$build/bench/tapestry_bench" --device cuda libraries | tee "$file-libraries.txt" ||
+    failed+=("comparison with cuSPARSE and CUB")
   BENCH=$build/bench/tapestry_bench tools/bench_pytorch.sh cuda "$file" || failed+=("comparison with PyTorch")
 fi
 

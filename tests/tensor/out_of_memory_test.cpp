@@ -5,6 +5,7 @@
 
 #include "tensor/memory.h"
 #include "tensor/ops.h"
+#include "tensor/step_graph.h"
 #include "tests/support/little_device_memory.h"
 
 namespace tapestry::tests {
@@ -63,6 +64,41 @@ TEST(OutOfDeviceMemory, AFailedOperationLeavesNothingBehind) {
   }
   EXPECT_EQ(pool_stats(Device::kCuda).bytes_in_use, in_use);
   EXPECT_EQ(matmul(a, a, false, true).to(Device::kCpu).data<float>()[0], 300.0f);
+}
+
+/// count += 1 by a step that wants 6 MiB besides.
+void count_up(StepGraph& graph, const Tensor& count) {
+  graph.run(0, [&] {
+    static_cast<void>(bytes_on_device(6 * kMebi));
+    add_integer(count, 1);
+  });
+}
+
+TEST(OutOfDeviceMemory, AStepThatIsRecordedStartsAnewAfterTheCacheWasGivenBack) {
+  const Tensor count = Tensor::from<std::int32_t>({0}, {1}, Device::kCuda);
+  StepGraph graph(Device::kCuda);
+  count_up(graph, count);
+  pool_trim(Device::kCuda);
+  static_cast<void>(bytes_on_device(8 * kMebi));  // kept, and of no use for 6 MiB
+  const LittleDeviceMemory little(device_bytes_handed_out());
+  const std::int64_t launches = StepGraph::launches();
+  for (int i = 0; i < 3; ++i) count_up(graph, count);
+  EXPECT_EQ(StepGraph::launches(), launches + 3);
+  EXPECT_EQ(count.item(), 4) << "the step that was broken off has done nothing";
+}
+
+TEST(OutOfDeviceMemory, AStepThatIsRecordedFailsWhenThatDoesNotHelp) {
+  const Tensor count = Tensor::from<std::int32_t>({0}, {1}, Device::kCuda);
+  StepGraph graph(Device::kCuda);
+  count_up(graph, count);
+  pool_trim(Device::kCuda);
+  static_cast<void>(bytes_on_device(2 * kMebi));
+  const LittleDeviceMemory little(device_bytes_handed_out());
+  error_text([&] { count_up(graph, count); });
+  EXPECT_EQ(pool_stats(Device::kCuda).bytes_cached, 0) << "it was tried";
+  little.all();
+  count_up(graph, count);
+  EXPECT_EQ(count.item(), 2);
 }
 
 }  // namespace
