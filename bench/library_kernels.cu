@@ -167,13 +167,26 @@ std::vector<Pair> all_pairs() {
   return pairs;
 }
 
+/// A matrix of float32 or int32 on the host.
+std::vector<double> numbers_of(const Tensor& matrix) {
+  const Tensor here = matrix.to(Device::kCpu);
+  std::vector<double> numbers;
+  if (here.dtype() == DType::kInt32) {
+    for (const std::int32_t number : here.span<std::int32_t>()) numbers.push_back(number);
+  } else {
+    for (const float number : here.span<float>()) numbers.push_back(number);
+  }
+  return numbers;
+}
+
 /// The largest difference over the columns that both have.
 double largest_difference(const Tensor& a, const Tensor& b) {
-  const Tensor x = a.to(DType::kFloat64).to(Device::kCpu), y = b.to(DType::kFloat64).to(Device::kCpu);
+  const std::vector<double> x = numbers_of(a), y = numbers_of(b);
   double largest = 0;
-  for (std::int64_t row = 0; row < x.rows(); ++row) {
-    for (std::int64_t col = 0; col < std::min(x.cols(), y.cols()); ++col) {
-      largest = std::max(largest, std::abs(x.data<double>()[row * x.cols() + col] - y.data<double>()[row * y.cols() + col]));
+  for (std::int64_t row = 0; row < a.rows(); ++row) {
+    for (std::int64_t col = 0; col < std::min(a.cols(), b.cols()); ++col) {
+      const auto at_x = static_cast<std::size_t>(row * a.cols() + col), at_y = static_cast<std::size_t>(row * b.cols() + col);
+      largest = std::max(largest, std::abs(x[at_x] - y[at_y]));
     }
   }
   return largest;
