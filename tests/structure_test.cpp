@@ -80,13 +80,13 @@ Offences check_layers(const std::string& path, const std::string& text) {
   });
 }
 
-/// CUDA only under tensor/cuda, Eigen, BLAS and OpenMP only under tensor/cpu, in the SVD, and in the SVD's test, which compares
-/// with Eigen's.
+/// CUDA only under tensor/cuda and in the bench that runs its libraries beside our kernels, Eigen, BLAS and OpenMP only under
+/// tensor/cpu, in the SVD, and in the SVD's test, which compares with Eigen's.
 Offences check_backends(const std::string& path, const std::string& text) {
   static const std::regex cuda(R"(^["<](cuda|cublas|cusparse|curand|cusolver|nccl|cub/|thrust/|cooperative_groups))");
   static const std::regex cpu(R"(^["<](Eigen/|eigen3/|unsupported/Eigen|.*cblas|lapacke?|mkl|omp\.h))");
   static const std::regex pragma(R"(^\s*#\s*pragma\s+omp\b)");
-  const bool cuda_allowed = lies_in(path, "tensor/cuda");
+  const bool cuda_allowed = lies_in(path, "tensor/cuda") || path == "bench/library_kernels.cu";
   const bool cpu_allowed =
       lies_in(path, "tensor/cpu") || lies_in(path, "recsys/recommenders") || path == "tests/recsys/svd_test.cpp";
   return scan_lines(path, text, [&](const std::string& line, const Report& report) {
@@ -228,6 +228,8 @@ TEST(StructureRules, Backends) {
   EXPECT_EQ(check_backends("recsys/data/dataset.cpp", eigen).size(), 1U);
   EXPECT_EQ(check_backends("nn/linear.cpp", "#include <omp.h>\n  #pragma omp parallel\n#include <cblas.h>\n").size(), 3U);
   EXPECT_EQ(check_backends("tensor/cuda/matmul.cu", "#include <cublas_v2.h>\n").size(), 0U);
+  EXPECT_EQ(check_backends("bench/library_kernels.cu", "#include <cusparse.h>\n").size(), 0U);
+  EXPECT_EQ(check_backends("bench/record.cpp", "#include <cusparse.h>\n").size(), 1U);
   EXPECT_EQ(check_backends("tensor/cpu/matmul.cpp", "#include <cuda_runtime.h>\n#include <cub/cub.cuh>\n").size(), 2U);
 }
 
