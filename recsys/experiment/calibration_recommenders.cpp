@@ -121,7 +121,7 @@ StageRate measure_recommender(const RunJob& job, const std::string& generator, c
   StageRate rate = measure_fit(job, data, options);
   // By this rule NeuMF is measured on the selection users after every epoch.
   const Hyperparameters values = for_unit(job.values, setting, generator);
-  if (values.neumf && values.neumf->selection == NeuMfSelection::kBestRecall) {
+  if (values.neumf && by_recall(values.neumf->selection)) {
     const auto chosen = static_cast<double>(job.protocol->selection_likes.likes.input.rows());
     const auto reported = static_cast<double>(job.protocol->evaluation_likes.likes.input.rows());
     rate.epoch_seconds += evaluation.seconds / (measured_twice(job) ? 2 : 1) * chosen / std::max(1.0, reported);

@@ -8,10 +8,6 @@
 namespace tapestry::recsys {
 namespace {
 
-CsrMatrix no_entries(const CsrMatrix& like) {
-  return CsrMatrix::from_rows(like.cols(), std::vector<std::vector<std::int32_t>>(static_cast<std::size_t>(like.rows())));
-}
-
 /// The order of the blocks as the published program stacks them for MLP, which validates on the last rows.
 std::vector<Block> published_mlp_order(const std::string& generator, bool augment) {
   const std::vector<std::string> family = SdrmFamily::names();

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "recsys/generators/sdrm_family.h"
 #include "tensor/error.h"
 
 namespace tapestry::recsys {
@@ -41,7 +42,7 @@ constexpr std::array<Row, 15> kRows = {{
 }};
 
 constexpr std::array<const char*, 2> kVariants = {"published", "paper"};
-constexpr std::array<const char*, 3> kNeuMfSelections = {"first-epoch", "best-loss", "best-recall"};
+constexpr std::array<const char*, 4> kNeuMfSelections = {"first-epoch", "best-loss", "best-recall", "best-recall-no-dislikes"};
 
 }  // namespace
 
@@ -74,10 +75,13 @@ void set_default_neumf_rules(const std::string& dataset, bool strict, Hyperparam
   values.neumf->selection = NeuMfSelection::kBestRecall;
   if (strict) return;
   values.neumf->selection = dataset == "ml-1m" ? NeuMfSelection::kBestLoss : NeuMfSelection::kFirstEpoch;
-  if (dataset != "amazon-luxury-beauty") return;
-  for (const char* generator : {"diffrec", "multivae++", "f-sdrm", "m-sdrm"}) {
-    values.neumf_exceptions[unit_kind("replace", generator)] = NeuMfSelection::kBestRecall;
+  // These columns come from the logs of the searches, the others from a script that reads its data anew each time.
+  for (const std::string& generator : SdrmFamily::names()) {
+    for (const char* setting : {"augment", "replace"}) {
+      values.neumf_exceptions[unit_kind(setting, generator)] = NeuMfSelection::kBestRecallNoDislikes;
+    }
   }
+  if (dataset == "amazon-luxury-beauty") values.neumf_exceptions[unit_kind("replace", "diffrec")] = NeuMfSelection::kBestRecall;
 }
 
 Hyperparameters for_unit(Hyperparameters values, const std::string& setting, const std::string& generator) {
@@ -177,7 +181,7 @@ NeuMfSelection parse_neumf_selection(const std::string& text) {
   const auto* const found = std::find(kNeuMfSelections.begin(), kNeuMfSelections.end(), text);
   if (found == kNeuMfSelections.end()) {
     fail(ErrorKind::kUsage, "no selection of NeuMF's epoch is called '", text,
-         "', there are: first-epoch, best-loss, best-recall");
+         "', there are: first-epoch, best-loss, best-recall, best-recall-no-dislikes");
   }
   return static_cast<NeuMfSelection>(found - kNeuMfSelections.begin());
 }

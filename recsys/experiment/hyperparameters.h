@@ -27,10 +27,10 @@ struct Hyperparameters {
 Hyperparameters hyperparameters(const std::string& dataset, const std::string& recommender,
                                 sdrm::Variant variant = sdrm::Variant::kPublished);
 
-/// Sets the rules by which NeuMF's epoch is chosen unless another one is asked for, in `values` that have a NeuMF. published: the
-/// one that lands on most of the data set's printed columns, and as exceptions the columns that another one lands on, so that the
-/// printed figures themselves decided it (docs/reproduction.md has the figures, and columns that no rule lands on). strict: the
-/// best Recall@10 on the selection users, everywhere.
+/// Sets the rules by which NeuMF's epoch is chosen unless another one is asked for, in `values` that have a NeuMF. published:
+/// MultiVAE++ and SDRM as the published search does it, whose logs hold their printed figures; the others by the rule that lands
+/// on most of the data set's printed columns, and as exceptions those that another one lands on, so that the printed figures
+/// themselves decided it (docs/reproduction.md has the figures). strict: the best Recall@10 on the selection users, everywhere.
 void set_default_neumf_rules(const std::string& dataset, bool strict, Hyperparameters& values);
 
 /// `values` as they hold for the recommender that learns from a generator's users in a setting: with the exceptions that apply.
@@ -50,8 +50,8 @@ std::string to_json(const Hyperparameters& values);
 sdrm::Variant parse_variant(const std::string& text);
 const char* to_string(sdrm::Variant variant);
 
-/// "first-epoch", "best-loss", "best-recall", in the order of the enum. parse_neumf_selection throws Error(kUsage) for any other
-/// text, listing them.
+/// "first-epoch", "best-loss", "best-recall", "best-recall-no-dislikes", in the order of the enum. parse_neumf_selection throws
+/// Error(kUsage) for any other text, listing them.
 std::vector<std::string> neumf_selections();
 NeuMfSelection parse_neumf_selection(const std::string& text);
 const char* to_string(NeuMfSelection selection);

@@ -28,6 +28,7 @@ double criterion(const NeuMfEpoch& epoch, NeuMfSelection selection) {
     case NeuMfSelection::kBestLoss:
       return epoch.validation_loss;
     case NeuMfSelection::kBestRecall:
+    case NeuMfSelection::kBestRecallNoDislikes:
       break;
   }
   return -epoch.recall;
@@ -97,8 +98,7 @@ NeuMfFit fit_neumf(NeuMfModel& model, const Triples& all, const NeuMfConfig& con
            config.learning_rate, " may help)");
     }
     const TripleTensors valid(all, split.valid, model.dtype(), model.device());
-    fit.history.push_back(
-        {epoch, loss, neumf_loss(model, valid), config.selection == NeuMfSelection::kBestRecall ? recall(model) : kNaN});
+    fit.history.push_back({epoch, loss, neumf_loss(model, valid), by_recall(config.selection) ? recall(model) : kNaN});
     const double value = criterion(fit.history.back(), config.selection);
     if (value < lowest) {
       lowest = value;
@@ -136,7 +136,11 @@ CsrMatrix neumf_masked(const FitData& data, Block which) {
   return CsrMatrix::from_rows(likes.cols(), rows);
 }
 
-void NeuMfRecommender::fit(const FitData& data, const FitListener& listener) {
+void NeuMfRecommender::fit(const FitData& given, const FitListener& listener) {
+  FitData data = given;
+  if (config_.selection == NeuMfSelection::kBestRecallNoDislikes) {
+    data.block(Block::kEvaluation).dislikes = no_entries(data.block(Block::kEvaluation).likes);
+  }
   const Triples triples = fit_triples(data);
   std::int64_t users = 0;
   for (const Block which : data.order) users += data.block(which).likes.rows();

@@ -30,7 +30,7 @@ Tensor neumf_update(const NeuMfModel& model, optim::Adam& adam, const TripleTens
                     const NeuMfModel::Drop& drop);
 
 /// Trains for config.max_epochs (one, if the first is kept), each on a fresh split, and restores the weights of the epoch that
-/// config.selection asks for, the earlier one among equals. recall(model) is asked for after each epoch under kBestRecall. Throws
+/// config.selection asks for, the earlier one among equals. recall(model) is asked for after each epoch where by_recall(). Throws
 /// Error(kFit) when a loss is no longer a number, and when the criterion was NaN in every epoch.
 NeuMfFit fit_neumf(NeuMfModel& model, const Triples& all, const NeuMfConfig& config, std::uint64_t seed,
                    const std::function<double(const NeuMfModel&)>& recall, const FitListener& listener = {});
@@ -43,8 +43,8 @@ class NeuMfRecommender : public Recommender {
   NeuMfRecommender(NeuMfConfig config, std::uint64_t seed, Device device = Device::kCpu)
       : config_(config), seed_(seed), device_(device) {}
 
-  /// data.order must have kEvaluation and data.selection.
-  void fit(const FitData& data, const FitListener& listener) override;
+  /// given.order must have kEvaluation and given.selection.
+  void fit(const FitData& given, const FitListener& listener) override;
   Tensor score(std::int64_t begin, std::int64_t end) const override;
   CsrMatrix masked() const override;
 

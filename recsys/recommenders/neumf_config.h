@@ -9,7 +9,15 @@ enum class NeuMfSelection : std::uint8_t {
   kFirstEpoch,  ///< the first one's, so that no other is trained: what the published program does by a slip
   kBestLoss,    ///< of the lowest loss on the validation triples
   kBestRecall,  ///< of the highest Recall@10 on FitData::selection
+  /// The same, and the dislikes of the reported users are neither in the fit nor masked: what the published search does from its
+  /// second evaluation on, where the first one's split has struck them from the matrix that all share (docs/reproduction.md).
+  kBestRecallNoDislikes,
 };
+
+/// Whether the selection users are ranked for after every epoch.
+inline bool by_recall(NeuMfSelection selection) {
+  return selection == NeuMfSelection::kBestRecall || selection == NeuMfSelection::kBestRecallNoDislikes;
+}
 
 /// Neural matrix factorisation's sizes and training.
 struct NeuMfConfig {

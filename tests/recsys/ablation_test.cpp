@@ -50,6 +50,8 @@ TEST(Ablations, AreSelectedWithWhatTheyNeed) {
   EXPECT_EQ(names(select_ablations("svd", Names{"without-tied-layers"})), (Names{"published", "without-tied-layers"}));
   EXPECT_EQ(names(select_ablations("neumf", Names{"neumf-best-recall-without-selection-leak"})),
             (Names{"neumf-first-epoch", "neumf-best-recall", "neumf-best-recall-without-selection-leak"}));
+  EXPECT_EQ(names(select_ablations("neumf", Names{"neumf-best-recall-no-dislikes"})),
+            (Names{"neumf-first-epoch", "neumf-best-recall", "neumf-best-recall-no-dislikes"}));
   EXPECT_EQ(select_ablations("mlp", Names{"all"}).size(), ablations("mlp").size());
   const std::string text = error_of(ErrorKind::kUsage, [] { select_ablations("svd", Names{"tied"}); });
   EXPECT_NE(text.find("without-tied-layers"), std::string::npos) << text;

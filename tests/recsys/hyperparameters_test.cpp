@@ -133,7 +133,7 @@ TEST(Hyperparameters, NeuMfSelectionsByName) {
   EXPECT_EQ(parse_neumf_selection("best-loss"), NeuMfSelection::kBestLoss);
   for (const std::string& name : neumf_selections()) EXPECT_EQ(to_string(parse_neumf_selection(name)), name);
   const std::string text = tests::error_of(ErrorKind::kUsage, [] { parse_neumf_selection("last"); });
-  EXPECT_NE(text.find("first-epoch, best-loss, best-recall"), std::string::npos) << text;
+  for (const std::string& name : neumf_selections()) EXPECT_NE(text.find(name), std::string::npos) << text;
 }
 
 TEST(Hyperparameters, NeuMfRulesByDataSetSettingAndGenerator) {
@@ -142,11 +142,18 @@ TEST(Hyperparameters, NeuMfRulesByDataSetSettingAndGenerator) {
     set_default_neumf_rules(dataset, strict, values);
     return for_unit(values, setting, generator).neumf->selection;
   };
-  EXPECT_EQ(kept("amazon-luxury-beauty", false, "augment", "f-sdrm"), NeuMfSelection::kFirstEpoch);
-  EXPECT_EQ(kept("amazon-luxury-beauty", false, "replace", "f-sdrm"), NeuMfSelection::kBestRecall);
+  for (const std::string dataset : {"amazon-luxury-beauty", "amazon-digital-music", "ml-100k", "ml-1m"}) {
+    for (const std::string generator : {"multivae++", "f-sdrm", "m-sdrm"}) {
+      EXPECT_EQ(kept(dataset, false, "augment", generator), NeuMfSelection::kBestRecallNoDislikes);
+      EXPECT_EQ(kept(dataset, false, "replace", generator), NeuMfSelection::kBestRecallNoDislikes);
+      EXPECT_EQ(kept(dataset, true, "replace", generator), NeuMfSelection::kBestRecall);
+    }
+  }
+  EXPECT_EQ(kept("amazon-luxury-beauty", false, "replace", "diffrec"), NeuMfSelection::kBestRecall);
+  EXPECT_EQ(kept("ml-100k", false, "replace", "diffrec"), NeuMfSelection::kFirstEpoch);
   EXPECT_EQ(kept("amazon-luxury-beauty", false, "replace", "tvae"), NeuMfSelection::kFirstEpoch);
   EXPECT_EQ(kept("amazon-luxury-beauty", false, "replace", kOriginal), NeuMfSelection::kFirstEpoch);
-  EXPECT_EQ(kept("ml-1m", false, "replace", "f-sdrm"), NeuMfSelection::kBestLoss);
+  EXPECT_EQ(kept("ml-1m", false, "replace", "multivae"), NeuMfSelection::kBestLoss);
   EXPECT_EQ(kept("amazon-luxury-beauty", true, "augment", "tvae"), NeuMfSelection::kBestRecall);
   EXPECT_EQ(kept("ml-100k", true, "replace", kOriginal), NeuMfSelection::kBestRecall);
 
@@ -155,7 +162,8 @@ TEST(Hyperparameters, NeuMfRulesByDataSetSettingAndGenerator) {
   set_default_neumf_rules("amazon-luxury-beauty", false, values);
   EXPECT_NE(to_json(values), before);
   EXPECT_EQ(neumf_rules(values),
-            "first-epoch; best-recall for replace/diffrec, replace/f-sdrm, replace/m-sdrm, replace/multivae++");
+            "first-epoch; best-recall for replace/diffrec; best-recall-no-dislikes for augment/f-sdrm, augment/m-sdrm, "
+            "augment/multivae++, replace/f-sdrm, replace/m-sdrm, replace/multivae++");
   EXPECT_EQ(neumf_rules(hyperparameters("ml-100k", "svd")), "");
 }
 

@@ -313,5 +313,25 @@ TEST(NeuMf, RecommendsTheSameForAnyNumberOfThreads) {
   EXPECT_FALSE(same_bits(scores(1, 5), scores(1, 6)));
 }
 
+// The published search strikes the reported users' dislikes from its data: as if they had never told of any.
+TEST(NeuMf, WithoutDislikesFitsAndMasksAsIfTheReportedUsersHadNone) {
+  const FitData told = small_data();
+  FitData untold = told;
+  untold.block(Block::kEvaluation).dislikes = no_entries(told.block(Block::kEvaluation).likes);
+  const auto fitted = [](const FitData& data, NeuMfSelection selection) {
+    auto recommender = std::make_unique<NeuMfRecommender>(small_config(selection), 3);
+    recommender->fit(data, {});
+    return recommender;
+  };
+  const auto struck = fitted(told, NeuMfSelection::kBestRecallNoDislikes);
+  const auto never = fitted(untold, NeuMfSelection::kBestRecall);
+  const auto kept = fitted(told, NeuMfSelection::kBestRecall);
+  EXPECT_TRUE(same_bits(struck->score(0, 3), never->score(0, 3)));
+  EXPECT_EQ(listing(struck->masked()), listing(never->masked()));
+  EXPECT_FALSE(same_bits(struck->score(0, 3), kept->score(0, 3)));
+  EXPECT_NE(listing(struck->masked()), listing(kept->masked()));
+  for (const NeuMfEpoch& epoch : struck->history().history) EXPECT_FALSE(std::isnan(epoch.recall)) << epoch.epoch;
+}
+
 }  // namespace
 }  // namespace tapestry::recsys
