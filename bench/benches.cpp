@@ -1,10 +1,12 @@
 #include "bench/benches.h"
 
+#include <algorithm>
 #include <cmath>
 #include <iomanip>
 #include <iostream>
 #include <tuple>
 
+#include "bench/blas.h"
 #include "recsys/recommenders/svd.h"
 #include "sdrm/binarize.h"
 #include "sdrm/sampling.h"
@@ -12,6 +14,7 @@
 #include "sdrm/vae_training.h"
 #include "tensor/memory.h"
 #include "tensor/ops.h"
+#include "tensor/parallel.h"
 
 namespace tapestry::bench {
 
@@ -29,29 +32,34 @@ CsrMatrix random_rows(std::int64_t rows, std::int64_t cols, double density, std:
 
 namespace {
 
-/// Billions of floating-point operations per second of C = A B^T at one size.
-double sgemm_rate(std::int64_t m, std::int64_t n, std::int64_t k) {
-  const Tensor a = random_normal({m, k}, {1, Purpose::kTest, 1});
-  const Tensor b = random_normal({n, k}, {1, Purpose::kTest, 2});
-  const double time = seconds([&] { matmul(a, b, false, true); });
-  return 2e-9 * static_cast<double>(m * n * k) / time;
-}
+/// Billions of floating-point operations per second of a product of this size that takes `time`.
+double rate(std::int64_t m, std::int64_t n, std::int64_t k, double time) { return 2e-9 * static_cast<double>(m * n * k) / time; }
 
-/// Times the two in turn, so that other load on the machine falls on both alike, and prints medians.
+/// Times a stage, our own product C = A B^T of one size and a BLAS's in turn, so that other load on the machine falls on all
+/// alike, and prints medians. The share is of the faster product.
 void compare_with_sgemm(const std::string& name, double flops, const std::function<void()>& work, std::int64_t m, std::int64_t n,
                         std::int64_t k) {
-  std::vector<double> step_rates;
-  std::vector<double> sgemm_rates;
+  const Tensor a = random_normal({m, k}, {1, Purpose::kTest, 1});
+  const Tensor b = random_normal({n, k}, {1, Purpose::kTest, 2});
+  const Tensor c = Tensor::empty({m, n});
+  const auto by_blas = [&] { return blas_product(m, n, k, a.data<float>(), b.data<float>(), c.data<float>(), num_threads()); };
+  const bool has_blas = by_blas();
+  std::vector<double> steps;
+  std::vector<double> ours;
+  std::vector<double> theirs;
   work();
   for (int repeat = 0; repeat < 7; ++repeat) {
-    for (int i = 0; i < 5; ++i) sgemm_rates.push_back(sgemm_rate(m, n, k));
-    step_rates.push_back(1e-9 * flops / seconds(work));
+    for (int i = 0; i < 5; ++i) ours.push_back(rate(m, n, k, seconds([&] { matmul(a, b, false, true); })));
+    for (int i = 0; i < 5 && has_blas; ++i) theirs.push_back(rate(m, n, k, seconds(by_blas)));
+    steps.push_back(1e-9 * flops / seconds(work));
   }
-  const double step = median(step_rates);
-  const double sgemm = median(sgemm_rates);
-  std::cout << "  " << std::left << std::setw(34) << name << std::right << std::fixed << std::setprecision(1) << std::setw(8)
-            << step << " GFLOP/s, sgemm [" << m << ", " << k << "] x [" << k << ", " << n << "] " << sgemm << ": "
-            << std::setprecision(0) << 100 * step / sgemm << " %\n";
+  const double step = median(steps);
+  const double best = has_blas ? std::max(median(ours), median(theirs)) : median(ours);
+  std::cout << "  " << std::left << std::setw(26) << name << std::right << std::fixed << std::setprecision(1) << std::setw(7)
+            << step << " GFLOP/s: " << std::setprecision(0) << 100 * step / best << " % of sgemm [" << m << ", " << k << "] x ["
+            << k << ", " << n << "], ours " << std::setprecision(1) << median(ours);
+  if (has_blas) std::cout << ", " << blas_name() << " " << median(theirs);
+  std::cout << "\n";
 }
 
 /// Weights of the score model at K, T, n (the tied blocks count once per application: each is a product).

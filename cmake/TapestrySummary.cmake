@@ -1,11 +1,9 @@
 # What was found, and what difference it makes.
 
-if(TARGET tapestry::cblas)
-  set(cblas_line "${CBLAS_LIBRARY}: used for matrix products")
-elseif(TAPESTRY_CBLAS)
-  set(cblas_line "not found: Eigen computes the matrix products, which takes about 1.5 times as long (libopenblas-dev)")
+if(TAPESTRY_CBLAS)
+  set(products_line "by ${CBLAS_LIBRARY}, as TAPESTRY_CBLAS asks")
 else()
-  set(cblas_line "switched off: Eigen computes the matrix products")
+  set(products_line "our own (tensor/cpu/product.cpp)")
 endif()
 
 if(TAPESTRY_BUILD_TESTS)
@@ -30,6 +28,6 @@ endif()
 message(STATUS "Tapestry ${PROJECT_VERSION}")
 message(STATUS "  build        ${build_line}, ${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSION}")
 message(STATUS "  processor    ${native_line}")
-message(STATUS "  CBLAS        ${cblas_line}")
+message(STATUS "  products     ${products_line}")
 message(STATUS "  CUDA         ${TAPESTRY_CUDA_LINE}")
 message(STATUS "  GoogleTest   ${tests_line}")

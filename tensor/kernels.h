@@ -66,12 +66,12 @@ struct CategoryPlanes {
 
 enum class Activation : std::uint8_t { kNone, kTanh, kRelu, kSigmoid, kPrelu };
 
-/// How many blocks linear_multinomial_nll cuts its items into: a function of the items alone, since sums over items are added up
-/// block by block. About a thousand items a block, and an even number of blocks.
-constexpr std::int64_t multinomial_blocks(std::int64_t items) {
-  const std::int64_t pairs = (items + 1600) / 2144;
-  return pairs == 0 ? 1 : 2 * pairs;
-}
+/// Numbers that linear_multinomial_nll takes beside its operands and results.
+struct LinearMultinomialRoom {
+  std::int64_t kept;      ///< for its backward pass
+  std::int64_t forward;   ///< workspace of the forward pass
+  std::int64_t backward;  ///< and of the backward pass
+};
 
 /// Items per partial sum of value_linear_adam, and how many partial sums that makes.
 inline constexpr std::int64_t kValueBlock = 32;

@@ -243,14 +243,19 @@ void CudaKernels<T>::copy_block(std::int64_t, std::int64_t, const T*, std::int64
 }
 
 template <typename T>
-void CudaKernels<T>::linear_multinomial_nll(std::int64_t, const T*, const T*, const T*, const CsrView<T>&, T*, T*, T*, T*) {
+void CudaKernels<T>::linear_multinomial_nll(std::int64_t, const T*, const T*, const T*, const CsrView<T>&, T*, T*, T*) {
   no_cuda("linear_multinomial_nll");
 }
 
 template <typename T>
-void CudaKernels<T>::linear_multinomial_nll_backward(std::int64_t, const T*, const T*, const CsrView<T>&, T*, const T*, const T*,
-                                                     T*, T*, T*, T*) {
+void CudaKernels<T>::linear_multinomial_nll_backward(std::int64_t, const T*, const T*, const CsrView<T>&, T*, const T*, T*, T*,
+                                                     T*, T*) {
   no_cuda("linear_multinomial_nll_backward");
+}
+
+template <typename T>
+LinearMultinomialRoom CudaKernels<T>::linear_multinomial_room(std::int64_t, std::int64_t, std::int64_t) {
+  no_cuda("linear_multinomial_room");
 }
 
 template <typename T>

@@ -234,15 +234,14 @@ LinearMultinomialNll linear_multinomial_nll(const Tensor& h, const Tensor& w, co
             h.size(1) == w.size(1) && bias.numel() == target.cols() && target.cols() > 0,
         "linear_multinomial_nll: h ", h.shape(), ", w ", w.shape(), " and bias ", bias.shape(), " against targets [",
         target.rows(), ", ", target.cols(), "]");
-  const std::int64_t rows = target.rows();
-  const auto make = [&](const Shape& shape) { return Tensor::empty(shape, h.dtype(), h.device()); };
-  const std::int64_t blocks = multinomial_blocks(target.cols());
-  LinearMultinomialNll result = {make({rows}), make({rows, target.cols()}), make({rows, blocks})};
-  const Tensor workspace = make({2, rows, blocks});
+  LinearMultinomialNll result = {Tensor::empty({target.rows()}, h.dtype(), h.device()), {}};
   dispatch(h.device(), h.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
-    kernels.linear_multinomial_nll(h.size(1), h.data<T>(), w.data<T>(), bias.data<T>(), view<T>(target), result.exps.data<T>(),
-                                   result.shares.data<T>(), result.loss.data<T>(), workspace.data<T>());
+    const LinearMultinomialRoom room = kernels.linear_multinomial_room(target.rows(), target.cols(), h.size(1));
+    result.kept = Tensor::empty({room.kept}, h.dtype(), h.device());
+    const Tensor workspace = Tensor::empty({room.forward}, h.dtype(), h.device());
+    kernels.linear_multinomial_nll(h.size(1), h.data<T>(), w.data<T>(), bias.data<T>(), view<T>(target), result.kept.data<T>(),
+                                   result.loss.data<T>(), workspace.data<T>());
   });
   return result;
 }
@@ -250,16 +249,17 @@ LinearMultinomialNll linear_multinomial_nll(const Tensor& h, const Tensor& w, co
 LinearMultinomialGradients linear_multinomial_nll_backward(const Tensor& h, const Tensor& w, const CsrMatrix& target,
                                                            const LinearMultinomialNll& forward, const Tensor& scale) {
   check(scale.numel() == 1, "linear_multinomial_nll_backward: the scale is one number");
-  check(forward.exps.rows() == target.rows() && forward.exps.cols() == target.cols(),
-        "linear_multinomial_nll_backward: a forward pass ", forward.exps.shape(), " against targets [", target.rows(), ", ",
-        target.cols(), "]");
   LinearMultinomialGradients gradients = {empty_like(h), empty_like(w), Tensor::empty({target.cols()}, h.dtype(), h.device())};
-  const Tensor workspace = Tensor::empty({multinomial_blocks(target.cols()), h.size(0), h.size(1)}, h.dtype(), h.device());
   dispatch(h.device(), h.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
-    kernels.linear_multinomial_nll_backward(h.size(1), h.data<T>(), w.data<T>(), view<T>(target), forward.exps.data<T>(),
-                                            forward.shares.data<T>(), scale.data<T>(), gradients.dw.data<T>(),
-                                            gradients.dbias.data<T>(), gradients.dh.data<T>(), workspace.data<T>());
+    const LinearMultinomialRoom room = kernels.linear_multinomial_room(target.rows(), target.cols(), h.size(1));
+    check(forward.loss.numel() == target.rows() && forward.kept.numel() == room.kept,
+          "linear_multinomial_nll_backward: a forward pass of ", forward.loss.numel(), " rows against targets [", target.rows(),
+          ", ", target.cols(), "]");
+    const Tensor workspace = Tensor::empty({room.backward}, h.dtype(), h.device());
+    kernels.linear_multinomial_nll_backward(h.size(1), h.data<T>(), w.data<T>(), view<T>(target), forward.kept.data<T>(),
+                                            scale.data<T>(), gradients.dw.data<T>(), gradients.dbias.data<T>(),
+                                            gradients.dh.data<T>(), workspace.data<T>());
   });
   return gradients;
 }

@@ -53,9 +53,8 @@ MultinomialNll multinomial_nll(const Tensor& logits, const CsrMatrix& target);
 Tensor multinomial_nll_backward(const Tensor& logits, const CsrMatrix& target, const Tensor& lse, const Tensor& scale);
 /// The same behind an output layer, logits = h w^T + bias, in one pass over blocks of items: h [B, H], w [I, H], bias [I].
 struct LinearMultinomialNll {
-  Tensor loss;    ///< [B]
-  Tensor exps;    ///< [B, I] in an order of the kernel's own
-  Tensor shares;  ///< [B, blocks]
+  Tensor loss;  ///< [B]
+  Tensor kept;  ///< for the backward pass, the kernel's own affair
 };
 LinearMultinomialNll linear_multinomial_nll(const Tensor& h, const Tensor& w, const Tensor& bias, const CsrMatrix& target);
 struct LinearMultinomialGradients {
@@ -63,7 +62,7 @@ struct LinearMultinomialGradients {
   Tensor dw;     ///< [I, H]
   Tensor dbias;  ///< [I]
 };
-/// Writes over forward.exps: once only.
+/// Writes over forward.kept: once only.
 LinearMultinomialGradients linear_multinomial_nll_backward(const Tensor& h, const Tensor& w, const CsrMatrix& target,
                                                            const LinearMultinomialNll& forward, const Tensor& scale);
 /// Softmax within columns of categories: differences d [B, D], noise [B, C]; see kernel_contract.inc. [B, C]

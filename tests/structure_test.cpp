@@ -80,15 +80,15 @@ Offences check_layers(const std::string& path, const std::string& text) {
   });
 }
 
-/// CUDA only under tensor/cuda and in the bench that runs its libraries beside our kernels, Eigen, BLAS and OpenMP only under
-/// tensor/cpu, in the SVD, and in the SVD's test, which compares with Eigen's.
+/// CUDA only under tensor/cuda and in the bench that runs its libraries beside our kernels; Eigen, BLAS and OpenMP only under
+/// tensor/cpu, in the SVD, in the SVD's test, which compares with Eigen's, and in the bench that runs a BLAS beside our products.
 Offences check_backends(const std::string& path, const std::string& text) {
   static const std::regex cuda(R"(^["<](cuda|cublas|cusparse|curand|cusolver|nccl|cub/|thrust/|cooperative_groups))");
   static const std::regex cpu(R"(^["<](Eigen/|eigen3/|unsupported/Eigen|.*cblas|lapacke?|mkl|omp\.h))");
   static const std::regex pragma(R"(^\s*#\s*pragma\s+omp\b)");
   const bool cuda_allowed = lies_in(path, "tensor/cuda") || path == "bench/library_kernels.cu";
-  const bool cpu_allowed =
-      lies_in(path, "tensor/cpu") || lies_in(path, "recsys/recommenders") || path == "tests/recsys/svd_test.cpp";
+  const bool cpu_allowed = lies_in(path, "tensor/cpu") || lies_in(path, "recsys/recommenders") ||
+                           path == "tests/recsys/svd_test.cpp" || path == "bench/blas.cpp";
   return scan_lines(path, text, [&](const std::string& line, const Report& report) {
     const std::string name = included(line);
     if (!cuda_allowed && std::regex_search(name, cuda)) report("includes " + name + " outside tensor/cuda/");

@@ -1,27 +1,30 @@
 #!/usr/bin/env bash
 # Installs what the build needs and this machine lacks; prints nothing when nothing is missing.
-#   tools/bootstrap.sh [--tests]     with --tests also what the tests need
+#   tools/bootstrap.sh [--tests] [--cblas]     with --tests also what the tests need, with --cblas OpenBLAS (-DTAPESTRY_CBLAS=ON)
 # On Debian and Ubuntu it uses apt-get (through sudo when not root); elsewhere it names the packages and stops with status 2.
 # It asks the compiler what it finds, not the package manager, so libraries installed in another way count.
 set -euo pipefail
 
 tests=no
-case "${1:-}" in
-  "") ;;
-  --tests) tests=yes ;;
-  *) echo "bootstrap: unknown option '$1' (only --tests is known)" >&2; exit 2 ;;
-esac
+cblas=no
+for option in "$@"; do
+  case "$option" in
+    --tests) tests=yes ;;
+    --cblas) cblas=yes ;;
+    *) echo "bootstrap: unknown option '$option' (--tests and --cblas are known)" >&2; exit 2 ;;
+  esac
+done
 
 # name|Debian|Fedora|Arch|Homebrew|what it is for
 packages='
 compiler|g++|gcc-c++|gcc|gcc|the C++20 compiler
 cmake|cmake|cmake|cmake|cmake|the build
 openmp|libomp-dev|libomp-devel|openmp|libomp|threads in the CPU kernels (clang brings none of its own)
-eigen|libeigen3-dev|eigen3-devel|eigen|eigen|matrix products without a BLAS, and the SVD recommender
+eigen|libeigen3-dev|eigen3-devel|eigen|eigen|the SVD recommender
 cli11|libcli11-dev|cli11-devel|cli11|cli11|the options of the programs
 json|nlohmann-json3-dev|json-devel|nlohmann-json|nlohmann-json|results, manifests and model files
 gtest|libgtest-dev|gtest-devel|gtest|googletest|the tests
-openblas|libopenblas-dev|openblas-devel|blas-openblas|openblas|optional: matrix products about 1.5 times as fast
+openblas|libopenblas-dev|openblas-devel|blas-openblas|openblas|matrix products by a BLAS instead of our own
 '
 
 column() { # NAME COLUMN: a field of the table above
@@ -93,30 +96,20 @@ compiler=$(find_compiler)
 missing=()
 command -v cmake >/dev/null 2>&1 || missing+=(cmake)
 if [ -z "$compiler" ]; then
-  missing+=(compiler eigen cli11 json openblas)
+  missing+=(compiler eigen cli11 json)
   [ "$tests" = no ] || missing+=(gtest)
+  [ "$cblas" = no ] || missing+=(openblas)
 else
   absent=" $(missing_headers | tr '\n' ' ') "
   for name in openmp eigen cli11 json; do
     [[ "$absent" != *" $name "* ]] || missing+=("$name")
   done
   if [ "$tests" = yes ] && { [[ "$absent" == *" gtest "* ]] || ! has_library gtest; }; then missing+=(gtest); fi
-  if [[ "$absent" == *" openblas "* ]] || ! has_library openblas; then missing+=(openblas); fi
+  if [ "$cblas" = yes ] && { [[ "$absent" == *" openblas "* ]] || ! has_library openblas; }; then missing+=(openblas); fi
 fi
 [ "${#missing[@]}" -gt 0 ] || exit 0
 
-required=()
-optional=()
-for name in "${missing[@]}"; do
-  if [ "$name" = openblas ]; then optional+=("$name"); else required+=("$name"); fi
-done
-
-# Without a package manager to use, an optional library is not worth stopping for: CMake's summary names it.
 stop() {
-  if [ "${#required[@]}" -eq 0 ]; then
-    echo "bootstrap: $* Going on without it." >&2
-    exit 0
-  fi
   echo "bootstrap: $*" >&2
   exit 2
 }
@@ -158,10 +151,5 @@ install() { # NAME...
 
 echo "bootstrap: installing them with apt-get" >&2
 "${as_root[@]}" apt-get update -qq >&2 || echo "bootstrap: apt-get update failed; trying with the package lists at hand" >&2
-if [ "${#required[@]}" -gt 0 ]; then
-  install "${required[@]}" ||
-    stop "apt-get could not install $(packages_of 2 "${required[@]}"); its messages are above. Install them and run this again."
-fi
-if [ "${#optional[@]}" -gt 0 ]; then
-  install "${optional[@]}" || echo "bootstrap: going on without $(packages_of 2 "${optional[@]}")" >&2
-fi
+install "${missing[@]}" ||
+  stop "apt-get could not install $(packages_of 2 "${missing[@]}"); its messages are above. Install them and run this again."

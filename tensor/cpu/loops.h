@@ -25,14 +25,16 @@ void for_rows(std::int64_t rows, std::int64_t cols, const Body& body) {
   for (std::int64_t row = 0; row < rows; ++row) body(row);
 }
 
+/// Columns that a thread takes at a time where it owns columns.
+inline constexpr std::int64_t kColumnRange = 64;
+
 /// body(begin, end) over column ranges of a matrix of `work` elements: each thread owns columns, so that sums over rows need
 /// no atomics and keep their order.
 template <typename Body>
 void for_column_ranges(std::int64_t cols, std::int64_t work, const Body& body) {
-  constexpr std::int64_t kColumns = 64;
-  const std::int64_t ranges = (cols + kColumns - 1) / kColumns;
+  const std::int64_t ranges = (cols + kColumnRange - 1) / kColumnRange;
 #pragma omp parallel for schedule(static) if (work >= kParallelElements)
-  for (std::int64_t range = 0; range < ranges; ++range) body(range * kColumns, std::min(cols, (range + 1) * kColumns));
+  for (std::int64_t range = 0; range < ranges; ++range) body(range * kColumnRange, std::min(cols, (range + 1) * kColumnRange));
 }
 
 }  // namespace tapestry

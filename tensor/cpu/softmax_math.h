@@ -53,4 +53,16 @@ inline T row_weight(const CsrView<T>& x, std::int64_t row) {
   return total;
 }
 
+template <typename T>
+inline T target_at(const CsrView<T>& target, std::int64_t at) {
+  return target.values == nullptr ? T(1) : target.values[at];
+}
+
+/// The loss of one row from its log sum exp and sum_i x_ri logits[r, i]; nothing for a user without items.
+template <typename T>
+inline T row_loss(const CsrView<T>& target, std::int64_t row, T lse, T hit) {
+  const bool empty = target.offsets[row] == target.offsets[row + 1];
+  return empty ? T(0) : row_weight(target, row) * lse - hit;
+}
+
 }  // namespace tapestry

@@ -98,6 +98,11 @@ TEST_F(FusedTest, LinearMultinomialNll) {
   expect_same(
       "linear_multinomial_nll, wide", [&](const Inputs& x) { return autograd::linear_multinomial_nll(x[0], x[1], x[2], wide); },
       [&](const Inputs& x) { return autograd::multinomial_nll(linear(x[0], x[1], x[2]), wide); }, {{4, 3}, {5000, 3}, {5000}});
+  // More users than a register has lanes, and a last block that is no whole tile.
+  const CsrMatrix tall = random_csr(37, 613, 9, true, DType::kFloat64, test_device());
+  expect_same(
+      "linear_multinomial_nll, tall", [&](const Inputs& x) { return autograd::linear_multinomial_nll(x[0], x[1], x[2], tall); },
+      [&](const Inputs& x) { return autograd::multinomial_nll(linear(x[0], x[1], x[2]), tall); }, {{37, 29}, {613, 29}, {613}});
 }
 
 TEST_F(FusedTest, ScoreMatching) {

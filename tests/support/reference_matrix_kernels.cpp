@@ -140,30 +140,29 @@ void ReferenceKernels<T>::gaussian_nll_backward(std::int64_t rows, std::int64_t 
   }
 }
 
-/// Keeps the logits in exps and every row's log sum exp in shares.
+/// Keeps the logits [B, I] and every row's log sum exp [B].
 template <typename T>
 void ReferenceKernels<T>::linear_multinomial_nll(std::int64_t hidden, const T* h, const T* w, const T* bias,
-                                                 const CsrView<T>& target, T* exps, T* shares, T* loss, T* /*workspace*/) {
+                                                 const CsrView<T>& target, T* kept, T* loss, T* /*workspace*/) {
   for (std::int64_t row = 0; row < target.rows; ++row) {
     for (std::int64_t item = 0; item < target.cols; ++item) {
       double total = bias[item];
       for (std::int64_t k = 0; k < hidden; ++k) total += static_cast<double>(h[row * hidden + k]) * w[item * hidden + k];
-      exps[row * target.cols + item] = static_cast<T>(total);
+      kept[row * target.cols + item] = static_cast<T>(total);
     }
   }
-  multinomial_nll(exps, target, shares, loss);
+  multinomial_nll(kept, target, kept + target.rows * target.cols, loss);
 }
 
 template <typename T>
 void ReferenceKernels<T>::linear_multinomial_nll_backward(std::int64_t hidden, const T* h, const T* w, const CsrView<T>& target,
-                                                          T* exps, const T* shares, const T* scale, T* dw, T* dbias, T* dh,
-                                                          T* /*workspace*/) {
-  multinomial_nll_backward(exps, target, shares, scale, exps);
+                                                          T* kept, const T* scale, T* dw, T* dbias, T* dh, T* /*workspace*/) {
+  multinomial_nll_backward(kept, target, kept + target.rows * target.cols, scale, kept);
   std::vector<double> weight_sum(static_cast<std::size_t>(target.cols * hidden)), bias_sum(static_cast<std::size_t>(target.cols));
   for (std::int64_t row = 0; row < target.rows; ++row) {
     std::vector<double> hidden_sum(static_cast<std::size_t>(hidden));
     for (std::int64_t item = 0; item < target.cols; ++item) {
-      const double gradient = exps[row * target.cols + item];
+      const double gradient = kept[row * target.cols + item];
       bias_sum[static_cast<std::size_t>(item)] += gradient;
       for (std::int64_t k = 0; k < hidden; ++k) {
         weight_sum[static_cast<std::size_t>(item * hidden + k)] += gradient * h[row * hidden + k];
@@ -174,6 +173,12 @@ void ReferenceKernels<T>::linear_multinomial_nll_backward(std::int64_t hidden, c
   }
   std::copy(weight_sum.begin(), weight_sum.end(), dw);
   std::copy(bias_sum.begin(), bias_sum.end(), dbias);
+}
+
+template <typename T>
+LinearMultinomialRoom ReferenceKernels<T>::linear_multinomial_room(std::int64_t rows, std::int64_t items,
+                                                                   std::int64_t /*hidden*/) {
+  return {rows * items + rows, 0, 0};
 }
 
 // --- matrix product ----------------------------------------------------------------------------------------------------------

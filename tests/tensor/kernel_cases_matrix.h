@@ -49,19 +49,17 @@ std::vector<KernelCase<K>> linear_multinomial_cases() {
                          const double rows = static_cast<double>(c.rows);
                          const double cols = static_cast<double>(c.cols);
                          const double size = 8.0 * static_cast<double>(hidden + c.cols);
-                         const std::int64_t blocks = multinomial_blocks(c.cols);
+                         const LinearMultinomialRoom room = K::linear_multinomial_room(c.rows, c.cols, hidden);
                          const T* h = c.input('h', c.rows * hidden);
                          const T* w = c.input('w', c.cols * hidden);
                          const CsrView<T> target = c.csr(with_values);
-                         T* exps = c.scratch('x', c.n);
-                         T* shares = c.scratch('e', c.rows * blocks);
-                         K::linear_multinomial_nll(hidden, h, w, c.input('b', c.cols), target, exps, shares,
-                                                   c.output('l', c.rows, {64, 64 * size}), c.scratch('s', 2 * c.rows * blocks));
-                         K::linear_multinomial_nll_backward(hidden, h, w, target, exps, shares, c.input('a', 1),
-                                                            c.output('v', c.cols * hidden, {16, 16 * rows * cols}),
-                                                            c.output('g', c.cols, {16, 16 * rows * cols}),
-                                                            c.output('d', c.rows * hidden, {16, 16 * cols}),
-                                                            c.scratch('t', blocks * c.rows * hidden));
+                         T* kept = c.scratch('x', room.kept);
+                         K::linear_multinomial_nll(hidden, h, w, c.input('b', c.cols), target, kept,
+                                                   c.output('l', c.rows, {64, 64 * size}), c.scratch('s', room.forward));
+                         K::linear_multinomial_nll_backward(
+                             hidden, h, w, target, kept, c.input('a', 1), c.output('v', c.cols * hidden, {16, 16 * rows * cols}),
+                             c.output('g', c.cols, {16, 16 * rows * cols}), c.output('d', c.rows * hidden, {16, 16 * cols}),
+                             c.scratch('t', room.backward));
                        },
                        false});
     }

@@ -1,0 +1,248 @@
+#include "tensor/cpu/product.h"
+
+#include <algorithm>
+#include <array>
+
+namespace tapestry::cpu {
+namespace {
+
+/// What multiply packs at a time: it has to stay in the second cache while the rows of A go by.
+constexpr std::int64_t kPackedBytes = 1024 << 10;
+
+/// Panels of B' of which rows are read at a stride: packed, the stride is kPanel; where B lies in memory, its own.
+template <typename T>
+struct Panels {
+  const T* data;
+  std::int64_t row_stride;
+  std::int64_t panel_stride;
+
+  const T* panel(std::int64_t index) const { return data + index * panel_stride; }
+  /// From panel `index` on, and from row `row` on.
+  Panels from(std::int64_t index, std::int64_t row) const {
+    return {data + index * panel_stride + row * row_stride, row_stride, panel_stride};
+  }
+};
+
+/// Rows of A': number (i, p) lies at data[i * stride], or transposed at data[p * stride + i].
+template <typename T>
+struct Rows {
+  const T* data;
+  std::int64_t stride;
+};
+
+/// One tile: C [M, cols] (+)= A' [M, k] panel [k, cols], cols no more than L registers hold and no less than L - 1 do.
+template <typename T, int M, int L, bool transposed>
+void tile(std::int64_t k, const Rows<T>& a, const T* panel, std::int64_t row_stride, std::int64_t cols, const Onto<T>& onto, T* c,
+          std::int64_t ldc) {
+  constexpr int n = kLanes<T>;
+  Lanes<T> sum[M][L];
+  // A tile at the edge of C goes through a copy that is as wide as the registers.
+  const bool whole = cols == L * n;
+  std::array<T, static_cast<std::size_t>(M) * L * n> edge;
+  if (onto.own && !whole) {
+    for (int i = 0; i < M; ++i) {
+      T* row = edge.data() + i * L * n;
+      std::fill(std::copy_n(c + i * ldc, cols, row), row + L * n, T(0));
+    }
+  }
+  const T* old = whole ? c : edge.data();
+  const std::int64_t stride = whole ? ldc : L * n;
+  for (int i = 0; i < M; ++i) {
+    const T start = onto.rows != nullptr ? onto.rows[i] : T(0);
+    for (int l = 0; l < L; ++l) sum[i][l] = onto.own ? load(old + i * stride + l * n) : Lanes<T>{} + start;
+  }
+  for (std::int64_t p = 0; p < k; ++p) {
+    Lanes<T> b[L];
+    for (int l = 0; l < L; ++l) b[l] = load(panel + p * row_stride + l * n);
+    for (int i = 0; i < M; ++i) {
+      const T x = transposed ? a.data[p * a.stride + i] : a.data[i * a.stride + p];
+      for (int l = 0; l < L; ++l) sum[i][l] += x * b[l];
+    }
+  }
+  T* out = whole ? c : edge.data();
+  for (int i = 0; i < M; ++i) {
+    for (int l = 0; l < L; ++l) store<T>(sum[i][l], out + i * stride + l * n);
+  }
+  if (whole) return;
+  for (int i = 0; i < M; ++i) std::copy_n(edge.data() + i * L * n, cols, c + i * ldc);
+}
+
+/// M rows of C, n columns: a tile per panel.
+template <typename T, int M, bool transposed>
+void row_of_tiles(std::int64_t n, std::int64_t k, const Rows<T>& a, const Panels<T>& b, const Onto<T>& onto, T* c,
+                  std::int64_t ldc) {
+  constexpr std::int64_t lanes = kLanes<T>;
+  static_assert(kPanelLanes == 3);
+  for (std::int64_t col = 0; col < n; col += kPanel<T>) {
+    const std::int64_t cols = std::min(kPanel<T>, n - col);
+    const T* panel = b.panel(col / kPanel<T>);
+    if (cols > 2 * lanes) {
+      tile<T, M, 3, transposed>(k, a, panel, b.row_stride, cols, onto, c + col, ldc);
+    } else if (cols > lanes) {
+      tile<T, M, 2, transposed>(k, a, panel, b.row_stride, cols, onto, c + col, ldc);
+    } else {
+      tile<T, M, 1, transposed>(k, a, panel, b.row_stride, cols, onto, c + col, ldc);
+    }
+  }
+}
+
+/// The rows that are left over, fewer than kTileRows.
+template <typename T, bool transposed, int M = kTileRows - 1>
+void last_rows(std::int64_t m, std::int64_t n, std::int64_t k, const Rows<T>& a, const Panels<T>& b, const Onto<T>& onto, T* c,
+               std::int64_t ldc) {
+  if constexpr (M > 0) {
+    if (m == M) return row_of_tiles<T, M, transposed>(n, k, a, b, onto, c, ldc);
+    last_rows<T, transposed, M - 1>(m, n, k, a, b, onto, c, ldc);
+  }
+}
+
+/// The same from row `row` of C on.
+template <typename T>
+Onto<T> below(const Onto<T>& onto, std::int64_t row) {
+  return {onto.own, onto.rows == nullptr ? nullptr : onto.rows + row};
+}
+
+/// All rows of C; k is at most kDepth.
+template <typename T>
+void all_rows(bool transpose_a, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t lda, const Panels<T>& b,
+              const Onto<T>& onto, T* c, std::int64_t ldc) {
+  const std::int64_t whole = m / kTileRows * kTileRows;
+  T* last = c + whole * ldc;
+  if (!transpose_a) {
+    for (std::int64_t row = 0; row < whole; row += kTileRows) {
+      row_of_tiles<T, kTileRows, false>(n, k, {a + row * lda, lda}, b, below(onto, row), c + row * ldc, ldc);
+    }
+    return last_rows<T, false>(m - whole, n, k, {a + whole * lda, lda}, b, below(onto, whole), last, ldc);
+  }
+  // Rows of a transposed A lie far apart: what several rows of tiles need of them is read at once, for all panels.
+  constexpr std::int64_t group = 4 * kTileRows;
+  alignas(64) static thread_local std::array<T, static_cast<std::size_t>(kDepth * group)> columns;
+  for (std::int64_t first = 0; first < whole; first += group) {
+    const std::int64_t count = std::min(group, whole - first);
+    for (std::int64_t p = 0; p < k; ++p) {
+      for (std::int64_t row = 0; row < count; row += kTileRows) {
+        std::copy_n(a + p * lda + first + row, kTileRows, columns.data() + row * k + p * kTileRows);
+      }
+    }
+    for (std::int64_t row = 0; row < count; row += kTileRows) {
+      row_of_tiles<T, kTileRows, true>(n, k, {columns.data() + row * k, kTileRows}, b, below(onto, first + row),
+                                       c + (first + row) * ldc, ldc);
+    }
+  }
+  last_rows<T, true>(m - whole, n, k, {a + whole, lda}, b, below(onto, whole), last, ldc);
+}
+
+/// Pieces of equal length, no longer than kDepth: body(begin, count). An empty sum is one empty piece.
+template <typename Body>
+void for_depths(std::int64_t k, const Body& body) {
+  if (k == 0) return body(0, 0);
+  const std::int64_t pieces = (k + kDepth - 1) / kDepth;
+  const std::int64_t piece = (k + pieces - 1) / pieces;
+  for (std::int64_t begin = 0; begin < k; begin += piece) body(begin, std::min(piece, k - begin));
+}
+
+/// Panels that may go by for each row of tiles, so many that they stay in the second cache.
+template <typename T>
+std::int64_t panels_at_a_time(std::int64_t k) {
+  return std::max<std::int64_t>(1,
+                                kPackedBytes / static_cast<std::int64_t>(sizeof(T)) / (std::max<std::int64_t>(1, k) * kPanel<T>));
+}
+
+/// A panel of B' = B: rows of B, a piece of each.
+template <typename T>
+void pack_rows(std::int64_t k, std::int64_t cols, const T* b, std::int64_t ldb, T* packed) {
+  for (std::int64_t p = 0; p < k; ++p) {
+    const T* from = b + p * ldb;
+    T* to = packed + p * kPanel<T>;
+    if (cols == kPanel<T>) {
+      for (int l = 0; l < kPanelLanes; ++l) store<T>(load(from + l * kLanes<T>), to + l * kLanes<T>);
+    } else {
+      std::fill(std::copy_n(from, cols, to), to + kPanel<T>, T(0));
+    }
+  }
+}
+
+/// A panel of B' = B^T: columns of B, in squares of a register's size.
+template <typename T>
+void pack_columns(std::int64_t k, std::int64_t cols, const T* b, std::int64_t ldb, T* packed) {
+  constexpr std::int64_t lanes = kLanes<T>;
+  for (std::int64_t p = 0; p < k; p += lanes) {
+    for (std::int64_t col = 0; col < kPanel<T>; col += lanes) {
+      T* to = packed + p * kPanel<T> + col;
+      if (p + lanes <= k && col + lanes <= cols) {
+        Lanes<T> square[lanes];
+        for (std::int64_t i = 0; i < lanes; ++i) square[i] = load(b + (col + i) * ldb + p);
+        transpose<T>(square);
+        for (std::int64_t i = 0; i < lanes; ++i) store<T>(square[i], to + i * kPanel<T>);
+        continue;
+      }
+      for (std::int64_t i = 0; i < std::min(lanes, k - p); ++i) {
+        for (std::int64_t j = 0; j < lanes; ++j) to[i * kPanel<T> + j] = col + j < cols ? b[(col + j) * ldb + p + i] : T(0);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+template <typename T>
+void pack_panels(bool transpose_b, std::int64_t k, std::int64_t n, const T* b, std::int64_t ldb, T* packed) {
+  for (std::int64_t col = 0; col < n; col += kPanel<T>, packed += k * kPanel<T>) {
+    const std::int64_t cols = std::min(kPanel<T>, n - col);
+    if (transpose_b) {
+      pack_columns(k, cols, b + col * ldb, ldb, packed);
+    } else {
+      pack_rows(k, cols, b + col, ldb, packed);
+    }
+  }
+}
+
+template <typename T>
+void multiply_panels(bool transpose_a, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t lda,
+                     const T* packed, Onto<T> onto, T* c, std::int64_t ldc) {
+  const Panels<T> panels = {packed, kPanel<T>, k * kPanel<T>};
+  const std::int64_t width = panels_at_a_time<T>(std::min(k, kDepth)) * kPanel<T>;
+  for (std::int64_t col = 0; col < n; col += width) {
+    for_depths(k, [&](std::int64_t begin, std::int64_t depth) {
+      all_rows(transpose_a, m, std::min(width, n - col), depth, a + begin * (transpose_a ? lda : 1), lda,
+               panels.from(col / kPanel<T>, begin), begin > 0 ? Onto<T>{true} : onto, c + col, ldc);
+    });
+  }
+}
+
+template <typename T>
+void multiply(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t lda,
+              const T* b, std::int64_t ldb, bool accumulate, T* c, std::int64_t ldc) {
+  constexpr std::int64_t room = std::max<std::int64_t>(kPackedBytes / static_cast<std::int64_t>(sizeof(T)), kDepth * kPanel<T>);
+  alignas(64) static thread_local std::array<T, static_cast<std::size_t>(room)> packed;
+  // For a few rows packing would be most of the work: whole panels are read where they lie.
+  constexpr std::int64_t few_rows = 32;
+  const bool in_place = !transpose_b && m <= few_rows;
+  const std::int64_t depth_limit = std::min(k, kDepth);
+  const std::int64_t width = in_place ? n / kPanel<T> * kPanel<T> : 0;  // what is not packed
+  const std::int64_t step = panels_at_a_time<T>(depth_limit) * kPanel<T>;
+  for_depths(k, [&](std::int64_t begin, std::int64_t depth) {
+    const T* rows = a + begin * (transpose_a ? lda : 1);
+    const T* columns = b + begin * (transpose_b ? 1 : ldb);
+    const Onto<T> add = {accumulate || begin > 0};
+    if (width > 0) all_rows(transpose_a, m, width, depth, rows, lda, {columns, ldb, kPanel<T>}, add, c, ldc);
+    for (std::int64_t col = width; col < n; col += step) {
+      const std::int64_t cols = std::min(step, n - col);
+      pack_panels(transpose_b, depth, cols, columns + col * (transpose_b ? ldb : 1), ldb, packed.data());
+      all_rows(transpose_a, m, cols, depth, rows, lda, {packed.data(), kPanel<T>, depth * kPanel<T>}, add, c + col, ldc);
+    }
+  });
+}
+
+template void pack_panels(bool, std::int64_t, std::int64_t, const float*, std::int64_t, float*);
+template void pack_panels(bool, std::int64_t, std::int64_t, const double*, std::int64_t, double*);
+template void multiply_panels(bool, std::int64_t, std::int64_t, std::int64_t, const float*, std::int64_t, const float*,
+                              Onto<float>, float*, std::int64_t);
+template void multiply_panels(bool, std::int64_t, std::int64_t, std::int64_t, const double*, std::int64_t, const double*,
+                              Onto<double>, double*, std::int64_t);
+template void multiply(bool, bool, std::int64_t, std::int64_t, std::int64_t, const float*, std::int64_t, const float*,
+                       std::int64_t, bool, float*, std::int64_t);
+template void multiply(bool, bool, std::int64_t, std::int64_t, std::int64_t, const double*, std::int64_t, const double*,
+                       std::int64_t, bool, double*, std::int64_t);
+
+}  // namespace tapestry::cpu
