@@ -1,9 +1,11 @@
 #include "bench/benches.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <iomanip>
 #include <iostream>
+#include <thread>
 #include <tuple>
 
 #include "bench/blas.h"
@@ -51,6 +53,7 @@ void compare_with_sgemm(const std::string& name, double flops, const std::functi
   for (int repeat = 0; repeat < 7; ++repeat) {
     for (int i = 0; i < 5; ++i) ours.push_back(rate(m, n, k, seconds([&] { matmul(a, b, false, true); })));
     for (int i = 0; i < 5 && has_blas; ++i) theirs.push_back(rate(m, n, k, seconds(by_blas)));
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));  // a BLAS's threads may look out for work a while longer
     steps.push_back(1e-9 * flops / seconds(work));
   }
   const double step = median(steps);

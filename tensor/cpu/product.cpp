@@ -30,41 +30,81 @@ struct Rows {
   std::int64_t stride;
 };
 
-/// One tile: C [M, cols] (+)= A' [M, k] panel [k, cols], cols no more than L registers hold and no less than L - 1 do.
+/// A tile of C in registers.
+template <typename T, int M, int L>
+struct Tile {
+  Lanes<T> sum[M][L];
+
+  /// Loops over these are unrolled, or the compiler would keep the registers in memory.
+  void clear(const T* rows) {
+#pragma GCC unroll 8
+    for (int i = 0; i < M; ++i) {
+      const Lanes<T> start = Lanes<T>{} + (rows != nullptr ? rows[i] : T(0));
+#pragma GCC unroll 3
+      for (int l = 0; l < L; ++l) sum[i][l] = start;
+    }
+  }
+  void load_from(const T* c, std::int64_t ldc) {
+#pragma GCC unroll 8
+    for (int i = 0; i < M; ++i) {
+#pragma GCC unroll 3
+      for (int l = 0; l < L; ++l) sum[i][l] = load(c + i * ldc + l * kLanes<T>);
+    }
+  }
+  void store_to(T* c, std::int64_t ldc) const {
+#pragma GCC unroll 8
+    for (int i = 0; i < M; ++i) {
+#pragma GCC unroll 3
+      for (int l = 0; l < L; ++l) store<T>(sum[i][l], c + i * ldc + l * kLanes<T>);
+    }
+  }
+  /// sum += a column of A' times a row of the panel, k times.
+  template <bool transposed>
+  void add(std::int64_t k, const Rows<T>& a, const T* panel, std::int64_t row_stride) {
+    for (std::int64_t p = 0; p < k; ++p) {
+      Lanes<T> b[L];
+#pragma GCC unroll 3
+      for (int l = 0; l < L; ++l) b[l] = load(panel + p * row_stride + l * kLanes<T>);
+#pragma GCC unroll 8
+      for (int i = 0; i < M; ++i) {
+        const T x = transposed ? a.data[p * a.stride + i] : a.data[i * a.stride + p];
+#pragma GCC unroll 3
+        for (int l = 0; l < L; ++l) sum[i][l] += x * b[l];
+      }
+    }
+  }
+};
+
+/// One tile: C [M, cols] = A' [M, k] panel [k, cols] + what it is added to; cols no more than L registers hold.
 template <typename T, int M, int L, bool transposed>
 void tile(std::int64_t k, const Rows<T>& a, const T* panel, std::int64_t row_stride, std::int64_t cols, const Onto<T>& onto, T* c,
           std::int64_t ldc) {
-  constexpr int n = kLanes<T>;
-  Lanes<T> sum[M][L];
+  constexpr std::int64_t width = L * kLanes<T>;
+  Tile<T, M, L> tile;
+  if (cols == width) {
+    if (onto.own) {
+      tile.load_from(c, ldc);
+    } else {
+      tile.clear(onto.rows);
+    }
+    tile.template add<transposed>(k, a, panel, row_stride);
+    tile.store_to(c, ldc);
+    return;
+  }
   // A tile at the edge of C goes through a copy that is as wide as the registers.
-  const bool whole = cols == L * n;
-  std::array<T, static_cast<std::size_t>(M) * L * n> edge;
-  if (onto.own && !whole) {
+  std::array<T, static_cast<std::size_t>(M * width)> edge;
+  if (onto.own) {
     for (int i = 0; i < M; ++i) {
-      T* row = edge.data() + i * L * n;
-      std::fill(std::copy_n(c + i * ldc, cols, row), row + L * n, T(0));
+      T* row = edge.data() + i * width;
+      std::fill(std::copy_n(c + i * ldc, cols, row), row + width, T(0));
     }
+    tile.load_from(edge.data(), width);
+  } else {
+    tile.clear(onto.rows);
   }
-  const T* old = whole ? c : edge.data();
-  const std::int64_t stride = whole ? ldc : L * n;
-  for (int i = 0; i < M; ++i) {
-    const T start = onto.rows != nullptr ? onto.rows[i] : T(0);
-    for (int l = 0; l < L; ++l) sum[i][l] = onto.own ? load(old + i * stride + l * n) : Lanes<T>{} + start;
-  }
-  for (std::int64_t p = 0; p < k; ++p) {
-    Lanes<T> b[L];
-    for (int l = 0; l < L; ++l) b[l] = load(panel + p * row_stride + l * n);
-    for (int i = 0; i < M; ++i) {
-      const T x = transposed ? a.data[p * a.stride + i] : a.data[i * a.stride + p];
-      for (int l = 0; l < L; ++l) sum[i][l] += x * b[l];
-    }
-  }
-  T* out = whole ? c : edge.data();
-  for (int i = 0; i < M; ++i) {
-    for (int l = 0; l < L; ++l) store<T>(sum[i][l], out + i * stride + l * n);
-  }
-  if (whole) return;
-  for (int i = 0; i < M; ++i) std::copy_n(edge.data() + i * L * n, cols, c + i * ldc);
+  tile.template add<transposed>(k, a, panel, row_stride);
+  tile.store_to(edge.data(), width);
+  for (int i = 0; i < M; ++i) std::copy_n(edge.data() + i * width, cols, c + i * ldc);
 }
 
 /// M rows of C, n columns: a tile per panel.
@@ -114,7 +154,7 @@ void all_rows(bool transpose_a, std::int64_t m, std::int64_t n, std::int64_t k, 
     }
     return last_rows<T, false>(m - whole, n, k, {a + whole * lda, lda}, b, below(onto, whole), last, ldc);
   }
-  // Rows of a transposed A lie far apart: what several rows of tiles need of them is read at once, for all panels.
+  // Rows of a transposed A lie far apart: what several rows of tiles need of them is gathered at once, for all panels.
   constexpr std::int64_t group = 4 * kTileRows;
   alignas(64) static thread_local std::array<T, static_cast<std::size_t>(kDepth * group)> columns;
   for (std::int64_t first = 0; first < whole; first += group) {
