@@ -16,8 +16,18 @@ inline void update(const AdamFactors<T>& f, T gradient, T& value, T& first, T& s
   value = f.keep * value - f.rate * first / (std::sqrt(second) * f.root2 + f.epsilon);
 }
 
+/// One Adamax step of one element.
 template <typename T>
-void update_all(const ParameterView<T>* parameters, int count, const AdamFactors<T>& factors) {
+inline void update(const AdamaxFactors<T>& f, T gradient, T& value, T& first, T& second) {
+  first = f.beta1 * first + f.rest1 * gradient;
+  const T faded = f.beta2 * second;
+  const T size = std::abs(gradient) + f.epsilon;
+  second = faded > size ? faded : size;
+  value -= f.rate * first / second;
+}
+
+template <typename T, typename Factors>
+void update_all(const ParameterView<T>* parameters, int count, const Factors& factors) {
   for (int index = 0; index < count; ++index) {
     const ParameterView<T> p = parameters[index];
     for_chunks(p.count, [=](std::int64_t begin, std::int64_t end) {
@@ -41,26 +51,12 @@ void CpuKernels<T>::adam_prepared(const ParameterView<T>* parameters, int count,
 
 template <typename T>
 void CpuKernels<T>::adamax(const ParameterView<T>* parameters, int count, const AdamaxStep& step) {
-  const auto beta1 = static_cast<T>(step.beta1);
-  const auto beta2 = static_cast<T>(step.beta2);
-  const auto rest1 = static_cast<T>(1 - step.beta1);
-  const auto rate = static_cast<T>(step.learning_rate / step.correction1);
-  const auto epsilon = static_cast<T>(step.epsilon);
-  for (int index = 0; index < count; ++index) {
-    const ParameterView<T> p = parameters[index];
-    for_chunks(p.count, [=](std::int64_t begin, std::int64_t end) {
-#pragma omp simd
-      for (std::int64_t i = begin; i < end; ++i) {
-        const T first = beta1 * p.first[i] + rest1 * p.gradient[i];
-        const T faded = beta2 * p.second[i];
-        const T size = std::abs(p.gradient[i]) + epsilon;
-        const T norm = faded > size ? faded : size;
-        p.first[i] = first;
-        p.second[i] = norm;
-        p.value[i] -= rate * first / norm;
-      }
-    });
-  }
+  update_all(parameters, count, AdamaxFactors<T>(step));
+}
+
+template <typename T>
+void CpuKernels<T>::adamax_prepared(const ParameterView<T>* parameters, int count, const T* factors) {
+  update_all(parameters, count, *reinterpret_cast<const AdamaxFactors<T>*>(factors));
 }
 
 template <typename T>

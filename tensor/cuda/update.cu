@@ -51,6 +51,16 @@ __device__ void update(const AdamFactors<T>& f, T gradient, T& value, T& first, 
   value = std::fma(f.keep, value, -(f.rate * first / std::fma(std::sqrt(second), f.root2, f.epsilon)));
 }
 
+/// One Adamax step of one element, its joins written out too, for the same bits from both of its kernels.
+template <typename T>
+__device__ void update(const AdamaxFactors<T>& f, T gradient, T& value, T& first, T& second) {
+  first = std::fma(f.beta1, first, f.rest1 * gradient);
+  const T faded = f.beta2 * second;
+  const T size = std::abs(gradient) + f.epsilon;
+  second = faded > size ? faded : size;
+  value -= f.rate * first / second;
+}
+
 }  // namespace
 
 template <typename T>
@@ -71,19 +81,17 @@ void CudaKernels<T>::adam_prepared(const ParameterView<T>* parameters, int count
 
 template <typename T>
 void CudaKernels<T>::adamax(const ParameterView<T>* parameters, int count, const AdamaxStep& step) {
-  const auto beta1 = static_cast<T>(step.beta1);
-  const auto beta2 = static_cast<T>(step.beta2);
-  const auto rest1 = static_cast<T>(1 - step.beta1);
-  const auto rate = static_cast<T>(step.learning_rate / step.correction1);
-  const auto epsilon = static_cast<T>(step.epsilon);
+  const AdamaxFactors<T> factors(step);
   for_parameters(parameters, count, [=] __device__(const ParameterView<T>& p, std::int64_t i) {
-    const T first = beta1 * p.first[i] + rest1 * p.gradient[i];
-    const T faded = beta2 * p.second[i];
-    const T size = std::abs(p.gradient[i]) + epsilon;
-    const T norm = faded > size ? faded : size;
-    p.first[i] = first;
-    p.second[i] = norm;
-    p.value[i] -= rate * first / norm;
+    update(factors, p.gradient[i], p.value[i], p.first[i], p.second[i]);
+  });
+}
+
+template <typename T>
+void CudaKernels<T>::adamax_prepared(const ParameterView<T>* parameters, int count, const T* prepared) {
+  const auto* factors = reinterpret_cast<const AdamaxFactors<T>*>(prepared);
+  for_parameters(parameters, count, [=] __device__(const ParameterView<T>& p, std::int64_t i) {
+    update(*factors, p.gradient[i], p.value[i], p.first[i], p.second[i]);
   });
 }
 

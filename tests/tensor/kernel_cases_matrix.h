@@ -138,8 +138,9 @@ std::vector<KernelCase<K>> value_linear_cases() {
     cases.push_back({concat("value_linear_adam_", n), [=](Call& c) {
                        const std::int64_t size = kWidth * n;
                        const Allowed allowed = {16, 4};
+                       const std::vector<T> factors = {T(0.9), T(0.999), T(0.1), T(0.001), T(0), T(1), T(0.03), T(18), T(1e-7)};
                        K::value_linear_adam(c.cols, kWidth, n, c.input('t', 2 * kWidth), c.input('a', n),
-                                            c.input('s', c.cols * n), {0.01, 0.9, 0.999, 1e-7, 0, 0, 0.271, 0.003},
+                                            c.input('s', c.cols * n), c.given('f', factors),
                                             c.in_out('w', c.cols * size, allowed), c.in_out('m', c.cols * size, allowed),
                                             c.in_out('v', c.cols * size, allowed, 0.1, 1),
                                             c.output('y', size, {16, 4.0 * static_cast<double>(c.cols)}),
