@@ -60,6 +60,7 @@ class PlacedLosses {
   /// The same of an update's `numbers`, [] each.
   void add(const std::vector<Tensor>& numbers, const Tensor& place) const {
     std::vector<Tensor> row;
+    row.reserve(numbers.size());
     for (const Tensor& number : numbers) row.push_back(number.reshape({1, 1}));
     scatter_add_rows(concat_columns(row), place, losses_);
   }

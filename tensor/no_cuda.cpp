@@ -295,8 +295,8 @@ void CudaKernels<T>::random_gumbel(std::int64_t, std::int64_t, const RandomStrea
 }
 
 template <typename T>
-void CudaKernels<T>::adam_rows(std::int64_t, std::int64_t, const std::int32_t*, const std::int64_t*, const AdamStep*,
-                               std::int64_t, const T*, T*, T*, T*) {
+void CudaKernels<T>::adam_rows(std::int64_t, std::int64_t, const std::int32_t*, const std::int32_t*, const T*,
+                               const std::int32_t*, const T*, T*, T*, T*) {
   no_cuda("adam_rows");
 }
 

@@ -178,9 +178,10 @@ Tensor dropout(const Tensor& x, double p, const RandomStream& stream, const Tens
 
 // Updates.
 
-/// Adam on rows index (int32 [n], none twice) of a table [R, N] with moments of its shape; see kernel_contract.inc. done int64
-/// [n]: how many of the steps each row has had; gradient [n, N] or undefined.
-void adam_rows(const Tensor& index, const Tensor& done, const std::vector<AdamStep>& steps, const Tensor& gradient,
+/// Adam on rows index (int32 [n], none twice, negative: none) of a table [R, N] with moments of its shape; see
+/// kernel_contract.inc. done int32 [n]: how many steps each row has had, of the count (int32 [1]) that have been made; factors
+/// [steps, kAdamFactors]; gradient [n, N] of one more step, or undefined. On a GPU the caller vouches for index and counts.
+void adam_rows(const Tensor& index, const Tensor& done, const Tensor& factors, const Tensor& count, const Tensor& gradient,
                const Tensor& value, const Tensor& first, const Tensor& second);
 
 // Selection.

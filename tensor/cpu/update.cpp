@@ -60,28 +60,30 @@ void CpuKernels<T>::adamax_prepared(const ParameterView<T>* parameters, int coun
 }
 
 template <typename T>
-void CpuKernels<T>::adam_rows(std::int64_t n, std::int64_t cols, const std::int32_t* index, const std::int64_t* done,
-                              const AdamStep* steps, std::int64_t count, const T* gradient, T* value, T* first, T* second) {
+void CpuKernels<T>::adam_rows(std::int64_t n, std::int64_t cols, const std::int32_t* index, const std::int32_t* done,
+                              const T* factors, const std::int32_t* count, const T* gradient, T* value, T* first, T* second) {
   // A piece of a row goes through all the steps it has missed while it is in the first cache.
   constexpr std::int64_t kPiece = 1024;
+  const auto* steps = reinterpret_cast<const AdamFactors<T>*>(factors);
+  const std::int64_t before = *count;
 #pragma omp parallel for schedule(dynamic, 1) if (n * cols >= kParallelElements)
   for (std::int64_t i = 0; i < n; ++i) {
+    if (index[i] < 0) continue;
     for (std::int64_t begin = 0; begin < cols; begin += kPiece) {
       const std::int64_t length = std::min(kPiece, cols - begin);
       T* w = value + index[i] * cols + begin;
       T* m = first + index[i] * cols + begin;
       T* v = second + index[i] * cols + begin;
-      for (std::int64_t step = done[i]; step < count; ++step) {
-        const AdamFactors<T> factors(steps[step]);
-        if (gradient != nullptr && step == count - 1) {
-          const T* g = gradient + i * cols + begin;
+      for (std::int64_t step = done[i]; step < before; ++step) {
+        const AdamFactors<T> missed = steps[step];
 #pragma omp simd
-          for (std::int64_t col = 0; col < length; ++col) update(factors, g[col], w[col], m[col], v[col]);
-        } else {
-#pragma omp simd
-          for (std::int64_t col = 0; col < length; ++col) update(factors, T(0), w[col], m[col], v[col]);
-        }
+        for (std::int64_t col = 0; col < length; ++col) update(missed, T(0), w[col], m[col], v[col]);
       }
+      if (gradient == nullptr) continue;
+      const AdamFactors<T> now = steps[before];
+      const T* g = gradient + i * cols + begin;
+#pragma omp simd
+      for (std::int64_t col = 0; col < length; ++col) update(now, g[col], w[col], m[col], v[col]);
     }
   }
 }

@@ -1,5 +1,4 @@
 #include <cmath>
-#include <vector>
 
 #include "tensor/cuda/launch.cuh"
 #include "tensor/update_factors.h"
@@ -96,29 +95,22 @@ void CudaKernels<T>::adamax_prepared(const ParameterView<T>* parameters, int cou
 }
 
 template <typename T>
-void CudaKernels<T>::adam_rows(std::int64_t n, std::int64_t cols, const std::int32_t* index, const std::int64_t* done,
-                               const AdamStep* steps, std::int64_t count, const T* gradient, T* value, T* first, T* second) {
-  // Thousands of steps may have been missed, more than a launch carries: as many as fit go to the scratch memory at a time.
-  constexpr std::int64_t kSteps = cuda::Context::kScratchBytes / sizeof(AdamFactors<T>);
-  auto* const factors = static_cast<AdamFactors<T>*>(cuda::context().scratch());
-  for (std::int64_t begin = 0; begin < count; begin += kSteps) {
-    const std::int64_t end = std::min(begin + kSteps, count);
-    const std::vector<AdamFactors<T>> part(steps + begin, steps + end);
-    cuda::context().upload(factors, part.data(), part.size() * sizeof(AdamFactors<T>));
-    cuda::for_each(n * cols, [=] __device__(std::int64_t i) {
-      const auto [row, col] = cuda::place_of(i, cols);
-      const std::int64_t at = index[row] * cols + col;
-      T w = value[at];
-      T m = first[at];
-      T v = second[at];
-      for (std::int64_t step = done[row] > begin ? done[row] : begin; step < end; ++step) {
-        update(factors[step - begin], gradient != nullptr && step == count - 1 ? gradient[i] : T(0), w, m, v);
-      }
-      value[at] = w;
-      first[at] = m;
-      second[at] = v;
-    });
-  }
+void CudaKernels<T>::adam_rows(std::int64_t n, std::int64_t cols, const std::int32_t* index, const std::int32_t* done,
+                               const T* factors, const std::int32_t* count, const T* gradient, T* value, T* first, T* second) {
+  const auto* steps = reinterpret_cast<const AdamFactors<T>*>(factors);
+  cuda::for_each(n * cols, [=] __device__(std::int64_t i) {
+    const auto [row, col] = cuda::place_of(i, cols);
+    if (index[row] < 0) return;
+    const std::int64_t at = index[row] * cols + col;
+    T w = value[at];
+    T m = first[at];
+    T v = second[at];
+    for (std::int32_t step = done[row]; step < *count; ++step) update(steps[step], T(0), w, m, v);
+    if (gradient != nullptr) update(steps[*count], gradient[i], w, m, v);
+    value[at] = w;
+    first[at] = m;
+    second[at] = v;
+  });
 }
 
 template <typename T>
