@@ -75,36 +75,39 @@ void CtganDraws::draw_generator(std::uint64_t seed, std::int64_t u, std::int64_t
                                 numbers_.data() + u * kTargetNumbers * config_.batch);
 }
 
-void CtganDraws::bring_epoch(std::uint64_t seed, std::int64_t first, RowSchedule& schedule) {
+void CtganDraws::draw_epoch(std::uint64_t seed, std::int64_t first, RowSchedule& schedule) {
   for (std::int64_t u = 0; u < steps_; ++u) {
     draw_critic(seed, u, first + u, schedule);
     draw_generator(seed, u, first + u, schedule);
   }
+  real_ = packed_marks(table_.planes(), config_.pac, marks_.gather_rows(real_rows_), dtype_);
+}
+
+void CtganDraws::bring_epoch() {
   sdrm::bring(integers_.data(), integer_table_);
   sdrm::bring(Tensor::from<float>(numbers_, number_table_.shape()).to(dtype_).raw_data(), number_table_);
   bring_real();
 }
 
 void CtganDraws::bring_real() {
-  const CsrMatrix real = packed_marks(table_.planes(), config_.pac, marks_.gather_rows(real_rows_), dtype_);
-  const std::span<const std::int64_t> offsets = real.offsets().span<std::int64_t>();
+  const std::span<const std::int64_t> offsets = real_.offsets().span<std::int64_t>();
   std::int64_t most = 0;
   for (std::int64_t u = 0; u < steps_; ++u) {
     most = std::max(most, offsets[static_cast<std::size_t>((u + 1) * pacs_)] - offsets[static_cast<std::size_t>(u * pacs_)]);
   }
   // Rows are drawn with replacement, so that only the drawn ones tell how much they need. A quarter to spare, and one epoch in
   // many will need more.
-  if (!real_columns_.defined() || real.nnz() > real_columns_.numel() || most > room_) {
-    const std::int64_t all = std::max<std::int64_t>(1, real.nnz() + real.nnz() / 4);
+  if (!real_columns_.defined() || real_.nnz() > real_columns_.numel() || most > room_) {
+    const std::int64_t all = std::max<std::int64_t>(1, real_.nnz() + real_.nnz() / 4);
     room_ = most + most / 4;
     real_columns_ = Tensor::empty({all}, DType::kInt32, device_);
     real_values_ = Tensor::empty({all}, dtype_, device_);
     ++generation_;
   }
   sdrm::bring(offsets.data(), real_offsets_);
-  if (real.nnz() == 0) return;
-  sdrm::bring(real.columns().raw_data(), real_columns_.slice_rows(0, real.nnz()));
-  sdrm::bring(real.values().raw_data(), real_values_.slice_rows(0, real.nnz()));
+  if (real_.nnz() == 0) return;
+  sdrm::bring(real_.columns().raw_data(), real_columns_.slice_rows(0, real_.nnz()));
+  sdrm::bring(real_.values().raw_data(), real_values_.slice_rows(0, real_.nnz()));
 }
 
 CtganDraws::Critic CtganDraws::critic(const sdrm::EpochCursor& cursor) const {

@@ -22,8 +22,11 @@ class CtganDraws {
   CtganDraws(const TableEncoding& table, const CsrMatrix& marks, const CtganConfig& config, std::int64_t steps, DType dtype,
              Device device);
 
-  /// Draws the epoch that begins with step `first` of the fit. `schedule` is of the generator's condition tables.
-  void bring_epoch(std::uint64_t seed, std::int64_t first, RowSchedule& schedule);
+  /// Draws the epoch that begins with step `first` of the fit, on the host alone. `schedule` is of the generator's condition
+  /// tables.
+  void draw_epoch(std::uint64_t seed, std::int64_t first, RowSchedule& schedule);
+  /// Brings what was drawn there. Host memory may be drawn into again at once.
+  void bring_epoch();
   /// Goes up when what was drawn needed more room: tensors of another epoch are elsewhere then.
   std::int64_t generation() const { return generation_; }
 
@@ -84,6 +87,7 @@ class CtganDraws {
   std::vector<std::int32_t> integers_;   ///< [U, kParts B]
   std::vector<float> numbers_;           ///< [U, 9 B] of the targets
   std::vector<std::int32_t> real_rows_;  ///< [U B]
+  CsrMatrix real_;                       ///< those rows, packed: [U P, pac C]
   std::vector<std::int32_t> order_;
 
   Tensor integer_table_;  ///< int32 [U, kParts B]

@@ -40,9 +40,11 @@ class Trainer {
 
   /// One epoch's steps, an update of the critic and one of the generator in each; returns the means of their losses.
   CtganEpoch train_epoch(std::int64_t epoch) {
-    draws_.bring_epoch(seed_, epoch * steps_, schedule_);
+    if (epoch == 0) draw(0);
+    draws_.bring_epoch();
     epoch_.begin_epoch(epoch * steps_);
     for (std::int64_t step = 0; step < steps_; ++step) graph_.run(draws_.generation(), [&] { update(); });
+    if (epoch + 1 < config_.epochs) draw(epoch + 1);  // while a GPU is still at this one
     const std::vector<double> numbers = losses_.take();
     CtganEpoch report = {epoch, 0, 0, 0, 0};
     const double share = 1 / static_cast<double>(steps_);
@@ -68,6 +70,8 @@ class Trainer {
 
  private:
   static constexpr std::uint32_t kMasks = 6;  ///< two in each of three passes
+
+  void draw(std::int64_t epoch) { draws_.draw_epoch(seed_, epoch * steps_, schedule_); }
 
   void update() {
     const CriticLoss critic = update_critic();
