@@ -1,5 +1,6 @@
 #include "autograd/category.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -43,43 +44,56 @@ Variable category_cross_entropy(const CategoryPlanes& planes, const Variable& d,
                 });
 }
 
-Variable column_cross_entropy(const CategoryPlanes& planes, const Variable& d, const Tensor& column, const Tensor& category) {
-  const std::int64_t rows = d.value().rows();
-  check(d.value().cols() == planes.differences() && column.numel() == rows && category.numel() == rows,
-        "column_cross_entropy: differences ", d.shape(), " against columns ", column.shape(), " and categories ",
-        category.shape());
-  if (d.value().numel() == 0) return Variable(Tensor::zeros({}, d.value().dtype(), d.value().device()));
-  const Tensor host_column = column.to(Device::kCpu);
-  const Tensor host_category = category.to(Device::kCpu);
+void fill_column_targets(const CategoryPlanes& planes, std::span<const std::int32_t> column,
+                         std::span<const std::int32_t> category, std::int32_t* index, float* numbers) {
   // The three logits of the row's column, category 0 standing at 0: picked out of d, then masked where they are not stored.
   constexpr float kAbsent = -1e30f;
-  std::vector<std::int32_t> index(static_cast<std::size_t>(3 * rows), 0);
-  std::vector<float> stored(index.size(), 0);
-  std::vector<float> constant(index.size(), kAbsent);
-  std::vector<float> target(index.size(), 0);
-  for (std::int64_t row = 0; row < rows; ++row) {
-    const std::int64_t j = host_column.data<std::int32_t>()[row];
-    const std::int64_t k = host_category.data<std::int32_t>()[row];
+  const std::size_t size = 3 * column.size();
+  float *stored = numbers, *constant = numbers + size, *target = numbers + 2 * size;
+  std::fill_n(index, size, 0);
+  std::fill_n(stored, size, 0.0f);
+  std::fill_n(constant, size, kAbsent);
+  std::fill_n(target, size, 0.0f);
+  for (std::size_t row = 0; row < column.size(); ++row) {
+    const std::int64_t j = column[row], k = category[row];
     const std::int64_t count = 1 + (j < planes.two ? 1 : 0) + (j < planes.three ? 1 : 0);
     check(j >= 0 && j < planes.columns && k >= 0 && k < count, "column_cross_entropy: category ", k, " of column ", j);
-    const auto at = static_cast<std::size_t>(3 * row);
+    const std::size_t at = 3 * row;
     for (std::int64_t c = 0; c < count; ++c) constant[at + static_cast<std::size_t>(c)] = 0;
     for (std::int64_t c = 1; c < count; ++c) {
       const std::int64_t within = c == 1 ? j : planes.two + j;
-      index[at + static_cast<std::size_t>(c)] = static_cast<std::int32_t>(row * planes.differences() + within);
+      index[at + static_cast<std::size_t>(c)] =
+          static_cast<std::int32_t>(static_cast<std::int64_t>(row) * planes.differences() + within);
       stored[at + static_cast<std::size_t>(c)] = 1;
     }
     target[at + static_cast<std::size_t>(k)] = 1;
   }
-  const DType dtype = d.value().dtype();
-  const Device device = d.value().device();
-  const auto on_device = [&](const std::vector<float>& values) {
-    return Tensor::from<float>(values, {rows, 3}).to(dtype).to(device);
-  };
+}
+
+Variable column_cross_entropy(const CategoryPlanes& planes, const Variable& d, const ColumnTargets& targets) {
+  const std::int64_t rows = d.value().rows();
+  check(d.value().cols() == planes.differences() && targets.index.numel() == 3 * rows && targets.target.numel() == 3 * rows,
+        "column_cross_entropy: differences ", d.shape(), " against targets ", targets.target.shape());
+  if (d.value().numel() == 0) return Variable(Tensor::zeros({}, d.value().dtype(), d.value().device()));
   const Variable flat = reshape(d, {d.value().numel(), 1});
-  const Variable picked = reshape(embedding(flat, Tensor::from<std::int32_t>(index, {3 * rows}, device)), {rows, 3});
-  const Variable logits = add(multiply(picked, on_device(stored)), on_device(constant));
-  return scale(sum(multiply(log_softmax(logits), on_device(target))), -1.0 / static_cast<double>(rows));
+  const Variable picked = reshape(embedding(flat, targets.index), {rows, 3});
+  const Variable logits = add(multiply(picked, targets.stored), targets.constant);
+  return scale(sum(multiply(log_softmax(logits), targets.target)), -1.0 / static_cast<double>(rows));
+}
+
+Variable column_cross_entropy(const CategoryPlanes& planes, const Variable& d, const Tensor& column, const Tensor& category) {
+  const std::int64_t rows = d.value().rows();
+  check(column.numel() == rows && category.numel() == rows, "column_cross_entropy: differences ", d.shape(), " against columns ",
+        column.shape(), " and categories ", category.shape());
+  const Tensor host_column = column.to(Device::kCpu), host_category = category.to(Device::kCpu);
+  std::vector<std::int32_t> index(static_cast<std::size_t>(3 * rows));
+  std::vector<float> numbers(3 * index.size());
+  fill_column_targets(planes, host_column.span<std::int32_t>(), host_category.span<std::int32_t>(), index.data(), numbers.data());
+  const Device device = d.value().device();
+  const Tensor all = Tensor::from<float>(numbers, {3 * rows, 3}).to(d.value().dtype()).to(device);
+  return column_cross_entropy(planes, d,
+                              {Tensor::from<std::int32_t>(index, {3 * rows}, device), all.slice_rows(0, rows),
+                               all.slice_rows(rows, 2 * rows), all.slice_rows(2 * rows, 3 * rows)});
 }
 
 }  // namespace tapestry::autograd

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <span>
+
 #include "autograd/variable.h"
 #include "tensor/csr.h"
 
@@ -20,6 +22,19 @@ Variable gumbel_softmax(const CategoryPlanes& planes, const Variable& d, const T
 /// sum_j CE(column j) per row, averaged over the rows: d [B, D] against a target [B, D] with an entry where a column is not in
 /// category 0. Scalar [].
 Variable category_cross_entropy(const CategoryPlanes& planes, const Variable& d, const CsrMatrix& target);
+
+/// Which category column_cross_entropy wants of which column, written out for B rows, so that it asks nothing of the host.
+struct ColumnTargets {
+  Tensor index;     ///< int32 [3 B] where the logits of the row's column stand among the B D differences, 0 for those not stored
+  Tensor stored;    ///< [B, 3] 1 where one is stored
+  Tensor constant;  ///< [B, 3] what is added: hardly any probability for a category that the column has not
+  Tensor target;    ///< [B, 3] one-hot
+};
+/// Fills them on the host: index [3 B], and stored, constant and target one behind the other, numbers [9 B]. Throws on a column
+/// or category that the table has not.
+void fill_column_targets(const CategoryPlanes& planes, std::span<const std::int32_t> column,
+                         std::span<const std::int32_t> category, std::int32_t* index, float* numbers);
+Variable column_cross_entropy(const CategoryPlanes& planes, const Variable& d, const ColumnTargets& targets);
 
 /// CE of one column per row, averaged over the rows: category[b] (int32 [B], 0 to 2) of column[b]. The other columns do not
 /// count. Scalar []. Throws on a column or category that the table has not.

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "tensor/memory.h"
 #include "tensor/ops.h"
 
 namespace tapestry::sdrm {
@@ -11,28 +12,35 @@ namespace tapestry::sdrm {
 /// time and brought to the device in tables with a row for every update of the epoch.
 class EpochCursor {
  public:
-  explicit EpochCursor(Device device) : counters_(Tensor::empty({2}, DType::kInt32, device)) {}
+  /// An update takes `streams` steps of each purpose's stream.
+  explicit EpochCursor(Device device, std::int32_t streams = 1)
+      : streams_(streams), counters_(Tensor::empty({2}, DType::kInt32, device)) {}
 
   /// Before the first update of an epoch, when `updates` have been made since the start of training.
   void begin_epoch(std::int64_t updates) const {
-    const std::int32_t start[] = {0, static_cast<std::int32_t>(updates)};
+    const std::int32_t start[] = {0, static_cast<std::int32_t>(updates) * streams_};
     copy_bytes(counters_.raw_data(), counters_.device(), start, Device::kCpu, sizeof(start));
   }
 
   /// This update's row of a table [updates, N] of numbers or int32: [N].
   Tensor row(const Tensor& table) const { return gather_rows(table, place()).reshape({table.cols()}); }
-  /// This update's stream: its step is the number of updates made since the start of training.
-  RandomStream stream(std::uint64_t seed, Purpose purpose) const {
-    return {seed, purpose, 0, counters_.data<std::int32_t>() + 1};
+  /// This update's stream: its step is `streams` times the number of updates made since the start of training, plus `step`.
+  RandomStream stream(std::uint64_t seed, Purpose purpose, std::uint32_t step = 0) const {
+    return {seed, purpose, step, counters_.data<std::int32_t>() + 1};
   }
   /// Which of the epoch's updates this is: int32 [1].
   Tensor place() const { return counters_.slice_rows(0, 1); }
 
   /// The last thing that a step does.
-  void advance() const { add_integer(counters_, 1); }
+  void advance() const {
+    if (streams_ == 1) return add_integer(counters_, 1);
+    add_integer(counters_.slice_rows(0, 1), 1);
+    add_integer(counters_.slice_rows(1, 2), streams_);
+  }
 
  private:
-  Tensor counters_;  ///< int32 [2]: updates made in this epoch, and since the start of training
+  std::int32_t streams_;
+  Tensor counters_;  ///< int32 [2]: updates made in this epoch, and steps of the streams taken since the start of training
 };
 
 /// Writes numbers of the host over `to`, whose size they have.

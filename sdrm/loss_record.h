@@ -51,21 +51,43 @@ class LossRecord {
 /// For updates that a GPU repeats as a graph (tensor/step_graph.h), which therefore find their place by a number on the device.
 class PlacedLosses {
  public:
-  PlacedLosses(std::int64_t updates, DType dtype, Device device) : losses_(Tensor::zeros({updates, 1}, dtype, device)) {}
+  /// An update has `numbers` of them.
+  PlacedLosses(std::int64_t updates, DType dtype, Device device, std::int64_t numbers = 1)
+      : losses_(Tensor::zeros({updates, numbers}, dtype, device)) {}
 
   /// loss: scalar [], of the update with the number `place` [1] in the epoch, a place that holds nothing yet.
   void add(const Tensor& loss, const Tensor& place) const { scatter_add_rows(loss.reshape({1, 1}), place, losses_); }
+  /// The same of an update's `numbers`, [] each.
+  void add(const std::vector<Tensor>& numbers, const Tensor& place) const {
+    std::vector<Tensor> row;
+    row.reserve(numbers.size());
+    for (const Tensor& number : numbers) row.push_back(number.reshape({1, 1}));
+    scatter_add_rows(concat_columns(row), place, losses_);
+  }
 
-  /// Their mean, and zeros for the next epoch.
-  double take_mean() const {
-    const double mean = mean_in_order(losses_);
-    const Tensor none = Tensor::zeros(losses_.shape(), losses_.dtype(), losses_.device());
-    copy_bytes(losses_.raw_data(), losses_.device(), none.raw_data(), none.device(), static_cast<std::size_t>(none.bytes()));
+  /// The mean of those of all updates, or of the first `updates`, and zeros for the next epoch.
+  double take_mean() const { return take_mean(losses_.rows()); }
+  double take_mean(std::int64_t updates) const {
+    const double mean = mean_in_order(losses_.slice_rows(0, updates));
+    clear();
     return mean;
   }
 
+  /// All of them in order, update by update, and zeros for the next epoch: for sums of another kind.
+  std::vector<double> take() const {
+    const Tensor host = losses_.to(Device::kCpu).to(DType::kFloat64);  // may be the record itself
+    std::vector<double> numbers(host.data<double>(), host.data<double>() + host.numel());
+    clear();
+    return numbers;
+  }
+
  private:
-  Tensor losses_;  ///< [updates, 1]
+  void clear() const {
+    const Tensor none = Tensor::zeros(losses_.shape(), losses_.dtype(), losses_.device());
+    copy_bytes(losses_.raw_data(), losses_.device(), none.raw_data(), none.device(), static_cast<std::size_t>(none.bytes()));
+  }
+
+  Tensor losses_;  ///< [updates, numbers]
 };
 
 }  // namespace tapestry::sdrm

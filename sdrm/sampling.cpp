@@ -14,8 +14,10 @@ namespace tapestry::sdrm {
 namespace {
 
 /// Rows that go through the network together. Every product in sampling has this many rows, the last tile padded, so that a
-/// row's bits do not depend on which other rows are sampled (a BLAS may sum in another order for another size).
-constexpr std::int64_t kTile = 128;
+/// row's bits do not depend on which other rows are sampled (a BLAS may sum in another order for another size). On the CPU tiles
+/// are what threads share. A GPU does one after the other, and a product of 128 rows by a few hundred columns is a dozen blocks
+/// of threads, too few for it: with 1024 the users of a small data set are done in T steps instead of several times as many.
+constexpr std::int64_t tile_size(Device device) { return device == Device::kCpu ? 128 : 1024; }
 
 /// sigma_t: the size of the noise put back at step t.
 double reverse_deviation(const NoiseSchedule& schedule, std::int64_t t, ReverseVariance variance) {
@@ -66,36 +68,39 @@ Tensor reverse_steps(const ScoreModel& model, const NoiseSchedule& schedule, con
   return table.to(model.dtype()).to(model.device());
 }
 
-/// The rows of all tiles, on the device of the model: int32 [tiles * kTile] each, starts falling.
+/// The rows of all tiles, on the device of the model: int32 [tiles * size] each, starts falling.
 struct TileRows {
-  Tensor ids;     ///< synthetic user behind each row
-  Tensor starts;  ///< the step at which it starts
-  Tensor first;   ///< the highest of its tile
+  std::int64_t size;  ///< of a tile
+  Tensor ids;         ///< synthetic user behind each row
+  Tensor starts;      ///< the step at which it starts
+  Tensor first;       ///< the highest of its tile
 };
 
 /// Takes one tile of rows after the other from their starts down to t = 0. The step t lies on the device, a step of which is so
 /// the same whatever t: on a GPU it is captured once.
 class TileSampler {
  public:
-  TileSampler(const ScoreModel& model, const Tensor& reverse_steps, const SamplingOptions& options, std::uint64_t seed)
+  TileSampler(const ScoreModel& model, const TileRows& rows, const Tensor& reverse_steps, const SamplingOptions& options,
+              std::uint64_t seed)
       : model_(model),
+        rows_(rows),
         reverse_steps_(reverse_steps),
         options_(options),
         seed_(seed),
-        ids_(Tensor::empty({kTile}, DType::kInt32, model.device())),
-        starts_(Tensor::empty({kTile}, DType::kInt32, model.device())),
-        t_(Tensor::empty({kTile}, DType::kInt32, model.device())),
-        z_(Tensor::empty({kTile, model.latent()}, model.dtype(), model.device())),
+        ids_(Tensor::empty({rows.size}, DType::kInt32, model.device())),
+        starts_(Tensor::empty({rows.size}, DType::kInt32, model.device())),
+        t_(Tensor::empty({rows.size}, DType::kInt32, model.device())),
+        z_(Tensor::empty({rows.size, model.latent()}, model.dtype(), model.device())),
         graph_(model.device()) {}
 
-  /// Latents [kTile, K] of the tile with this number at t = 0, to `target`; `first` is the highest start in it.
-  void run(const TileRows& rows, std::int64_t tile, std::int64_t first, const Tensor& target) {
-    const auto take = [tile](const Tensor& all, const Tensor& own) {
-      copy(all.slice_rows(tile * kTile, (tile + 1) * kTile), own);
+  /// Latents [B, K] of the tile with this number at t = 0, to `target`; `first` is the highest start in it.
+  void run(std::int64_t tile, std::int64_t first, const Tensor& target) {
+    const auto take = [this, tile](const Tensor& all, const Tensor& own) {
+      copy(all.slice_rows(tile * rows_.size, (tile + 1) * rows_.size), own);
     };
-    take(rows.ids, ids_);
-    take(rows.starts, starts_);
-    take(rows.first, t_);
+    take(rows_.ids, ids_);
+    take(rows_.starts, starts_);
+    take(rows_.first, t_);
     copy(random_normal(z_.shape(), {seed_, Purpose::kSampleStart, 0}, 0, 1, z_.dtype(), z_.device(), ids_), z_);
     for (std::int64_t t = first; t >= 1; --t) {
       const bool last = t == 1;  // no noise is put back
@@ -129,13 +134,14 @@ class TileSampler {
   }
 
   const ScoreModel& model_;
+  const TileRows& rows_;
   const Tensor& reverse_steps_;
   const SamplingOptions& options_;
   std::uint64_t seed_;
-  Tensor ids_;     ///< int32 [kTile]
-  Tensor starts_;  ///< int32 [kTile]
-  Tensor t_;       ///< int32 [kTile], all the step that is to be done
-  Tensor z_;       ///< [kTile, K]
+  Tensor ids_;     ///< int32 [B], B the size of a tile
+  Tensor starts_;  ///< int32 [B]
+  Tensor t_;       ///< int32 [B], all the step that is to be done
+  Tensor z_;       ///< [B, K]
   StepGraph graph_;
 };
 
@@ -157,14 +163,16 @@ namespace {
 /// Rows `order` and their starts cut into tiles. Padding repeats the last row and is dropped at the end.
 TileRows tile_rows(const std::vector<std::int32_t>& order, const std::vector<std::int32_t>& starts, std::int64_t tiles,
                    Device device) {
+  const std::int64_t size = tile_size(device);
   const auto make = [&](const auto& value) {
-    const Tensor numbers = Tensor::empty({tiles * kTile}, DType::kInt32);
-    for (std::int64_t i = 0; i < tiles * kTile; ++i) numbers.data<std::int32_t>()[i] = value(static_cast<std::size_t>(i));
+    const Tensor numbers = Tensor::empty({tiles * size}, DType::kInt32);
+    for (std::int64_t i = 0; i < tiles * size; ++i) numbers.data<std::int32_t>()[i] = value(static_cast<std::size_t>(i));
     return numbers.to(device);
   };
   const auto id = [&](std::size_t i) { return order[std::min(i, order.size() - 1)]; };
   const auto start = [&](std::size_t i) { return starts[static_cast<std::size_t>(id(i))]; };
-  return {make(id), make(start), make([&](std::size_t i) { return start(i - i % kTile); })};
+  const auto first = [&](std::size_t i) { return start(i - i % static_cast<std::size_t>(size)); };
+  return {size, make(id), make(start), make(first)};
 }
 
 }  // namespace
@@ -183,27 +191,27 @@ Tensor sample_latents(const ScoreModel& model, std::int64_t rows, const Sampling
   std::stable_sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
     return starts[static_cast<std::size_t>(a)] > starts[static_cast<std::size_t>(b)];
   });
-  const std::int64_t tiles = (rows + kTile - 1) / kTile;
+  const std::int64_t size = tile_size(model.device()), tiles = (rows + size - 1) / size;
   const TileRows all = tile_rows(order, starts, tiles, model.device());
   const Tensor steps = reverse_steps(model, schedule, options);
-  const Tensor finished = Tensor::empty({tiles * kTile, model.latent()}, model.dtype(), model.device());
+  const Tensor finished = Tensor::empty({tiles * size, model.latent()}, model.dtype(), model.device());
   std::int64_t done = 0;
   std::mutex progress_mutex;
   const auto run_tile = [&](TileSampler& sampler, std::int64_t tile) {
-    const std::int64_t begin = tile * kTile;
+    const std::int64_t begin = tile * size;
     const std::int32_t first = starts[static_cast<std::size_t>(order[static_cast<std::size_t>(begin)])];
-    sampler.run(all, tile, first, finished.slice_rows(begin, begin + kTile));
+    sampler.run(tile, first, finished.slice_rows(begin, begin + size));
     const std::lock_guard lock(progress_mutex);
-    done += std::min(kTile, rows - begin);
+    done += std::min(size, rows - begin);
     if (progress) progress(done, rows);
   };
   if (model.device() == Device::kCpu) {
     parallel_for(tiles, [&](std::int64_t tile) {
-      TileSampler sampler(model, steps, options, seed);
+      TileSampler sampler(model, all, steps, options, seed);
       run_tile(sampler, tile);
     });
   } else {
-    TileSampler sampler(model, steps, options, seed);
+    TileSampler sampler(model, all, steps, options, seed);
     for (std::int64_t tile = 0; tile < tiles; ++tile) run_tile(sampler, tile);  // a GPU's parallelism is within the tile
   }
   // Row order[i] has been finished at place i.

@@ -1,27 +1,18 @@
 #include "sdrm/vae_training.h"
 
 #include <algorithm>
-#include <functional>
-#include <numeric>
+#include <vector>
 
 #include "autograd/tape.h"
 #include "optim/adam.h"
 #include "sdrm/early_stopping.h"
-#include "sdrm/epoch_cursor.h"
+#include "sdrm/epoch_rows.h"
 #include "sdrm/loss_record.h"
 #include "sdrm/shuffle.h"
 #include "tensor/step_graph.h"
 
 namespace tapestry::sdrm {
 namespace {
-
-/// How many entries `batch` rows can have in all: those of the longest ones.
-std::int64_t most_entries(const CsrMatrix& rows, std::int64_t batch) {
-  std::vector<std::int64_t> lengths;
-  for (std::int64_t row = 0; row < rows.rows(); ++row) lengths.push_back(rows.row_nnz(row));
-  std::partial_sort(lengths.begin(), lengths.begin() + batch, lengths.end(), std::greater<>());
-  return std::accumulate(lengths.begin(), lengths.begin() + batch, std::int64_t{0});
-}
 
 /// The updates of a MultiVAE, one after the other.
 class VaeTraining {
@@ -30,13 +21,10 @@ class VaeTraining {
       : model_(model),
         config_(config),
         seed_(seed),
-        batch_(std::min(config.batch, rows.rows())),
-        updates_((rows.rows() + config.batch - 1) / config.batch),
-        room_(most_entries(rows, batch_)),
+        rows_(rows, config.batch, model.device()),
+        updates_(rows_.updates()),
         adam_(model.parameters()),
-        rows_(rows.device() == model.device() ? rows : rows.to(model.device())),
         cursor_(model.device()),
-        order_(Tensor::empty({updates_, batch_}, DType::kInt32, model.device())),
         factors_(Tensor::empty({updates_, kAdamFactors}, model.dtype(), model.device())),
         weights_(Tensor::empty({updates_, 2}, model.dtype(), model.device())),
         losses_(updates_, model.dtype(), model.device()),
@@ -45,10 +33,7 @@ class VaeTraining {
   /// One epoch's updates; returns their mean loss.
   double train_epoch(std::int64_t epoch) {
     begin_epoch(epoch);
-    for (std::int64_t begin = 0; begin < rows_.rows(); begin += batch_) {
-      const std::int64_t count = std::min(batch_, rows_.rows() - begin);
-      graph_.run(count, [&] { update(count); });
-    }
+    for (std::int64_t i = 0; i < updates_; ++i) graph_.run(rows_.count(i), [&] { update(rows_.count(i)); });
     adam_.count(updates_);
     return losses_.take_mean();
   }
@@ -58,8 +43,7 @@ class VaeTraining {
   /// weights of the two losses.
   void begin_epoch(std::int64_t epoch) {
     shuffle_rows(rows_.rows(), {seed_, Purpose::kShuffle, static_cast<std::uint32_t>(epoch)}, shuffled_);
-    shuffled_.resize(static_cast<std::size_t>(updates_ * batch_));  // what a shorter last batch does not use
-    bring(shuffled_.data(), order_);
+    rows_.reorder(shuffled_);
     bring(adam_.prepare(updates_, config_.learning_rate).raw_data(), factors_);
     const Tensor weights = Tensor::empty({updates_, 2}, DType::kFloat64);
     for (std::int64_t i = 0; i < updates_; ++i) {
@@ -72,7 +56,7 @@ class VaeTraining {
 
   /// An update on the next `count` rows of the epoch. Everything it reads lies on the device, so that a graph can repeat it.
   void update(std::int64_t count) {
-    const CsrMatrix batch = gather_rows(rows_, cursor_.row(order_).slice_rows(0, count), room_);
+    const CsrMatrix batch = rows_.batch(cursor_, count);
     const Tensor noise = random_normal({count, model_.latent()}, cursor_.stream(seed_, Purpose::kVaeLatent), 0, 1, model_.dtype(),
                                        model_.device());
 
@@ -89,13 +73,10 @@ class VaeTraining {
   const MultiVae& model_;
   const VaeConfig& config_;
   std::uint64_t seed_;
-  std::int64_t batch_;    ///< B, no more than there are rows
+  EpochRows rows_;
   std::int64_t updates_;  ///< of an epoch, U
-  std::int64_t room_;     ///< for the entries of any batch
   optim::Adam adam_;
-  CsrMatrix rows_;  ///< all of them, on the model's device
   EpochCursor cursor_;
-  Tensor order_;    ///< int32 [U, B] rows in the order of this epoch
   Tensor factors_;  ///< [U, kAdamFactors]
   Tensor weights_;  ///< [U, 2] = [1, beta]
   PlacedLosses losses_;

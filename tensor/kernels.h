@@ -42,6 +42,9 @@ struct AdamStep {
 /// How many numbers an Adam step is prepared as: those of AdamFactors (tensor/update_factors.h).
 inline constexpr std::int64_t kAdamFactors = 9;
 
+/// How many numbers an Adamax step is prepared as: those of AdamaxFactors.
+inline constexpr std::int64_t kAdamaxFactors = 5;
+
 /// One Adamax step: m = beta1 m + (1 - beta1) g, u = max(beta2 u, |g| + epsilon), value -= learning_rate m / (correction1 u).
 struct AdamaxStep {
   double learning_rate;
@@ -76,6 +79,9 @@ struct LinearMultinomialRoom {
 /// Items per partial sum of value_linear_adam, and how many partial sums that makes.
 inline constexpr std::int64_t kValueBlock = 32;
 constexpr std::int64_t value_blocks(std::int64_t items) { return (items + kValueBlock - 1) / kValueBlock; }
+
+/// How many losses step_probabilities weighs a diffusion step by.
+inline constexpr std::int64_t kRecentLosses = 10;
 
 /// Entries per partial count of count_at_least, and how many of them there are.
 inline constexpr std::int64_t kSelectChunk = 1024;

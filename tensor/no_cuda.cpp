@@ -207,8 +207,8 @@ void CudaKernels<T>::value_linear_backward(const CsrView<T>&, std::int64_t, std:
 }
 
 template <typename T>
-void CudaKernels<T>::value_linear_adam(std::int64_t, std::int64_t, std::int64_t, const T*, const T*, const T*, const AdamStep&,
-                                       T*, T*, T*, T*, T*) {
+void CudaKernels<T>::value_linear_adam(std::int64_t, std::int64_t, std::int64_t, const T*, const T*, const T*, const T*, T*, T*,
+                                       T*, T*, T*) {
   no_cuda("value_linear_adam");
 }
 
@@ -300,8 +300,8 @@ void CudaKernels<T>::random_gumbel(std::int64_t, std::int64_t, const RandomStrea
 }
 
 template <typename T>
-void CudaKernels<T>::adam_rows(std::int64_t, std::int64_t, const std::int32_t*, const std::int64_t*, const AdamStep*,
-                               std::int64_t, const T*, T*, T*, T*) {
+void CudaKernels<T>::adam_rows(std::int64_t, std::int64_t, const std::int32_t*, const std::int32_t*, const T*,
+                               const std::int32_t*, const T*, T*, T*, T*) {
   no_cuda("adam_rows");
 }
 
@@ -333,6 +333,26 @@ void CudaKernels<T>::csr_gather_rows(const CsrView<T>&, std::int64_t, const std:
 template <typename T>
 void CudaKernels<T>::adam_prepared(const ParameterView<T>*, int, const T*) {
   no_cuda("adam_prepared");
+}
+
+template <typename T>
+void CudaKernels<T>::adamax_prepared(const ParameterView<T>*, int, const T*) {
+  no_cuda("adamax_prepared");
+}
+
+template <typename T>
+void CudaKernels<T>::step_probabilities(std::int64_t, const T*, const std::int32_t*, double*, double*) {
+  no_cuda("step_probabilities");
+}
+
+template <typename T>
+void CudaKernels<T>::draw_steps(std::int64_t, std::int64_t, const double*, const double*, const double*, std::int32_t*, T*) {
+  no_cuda("draw_steps");
+}
+
+template <typename T>
+void CudaKernels<T>::record_losses(std::int64_t, std::int64_t, const std::int32_t*, const T*, T*, std::int32_t*) {
+  no_cuda("record_losses");
 }
 
 template <typename T>

@@ -117,8 +117,8 @@ struct ValueLinearGradients {
 };
 ValueLinearGradients value_linear_backward(const CsrMatrix& x, const Tensor& w, const Tensor& total, const Tensor& dy);
 /// An Adam step for w with moments first and second, in place; `total` becomes that of the new w. `table` is the one of the
-/// forward pass.
-void value_linear_adam(const Tensor& table, const ValueLinearGradients& gradients, const AdamStep& step, const Tensor& w,
+/// forward pass, factors [kAdamFactors] a row of Adam::prepare (optim/adam.h), without weight decay, where w is.
+void value_linear_adam(const Tensor& table, const ValueLinearGradients& gradients, const Tensor& factors, const Tensor& w,
                        const Tensor& first, const Tensor& second, const Tensor& total);
 
 // Moving rows and columns.
@@ -133,6 +133,29 @@ CsrMatrix gather_rows(const CsrMatrix& x, const Tensor& index, std::int64_t room
 void replace_rows(const Tensor& level, const Tensor& bound, const Tensor& x, const Tensor& target);
 /// target += amount, int32.
 void add_integer(const Tensor& target, std::int32_t amount);
+
+// Diffusion steps drawn by their recent losses, without the host: see kernel_contract.inc.
+
+/// The last losses of steps t = 1..T: [T, kRecentLosses], and how many each has had, int32 [T]; none at first.
+struct LossHistory {
+  LossHistory(std::int64_t steps, DType dtype, Device device);
+  Tensor recent;
+  Tensor seen;
+};
+struct StepProbabilities {
+  Tensor p;      ///< float64 [T]
+  Tensor until;  ///< float64 [T] its running sums
+};
+StepProbabilities step_probabilities(const LossHistory& history);
+struct DrawnSteps {
+  Tensor t;        ///< int32 [n] in 1..T
+  Tensor divisor;  ///< [n, 1] p_t T
+};
+/// One step for each number of u, float64 [n] in [0, 1).
+DrawnSteps draw_steps(const StepProbabilities& probabilities, const Tensor& u, DType dtype);
+/// losses [n] or [n, 1] at steps t int32 [n], in their order. Throws on a step outside (on a GPU the caller vouches for it).
+void record_losses(const Tensor& t, const Tensor& losses, const LossHistory& history);
+
 /// target[index[i], :] += x[i, :].
 void scatter_add_rows(const Tensor& x, const Tensor& index, const Tensor& target);
 Tensor concat_columns(const std::vector<Tensor>& parts);
@@ -154,9 +177,10 @@ Tensor dropout(const Tensor& x, double p, const RandomStream& stream, const Tens
 
 // Updates.
 
-/// Adam on rows index (int32 [n], none twice) of a table [R, N] with moments of its shape; see kernel_contract.inc. done int64
-/// [n]: how many of the steps each row has had; gradient [n, N] or undefined.
-void adam_rows(const Tensor& index, const Tensor& done, const std::vector<AdamStep>& steps, const Tensor& gradient,
+/// Adam on rows index (int32 [n], none twice, negative: none) of a table [R, N] with moments of its shape; see
+/// kernel_contract.inc. done int32 [n]: how many steps each row has had, of the count (int32 [1]) that have been made; factors
+/// [steps, kAdamFactors]; gradient [n, N] of one more step, or undefined. On a GPU the caller vouches for index and counts.
+void adam_rows(const Tensor& index, const Tensor& done, const Tensor& factors, const Tensor& count, const Tensor& gradient,
                const Tensor& value, const Tensor& first, const Tensor& second);
 
 // Selection.

@@ -162,23 +162,31 @@ void scatter_add_rows(const Tensor& x, const Tensor& index, const Tensor& target
   });
 }
 
-void adam_rows(const Tensor& index, const Tensor& done, const std::vector<AdamStep>& steps, const Tensor& gradient,
+void adam_rows(const Tensor& index, const Tensor& done, const Tensor& factors, const Tensor& count, const Tensor& gradient,
                const Tensor& value, const Tensor& first, const Tensor& second) {
   const std::int64_t n = index.numel();
-  check_index("adam_rows", index, n);
-  check_index_range("adam_rows", index, value.size(0));
+  for (const Tensor& numbers : {index, done}) check_index("adam_rows", numbers, n);
+  check_index("adam_rows", count, 1);
   check_same_shape("adam_rows", value, first);
   check_same_shape("adam_rows", value, second);
-  check(done.numel() == n && done.dtype() == DType::kInt64, "adam_rows: ", n, " rows and counts of steps ", done.shape());
+  check_same_kind("adam_rows", factors, value);
+  check(factors.cols() == kAdamFactors, "adam_rows: factors ", factors.shape());
   if (gradient.defined()) {
     check_same_kind("adam_rows", gradient, value);
     check(gradient.rows() == n && gradient.cols() == value.cols(), "adam_rows: a gradient ", gradient.shape(), " for ", n,
           " rows of ", value.shape());
   }
+  if (index.device() == Device::kCpu) {
+    const std::int64_t steps = count.data<std::int32_t>()[0] + (gradient.defined() ? 1 : 0);
+    check(steps <= factors.rows(), "adam_rows: ", steps, " steps by factors ", factors.shape());
+    for (const std::int32_t row : index.span<std::int32_t>()) {
+      check(row < value.size(0), "adam_rows: index ", row, " into ", value.size(0), " rows");
+    }
+  }
   dispatch(value.device(), value.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
-    kernels.adam_rows(n, value.cols(), index.data<std::int32_t>(), done.data<std::int64_t>(), steps.data(),
-                      static_cast<std::int64_t>(steps.size()), gradient.defined() ? gradient.data<T>() : nullptr, value.data<T>(),
+    kernels.adam_rows(n, value.cols(), index.data<std::int32_t>(), done.data<std::int32_t>(), factors.data<T>(),
+                      count.data<std::int32_t>(), gradient.defined() ? gradient.data<T>() : nullptr, value.data<T>(),
                       first.data<T>(), second.data<T>());
   });
 }

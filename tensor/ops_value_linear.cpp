@@ -46,7 +46,7 @@ ValueLinearGradients value_linear_backward(const CsrMatrix& x, const Tensor& w, 
   return gradients;
 }
 
-void value_linear_adam(const Tensor& table, const ValueLinearGradients& gradients, const AdamStep& step, const Tensor& w,
+void value_linear_adam(const Tensor& table, const ValueLinearGradients& gradients, const Tensor& factors, const Tensor& w,
                        const Tensor& first, const Tensor& second, const Tensor& total) {
   check(w.shape().rank() == 3, "value_linear_adam: w ", w.shape());
   const std::int64_t items = w.size(0), width = w.size(1), n = w.size(2);
@@ -54,15 +54,17 @@ void value_linear_adam(const Tensor& table, const ValueLinearGradients& gradient
             gradients.seen.shape() == Shape({items, n}) && total.shape() == Shape({width, n}),
         "value_linear_adam: table ", table.shape(), ", all ", gradients.all.shape(), ", seen ", gradients.seen.shape(),
         ", total ", total.shape(), " for w ", w.shape());
-  check(step.l2 == 0 && step.decoupled == 0, "value_linear_adam: weight decay is not part of it");
+  check(factors.numel() == kAdamFactors, "value_linear_adam: factors ", factors.shape());
   check_same_shape("value_linear_adam", w, first);
   check_same_shape("value_linear_adam", w, second);
-  for (const Tensor& other : {table, gradients.all, gradients.seen, total}) check_same_kind("value_linear_adam", w, other);
+  for (const Tensor& other : {table, factors, gradients.all, gradients.seen, total})
+    check_same_kind("value_linear_adam", w, other);
   const Tensor workspace = Tensor::empty({value_blocks(items), width, n}, w.dtype(), w.device());
   dispatch(w.device(), w.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
-    kernels.value_linear_adam(items, width, n, table.data<T>(), gradients.all.data<T>(), gradients.seen.data<T>(), step,
-                              w.data<T>(), first.data<T>(), second.data<T>(), total.data<T>(), workspace.data<T>());
+    kernels.value_linear_adam(items, width, n, table.data<T>(), gradients.all.data<T>(), gradients.seen.data<T>(),
+                              factors.data<T>(), w.data<T>(), first.data<T>(), second.data<T>(), total.data<T>(),
+                              workspace.data<T>());
   });
 }
 

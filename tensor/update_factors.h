@@ -24,6 +24,22 @@ struct AdamFactors {
         root2(static_cast<T>(1 / std::sqrt(step.correction2))),
         epsilon(static_cast<T>(step.epsilon)) {}
 };
+/// The same of one Adamax step:
+///   m <- beta1 m + rest1 g,  u <- max(beta2 u, |g| + epsilon),  value <- value - rate m / u
+template <typename T>
+struct AdamaxFactors {
+  T beta1, beta2, rest1, rate, epsilon;
+
+  explicit AdamaxFactors(const AdamaxStep& step)
+      : beta1(static_cast<T>(step.beta1)),
+        beta2(static_cast<T>(step.beta2)),
+        rest1(static_cast<T>(1 - step.beta1)),
+        rate(static_cast<T>(step.learning_rate / step.correction1)),
+        epsilon(static_cast<T>(step.epsilon)) {}
+};
+
+static_assert(sizeof(AdamaxFactors<float>) == kAdamaxFactors * sizeof(float));
+static_assert(sizeof(AdamaxFactors<double>) == kAdamaxFactors * sizeof(double));
 static_assert(sizeof(AdamFactors<float>) == kAdamFactors * sizeof(float));
 static_assert(sizeof(AdamFactors<double>) == kAdamFactors * sizeof(double));
 

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
-#include <numeric>
 
 #include "autograd/loss.h"
+#include "recsys/generators/sample_tiles.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -136,30 +136,24 @@ Tensor codigem_scores(const CodigemModel& model, const CsrMatrix& rows, double b
 
 sdrm::LogitMatrix codigem_samples(const CodigemModel& model, const CodigemConfig& config, std::int64_t rows, std::uint64_t seed,
                                   const std::function<void(double)>& progress) {
-  constexpr std::int64_t kTile = 256;
-  std::vector<Tensor> tiles;
-  for (std::int64_t begin = 0; begin < rows; begin += kTile) {
-    const std::int64_t end = std::min(rows, begin + kTile);
-    Tensor ids = Tensor::empty({end - begin}, DType::kInt32);
-    std::iota(ids.span<std::int32_t>().begin(), ids.span<std::int32_t>().end(), static_cast<std::int32_t>(begin));
-    ids = ids.to(model.device());
+  if (rows == 0) return {0, model.items(), {}};
+  const Tensor hidden = Tensor::empty({rows, config.width}, model.dtype(), model.device());  // [rows, W]
+  const auto decoder_hidden = [&](const Tensor& ids) {
     const auto normal = [&](Purpose purpose, std::int64_t step) {
-      return random_normal({end - begin, model.items()}, {seed, purpose, static_cast<std::uint32_t>(step)}, 0, 1, model.dtype(),
+      return random_normal({ids.numel(), model.items()}, {seed, purpose, static_cast<std::uint32_t>(step)}, 0, 1, model.dtype(),
                            model.device(), ids);
     };
     Tensor z = normal(Purpose::kSampleStart, 0);
     for (std::int64_t i = model.timesteps() - 1; i >= 1; --i) {
-      const Tensor output = model.reverse(i, z).value();  // [end - begin, 2 I]
+      const Tensor output = model.reverse(i, z).value();  // [n, 2 I]
       Tensor mean = slice_columns(output, 0, model.items());
       if (config.tanh_means) mean = unary(UnaryOp::kTanh, mean);
       const Tensor spread = deviation(slice_columns(output, model.items(), 2 * model.items()), limit_of(config));
       z = linear_combination({{1.0, mean}, {1.0, binary(BinaryOp::kMultiply, spread, normal(Purpose::kSampleNoise, i))}});
     }
-    tiles.push_back(model.decoder_hidden(z).value());  // [end - begin, W]
-    if (progress) progress(static_cast<double>(end) / static_cast<double>(rows));
-  }
-  if (tiles.empty()) return {0, model.items(), {}};
-  const Tensor hidden = concat_rows(tiles);  // [rows, W]
+    return model.decoder_hidden(z).value();  // [n, W]
+  };
+  sample_tiles(hidden, 256, decoder_hidden, progress);
   return {rows, model.items(), [&model, hidden](std::int64_t begin, std::int64_t end) {
             return model.decoder_logits(hidden.slice_rows(begin, end)).value();
           }};

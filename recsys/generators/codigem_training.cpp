@@ -6,10 +6,11 @@
 #include "autograd/loss.h"
 #include "autograd/tape.h"
 #include "optim/adamax.h"
-#include "recsys/data/row_batches.h"
 #include "sdrm/early_stopping.h"
+#include "sdrm/epoch_rows.h"
 #include "sdrm/loss_record.h"
 #include "sdrm/shuffle.h"
+#include "tensor/step_graph.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -59,47 +60,92 @@ CodigemTerms codigem_gradients(const CodigemModel& model, const Tensor& x, std::
   return terms;
 }
 
+namespace {
+
+/// The updates of CODIGEM's networks, one after the other.
+class CodigemTraining {
+ public:
+  CodigemTraining(const CodigemModel& model, const CsrMatrix& rows, const CodigemConfig& config, std::uint64_t seed)
+      : model_(model),
+        config_(config),
+        seed_(seed),
+        rows_(rows, config.batch, model.device()),
+        adamax_(model.parameters()),
+        cursor_(model.device(), static_cast<std::int32_t>(model.timesteps())),
+        factors_(Tensor::empty({rows_.updates(), kAdamaxFactors}, model.dtype(), model.device())),
+        terms_(rows_.updates(), model.dtype(), model.device(), 2 * model.timesteps() + 1),
+        graph_(model.device()) {}
+
+  /// One epoch's updates.
+  CodigemEpoch train_epoch(std::int64_t epoch) {
+    // What the epoch needs of the host, brought to the device in one go.
+    sdrm::shuffle_rows(rows_.rows(), {seed_, Purpose::kShuffle, static_cast<std::uint32_t>(epoch)}, order_);
+    rows_.reorder(order_);
+    sdrm::bring(adamax_.prepare(rows_.updates(), config_.learning_rate).raw_data(), factors_);
+    cursor_.begin_epoch(adamax_.steps());
+    CodigemEpoch report = {epoch, 0, 0, std::numeric_limits<double>::infinity()};
+    const auto look = [&](const Tensor& output) {
+      report.lowest_log_variance = std::min(report.lowest_log_variance, lowest_log_variance(output));
+    };
+    const std::int64_t last = rows_.updates() - 1;
+    for (std::int64_t i = 0; i < last; ++i) graph_.run(rows_.count(i), [&] { update(rows_.count(i), {}); });
+    update(rows_.count(last), look);  // called, since the host looks at its outputs
+    adamax_.count(rows_.updates());
+    report.loss = mean_loss();
+    return report;
+  }
+
+ private:
+  /// An update on the next `count` rows of the epoch. Everything it reads lies on the device, so that a graph can repeat it.
+  void update(std::int64_t count, const std::function<void(const Tensor&)>& look) {
+    const Tensor x = dense(rows_.batch(cursor_, count), model_.dtype());
+    const auto noise = [&](std::int64_t state) {
+      return random_normal(x.shape(), cursor_.stream(seed_, Purpose::kNoise, static_cast<std::uint32_t>(state)), 0, 1,
+                           model_.dtype(), model_.device());
+    };
+    const std::vector<Tensor> chain = noise_chain(x, config_.beta, model_.timesteps(), noise);
+    terms_.add(codigem_gradients(model_, x, chain, config_, look), cursor_.place());
+    adamax_.step_prepared(cursor_.row(factors_));
+    adamax_.clear_gradients();
+    cursor_.advance();
+  }
+
+  double mean_loss() const {
+    const std::vector<double> numbers = terms_.take();
+    const std::size_t terms = numbers.size() / static_cast<std::size_t>(rows_.updates());
+    double loss = 0;
+    for (std::int64_t i = 0; i < rows_.updates(); ++i) {
+      const auto of_batch = std::span(numbers).subspan(static_cast<std::size_t>(i) * terms, terms);
+      loss += codigem_loss(of_batch, {rows_.count(i), model_.items()}, config_);
+    }
+    return loss / static_cast<double>(rows_.updates());
+  }
+
+  const CodigemModel& model_;
+  const CodigemConfig& config_;
+  std::uint64_t seed_;
+  sdrm::EpochRows rows_;
+  optim::Adamax adamax_;
+  sdrm::EpochCursor cursor_;
+  Tensor factors_;            ///< [U, kAdamaxFactors]
+  sdrm::PlacedLosses terms_;  ///< CodigemTerms of each update
+  std::vector<std::int32_t> order_;
+  StepGraph graph_;
+};
+
+}  // namespace
+
 std::vector<CodigemEpoch> fit_codigem(CodigemModel& model, const CsrMatrix& rows, const CodigemConfig& config, std::uint64_t seed,
                                       const std::function<double(const CodigemModel&, std::int64_t epoch)>& validate,
                                       const std::function<void(const CodigemEpoch&)>& on_epoch) {
   check(rows.rows() > 0, "fit_codigem: no rows to train on");
   check(config.batch > 0 && config.max_epochs > 0, "fit_codigem: batch ", config.batch, " and max_epochs ", config.max_epochs,
         " must be positive");
-  optim::Adamax adamax(model.parameters());
   sdrm::EarlyStopping stopping(model);
+  CodigemTraining training(model, rows, config, seed);
   std::vector<CodigemEpoch> history;
-  std::vector<std::int32_t> order;
-  RowBatches batches(rows, config.batch, model.device());
-  const std::int64_t terms = 2 * model.timesteps() + 1;
-  sdrm::LossRecord record(batches.size() * terms, model.dtype(), model.device());
   for (std::int64_t epoch = 0; epoch < config.max_epochs; ++epoch) {
-    sdrm::shuffle_rows(rows.rows(), {seed, Purpose::kShuffle, static_cast<std::uint32_t>(epoch)}, order);
-    batches.reorder(order);
-    CodigemEpoch report = {epoch, 0, 0, std::numeric_limits<double>::infinity()};
-    const auto look = [&](const Tensor& output) {
-      report.lowest_log_variance = std::min(report.lowest_log_variance, lowest_log_variance(output));
-    };
-    for (std::int64_t i = 0; i < batches.size(); ++i) {
-      const Tensor x = dense(batches[i], model.dtype());
-      const auto first = static_cast<std::uint32_t>(adamax.steps() * model.timesteps());
-      const auto noise = [&](std::int64_t state) {
-        return random_normal(x.shape(), {seed, Purpose::kNoise, first + static_cast<std::uint32_t>(state)}, 0, 1, model.dtype(),
-                             model.device());
-      };
-      const bool last = i + 1 == batches.size();
-      for (const Tensor& term : codigem_gradients(model, x, noise_chain(x, config.beta, model.timesteps(), noise), config,
-                                                  last ? look : std::function<void(const Tensor&)>())) {
-        record.add(term);
-      }
-      adamax.step(config.learning_rate);
-      adamax.clear_gradients();
-    }
-    const std::vector<double> numbers = record.take();
-    for (std::int64_t i = 0; i < batches.size(); ++i) {
-      const auto of_batch = std::span(numbers).subspan(static_cast<std::size_t>(i * terms), static_cast<std::size_t>(terms));
-      report.loss += codigem_loss(of_batch, {batches[i].rows(), model.items()}, config);
-    }
-    report.loss /= static_cast<double>(batches.size());
+    CodigemEpoch report = training.train_epoch(epoch);
     sdrm::check_converging("CODIGEM", epoch, report.loss, config.learning_rate);
     report.metric = validate(model, epoch);
     history.push_back(report);

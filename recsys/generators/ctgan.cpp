@@ -13,10 +13,6 @@ using autograd::Variable;
 
 namespace {
 
-Tensor positions_tensor(const std::vector<std::int32_t>& values, Device device) {
-  return Tensor::from<std::int32_t>(values, {static_cast<std::int64_t>(values.size())}, device);
-}
-
 /// U(-b, b), b = 1 / sqrt(fan_in): the fan-in counts the condition, whose part of the weight is a table of its own.
 Tensor initial(const Shape& shape, std::int64_t fan_in, nn::Initializer& init) {
   return init.uniform(shape, 1 / std::sqrt(static_cast<double>(fan_in)));
@@ -54,11 +50,14 @@ std::vector<Variable> CtganGenerator::dense_parameters() const {
   return dense;
 }
 
-std::vector<Variable> CtganGenerator::gather(const std::vector<std::int32_t>& positions) const {
-  const Tensor index = positions_tensor(positions, device());
+std::vector<Variable> CtganGenerator::gather(const Tensor& positions) const {
   std::vector<Variable> rows;
-  for (const Variable& table : tables()) rows.push_back(Variable::parameter(gather_rows(table.value(), index)));
+  for (const Variable& table : tables()) rows.push_back(Variable::parameter(gather_rows(table.value(), positions)));
   return rows;
+}
+
+std::vector<Variable> CtganGenerator::gather(const std::vector<std::int32_t>& positions) const {
+  return gather(Tensor::from<std::int32_t>(positions, {static_cast<std::int64_t>(positions.size())}, device()));
 }
 
 Variable CtganGenerator::forward(const Tensor& z, const std::vector<Variable>& condition_rows) const {
@@ -75,7 +74,7 @@ Variable CtganGenerator::forward(const Tensor& z, const std::vector<Variable>& c
 }
 
 CriticLoss critic_loss(const CtganCritic& critic, const CriticBatch& batch, double penalty_weight) {
-  const auto [fake, real] = critic.first_layer(batch.fake, batch.fake_conditions, batch.real, batch.real_conditions);
+  const auto [fake, real] = critic.first_layer(batch.fake, batch.real, batch.conditions);
   // The first layer is affine, so that of a mixture is the mixture: x = fake + a (real - fake).
   const Tensor step = binary(BinaryOp::kMultiply, binary(BinaryOp::kSubtract, real.value(), fake.value()), batch.mixture);
   const Tensor mixed = binary(BinaryOp::kAdd, fake.value(), step);
@@ -88,13 +87,12 @@ CriticLoss critic_loss(const CtganCritic& critic, const CriticBatch& batch, doub
 }
 
 GeneratorLoss generator_loss(const CtganGenerator& generator, const CtganCritic& critic, const std::vector<Variable>& rows,
-                             const Conditions& conditions, const Tensor& z, const Tensor& noise, const CriticMasks& masks,
-                             double temperature) {
+                             const CsrMatrix& conditions, const autograd::ColumnTargets& targets, const Tensor& z,
+                             const Tensor& noise, const CriticMasks& masks, double temperature) {
   const CategoryPlanes& planes = generator.planes();
   const Variable d = generator.forward(z, rows);
   GeneratorLoss loss;
-  loss.cross_entropy = autograd::column_cross_entropy(planes, d, positions_tensor(conditions.column, Device::kCpu),
-                                                      positions_tensor(conditions.category, Device::kCpu));
+  loss.cross_entropy = autograd::column_cross_entropy(planes, d, targets);
   const Variable y = autograd::gumbel_softmax(planes, d, noise, temperature);  // [B, C]
   const Variable judged = critic.judge(critic.frozen_first_layer(y, conditions), masks, /*frozen=*/true);
   loss.total = autograd::subtract(loss.cross_entropy, autograd::mean(judged));

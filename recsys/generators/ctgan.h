@@ -5,6 +5,7 @@
 #include <functional>
 #include <vector>
 
+#include "autograd/category.h"
 #include "nn/layers.h"
 #include "recsys/generators/table.h"
 #include "recsys/generators/table_sampler.h"
@@ -42,6 +43,7 @@ class CtganGenerator : public nn::Module {
   CtganGenerator(const CategoryPlanes& planes, const CtganConfig& config, nn::Initializer& init);
 
   /// The three tables' rows that a batch reads: [B, H], [B, H], [B, C]. Leaves, so that a sweep leaves gradients in them.
+  std::vector<autograd::Variable> gather(const Tensor& positions) const;  ///< int32 [B], where the tables are
   std::vector<autograd::Variable> gather(const std::vector<std::int32_t>& positions) const;
   /// Differences of logits [B, D].
   autograd::Variable forward(const Tensor& z, const std::vector<autograd::Variable>& condition_rows) const;
@@ -85,15 +87,15 @@ class CtganCritic : public nn::Module {
  public:
   CtganCritic(const CategoryPlanes& planes, const CtganConfig& config, nn::Initializer& init);
 
-  /// What the first layer gives before its activation, [P, H] each, for generated rows [B, C] and real rows (marks [B, D]).
+  /// What the first layer gives before its activation, [P, H] each, for generated rows [B, C] and real rows. Those come as
+  /// packed_marks has them, conditions of generated and then of real rows as packed_conditions (ctgan_packed.h).
   struct FirstLayer {
     autograd::Variable fake;
     autograd::Variable real;
   };
-  FirstLayer first_layer(const Tensor& fake, const Conditions& fake_conditions, const CsrMatrix& real,
-                         const Conditions& real_conditions) const;
+  FirstLayer first_layer(const Tensor& fake, const CsrMatrix& real, const CsrMatrix& conditions) const;
   /// For generated rows alone, the critic held constant: gradients flow to the rows.
-  autograd::Variable frozen_first_layer(const autograd::Variable& fake, const Conditions& conditions) const;
+  autograd::Variable frozen_first_layer(const autograd::Variable& fake, const CsrMatrix& conditions) const;
   /// The judgement [P, 1]; `frozen` as above.
   autograd::Variable judge(const autograd::Variable& first, const CriticMasks& masks, bool frozen = false) const;
   /// weight * mean over pacs of (|| gradient of D at x || - 1)^2 (Gulrajani et al. 2017), the norm over all 2 C pac inputs, at
@@ -103,6 +105,7 @@ class CtganCritic : public nn::Module {
 
   std::int64_t pac() const { return pac_; }
   std::int64_t hidden() const { return bias_.value().numel(); }
+  const CategoryPlanes& planes() const { return planes_; }
   DType dtype() const { return bias_.value().dtype(); }
   Device device() const { return bias_.value().device(); }
 
@@ -118,13 +121,12 @@ class CtganCritic : public nn::Module {
   nn::Linear output_;
 };
 
-/// What one critic step reads: rows from the generator [B, C], real marks [B, D] (on the host), their conditions, a mixture a
-/// [P, 1] in [0, 1] and masks for the real, the generated and the mixed pass.
+/// What one critic step reads: rows from the generator [B, C], real rows and the conditions of both as the first layer takes
+/// them, a mixture a [P, 1] in [0, 1] and masks for the real, the generated and the mixed pass. All where the critic is.
 struct CriticBatch {
   Tensor fake;
-  Conditions fake_conditions;
   CsrMatrix real;
-  Conditions real_conditions;
+  CsrMatrix conditions;
   Tensor mixture;
   std::array<CriticMasks, 3> masks;
 };
@@ -138,10 +140,11 @@ struct GeneratorLoss {
   autograd::Variable total;          ///< -mean D(y) + cross_entropy
   autograd::Variable cross_entropy;  ///< of the conditioned column's raw logits
 };
-/// rows as CtganGenerator::gather gives them for the conditions; noise [B, C] Gumbel.
+/// rows as CtganGenerator::gather gives them for the conditions, which come packed and as targets; noise [B, C] Gumbel.
 GeneratorLoss generator_loss(const CtganGenerator& generator, const CtganCritic& critic,
-                             const std::vector<autograd::Variable>& rows, const Conditions& conditions, const Tensor& z,
-                             const Tensor& noise, const CriticMasks& masks, double temperature);
+                             const std::vector<autograd::Variable>& rows, const CsrMatrix& conditions,
+                             const autograd::ColumnTargets& targets, const Tensor& z, const Tensor& noise,
+                             const CriticMasks& masks, double temperature);
 
 struct CtganEpoch {
   std::int64_t epoch;

@@ -13,53 +13,6 @@ using autograd::Variable;
 
 namespace {
 
-/// A sparse matrix [P, pac C] gathered entry by entry, `pac` rows of a batch to a row.
-class Packed {
- public:
-  Packed(std::int64_t pac, std::int64_t categories) : pac_(pac), categories_(categories) {}
-
-  /// The next row of the batch: its entries, in any order.
-  void add_row(std::vector<std::pair<std::int64_t, float>> entries) {
-    const std::int64_t shift = next_ % pac_ * categories_;
-    std::sort(entries.begin(), entries.end());
-    for (const auto& [position, value] : entries) {
-      columns_.push_back(static_cast<std::int32_t>(shift + position));
-      values_.push_back(value);
-    }
-    if (++next_ % pac_ == 0) offsets_.push_back(static_cast<std::int64_t>(columns_.size()));
-  }
-  CsrMatrix take(DType dtype, Device device) const {
-    const CsrMatrix packed = CsrMatrix::from(next_ / pac_, pac_ * categories_, offsets_, columns_, values_);
-    return (packed.has_values() ? packed.with_values(packed.values().to(dtype)) : packed).to(device);
-  }
-
- private:
-  std::int64_t pac_;
-  std::int64_t categories_;
-  std::int64_t next_ = 0;
-  std::vector<std::int64_t> offsets_ = {0};
-  std::vector<std::int32_t> columns_;
-  std::vector<float> values_;
-};
-
-/// What a row's marks change in the one-hot row of commonest categories: +1 at the mark, -1 at its column's category 0.
-CsrMatrix packed_marks(const CategoryPlanes& planes, std::int64_t pac, const CsrMatrix& marks, DType dtype, Device device) {
-  Packed packed(pac, planes.categories());
-  for (std::int64_t row = 0; row < marks.rows(); ++row) {
-    std::vector<std::pair<std::int64_t, float>> entries;
-    for (const std::int32_t mark : marks.row(row)) {
-      entries.emplace_back(mark < planes.two ? mark : mark - planes.two, -1.0f);
-      entries.emplace_back(planes.columns + mark, 1.0f);
-    }
-    packed.add_row(std::move(entries));
-  }
-  return packed.take(dtype, device);
-}
-
-void add_conditions(Packed& packed, const Conditions& conditions) {
-  for (const std::int32_t position : conditions.position) packed.add_row({{position, 1.0f}});
-}
-
 /// The row of commonest categories, `pac` times side by side: [1, pac C].
 Tensor commonest_row(const CategoryPlanes& planes, std::int64_t pac, DType dtype, Device device) {
   std::vector<float> row(static_cast<std::size_t>(pac * planes.categories()), 0);
@@ -100,20 +53,14 @@ CtganCritic::CtganCritic(const CategoryPlanes& planes, const CtganConfig& config
   add_module("2", output_);
 }
 
-CtganCritic::FirstLayer CtganCritic::first_layer(const Tensor& fake, const Conditions& fake_conditions, const CsrMatrix& real,
-                                                 const Conditions& real_conditions) const {
+CtganCritic::FirstLayer CtganCritic::first_layer(const Tensor& fake, const CsrMatrix& real, const CsrMatrix& conditions) const {
   const std::int64_t batch = fake.rows();
   const std::int64_t pacs = batch / pac_;
-  check(batch % pac_ == 0 && real.rows() == batch && fake_conditions.size() == batch && real_conditions.size() == batch,
-        "CtganCritic: ", batch, " generated and ", real.rows(), " real rows in pacs of ", pac_);
-  const DType dtype = fake.dtype();
-  const Device device = fake.device();
-  Packed conditions(pac_, planes_.categories());
-  add_conditions(conditions, fake_conditions);
-  add_conditions(conditions, real_conditions);
+  check(batch % pac_ == 0 && real.rows() == pacs && conditions.rows() == 2 * pacs, "CtganCritic: ", batch, " generated rows, ",
+        real.rows(), " pacs of real ones and ", conditions.rows(), " of conditions, a pac being ", pac_);
   // Dense products last: in the backward sweep they come first, and the sparse ones are added into what they leave.
-  const Variable conditioned = autograd::sparse_matmul(conditions.take(dtype, device), conditions_);          // [2 P, H]
-  const Variable moved = autograd::sparse_matmul(packed_marks(planes_, pac_, real, dtype, device), values_);  // [P, H]
+  const Variable conditioned = autograd::sparse_matmul(conditions, conditions_);  // [2 P, H]
+  const Variable moved = autograd::sparse_matmul(real, values_);                  // [P, H]
   const Tensor rows = concat_rows({fake.reshape({pacs, pac_ * planes_.categories()}), commonest_});
   const Variable dense = autograd::matmul(rows, values_);  // [P + 1, H]
   const auto finish = [&](const Variable& own, const Variable& condition) {
@@ -124,12 +71,9 @@ CtganCritic::FirstLayer CtganCritic::first_layer(const Tensor& fake, const Condi
                  autograd::slice_rows(conditioned, pacs, 2 * pacs))};
 }
 
-Variable CtganCritic::frozen_first_layer(const Variable& fake, const Conditions& conditions) const {
+Variable CtganCritic::frozen_first_layer(const Variable& fake, const CsrMatrix& conditions) const {
   const std::int64_t pacs = fake.value().rows() / pac_;
-  Packed packed(pac_, planes_.categories());
-  add_conditions(packed, conditions);
-  const Tensor offset = binary(
-      BinaryOp::kAdd, csr_matmul(packed.take(fake.value().dtype(), fake.value().device()), conditions_.value()), bias_.value());
+  const Tensor offset = binary(BinaryOp::kAdd, csr_matmul(conditions, conditions_.value()), bias_.value());
   const Variable rows = autograd::reshape(fake, {pacs, pac_ * planes_.categories()});
   return autograd::add(autograd::matmul(rows, constant(values_)), offset);
 }

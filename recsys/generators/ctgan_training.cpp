@@ -1,139 +1,163 @@
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
-#include "autograd/category.h"
 #include "autograd/tape.h"
 #include "optim/adam.h"
-#include "recsys/generators/ctgan.h"
-#include "recsys/generators/table_row_adam.h"
+#include "recsys/generators/ctgan_draws.h"
 #include "sdrm/loss_record.h"
-#include "sdrm/shuffle.h"
+#include "tensor/step_graph.h"
 
 namespace tapestry::recsys {
 namespace {
 
-/// The random inputs of step t come from steps of the streams, two sets in each: the critic's, then the generator's.
-enum class Turn : std::uint32_t { kCritic = 0, kGenerator = 1 };
-
-/// Conditions, and the rows that answer them, are drawn on the host, where every draw depends on the one before; what the models
-/// need of them goes to their device in small copies that nobody waits for. Losses come back once an epoch.
+/// The steps of a fit. What they draw on the host comes an epoch at a time (ctgan_draws.h); everything a step reads lies on the
+/// device, so that a graph can repeat it.
 class Trainer {
  public:
   Trainer(CtganGenerator& generator, CtganCritic& critic, const TableEncoding& table, const CsrMatrix& marks,
           const CtganConfig& config, std::int64_t steps, std::uint64_t seed)
       : generator_(generator),
         critic_(critic),
-        table_(table),
-        marks_(marks),
-        index_(table, marks),
+        planes_(table.planes()),
         config_(config),
+        steps_(steps),
         seed_(seed),
+        draws_(table, marks, config, steps, critic.dtype(), critic.device()),
+        schedule_(planes_.categories()),
         options_{.beta1 = config.beta1, .beta2 = config.beta2, .l2 = config.l2},
         critic_adam_(critic.parameters(), options_),
         generator_adam_(generator.dense_parameters(), options_),
-        condition_adam_(generator.tables(), options_),
-        critic_losses_(steps, critic.dtype(), critic.device()),
-        penalties_(steps, critic.dtype(), critic.device()),
-        generator_losses_(steps, critic.dtype(), critic.device()),
-        cross_entropies_(steps, critic.dtype(), critic.device()) {}
+        // All three take as many steps, at one rate.
+        factors_(critic_adam_.prepare(steps * config.epochs, config.learning_rate).to(critic.device())),
+        condition_adam_(generator.tables(), factors_),
+        epoch_(critic.device(), static_cast<std::int32_t>(kCtganTurns)),
+        fit_(critic.device(), static_cast<std::int32_t>(kCtganTurns * kMasks)),
+        losses_(steps, critic.dtype(), critic.device(), 4),
+        graph_(critic.device()) {
+    fit_.begin_epoch(0);
+  }
 
-  /// One update of the critic.
-  void critic_step() {
-    const std::uint32_t t = draw_of(Turn::kCritic);
-    RandomSequence random({seed_, Purpose::kTableCondition, t});
+  /// One epoch's steps, an update of the critic and one of the generator in each; returns the means of their losses.
+  CtganEpoch train_epoch(std::int64_t epoch) {
+    if (epoch == 0) draw(0);
+    draws_.bring_epoch();
+    epoch_.begin_epoch(epoch * steps_);
+    for (std::int64_t step = 0; step < steps_; ++step) graph_.run(draws_.generation(), [&] { update(); });
+    if (epoch + 1 < config_.epochs) draw(epoch + 1);  // while a GPU is still at this one
+    const std::vector<double> numbers = losses_.take();
+    CtganEpoch report = {epoch, 0, 0, 0, 0};
+    const double share = 1 / static_cast<double>(steps_);
+    for (std::size_t i = 0; i < numbers.size(); i += 4) {  // each weighted before they are summed
+      report.critic += share * numbers[i];
+      report.penalty += share * numbers[i + 1];
+      report.generator += share * numbers[i + 2];
+      report.cross_entropy += share * numbers[i + 3];
+    }
+    return report;
+  }
+
+  /// Brings all rows of the condition tables up to date.
+  void finish() {
+    std::vector<std::int32_t> all(static_cast<std::size_t>(schedule_.rows())), index(all), done(all);
+    std::iota(all.begin(), all.end(), 0);
+    schedule_.visit(all, 0, index.data(), done.data(), nullptr);
+    const auto there = [&](const std::vector<std::int32_t>& values) {
+      return Tensor::from<std::int32_t>(values, {schedule_.rows()}, critic_.device());
+    };
+    condition_adam_.catch_up(there(index), there(done), fit_.place());
+  }
+
+ private:
+  static constexpr std::uint32_t kMasks = 6;  ///< two in each of three passes
+
+  void draw(std::int64_t epoch) { draws_.draw_epoch(seed_, epoch * steps_, schedule_); }
+
+  void update() {
+    const CriticLoss critic = update_critic();
+    const GeneratorLoss generator = update_generator();
+    losses_.add({critic.total.value(), critic.penalty.value(), generator.total.value(), generator.cross_entropy.value()},
+                epoch_.place());
+    epoch_.advance();
+    fit_.advance();
+  }
+
+  CriticLoss update_critic() {
+    const CtganDraws::Critic drawn = draws_.critic(epoch_);
     CriticBatch batch;
-    batch.fake_conditions = draw_conditions(table_, ConditionLaw::kLogFrequency, config_.batch, random);
-    // Real rows answer the same conditions in another order, so that the critic cannot compare them place by place.
-    sdrm::shuffle_rows(config_.batch, {seed_, Purpose::kShuffle, t}, order_);
-    batch.real_conditions = batch.fake_conditions.permuted(order_);
-    RandomSequence rows({seed_, Purpose::kTableRow, t});
-    batch.real = marks_.gather_rows(index_.draw(batch.real_conditions, rows));
-    condition_adam_.catch_up(batch.fake_conditions.position);
-    const autograd::Variable d = generator_.forward(latents(t), generator_.gather(batch.fake_conditions.position));
-    batch.fake = category_softmax(table_.planes(), d.value(), gumbels(t), config_.temperature);
-    batch.mixture =
-        random_uniform({config_.batch / config_.pac, 1}, {seed_, Purpose::kCriticMixture, t}, 0, 1, dtype(), device());
-    for (std::uint32_t pass = 0; pass < 3; ++pass) batch.masks[pass] = masks(t, pass);
+    batch.conditions = drawn.conditions;
+    batch.real = drawn.real;
+    condition_adam_.catch_up(drawn.waiting.index, drawn.waiting.done, fit_.place());
+    const autograd::Variable d = generator_.forward(latents(CtganTurn::kCritic), generator_.gather(drawn.positions));
+    batch.fake = category_softmax(planes_, d.value(), gumbels(CtganTurn::kCritic), config_.temperature);
+    batch.mixture = random_uniform({config_.batch / config_.pac, 1}, stream(Purpose::kCriticMixture, CtganTurn::kCritic), 0, 1,
+                                   dtype(), device());
+    for (std::uint32_t pass = 0; pass < 3; ++pass) batch.masks[pass] = masks(CtganTurn::kCritic, pass);
 
     autograd::Tape tape;
     const CriticLoss loss = critic_loss(critic_, batch, config_.penalty);
     tape.backward(loss.total);
-    critic_adam_.step(config_.learning_rate);
+    critic_adam_.step_prepared(fit_.row(factors_));
     critic_adam_.clear_gradients();
-    critic_losses_.add(loss.total.value());
-    penalties_.add(loss.penalty.value());
+    return loss;
   }
 
-  void generator_step() {
-    const std::uint32_t t = draw_of(Turn::kGenerator);
-    RandomSequence random({seed_, Purpose::kTableCondition, t});
-    const Conditions conditions = draw_conditions(table_, ConditionLaw::kLogFrequency, config_.batch, random);
-    condition_adam_.catch_up(conditions.position);
-    const std::vector<autograd::Variable> rows = generator_.gather(conditions.position);
+  GeneratorLoss update_generator() {
+    const CtganDraws::Generator drawn = draws_.generator(epoch_);
+    condition_adam_.catch_up(drawn.waiting.index, drawn.waiting.done, fit_.place());
+    const std::vector<autograd::Variable> rows = generator_.gather(drawn.positions);
 
     autograd::Tape tape;
     const GeneratorLoss loss =
-        generator_loss(generator_, critic_, rows, conditions, latents(t), gumbels(t), masks(t, 0), config_.temperature);
+        generator_loss(generator_, critic_, rows, drawn.conditions, drawn.targets, latents(CtganTurn::kGenerator),
+                       gumbels(CtganTurn::kGenerator), masks(CtganTurn::kGenerator, 0), config_.temperature);
     tape.backward(loss.total);
     std::vector<Tensor> gradients;
+    gradients.reserve(rows.size());
     for (const autograd::Variable& row : rows) gradients.push_back(row.gradient());
-    generator_adam_.step(config_.learning_rate);
+    generator_adam_.step_prepared(fit_.row(factors_));
     generator_adam_.clear_gradients();
-    condition_adam_.step(conditions.position, gradients, config_.learning_rate);
-    generator_losses_.add(loss.total.value());
-    cross_entropies_.add(loss.cross_entropy.value());
-  }
-
-  /// The means over the steps since the last report.
-  CtganEpoch report(std::int64_t epoch) {
-    return {epoch, mean_of(critic_losses_), mean_of(generator_losses_), mean_of(penalties_), mean_of(cross_entropies_)};
-  }
-
-  void finish() { condition_adam_.finish(); }
-
- private:
-  /// Each number is weighted before they are summed.
-  static double mean_of(sdrm::LossRecord& record) {
-    const std::vector<double> numbers = record.take();
-    const double share = 1 / static_cast<double>(numbers.size());
-    double mean = 0;
-    for (const double number : numbers) mean += share * number;
-    return mean;
+    condition_adam_.step(drawn.changed.index, drawn.changed.done, drawn.changed.place, fit_.place(), gradients);
+    return loss;
   }
 
   DType dtype() const { return critic_.dtype(); }
   Device device() const { return critic_.device(); }
-  std::uint32_t draw_of(Turn turn) const {
-    const std::int64_t done = turn == Turn::kCritic ? critic_adam_.steps() : generator_adam_.steps();
-    return 2 * static_cast<std::uint32_t>(done) + static_cast<std::uint32_t>(turn);
+  RandomStream stream(Purpose purpose, CtganTurn turn) const {
+    return epoch_.stream(seed_, purpose, static_cast<std::uint32_t>(turn));
   }
-  Tensor latents(std::uint32_t t) const {
-    return random_normal({config_.batch, config_.latent}, {seed_, Purpose::kTableLatent, t}, 0, 1, dtype(), device());
+  Tensor latents(CtganTurn turn) const {
+    return random_normal({config_.batch, config_.latent}, stream(Purpose::kTableLatent, turn), 0, 1, dtype(), device());
   }
-  Tensor gumbels(std::uint32_t t) const {
-    return random_gumbel({config_.batch, table_.planes().categories()}, {seed_, Purpose::kTableGumbel, t}, dtype(), device());
+  Tensor gumbels(CtganTurn turn) const {
+    return random_gumbel({config_.batch, planes_.categories()}, stream(Purpose::kTableGumbel, turn), dtype(), device());
   }
-  CriticMasks masks(std::uint32_t t, std::uint32_t pass) const {
+  CriticMasks masks(CtganTurn turn, std::uint32_t pass) const {
     const Tensor ones = Tensor::full({config_.batch / config_.pac, critic_.hidden()}, 1, dtype(), device());
     const auto mask = [&](std::uint32_t layer) {
-      return dropout(ones, config_.dropout, {seed_, Purpose::kCriticDropout, 6 * t + 2 * pass + layer});
+      const std::uint32_t step = kMasks * static_cast<std::uint32_t>(turn) + 2 * pass + layer;
+      return dropout(ones, config_.dropout, fit_.stream(seed_, Purpose::kCriticDropout, step));
     };
     return {mask(0), mask(1)};
   }
 
   CtganGenerator& generator_;
   CtganCritic& critic_;
-  const TableEncoding& table_;
-  const CsrMatrix& marks_;
-  RowIndex index_;
+  const CategoryPlanes& planes_;
   const CtganConfig& config_;
+  std::int64_t steps_;  ///< of an epoch, U
   std::uint64_t seed_;
+  CtganDraws draws_;
+  RowSchedule schedule_;
   optim::AdamOptions options_;
   optim::Adam critic_adam_;
   optim::Adam generator_adam_;
+  Tensor factors_;  ///< [U epochs, kAdamFactors]
   RowAdam condition_adam_;
-  sdrm::LossRecord critic_losses_, penalties_, generator_losses_, cross_entropies_;
-  std::vector<std::int32_t> order_;
+  sdrm::EpochCursor epoch_;    ///< a step takes a set of streams for each turn
+  sdrm::EpochCursor fit_;      ///< its place is never set back; a step takes kMasks streams for each turn
+  sdrm::PlacedLosses losses_;  ///< four of each step
+  StepGraph graph_;
 };
 
 }  // namespace
@@ -144,11 +168,7 @@ void fit_ctgan(CtganGenerator& generator, CtganCritic& critic, const TableEncodi
   const std::int64_t steps = std::max<std::int64_t>(1, marks.rows() / config.batch);
   Trainer trainer(generator, critic, table, marks, config, steps, seed);
   for (std::int64_t epoch = 0; epoch < config.epochs; ++epoch) {
-    for (std::int64_t step = 0; step < steps; ++step) {
-      trainer.critic_step();
-      trainer.generator_step();
-    }
-    const CtganEpoch report = trainer.report(epoch);
+    const CtganEpoch report = trainer.train_epoch(epoch);
     if (!std::isfinite(report.critic) || !std::isfinite(report.generator)) {
       fail(ErrorKind::kFit, "CTGAN diverged in epoch ", epoch, ": the loss of its critic is ", report.critic,
            ", of its generator ", report.generator, " (a lower learning rate than ", config.learning_rate, " may help)");

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "autograd/reduction.h"
+#include "recsys/generators/sample_tiles.h"
 #include "sdrm/score_model.h"
 
 namespace tapestry::recsys {
@@ -12,20 +12,31 @@ namespace {
 
 constexpr nn::LinearInit kInit = nn::LinearInit::kNormal;
 
-/// int32 [count], all t.
-Tensor steps_of(std::int64_t count, std::int64_t t, Device device) {
-  Tensor steps = Tensor::empty({count}, DType::kInt32);
-  std::fill_n(steps.data<std::int32_t>(), count, static_cast<std::int32_t>(t));
-  return steps.to(device);
-}
+/// The steps t = 0..T for up to `rows` rows, made once for all that a loop asks for.
+class StepColumns {
+ public:
+  StepColumns(std::int64_t timesteps, std::int64_t rows, Device device) {
+    const Tensor host = Tensor::empty({timesteps + 1, rows}, DType::kInt32);
+    for (std::int64_t t = 0; t <= timesteps; ++t) {
+      std::fill_n(host.data<std::int32_t>() + t * rows, rows, static_cast<std::int32_t>(t));
+    }
+    steps_ = host.to(device);
+  }
+  /// int32 [count], all t.
+  Tensor of(std::int64_t t, std::int64_t count) const {
+    return steps_.slice_rows(t, t + 1).reshape({steps_.cols()}).slice_rows(0, count);
+  }
 
-/// [B, 1]: value(t) of each row's step, looked up where t is, since the host may not know it.
+ private:
+  Tensor steps_;  ///< int32 [T + 1, rows]
+};
+
+/// [T + 1, 1]: value(t) of every step.
 template <typename Value>
-Tensor by_step(const Tensor& t, const DiffRecSchedule& schedule, DType dtype, const Value& value) {
+Tensor by_step(const DiffRecSchedule& schedule, DType dtype, Device device, const Value& value) {
   std::vector<double> values;
   for (std::size_t step = 0; step < schedule.alpha_bar.size(); ++step) values.push_back(value(step));
-  const Tensor table = Tensor::from<double>(values, {static_cast<std::int64_t>(values.size()), 1}).to(dtype);  // [T + 1, 1]
-  return gather_rows(table.to(t.device()), t);
+  return Tensor::from<double>(values, {static_cast<std::int64_t>(values.size()), 1}).to(dtype).to(device);
 }
 
 /// x^_0 from the network's output at step t.
@@ -39,27 +50,24 @@ Tensor predicted_x0(const Tensor& output, const Tensor& x, std::int64_t t, const
 }
 
 /// The mean of x_{t-1}: c1 x^_0 + c2 x_t.
-Tensor reverse_mean(const DiffRecModel& model, const Tensor& x, std::int64_t t, const DiffRecSchedule& schedule,
-                    DiffRecTarget target) {
+Tensor reverse_mean(const DiffRecModel& model, const Tensor& x, std::int64_t t, const StepColumns& steps,
+                    const DiffRecSchedule& schedule, DiffRecTarget target) {
   const auto at = static_cast<std::size_t>(t);
-  const Tensor x0 = predicted_x0(model.forward(x, steps_of(x.rows(), t, model.device())).value(), x, t, schedule, target);
+  const Tensor x0 = predicted_x0(model.forward(x, steps.of(t, x.rows())).value(), x, t, schedule, target);
   if (schedule.c2[at] == 0) return x0;  // t = 1, where c1 is 1
   return linear_combination({{schedule.c1[at], x0}, {schedule.c2[at], x}});
 }
 
-/// One tile of users on their way from noise down to t = `last`: [end - begin, I].
-Tensor denoised_tile(const DiffRecModel& model, const DiffRecConfig& config, const DiffRecSchedule& schedule, std::int64_t begin,
-                     std::int64_t end, std::int64_t last, std::uint64_t seed) {
-  Tensor ids = Tensor::empty({end - begin}, DType::kInt32);
-  std::iota(ids.span<std::int32_t>().begin(), ids.span<std::int32_t>().end(), static_cast<std::int32_t>(begin));
-  ids = ids.to(model.device());
+/// The users `ids`, int32 [n], on their way from noise down to t = `last`: [n, I].
+Tensor denoised(const DiffRecModel& model, const DiffRecConfig& config, const DiffRecSchedule& schedule, const StepColumns& steps,
+                const Tensor& ids, std::int64_t last, std::uint64_t seed) {
   const auto normal = [&](Purpose purpose, std::int64_t step, double deviation) {
-    return random_normal({end - begin, model.items()}, {seed, purpose, static_cast<std::uint32_t>(step)}, 0, deviation,
+    return random_normal({ids.numel(), model.items()}, {seed, purpose, static_cast<std::uint32_t>(step)}, 0, deviation,
                          model.dtype(), model.device(), ids);
   };
   Tensor x = normal(Purpose::kSampleStart, 0, 1);
   for (std::int64_t t = schedule.timesteps; t > last; --t) {
-    x = reverse_mean(model, x, t, schedule, config.target);
+    x = reverse_mean(model, x, t, steps, schedule, config.target);
     const double variance = schedule.variance[static_cast<std::size_t>(t)];
     if (config.sampling_noise && variance > 0) add_in_place(x, normal(Purpose::kSampleNoise, t, std::sqrt(variance)));
   }
@@ -121,24 +129,33 @@ Variable DiffRecModel::hidden(const Tensor& x, const Tensor& t) const {
   return h;
 }
 
-Tensor noised_rows(const DiffRecBatch& batch, const DiffRecSchedule& schedule) {
-  const DType dtype = batch.x0.dtype();
-  const Tensor signal = by_step(batch.t, schedule, dtype, [&](std::size_t t) { return std::sqrt(schedule.alpha_bar[t]); });
-  const Tensor noise = by_step(batch.t, schedule, dtype, [&](std::size_t t) { return std::sqrt(1 - schedule.alpha_bar[t]); });
-  const Tensor x = binary(BinaryOp::kMultiply, batch.x0, signal);
-  add_in_place(x, binary(BinaryOp::kMultiply, batch.noise, noise));
+DiffRecTables::DiffRecTables(const DiffRecSchedule& schedule, std::int64_t items, DType dtype, Device device)
+    : signal(by_step(schedule, dtype, device, [&](std::size_t t) { return std::sqrt(schedule.alpha_bar[t]); })),
+      noise(by_step(schedule, dtype, device, [&](std::size_t t) { return std::sqrt(1 - schedule.alpha_bar[t]); })),
+      weight(by_step(schedule, dtype, device, [&](std::size_t t) { return schedule.weight[t] / static_cast<double>(items); })) {}
+
+Tensor noised_rows(const DiffRecBatch& batch, const DiffRecTables& tables) {
+  const Tensor x = binary(BinaryOp::kMultiply, batch.x0, gather_rows(tables.signal, batch.t));
+  add_in_place(x, binary(BinaryOp::kMultiply, batch.noise, gather_rows(tables.noise, batch.t)));
   return x;
+}
+
+DiffRecLoss diffrec_loss(const DiffRecModel& model, const DiffRecBatch& batch, const Tensor& seen, const DiffRecTables& tables,
+                         DiffRecTarget target) {
+  const Variable output = model.forward(seen, batch.t);  // [B, I]
+  const Variable errors =
+      autograd::row_sum_squares(autograd::subtract(output, target == DiffRecTarget::kX0 ? batch.x0 : batch.noise));  // [B, 1]
+  const Variable by_user = autograd::multiply(errors, gather_rows(tables.weight, batch.t));
+  return {autograd::mean(autograd::divide(by_user, batch.divisor)), by_user.value()};
+}
+
+Tensor noised_rows(const DiffRecBatch& batch, const DiffRecSchedule& schedule) {
+  return noised_rows(batch, DiffRecTables(schedule, batch.x0.cols(), batch.x0.dtype(), batch.x0.device()));
 }
 
 DiffRecLoss diffrec_loss(const DiffRecModel& model, const DiffRecBatch& batch, const Tensor& seen,
                          const DiffRecSchedule& schedule, DiffRecTarget target) {
-  const Variable output = model.forward(seen, batch.t);  // [B, I]
-  const Variable errors =
-      autograd::row_sum_squares(autograd::subtract(output, target == DiffRecTarget::kX0 ? batch.x0 : batch.noise));  // [B, 1]
-  const double items = static_cast<double>(batch.x0.cols());
-  const Tensor weight = by_step(batch.t, schedule, batch.x0.dtype(), [&](std::size_t t) { return schedule.weight[t] / items; });
-  const Variable by_user = autograd::multiply(errors, weight);
-  return {autograd::mean(autograd::divide(by_user, batch.divisor)), by_user.value()};
+  return diffrec_loss(model, batch, seen, DiffRecTables(schedule, batch.x0.cols(), batch.x0.dtype(), batch.x0.device()), target);
 }
 
 Tensor diffrec_scores(const DiffRecModel& model, const CsrMatrix& rows, const DiffRecSchedule& schedule,
@@ -146,14 +163,13 @@ Tensor diffrec_scores(const DiffRecModel& model, const CsrMatrix& rows, const Di
   Tensor x = dense(rows.to(model.device()), model.dtype());
   check(config.inference_steps >= 0 && config.inference_steps <= schedule.timesteps, "diffrec_scores: ", config.inference_steps,
         " steps of corruption of ", schedule.timesteps);
+  const StepColumns steps(schedule.timesteps, x.rows(), model.device());
   if (config.inference_steps > 0) {
-    const DiffRecBatch batch = {x,
-                                steps_of(x.rows(), config.inference_steps, model.device()),
-                                {},
-                                random_normal(x.shape(), stream, 0, 1, model.dtype(), model.device())};
+    const DiffRecBatch batch = {
+        x, steps.of(config.inference_steps, x.rows()), {}, random_normal(x.shape(), stream, 0, 1, model.dtype(), model.device())};
     x = noised_rows(batch, schedule);
   }
-  for (std::int64_t t = schedule.timesteps; t >= 1; --t) x = reverse_mean(model, x, t, schedule, config.target);
+  for (std::int64_t t = schedule.timesteps; t >= 1; --t) x = reverse_mean(model, x, t, steps, schedule, config.target);
   return x;
 }
 
@@ -162,19 +178,19 @@ sdrm::LogitMatrix diffrec_samples(const DiffRecModel& model, const DiffRecConfig
   const DiffRecSchedule schedule(config);
   if (config.target != DiffRecTarget::kX0) {
     return {rows, model.items(), [&model, config, schedule, seed](std::int64_t begin, std::int64_t end) {
-              return denoised_tile(model, config, schedule, begin, end, 0, seed);
+              const StepColumns steps(schedule.timesteps, end - begin, model.device());
+              return denoised(model, config, schedule, steps, row_numbers(begin, end, model.device()), 0, seed);
             }};
   }
+  if (rows == 0) return {0, model.items(), {}};
   constexpr std::int64_t kTile = 256;
-  std::vector<Tensor> tiles;
-  for (std::int64_t begin = 0; begin < rows; begin += kTile) {
-    const std::int64_t end = std::min(rows, begin + kTile);
-    const Tensor x = denoised_tile(model, config, schedule, begin, end, 1, seed);
-    tiles.push_back(model.hidden(x, steps_of(end - begin, 1, model.device())).value());
-    if (progress) progress(static_cast<double>(end) / static_cast<double>(rows));
-  }
-  if (tiles.empty()) return {0, model.items(), {}};
-  const Tensor last = concat_rows(tiles);  // [rows, H]
+  const StepColumns steps(schedule.timesteps, kTile, model.device());
+  const Tensor last = Tensor::empty({rows, config.dims.back()}, model.dtype(), model.device());  // [rows, H]
+  const auto last_hidden = [&](const Tensor& ids) {
+    const Tensor x = denoised(model, config, schedule, steps, ids, 1, seed);
+    return model.hidden(x, steps.of(1, ids.numel())).value();
+  };
+  sample_tiles(last, kTile, last_hidden, progress);
   return {rows, model.items(),
           [&model, last](std::int64_t begin, std::int64_t end) { return model.output(last.slice_rows(begin, end)).value(); }};
 }

@@ -57,8 +57,16 @@ struct DiffRecBatch {
   Tensor noise;    ///< [B, I] eps
 };
 
+/// What the schedule says of each step, looked up where the batches are: [T + 1, 1] each.
+struct DiffRecTables {
+  DiffRecTables(const DiffRecSchedule& schedule, std::int64_t items, DType dtype, Device device);
+  Tensor signal;  ///< sqrt(abar_t)
+  Tensor noise;   ///< sqrt(1 - abar_t)
+  Tensor weight;  ///< weight_t / I
+};
+
 /// x_t = sqrt(abar_t) x_0 + sqrt(1 - abar_t) eps, each row at its own step: [B, I].
-Tensor noised_rows(const DiffRecBatch& batch, const DiffRecSchedule& schedule);
+Tensor noised_rows(const DiffRecBatch& batch, const DiffRecTables& tables);
 
 struct DiffRecLoss {
   Variable total;  ///< [] mean over users of by_user / divisor
@@ -66,6 +74,11 @@ struct DiffRecLoss {
 };
 
 /// `seen` [B, I] is x_t after dropout.
+DiffRecLoss diffrec_loss(const DiffRecModel& model, const DiffRecBatch& batch, const Tensor& seen, const DiffRecTables& tables,
+                         DiffRecTarget target);
+
+/// Both for a single batch, with tables made for it: a loop makes them once.
+Tensor noised_rows(const DiffRecBatch& batch, const DiffRecSchedule& schedule);
 DiffRecLoss diffrec_loss(const DiffRecModel& model, const DiffRecBatch& batch, const Tensor& seen,
                          const DiffRecSchedule& schedule, DiffRecTarget target);
 

@@ -6,11 +6,12 @@
 
 #include "autograd/tape.h"
 #include "optim/adam.h"
-#include "recsys/data/row_batches.h"
 #include "recsys/generators/tvae.h"
 #include "sdrm/binarize.h"
+#include "sdrm/epoch_rows.h"
 #include "sdrm/loss_record.h"
 #include "sdrm/shuffle.h"
+#include "tensor/step_graph.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -64,13 +65,65 @@ Tensor like_odds(const Tensor& logits, const TableEncoding& table) {
   return odds;
 }
 
-/// The mean of an epoch's numbers, each divided before they are summed.
-double mean_of(sdrm::LossRecord& record) {
-  const std::vector<double> numbers = record.take();
-  double mean = 0;
-  for (const double number : numbers) mean += number / static_cast<double>(numbers.size());
-  return mean;
-}
+/// The updates of a TVAE, one after the other.
+class TvaeTraining {
+ public:
+  TvaeTraining(const Tvae& model, const CsrMatrix& marks, const TvaeConfig& config, std::uint64_t seed)
+      : model_(model),
+        config_(config),
+        seed_(seed),
+        rows_(marks, config.batch, model.device()),
+        adam_(model.parameters(), {.l2 = config.l2}),
+        cursor_(model.device()),
+        factors_(Tensor::empty({rows_.updates(), kAdamFactors}, model.dtype(), model.device())),
+        losses_(rows_.updates(), model.dtype(), model.device(), 3),
+        graph_(model.device()) {}
+
+  /// One epoch's updates; returns the means of their losses.
+  TvaeEpoch train_epoch(std::int64_t epoch) {
+    // What the epoch needs of the host, brought to the device in one go.
+    sdrm::shuffle_rows(rows_.rows(), {seed_, Purpose::kShuffle, static_cast<std::uint32_t>(epoch)}, order_);
+    rows_.reorder(order_);
+    sdrm::bring(adam_.prepare(rows_.updates(), config_.learning_rate).raw_data(), factors_);
+    cursor_.begin_epoch(adam_.steps());
+    for (std::int64_t i = 0; i < rows_.updates(); ++i) graph_.run(rows_.count(i), [&] { update(rows_.count(i)); });
+    adam_.count(rows_.updates());
+    const std::vector<double> numbers = losses_.take();
+    TvaeEpoch report = {epoch, 0, 0, 0};
+    for (std::size_t i = 0; i < numbers.size(); i += 3) {  // each divided before they are summed
+      const auto updates = static_cast<double>(rows_.updates());
+      report.loss += numbers[i] / updates;
+      report.reconstruction += numbers[i + 1] / updates;
+      report.kl += numbers[i + 2] / updates;
+    }
+    return report;
+  }
+
+ private:
+  /// An update on the next `count` rows of the epoch. Everything it reads lies on the device, so that a graph can repeat it.
+  void update(std::int64_t count) {
+    const Tensor noise = random_normal({count, model_.latent()}, cursor_.stream(seed_, Purpose::kVaeLatent), 0, 1, model_.dtype(),
+                                       model_.device());
+    autograd::Tape tape;
+    const TvaeLoss loss = tvae_loss(model_, rows_.batch(cursor_, count), noise, config_.loss_factor);
+    tape.backward(loss.total);
+    adam_.step_prepared(cursor_.row(factors_));
+    adam_.clear_gradients();
+    losses_.add({loss.total.value(), loss.reconstruction.value(), loss.kl.value()}, cursor_.place());
+    cursor_.advance();
+  }
+
+  const Tvae& model_;
+  const TvaeConfig& config_;
+  std::uint64_t seed_;
+  sdrm::EpochRows rows_;
+  optim::Adam adam_;
+  sdrm::EpochCursor cursor_;
+  Tensor factors_;             ///< [U, kAdamFactors]
+  sdrm::PlacedLosses losses_;  ///< three of each update
+  std::vector<std::int32_t> order_;
+  StepGraph graph_;
+};
 
 }  // namespace
 
@@ -78,28 +131,9 @@ void fit_tvae(Tvae& model, const CsrMatrix& marks, const TvaeConfig& config, std
               const std::function<void(const TvaeEpoch&)>& on_epoch) {
   check(marks.rows() > 0, "fit_tvae: no rows to train on");
   check(config.batch > 0, "fit_tvae: batch ", config.batch, " is not positive");
-  optim::Adam adam(model.parameters(), {.l2 = config.l2});
-  std::vector<std::int32_t> order;
-  RowBatches batches(marks, config.batch, model.device());
-  sdrm::LossRecord losses(batches.size(), model.dtype(), model.device());
-  sdrm::LossRecord reconstructions(batches.size(), model.dtype(), model.device());
-  sdrm::LossRecord kls(batches.size(), model.dtype(), model.device());
+  TvaeTraining training(model, marks, config, seed);
   for (std::int64_t epoch = 0; epoch < config.epochs; ++epoch) {
-    sdrm::shuffle_rows(marks.rows(), {seed, Purpose::kShuffle, static_cast<std::uint32_t>(epoch)}, order);
-    batches.reorder(order);
-    for (std::int64_t i = 0; i < batches.size(); ++i) {
-      const RandomStream stream = {seed, Purpose::kVaeLatent, static_cast<std::uint32_t>(adam.steps())};
-      const Tensor noise = random_normal({batches[i].rows(), model.latent()}, stream, 0, 1, model.dtype(), model.device());
-      autograd::Tape tape;
-      const TvaeLoss loss = tvae_loss(model, batches[i], noise, config.loss_factor);
-      tape.backward(loss.total);
-      adam.step(config.learning_rate);
-      adam.clear_gradients();
-      losses.add(loss.total.value());
-      reconstructions.add(loss.reconstruction.value());
-      kls.add(loss.kl.value());
-    }
-    const TvaeEpoch report = {epoch, mean_of(losses), mean_of(reconstructions), mean_of(kls)};
+    const TvaeEpoch report = training.train_epoch(epoch);
     if (!std::isfinite(report.loss)) {
       fail(ErrorKind::kFit, "TVAE diverged in epoch ", epoch, ": its loss is ", report.loss, " (a lower learning rate than ",
            config.learning_rate, " may help)");

@@ -8,7 +8,9 @@
 #include "autograd/loss.h"
 #include "autograd/tape.h"
 #include "recsys/data/split.h"
+#include "sdrm/epoch_rows.h"
 #include "sdrm/loss_record.h"
+#include "tensor/step_graph.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -62,18 +64,82 @@ double mlp_rmse(const MlpModel& model, const RowBatches& rows) {
 
 double mlp_rmse(const MlpModel& model, const CsrMatrix& rows) { return mlp_rmse(model, RowBatches(rows, kTile, model.device())); }
 
-Tensor mlp_update(MlpModel& model, optim::Adam& adam, const CsrMatrix& batch, const MlpConfig& config,
-                  const MlpModel::Drop& drop) {
+Tensor mlp_update(MlpModel& model, optim::Adam& adam, const CsrMatrix& batch, const Tensor& factors, const MlpModel::Drop& drop) {
   const Tensor target = dense(batch, model.first().table().value().dtype());  // [B, I]
   autograd::Tape tape;
   const autograd::Variable loss = autograd::bce_with_logits(model.logits(batch, drop), target);
   tape.backward(loss);
   // First the first layer's weight: its gradient is written in terms of the table, which the other step changes.
-  model.first().update_weight(optim::adam_step({.epsilon = config.epsilon}, config.learning_rate, adam.steps() + 1));
-  adam.step(config.learning_rate);
+  model.first().update_weight(factors);
+  adam.step_prepared(factors);
   adam.clear_gradients();
   return loss.value();
 }
+
+Tensor mlp_update(MlpModel& model, optim::Adam& adam, const CsrMatrix& batch, const MlpConfig& config,
+                  const MlpModel::Drop& drop) {
+  const Tensor loss = mlp_update(model, adam, batch, adam.prepare(1, config.learning_rate).to(model.device()), drop);
+  adam.count(1);
+  return loss;
+}
+
+namespace {
+
+/// The updates of an MLP, one after the other.
+class MlpTraining {
+ public:
+  MlpTraining(MlpModel& model, const CsrMatrix& rows, const MlpConfig& config, std::uint64_t seed)
+      : model_(model),
+        config_(config),
+        seed_(seed),
+        rows_(rows, config.batch, model.device()),
+        adam_(model.dense_parameters(), {.epsilon = config.epsilon}),
+        cursor_(model.device()),
+        factors_(Tensor::empty({rows_.updates(), kAdamFactors}, model.dtype(), model.device())),
+        losses_(rows_.updates(), model.dtype(), model.device()),
+        graph_(model.device()) {}
+
+  /// One epoch's updates; returns their mean loss. advance(share) is told after each what share of the rows is done.
+  template <typename Advance>
+  double train_epoch(std::int64_t epoch, const Advance& advance) {
+    // What the epoch needs of the host, brought to the device in one go.
+    std::vector<std::int32_t> order = shuffled_rows(rows_.rows(), {seed_, Purpose::kShuffle, static_cast<std::uint32_t>(epoch)});
+    rows_.reorder(order);
+    sdrm::bring(adam_.prepare(rows_.updates(), config_.learning_rate).raw_data(), factors_);
+    cursor_.begin_epoch(adam_.steps());
+    for (std::int64_t i = 0, done = 0; i < rows_.updates(); ++i) {
+      graph_.run(rows_.count(i), [&] { update(rows_.count(i)); });
+      done += rows_.count(i);
+      advance(static_cast<double>(done) / static_cast<double>(rows_.rows()));
+    }
+    adam_.count(rows_.updates());
+    return losses_.take_mean();
+  }
+
+ private:
+  /// An update on the next `count` rows of the epoch. Everything it reads lies on the device, so that a graph can repeat it.
+  void update(std::int64_t count) {
+    const auto drop = [&](const autograd::Variable& h, int layer) {
+      const RandomStream stream =
+          cursor_.stream(derive_seed(seed_, static_cast<std::uint64_t>(layer)), Purpose::kRecommenderDropout);
+      return autograd::dropout(h, config_.dropout, stream);
+    };
+    losses_.add(mlp_update(model_, adam_, rows_.batch(cursor_, count), cursor_.row(factors_), drop), cursor_.place());
+    cursor_.advance();
+  }
+
+  MlpModel& model_;
+  const MlpConfig& config_;
+  std::uint64_t seed_;
+  sdrm::EpochRows rows_;
+  optim::Adam adam_;
+  sdrm::EpochCursor cursor_;
+  Tensor factors_;  ///< [U, kAdamFactors]
+  sdrm::PlacedLosses losses_;
+  StepGraph graph_;
+};
+
+}  // namespace
 
 MlpFit fit_mlp(MlpModel& model, const CsrMatrix& train, const CsrMatrix& valid, const MlpConfig& config, std::uint64_t seed,
                const FitListener& listener) {
@@ -83,31 +149,17 @@ MlpFit fit_mlp(MlpModel& model, const CsrMatrix& train, const CsrMatrix& valid, 
   }
   check(config.batch > 0 && config.max_epochs > 0, "fit_mlp: batch ", config.batch, " and max_epochs ", config.max_epochs,
         " must be positive");
-  optim::Adam adam(model.dense_parameters(), {.epsilon = config.epsilon});
-  RowBatches batches(train, config.batch, model.device());
+  MlpTraining training(model, train, config, seed);
   const RowBatches valid_tiles(valid, kTile, model.device());
-  sdrm::LossRecord losses(batches.size(), model.dtype(), model.device());
   MlpFit fit;
   fit.best_rmse = std::numeric_limits<double>::infinity();
   std::vector<std::pair<std::string, Tensor>> best;
   std::int64_t without_improvement = 0;
   for (std::int64_t epoch = 0; epoch < config.max_epochs; ++epoch) {
-    const std::vector<std::int32_t> order =
-        shuffled_rows(train.rows(), {seed, Purpose::kShuffle, static_cast<std::uint32_t>(epoch)});
-    batches.reorder(order);
-    for (std::int64_t i = 0; i < batches.size(); ++i) {
-      const auto update = static_cast<std::uint32_t>(adam.steps());
-      losses.add(mlp_update(model, adam, batches[i], config, [&](const autograd::Variable& h, int layer) {
-        const RandomStream stream = {derive_seed(seed, static_cast<std::uint64_t>(layer)), Purpose::kRecommenderDropout, update};
-        return autograd::dropout(h, config.dropout, stream);
-      }));
-      if (listener) {
-        const double done = static_cast<double>(epoch) + static_cast<double>(std::min(train.rows(), (i + 1) * config.batch)) /
-                                                             static_cast<double>(train.rows());
-        listener({.fraction = likely_fraction(done, fit.best_epoch, config), .epoch = epoch});
-      }
-    }
-    const double loss = losses.take_mean();
+    const double loss = training.train_epoch(epoch, [&](double share) {
+      const double done = static_cast<double>(epoch) + share;
+      if (listener) listener({.fraction = likely_fraction(done, fit.best_epoch, config), .epoch = epoch});
+    });
     if (!std::isfinite(loss)) {
       fail(ErrorKind::kFit, "MLP diverged in epoch ", epoch, ": its loss is ", loss, " (a lower learning rate than ",
            config.learning_rate, " may help)");

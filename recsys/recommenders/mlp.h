@@ -27,7 +27,10 @@ double mlp_rmse(const MlpModel& model, const RowBatches& rows);
 double mlp_rmse(const MlpModel& model, const CsrMatrix& rows);
 
 /// One update on a batch of rows [B, I]: Adam on the mean binary cross-entropy over all I outputs, the target being the input.
-/// Returns the loss before it, [] on the model's device, where the batch is too. `adam` holds model.dense_parameters().
+/// Returns the loss before it, [] on the model's device, where the batch is too. `adam` holds model.dense_parameters(); `factors`
+/// is a row of what it prepared, where the model is, and the update is not counted.
+Tensor mlp_update(MlpModel& model, optim::Adam& adam, const CsrMatrix& batch, const Tensor& factors, const MlpModel::Drop& drop);
+/// The same by itself, counted.
 Tensor mlp_update(MlpModel& model, optim::Adam& adam, const CsrMatrix& batch, const MlpConfig& config,
                   const MlpModel::Drop& drop);
 

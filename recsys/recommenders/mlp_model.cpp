@@ -22,13 +22,13 @@ Variable ValueLayer::forward(const CsrMatrix& x) const {
   return autograd::value_linear(x, table_, weight_.value(), total_, bias_, Activation::kRelu, gradients_);
 }
 
-void ValueLayer::update_weight(const AdamStep& step) {
+void ValueLayer::update_weight(const Tensor& factors) {
   const Tensor& w = weight_.value();
   if (!first_.defined()) {
     first_ = Tensor::zeros(w.shape(), w.dtype(), w.device());
     second_ = Tensor::zeros(w.shape(), w.dtype(), w.device());
   }
-  value_linear_adam(table_.value(), *gradients_, step, w, first_, second_, total_);
+  value_linear_adam(table_.value(), *gradients_, factors, w, first_, second_, total_);
 }
 
 Tensor ValueLayer::weight_gradient() const {

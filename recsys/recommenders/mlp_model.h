@@ -39,8 +39,9 @@ class ValueLayer : public nn::Module {
 
   autograd::Variable forward(const CsrMatrix& x) const;  ///< x [B, I] ones -> [B, N]
 
-  /// One Adam step of W with the gradient of the last backward sweep; to be called before table is changed.
-  void update_weight(const AdamStep& step);
+  /// One Adam step of W with the gradient of the last backward sweep; to be called before table is changed. factors
+  /// [kAdamFactors]: a row of Adam::prepare, where W is.
+  void update_weight(const Tensor& factors);
   /// The gradient of W, written out [I, K, N]: for tests.
   Tensor weight_gradient() const;
   /// To be called when W was changed from outside (Module::load_state).

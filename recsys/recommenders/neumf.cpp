@@ -8,7 +8,9 @@
 #include "autograd/loss.h"
 #include "autograd/tape.h"
 #include "recsys/metrics/ranking.h"
+#include "sdrm/epoch_cursor.h"
 #include "sdrm/loss_record.h"
+#include "tensor/step_graph.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -34,26 +36,6 @@ double criterion(const NeuMfEpoch& epoch, NeuMfSelection selection) {
   return -epoch.recall;
 }
 
-/// One epoch's updates; returns the mean loss.
-double train_epoch(const NeuMfModel& model, optim::Adam& adam, const TripleTensors& triples, const NeuMfConfig& config,
-                   std::uint64_t seed, const std::function<void(double share)>& advance) {
-  const std::int64_t count = triples.size(), updates = (count + config.batch - 1) / config.batch;
-  if (updates == 0) return kNaN;
-  sdrm::LossRecord losses(updates, model.dtype(), model.device());
-  for (std::int64_t i = 0; i < updates; ++i) {
-    const std::int64_t end = std::min(count, (i + 1) * config.batch);
-    const auto update = static_cast<std::uint32_t>(adam.steps());
-    losses.add(
-        neumf_update(model, adam, triples.slice(i * config.batch, end), config, [&](const autograd::Variable& h, int layer) {
-          const RandomStream stream = {derive_seed(seed, static_cast<std::uint64_t>(layer)), Purpose::kRecommenderDropout,
-                                       update};
-          return autograd::dropout(h, config.dropout, stream);
-        }));
-    if (i % 64 == 0) advance(static_cast<double>(end) / static_cast<double>(count));
-  }
-  return losses.take_mean();
-}
-
 }  // namespace
 
 double neumf_loss(const NeuMfModel& model, const TripleTensors& all) {
@@ -68,29 +50,101 @@ double neumf_loss(const NeuMfModel& model, const TripleTensors& all) {
   return all.size() > 0 ? total / static_cast<double>(all.size()) : kNaN;
 }
 
-Tensor neumf_update(const NeuMfModel& model, optim::Adam& adam, const TripleTensors& batch, const NeuMfConfig& config,
+Tensor neumf_update(const NeuMfModel& model, optim::Adam& adam, const TripleTensors& batch, const Tensor& factors,
                     const NeuMfModel::Drop& drop) {
   autograd::Tape tape;
   const autograd::Variable loss = autograd::bce_with_logits(model.logits(batch.users, batch.items, drop), batch.labels);
   tape.backward(loss);
-  adam.step(config.learning_rate);
+  adam.step_prepared(factors);
   adam.clear_gradients();
   return loss.value();
 }
+
+Tensor neumf_update(const NeuMfModel& model, optim::Adam& adam, const TripleTensors& batch, const NeuMfConfig& config,
+                    const NeuMfModel::Drop& drop) {
+  const Tensor loss = neumf_update(model, adam, batch, adam.prepare(1, config.learning_rate).to(model.device()), drop);
+  adam.count(1);
+  return loss;
+}
+
+namespace {
+
+/// The updates of a NeuMF, one after the other.
+class NeuMfTraining {
+ public:
+  NeuMfTraining(const NeuMfModel& model, const Triples& all, const NeuMfConfig& config, std::uint64_t seed)
+      : model_(model),
+        all_(all),
+        config_(config),
+        seed_(seed),
+        // An epoch has as many triples as its split leaves ones and zeros, at most twice the triples.
+        most_((2 * static_cast<std::int64_t>(all.size()) + config.batch - 1) / config.batch),
+        adam_(model.parameters()),
+        cursor_(model.device()),
+        triples_(most_ * config.batch, model.dtype(), model.device()),
+        factors_(Tensor::empty({most_, kAdamFactors}, model.dtype(), model.device())),
+        losses_(most_, model.dtype(), model.device()),
+        graph_(model.device()) {}
+
+  /// One epoch's updates on the triples at these positions; returns the mean loss. advance(share) is told now and then what share
+  /// of them is done.
+  template <typename Advance>
+  double train_epoch(const std::vector<std::int32_t>& positions, const Advance& advance) {
+    const auto count = static_cast<std::int64_t>(positions.size()), updates = (count + config_.batch - 1) / config_.batch;
+    if (updates == 0) return kNaN;
+    // What the epoch needs of the host, brought to the device in one go.
+    triples_.bring(all_, positions);
+    sdrm::bring(adam_.prepare(updates, config_.learning_rate).raw_data(), factors_.slice_rows(0, updates));
+    cursor_.begin_epoch(adam_.steps());
+    for (std::int64_t i = 0; i < updates; ++i) {
+      const std::int64_t size = std::min(config_.batch, count - i * config_.batch);
+      graph_.run(size, [&] { update(size); });
+      if (i % 64 == 0) advance(static_cast<double>(i * config_.batch + size) / static_cast<double>(count));
+    }
+    adam_.count(updates);
+    return losses_.take_mean(updates);
+  }
+
+ private:
+  /// An update on the next `size` triples of the epoch. Everything it reads lies on the device, so that a graph can repeat it.
+  void update(std::int64_t size) {
+    const auto drop = [&](const autograd::Variable& h, int layer) {
+      const RandomStream stream =
+          cursor_.stream(derive_seed(seed_, static_cast<std::uint64_t>(layer)), Purpose::kRecommenderDropout);
+      return autograd::dropout(h, config_.dropout, stream);
+    };
+    const TripleTensors batch = triples_.row(cursor_, config_.batch, size);
+    losses_.add(neumf_update(model_, adam_, batch, cursor_.row(factors_), drop), cursor_.place());
+    cursor_.advance();
+  }
+
+  const NeuMfModel& model_;
+  const Triples& all_;
+  const NeuMfConfig& config_;
+  std::uint64_t seed_;
+  std::int64_t most_;  ///< updates of any epoch
+  optim::Adam adam_;
+  sdrm::EpochCursor cursor_;
+  TripleTensors triples_;  ///< of the epoch, with room for those of any
+  Tensor factors_;         ///< [most, kAdamFactors]
+  sdrm::PlacedLosses losses_;
+  StepGraph graph_;
+};
+
+}  // namespace
 
 NeuMfFit fit_neumf(NeuMfModel& model, const Triples& all, const NeuMfConfig& config, std::uint64_t seed,
                    const std::function<double(const NeuMfModel&)>& recall, const FitListener& listener) {
   check(config.batch > 0 && config.max_epochs > 0, "fit_neumf: batch ", config.batch, " and max_epochs ", config.max_epochs,
         " must be positive");
-  optim::Adam adam(model.parameters());
+  NeuMfTraining training(model, all, config, seed);
   NeuMfFit fit;
   std::vector<std::pair<std::string, Tensor>> best;
   double lowest = std::numeric_limits<double>::infinity();
   const std::int64_t epochs = config.selection == NeuMfSelection::kFirstEpoch ? 1 : config.max_epochs;
   for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
     const EpochTriples split = split_epoch(all, config.validation_share, seed, epoch);
-    const TripleTensors train(all, split.train, model.dtype(), model.device());
-    const double loss = train_epoch(model, adam, train, config, seed, [&](double share) {
+    const double loss = training.train_epoch(split.train, [&](double share) {
       if (listener) listener({.fraction = (static_cast<double>(epoch) + share) / static_cast<double>(epochs), .epoch = epoch});
     });
     if (!std::isfinite(loss)) {

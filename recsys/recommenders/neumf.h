@@ -25,7 +25,10 @@ struct NeuMfFit {
 double neumf_loss(const NeuMfModel& model, const TripleTensors& triples);
 
 /// One update on a batch of triples: Adam on the mean binary cross-entropy. Returns the loss before it, [] on the model's device.
-/// `adam` holds model.parameters().
+/// `adam` holds model.parameters(); `factors` is a row of what it prepared, where the model is, and the update is not counted.
+Tensor neumf_update(const NeuMfModel& model, optim::Adam& adam, const TripleTensors& batch, const Tensor& factors,
+                    const NeuMfModel::Drop& drop);
+/// The same by itself, counted.
 Tensor neumf_update(const NeuMfModel& model, optim::Adam& adam, const TripleTensors& batch, const NeuMfConfig& config,
                     const NeuMfModel::Drop& drop);
 

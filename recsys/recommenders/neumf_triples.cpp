@@ -35,17 +35,27 @@ void Triples::add(std::int32_t user, std::int32_t item, float label) {
   labels.push_back(label);
 }
 
-TripleTensors::TripleTensors(const Triples& triples, std::span<const std::int32_t> positions, DType dtype, Device device) {
+TripleTensors::TripleTensors(std::int64_t n, DType dtype, Device device)
+    : users(Tensor::empty({n}, DType::kInt32, device)),
+      items(Tensor::empty({n}, DType::kInt32, device)),
+      labels(Tensor::empty({n, 1}, dtype, device)) {}
+
+void TripleTensors::bring(const Triples& triples, std::span<const std::int32_t> positions) const {
   const auto count = static_cast<std::int64_t>(positions.size());
-  const auto pick = [&](const auto& from, const Tensor& to) {
+  const auto pick = [&](const auto& from, const Tensor& picked, const Tensor& to) {
     using Value = typename std::decay_t<decltype(from)>::value_type;
-    Value* out = to.data<Value>();
+    Value* out = picked.data<Value>();
     for (const std::int32_t position : positions) *out++ = from[static_cast<std::size_t>(position)];
-    return to.to(device);
+    sdrm::bring(picked.to(to.dtype()).raw_data(), to.slice_rows(0, count));
   };
-  users = pick(triples.users, Tensor::empty({count}, DType::kInt32));
-  items = pick(triples.items, Tensor::empty({count}, DType::kInt32));
-  labels = pick(triples.labels, Tensor::empty({count, 1}, DType::kFloat32)).to(dtype);
+  pick(triples.users, Tensor::empty({count}, DType::kInt32), users);
+  pick(triples.items, Tensor::empty({count}, DType::kInt32), items);
+  pick(triples.labels, Tensor::empty({count, 1}, DType::kFloat32), labels);
+}
+
+TripleTensors::TripleTensors(const Triples& triples, std::span<const std::int32_t> positions, DType dtype, Device device)
+    : TripleTensors(static_cast<std::int64_t>(positions.size()), dtype, device) {
+  bring(triples, positions);
 }
 
 TripleTensors::TripleTensors(const Triples& triples, DType dtype, Device device)
@@ -56,6 +66,17 @@ TripleTensors TripleTensors::slice(std::int64_t begin, std::int64_t end) const {
   part.users = users.slice_rows(begin, end);
   part.items = items.slice_rows(begin, end);
   part.labels = labels.slice_rows(begin, end);
+  return part;
+}
+
+TripleTensors TripleTensors::row(const sdrm::EpochCursor& cursor, std::int64_t batch, std::int64_t size) const {
+  const auto pick = [&](const Tensor& from) {
+    return cursor.row(from.reshape({from.numel() / batch, batch})).slice_rows(0, size);
+  };
+  TripleTensors part;
+  part.users = pick(users);
+  part.items = pick(items);
+  part.labels = pick(labels).reshape({size, 1});
   return part;
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "recsys/recommenders/recommender.h"
+#include "sdrm/epoch_cursor.h"
 
 namespace tapestry::recsys {
 
@@ -28,9 +29,15 @@ struct TripleTensors {
   TripleTensors(const Triples& triples, std::span<const std::int32_t> positions, DType dtype, Device device);
   /// All of them.
   TripleTensors(const Triples& triples, DType dtype, Device device);
+  /// Room for n triples, which bring() writes.
+  TripleTensors(std::int64_t n, DType dtype, Device device);
+  /// Writes the triples at these positions over the first ones.
+  void bring(const Triples& triples, std::span<const std::int32_t> positions) const;
   std::int64_t size() const { return users.numel(); }
   /// Triples [begin, end), sharing memory.
   TripleTensors slice(std::int64_t begin, std::int64_t end) const;
+  /// The first `size` of the `batch` triples where the cursor stands; there is a multiple of `batch` in all.
+  TripleTensors row(const sdrm::EpochCursor& cursor, std::int64_t batch, std::int64_t size) const;
 
  private:
   TripleTensors() = default;

@@ -16,8 +16,18 @@ inline void update(const AdamFactors<T>& f, T gradient, T& value, T& first, T& s
   value = f.keep * value - f.rate * first / (std::sqrt(second) * f.root2 + f.epsilon);
 }
 
+/// One Adamax step of one element.
 template <typename T>
-void update_all(const ParameterView<T>* parameters, int count, const AdamFactors<T>& factors) {
+inline void update(const AdamaxFactors<T>& f, T gradient, T& value, T& first, T& second) {
+  first = f.beta1 * first + f.rest1 * gradient;
+  const T faded = f.beta2 * second;
+  const T size = std::abs(gradient) + f.epsilon;
+  second = faded > size ? faded : size;
+  value -= f.rate * first / second;
+}
+
+template <typename T, typename Factors>
+void update_all(const ParameterView<T>* parameters, int count, const Factors& factors) {
   for (int index = 0; index < count; ++index) {
     const ParameterView<T> p = parameters[index];
     for_chunks(p.count, [=](std::int64_t begin, std::int64_t end) {
@@ -41,51 +51,39 @@ void CpuKernels<T>::adam_prepared(const ParameterView<T>* parameters, int count,
 
 template <typename T>
 void CpuKernels<T>::adamax(const ParameterView<T>* parameters, int count, const AdamaxStep& step) {
-  const auto beta1 = static_cast<T>(step.beta1);
-  const auto beta2 = static_cast<T>(step.beta2);
-  const auto rest1 = static_cast<T>(1 - step.beta1);
-  const auto rate = static_cast<T>(step.learning_rate / step.correction1);
-  const auto epsilon = static_cast<T>(step.epsilon);
-  for (int index = 0; index < count; ++index) {
-    const ParameterView<T> p = parameters[index];
-    for_chunks(p.count, [=](std::int64_t begin, std::int64_t end) {
-#pragma omp simd
-      for (std::int64_t i = begin; i < end; ++i) {
-        const T first = beta1 * p.first[i] + rest1 * p.gradient[i];
-        const T faded = beta2 * p.second[i];
-        const T size = std::abs(p.gradient[i]) + epsilon;
-        const T norm = faded > size ? faded : size;
-        p.first[i] = first;
-        p.second[i] = norm;
-        p.value[i] -= rate * first / norm;
-      }
-    });
-  }
+  update_all(parameters, count, AdamaxFactors<T>(step));
 }
 
 template <typename T>
-void CpuKernels<T>::adam_rows(std::int64_t n, std::int64_t cols, const std::int32_t* index, const std::int64_t* done,
-                              const AdamStep* steps, std::int64_t count, const T* gradient, T* value, T* first, T* second) {
+void CpuKernels<T>::adamax_prepared(const ParameterView<T>* parameters, int count, const T* factors) {
+  update_all(parameters, count, *reinterpret_cast<const AdamaxFactors<T>*>(factors));
+}
+
+template <typename T>
+void CpuKernels<T>::adam_rows(std::int64_t n, std::int64_t cols, const std::int32_t* index, const std::int32_t* done,
+                              const T* factors, const std::int32_t* count, const T* gradient, T* value, T* first, T* second) {
   // A piece of a row goes through all the steps it has missed while it is in the first cache.
   constexpr std::int64_t kPiece = 1024;
+  const auto* steps = reinterpret_cast<const AdamFactors<T>*>(factors);
+  const std::int64_t before = *count;
 #pragma omp parallel for schedule(dynamic, 1) if (n * cols >= kParallelElements)
   for (std::int64_t i = 0; i < n; ++i) {
+    if (index[i] < 0) continue;
     for (std::int64_t begin = 0; begin < cols; begin += kPiece) {
       const std::int64_t length = std::min(kPiece, cols - begin);
       T* w = value + index[i] * cols + begin;
       T* m = first + index[i] * cols + begin;
       T* v = second + index[i] * cols + begin;
-      for (std::int64_t step = done[i]; step < count; ++step) {
-        const AdamFactors<T> factors(steps[step]);
-        if (gradient != nullptr && step == count - 1) {
-          const T* g = gradient + i * cols + begin;
+      for (std::int64_t step = done[i]; step < before; ++step) {
+        const AdamFactors<T> missed = steps[step];
 #pragma omp simd
-          for (std::int64_t col = 0; col < length; ++col) update(factors, g[col], w[col], m[col], v[col]);
-        } else {
-#pragma omp simd
-          for (std::int64_t col = 0; col < length; ++col) update(factors, T(0), w[col], m[col], v[col]);
-        }
+        for (std::int64_t col = 0; col < length; ++col) update(missed, T(0), w[col], m[col], v[col]);
       }
+      if (gradient == nullptr) continue;
+      const AdamFactors<T> now = steps[before];
+      const T* g = gradient + i * cols + begin;
+#pragma omp simd
+      for (std::int64_t col = 0; col < length; ++col) update(now, g[col], w[col], m[col], v[col]);
     }
   }
 }

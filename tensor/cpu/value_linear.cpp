@@ -76,8 +76,8 @@ void CpuKernels<T>::value_linear_backward(const CsrView<T>& x, std::int64_t widt
 
 template <typename T>
 void CpuKernels<T>::value_linear_adam(std::int64_t items, std::int64_t width, std::int64_t n, const T* table, const T* all,
-                                      const T* seen, const AdamStep& step, T* w, T* first, T* second, T* total, T* workspace) {
-  const AdamFactors<T> f(step);
+                                      const T* seen, const T* factors, T* w, T* first, T* second, T* total, T* workspace) {
+  const AdamFactors<T> f = *reinterpret_cast<const AdamFactors<T>*>(factors);
   const std::int64_t blocks = value_blocks(items);
   const std::int64_t size = width * n;
   // One pass over w and its moments: the gradient is made on the way and never stored, and the sums of the new values that the

@@ -1,5 +1,4 @@
 #include <cmath>
-#include <vector>
 
 #include "tensor/cuda/launch.cuh"
 #include "tensor/update_factors.h"
@@ -51,6 +50,16 @@ __device__ void update(const AdamFactors<T>& f, T gradient, T& value, T& first, 
   value = std::fma(f.keep, value, -(f.rate * first / std::fma(std::sqrt(second), f.root2, f.epsilon)));
 }
 
+/// One Adamax step of one element, its joins written out too, for the same bits from both of its kernels.
+template <typename T>
+__device__ void update(const AdamaxFactors<T>& f, T gradient, T& value, T& first, T& second) {
+  first = std::fma(f.beta1, first, f.rest1 * gradient);
+  const T faded = f.beta2 * second;
+  const T size = std::abs(gradient) + f.epsilon;
+  second = faded > size ? faded : size;
+  value -= f.rate * first / second;
+}
+
 }  // namespace
 
 template <typename T>
@@ -71,46 +80,37 @@ void CudaKernels<T>::adam_prepared(const ParameterView<T>* parameters, int count
 
 template <typename T>
 void CudaKernels<T>::adamax(const ParameterView<T>* parameters, int count, const AdamaxStep& step) {
-  const auto beta1 = static_cast<T>(step.beta1);
-  const auto beta2 = static_cast<T>(step.beta2);
-  const auto rest1 = static_cast<T>(1 - step.beta1);
-  const auto rate = static_cast<T>(step.learning_rate / step.correction1);
-  const auto epsilon = static_cast<T>(step.epsilon);
+  const AdamaxFactors<T> factors(step);
   for_parameters(parameters, count, [=] __device__(const ParameterView<T>& p, std::int64_t i) {
-    const T first = beta1 * p.first[i] + rest1 * p.gradient[i];
-    const T faded = beta2 * p.second[i];
-    const T size = std::abs(p.gradient[i]) + epsilon;
-    const T norm = faded > size ? faded : size;
-    p.first[i] = first;
-    p.second[i] = norm;
-    p.value[i] -= rate * first / norm;
+    update(factors, p.gradient[i], p.value[i], p.first[i], p.second[i]);
   });
 }
 
 template <typename T>
-void CudaKernels<T>::adam_rows(std::int64_t n, std::int64_t cols, const std::int32_t* index, const std::int64_t* done,
-                               const AdamStep* steps, std::int64_t count, const T* gradient, T* value, T* first, T* second) {
-  // Thousands of steps may have been missed, more than a launch carries: as many as fit go to the scratch memory at a time.
-  constexpr std::int64_t kSteps = cuda::Context::kScratchBytes / sizeof(AdamFactors<T>);
-  auto* const factors = static_cast<AdamFactors<T>*>(cuda::context().scratch());
-  for (std::int64_t begin = 0; begin < count; begin += kSteps) {
-    const std::int64_t end = std::min(begin + kSteps, count);
-    const std::vector<AdamFactors<T>> part(steps + begin, steps + end);
-    cuda::context().upload(factors, part.data(), part.size() * sizeof(AdamFactors<T>));
-    cuda::for_each(n * cols, [=] __device__(std::int64_t i) {
-      const auto [row, col] = cuda::place_of(i, cols);
-      const std::int64_t at = index[row] * cols + col;
-      T w = value[at];
-      T m = first[at];
-      T v = second[at];
-      for (std::int64_t step = done[row] > begin ? done[row] : begin; step < end; ++step) {
-        update(factors[step - begin], gradient != nullptr && step == count - 1 ? gradient[i] : T(0), w, m, v);
-      }
-      value[at] = w;
-      first[at] = m;
-      second[at] = v;
-    });
-  }
+void CudaKernels<T>::adamax_prepared(const ParameterView<T>* parameters, int count, const T* prepared) {
+  const auto* factors = reinterpret_cast<const AdamaxFactors<T>*>(prepared);
+  for_parameters(parameters, count, [=] __device__(const ParameterView<T>& p, std::int64_t i) {
+    update(*factors, p.gradient[i], p.value[i], p.first[i], p.second[i]);
+  });
+}
+
+template <typename T>
+void CudaKernels<T>::adam_rows(std::int64_t n, std::int64_t cols, const std::int32_t* index, const std::int32_t* done,
+                               const T* factors, const std::int32_t* count, const T* gradient, T* value, T* first, T* second) {
+  const auto* steps = reinterpret_cast<const AdamFactors<T>*>(factors);
+  cuda::for_each(n * cols, [=] __device__(std::int64_t i) {
+    const auto [row, col] = cuda::place_of(i, cols);
+    if (index[row] < 0) return;
+    const std::int64_t at = index[row] * cols + col;
+    T w = value[at];
+    T m = first[at];
+    T v = second[at];
+    for (std::int32_t step = done[row]; step < *count; ++step) update(steps[step], T(0), w, m, v);
+    if (gradient != nullptr) update(steps[*count], gradient[i], w, m, v);
+    value[at] = w;
+    first[at] = m;
+    second[at] = v;
+  });
 }
 
 template <typename T>

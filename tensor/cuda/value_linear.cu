@@ -59,14 +59,15 @@ void CudaKernels<T>::value_linear_backward(const CsrView<T>& x, std::int64_t wid
 
 template <typename T>
 void CudaKernels<T>::value_linear_adam(std::int64_t items, std::int64_t width, std::int64_t n, const T* table, const T* all,
-                                       const T* seen, const AdamStep& step, T* w, T* first, T* second, T* total, T* workspace) {
-  const AdamFactors<T> f(step);
+                                       const T* seen, const T* factors, T* w, T* first, T* second, T* total, T* workspace) {
+  const auto* prepared = reinterpret_cast<const AdamFactors<T>*>(factors);
   const std::int64_t blocks = value_blocks(items);
   const std::int64_t size = width * n;
   // A thread takes one (k, column) through the items of a block, and leaves the sum of their new values.
   for_each(blocks * size, [=] __device__(std::int64_t i) {
     const auto [block, within] = place_of(i, size);
     const auto [k, col] = place_of(within, n);
+    const AdamFactors<T> f = *prepared;
     const T base = table[k] * all[col];
     const T extra = table[width + k] - table[k];
     const std::int64_t begin = block * kValueBlock;

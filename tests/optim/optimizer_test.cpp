@@ -152,13 +152,15 @@ TEST_F(OptimizerTest, AdamTellsTheTwoDecaysApart) {
   EXPECT_EQ(one_step({}), 4.0);
 }
 
-TEST_F(OptimizerTest, PreparedAdamStepsAreTheSameBits) {
+/// Six steps by step() and six by step_prepared(), in rows of `width` numbers.
+template <typename Method, typename Options>
+void expect_prepared_steps_are_the_same_bits(const Options& options, std::int64_t width) {
   for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
     const Variable a = parameter({7, 5}, 1, dtype), b = parameter({7, 5}, 1, dtype);
-    Adam called({a}, {.l2 = 0.1, .decoupled = 0.2}), prepared({b}, {.l2 = 0.1, .decoupled = 0.2});
+    Method called({a}, options), prepared({b}, options);
     for (const double rate : {0.3, 0.2}) {
       const Tensor factors = prepared.prepare(3, rate).to(test_device());
-      ASSERT_EQ(factors.shape(), (Shape{3, kAdamFactors}));
+      ASSERT_EQ(factors.shape(), (Shape{3, width}));
       for (std::int64_t i = 0; i < 3; ++i) {
         const Tensor gradient =
             random_tensor({7, 5}, static_cast<std::uint64_t>(10 + called.steps()), -2, 2, dtype, test_device());
@@ -173,6 +175,11 @@ TEST_F(OptimizerTest, PreparedAdamStepsAreTheSameBits) {
     }
     EXPECT_THROW(prepared.step_prepared(Tensor::zeros({3}, dtype, test_device())), Error);
   }
+}
+
+TEST_F(OptimizerTest, PreparedStepsAreTheSameBits) {
+  expect_prepared_steps_are_the_same_bits<Adam>(AdamOptions{.l2 = 0.1, .decoupled = 0.2}, kAdamFactors);
+  expect_prepared_steps_are_the_same_bits<Adamax>(AdamaxOptions{.beta2 = 0.7}, kAdamaxFactors);
 }
 
 TEST_F(OptimizerTest, ParametersWithoutAGradientAreLeftAlone) {

@@ -11,6 +11,7 @@
 #include "optim/adam.h"
 #include "recsys/generators/ctgan.h"
 #include "recsys/generators/table_row_adam.h"
+#include "tests/recsys/ctgan_support.h"
 #include "tests/recsys/table_support.h"
 #include "tests/sdrm/sdrm_support.h"
 
@@ -78,23 +79,25 @@ class GoldenCtgan : public ::testing::TestWithParam<DType> {
 
   CriticLoss critic_step(const std::string& suffix) const {
     CriticBatch batch;
-    batch.fake_conditions = conditions("critic_conditions" + suffix);
-    batch.real_conditions = conditions("real_conditions" + suffix);
-    batch.real = tests::marks_of(kGoldenPlanes, tests::integers(golden_, "real" + suffix));
+    const Conditions fake = conditions("critic_conditions" + suffix), real = conditions("real_conditions" + suffix);
+    const CsrMatrix marks = tests::marks_of(kGoldenPlanes, tests::integers(golden_, "real" + suffix));
+    batch.real = packed_marks(kGoldenPlanes, both_.critic.pac(), marks, GetParam());
+    batch.conditions = packed_conditions(kGoldenPlanes, both_.critic.pac(), std::array{&fake, &real});
     batch.mixture = recorded("mixture" + suffix);
     for (int pass = 0; pass < 3; ++pass) batch.masks[static_cast<std::size_t>(pass)] = masks("critic", pass, suffix);
     {
       const autograd::NoGrad constant;
-      const auto rows = both_.generator.gather(batch.fake_conditions.position);
+      const auto rows = both_.generator.gather(fake.position);
       batch.fake = category_softmax(kGoldenPlanes, both_.generator.forward(recorded("critic_z" + suffix), rows).value(),
                                     recorded("critic_gumbel" + suffix), config_.temperature);
     }
     return critic_loss(both_.critic, batch, config_.penalty);
   }
   GeneratorLoss generator_step(const std::string& suffix, const std::vector<autograd::Variable>& rows) const {
-    return generator_loss(both_.generator, both_.critic, rows, conditions("generator_conditions" + suffix),
-                          recorded("generator_z" + suffix), recorded("generator_gumbel" + suffix), masks("generator", 0, suffix),
-                          config_.temperature);
+    const Conditions given = conditions("generator_conditions" + suffix);
+    return generator_loss(both_.generator, both_.critic, rows, tests::packed(both_.critic, given),
+                          tests::targets(kGoldenPlanes, given, GetParam()), recorded("generator_z" + suffix),
+                          recorded("generator_gumbel" + suffix), masks("generator", 0, suffix), config_.temperature);
   }
 
   Golden golden_;
@@ -149,8 +152,8 @@ TEST_P(GoldenCtgan, TenTrainingSteps) {
       .beta1 = betas.data<double>()[0], .beta2 = betas.data<double>()[1], .l2 = golden_.scalar("l2")};
   optim::Adam critic_adam(both_.critic.parameters(), options);
   optim::Adam generator_adam(both_.generator.dense_parameters(), options);
-  RowAdam condition_adam(both_.generator.tables(), options);
   const double rate = golden_.scalar("lr");
+  tests::SteppedRowAdam condition_adam(both_.generator.tables(), critic_adam.prepare(10, rate));
   std::vector<double> critic_losses;
   std::vector<double> generator_losses;
   for (int step = 0; step < 10; ++step) {
@@ -172,7 +175,7 @@ TEST_P(GoldenCtgan, TenTrainingSteps) {
     tape.backward(loss.total);
     generator_adam.step(rate);
     generator_adam.clear_gradients();
-    condition_adam.step(positions, {rows[0].gradient(), rows[1].gradient(), rows[2].gradient()}, rate);
+    condition_adam.step(positions, {rows[0].gradient(), rows[1].gradient(), rows[2].gradient()});
     generator_losses.push_back(loss.total.value().item());
   }
   condition_adam.finish();

@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "autograd/category.h"
@@ -14,6 +16,7 @@
 #include "autograd/matrix.h"
 #include "autograd/tape.h"
 #include "tensor/parallel.h"
+#include "tests/recsys/ctgan_support.h"
 #include "tests/recsys/table_support.h"
 #include "tests/sdrm/sdrm_support.h"
 #include "tests/support/random_data.h"
@@ -127,16 +130,21 @@ TEST(Ctgan, PenaltyWithoutASlopeIsAsLargeAsItGetsAndHasNoGradient) {
 struct Batch {
   Interactions rows = random_users(30, 9, 0.3, 0.2, 4);
   TableEncoding table{rows, TableKind::kTernary};
+  Conditions fake_conditions, real_conditions;
+  CsrMatrix real;  ///< marks
   CriticBatch batch;
   explicit Batch(const CtganConfig& config) {
     RandomSequence random({5, Purpose::kTest, 0});
     const std::int64_t pacs = config.batch / config.pac;
     batch.fake = category_softmax(table.planes(), random_tensor({config.batch, table.planes().differences()}, 3),
                                   random_tensor({config.batch, table.planes().categories()}, 4), 0.5);
-    batch.fake_conditions = draw_conditions(table, ConditionLaw::kLogFrequency, config.batch, random);
-    batch.real_conditions = draw_conditions(table, ConditionLaw::kLogFrequency, config.batch, random);
+    fake_conditions = draw_conditions(table, ConditionLaw::kLogFrequency, config.batch, random);
+    real_conditions = draw_conditions(table, ConditionLaw::kLogFrequency, config.batch, random);
     std::vector<std::int32_t> chosen = tests::random_indices(config.batch, 30, 6);
-    batch.real = table.encode(rows).gather_rows(chosen);
+    real = table.encode(rows).gather_rows(chosen);
+    batch.real = packed_marks(table.planes(), config.pac, real, DType::kFloat64);
+    batch.conditions = packed_conditions(table.planes(), config.pac,
+                                         std::array{&std::as_const(fake_conditions), &std::as_const(real_conditions)});
     batch.mixture = random_tensor({pacs, 1}, 7, 0, 1);
     for (std::uint64_t pass = 0; pass < 3; ++pass) {
       const auto mask = [&](std::uint32_t layer) {
@@ -178,16 +186,17 @@ TEST(Ctgan, SparseFirstLayerEqualsTheDenseOneAndItsGradients) {
   const CategoryPlanes& planes = given.table.planes();
   const Made made(planes, config, DType::kFloat64);
   const CriticBatch& batch = given.batch;
-  const Tensor real = tests::one_hot_rows(planes, batch.real);
+  const Tensor real = tests::one_hot_rows(planes, given.real);
   autograd::Tape tape;
-  const auto [fake_layer, real_layer] =
-      made.critic.first_layer(batch.fake, batch.fake_conditions, batch.real, batch.real_conditions);
-  EXPECT_LE(tests::relative_error(fake_layer.value(), dense_first_layer(made.critic, planes, batch.fake, batch.fake_conditions)),
+  const auto [fake_layer, real_layer] = made.critic.first_layer(batch.fake, batch.real, batch.conditions);
+  EXPECT_LE(tests::relative_error(fake_layer.value(), dense_first_layer(made.critic, planes, batch.fake, given.fake_conditions)),
             1e-13);
-  EXPECT_LE(tests::relative_error(real_layer.value(), dense_first_layer(made.critic, planes, real, batch.real_conditions)),
+  EXPECT_LE(tests::relative_error(real_layer.value(), dense_first_layer(made.critic, planes, real, given.real_conditions)),
             1e-13);
-  EXPECT_LE(tests::relative_error(made.critic.frozen_first_layer(batch.fake, batch.fake_conditions).value(), fake_layer.value()),
-            1e-13);
+  EXPECT_LE(
+      tests::relative_error(made.critic.frozen_first_layer(batch.fake, tests::packed(made.critic, given.fake_conditions)).value(),
+                            fake_layer.value()),
+      1e-13);
 
   // dW = x^T dy for both, x dense.
   const Variable difference = autograd::add(autograd::square(fake_layer), autograd::scale(autograd::square(real_layer), 3));
@@ -215,7 +224,7 @@ TEST(Ctgan, RowsOfAPacBelongTogether) {
     Conditions moved;
     for (const std::int32_t from : order) moved.position.push_back(conditions.position[static_cast<std::size_t>(from)]);
     const Tensor rows = gather_rows(y, Tensor::from<std::int32_t>(order, {20}));
-    return made.critic.judge(made.critic.frozen_first_layer(rows, moved), masks).value();
+    return made.critic.judge(made.critic.frozen_first_layer(rows, tests::packed(made.critic, moved)), masks).value();
   };
   std::vector<std::int32_t> order(20);
   for (std::int32_t row = 0; row < 20; ++row) order[static_cast<std::size_t>(row)] = row;
@@ -276,13 +285,15 @@ TEST(Ctgan, GeneratorLossByFiniteDifferences) {
   const Made made(planes, config, DType::kFloat64);
   const Tensor z = random_tensor({config.batch, config.latent}, 11);
   const Tensor noise = random_tensor({config.batch, planes.categories()}, 12);
-  const Conditions& conditions = given.batch.fake_conditions;
+  const Conditions& conditions = given.fake_conditions;
   // Through the tables too: the rows are part of the tape here.
   const Tensor index = Tensor::from<std::int32_t>(conditions.position, {conditions.size()});
   const double error = tests::worst_gradient_error(made.generator, [&] {
     std::vector<Variable> rows;
     for (const Variable& table : made.generator.tables()) rows.push_back(autograd::embedding(table, index));
-    return generator_loss(made.generator, made.critic, rows, conditions, z, noise, given.batch.masks[0], 0.7).total;
+    return generator_loss(made.generator, made.critic, rows, tests::packed(made.critic, conditions),
+                          tests::targets(planes, conditions, DType::kFloat64), z, noise, given.batch.masks[0], 0.7)
+        .total;
   });
   // A bias in front of a batch normalisation has no gradient, which the differences only meet to their own accuracy.
   EXPECT_FALSE(!(error <= 1e-5)) << error;

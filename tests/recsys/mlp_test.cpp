@@ -136,7 +136,7 @@ TEST(ValueLayer, TrainsAsThePlainCompositionDoes) {
     ASSERT_FALSE(!(relative_error(layer.table().gradient(), table.gradient()) <= 1e-11)) << step;
     ASSERT_FALSE(!(relative_error(layer.bias().gradient(), bias.gradient()) <= 1e-12)) << step;
     ASSERT_FALSE(!(relative_error(layer.weight_gradient(), weight.gradient()) <= 1e-12)) << step;
-    layer.update_weight(optim::adam_step(options, 0.05, ours.steps() + 1));
+    layer.update_weight(ours.prepare(1, 0.05));
     ours.step(0.05);
     plain.step(0.05);
     ours.clear_gradients();

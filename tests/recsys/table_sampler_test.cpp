@@ -8,7 +8,9 @@
 #include <set>
 #include <utility>
 
+#include "optim/adam.h"
 #include "recsys/generators/table_row_adam.h"
+#include "tests/recsys/ctgan_support.h"
 #include "tests/recsys/table_support.h"
 #include "tests/sdrm/sdrm_support.h"
 #include "tests/support/random_data.h"
@@ -133,7 +135,11 @@ TEST(RowAdam, EqualsAdamToTheBit) {
       lazy.push_back(autograd::Variable::parameter(start.clone()));
     }
     optim::Adam adam(dense, options);
-    RowAdam rows(lazy, options);
+    // Another rate in every step.
+    std::vector<Tensor> factors;
+    optim::Adam counter(dense, options);
+    for (int step = 0; step < 12; ++step, counter.count(1)) factors.push_back(counter.prepare(1, 0.01 * (step + 1)));
+    tests::SteppedRowAdam rows(lazy, concat_rows(factors));
     for (int step = 0; step < 12; ++step) {
       const std::vector<std::int32_t> touched = tests::random_indices(4, 8, static_cast<std::uint64_t>(step));  // never row 8
       const Tensor index = Tensor::from<std::int32_t>(touched, {4});
@@ -149,9 +155,8 @@ TEST(RowAdam, EqualsAdamToTheBit) {
         dense[t].clear_gradient();
         dense[t].slot().accumulate(whole);
       }
-      const double rate = 0.01 * (step + 1);
-      adam.step(rate);
-      rows.step(touched, gradients, rate);
+      adam.step(0.01 * (step + 1));
+      rows.step(touched, gradients);
     }
     rows.finish();
     for (std::size_t t = 0; t < dense.size(); ++t) EXPECT_TRUE(tests::same_bits(dense[t].value(), lazy[t].value())) << dtype;

@@ -132,8 +132,8 @@ TEST_F(SdrmOnDevice, SamplesAreAlikeAndACheckpointGoesFromOneDeviceToTheOther) {
   EXPECT_TRUE(tests::same_state(*back, *trained));
 
   for (const Resolution resolution : {Resolution::kFull, Resolution::kMulti}) {
-    const Tensor expected = sample_latents(*trained, 150, {.resolution = resolution}, 21);  // two tiles
-    const Tensor ours = sample_latents(*there, 150, {.resolution = resolution}, 21);
+    const Tensor expected = sample_latents(*trained, 1100, {.resolution = resolution}, 21);  // two tiles
+    const Tensor ours = sample_latents(*there, 1100, {.resolution = resolution}, 21);
     EXPECT_EQ(ours.device(), tests::test_device());
     expect_close(ours, expected, 1e-4);
   }

@@ -63,7 +63,7 @@ bool same_state(const nn::Module& a, const nn::Module& b) {
   const auto second = b.state();
   bool same = first.size() == second.size();
   for (std::size_t i = 0; same && i < first.size(); ++i) {
-    same = first[i].first == second[i].first && same_bits(first[i].second, second[i].second);
+    same = first[i].first == second[i].first && same_bits(first[i].second.to(Device::kCpu), second[i].second.to(Device::kCpu));
   }
   return same;
 }

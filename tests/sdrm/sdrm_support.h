@@ -32,7 +32,7 @@ Tensor repeated(std::int64_t count, std::int32_t value);
 /// Whether the two hold the same bits.
 bool same_bits(const Tensor& a, const Tensor& b);
 
-/// Whether two modules hold the same parameters bit for bit.
+/// Whether two modules hold the same parameters bit for bit, wherever they lie.
 bool same_state(const nn::Module& a, const nn::Module& b);
 
 /// The worst error, over a float64 module's parameters, of a gradient of loss() against central differences, each as

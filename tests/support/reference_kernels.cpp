@@ -329,17 +329,18 @@ void ReferenceKernels<T>::adamax(const ParameterView<T>* parameters, int count, 
 }
 
 template <typename T>
-void ReferenceKernels<T>::adam_rows(std::int64_t n, std::int64_t cols, const std::int32_t* index, const std::int64_t* done,
-                                    const AdamStep* steps, std::int64_t count, const T* gradient, T* value, T* first, T* second) {
+void ReferenceKernels<T>::adam_rows(std::int64_t n, std::int64_t cols, const std::int32_t* index, const std::int32_t* done,
+                                    const T* factors, const std::int32_t* count, const T* gradient, T* value, T* first,
+                                    T* second) {
   const std::vector<T> zeros(static_cast<std::size_t>(cols), T(0));
   for (std::int64_t i = 0; i < n; ++i) {
+    if (index[i] < 0) continue;
     const std::int64_t begin = index[i] * cols;
-    for (std::int64_t step = done[i]; step < count; ++step) {
-      const bool last = gradient != nullptr && step == count - 1;
-      const ParameterView<T> row = {value + begin, last ? gradient + i * cols : zeros.data(), first + begin, second + begin,
-                                    cols};
-      adam(&row, 1, steps[step]);
-    }
+    ParameterView<T> row = {value + begin, zeros.data(), first + begin, second + begin, cols};
+    for (std::int64_t step = done[i]; step < *count; ++step) adam_prepared(&row, 1, factors + step * kAdamFactors);
+    if (gradient == nullptr) continue;
+    row.gradient = gradient + i * cols;
+    adam_prepared(&row, 1, factors + *count * kAdamFactors);
   }
 }
 

@@ -253,7 +253,7 @@ void ReferenceKernels<T>::value_linear_backward(const CsrView<T>& x, std::int64_
 
 template <typename T>
 void ReferenceKernels<T>::value_linear_adam(std::int64_t items, std::int64_t width, std::int64_t n, const T* table, const T* all,
-                                            const T* seen, const AdamStep& step, T* w, T* first, T* second, T* total, T*) {
+                                            const T* seen, const T* factors, T* w, T* first, T* second, T* total, T*) {
   std::vector<T> dw(static_cast<std::size_t>(items * width * n));
   for (std::int64_t i = 0; i < items; ++i) {
     for (std::int64_t k = 0; k < width; ++k) {
@@ -264,7 +264,7 @@ void ReferenceKernels<T>::value_linear_adam(std::int64_t items, std::int64_t wid
     }
   }
   const ParameterView<T> parameter = {w, dw.data(), first, second, items * width * n};
-  adam(&parameter, 1, step);
+  adam_prepared(&parameter, 1, factors);
   for (std::int64_t at = 0; at < width * n; ++at) {
     double sum = 0;
     for (std::int64_t i = 0; i < items; ++i) sum += w[i * width * n + at];

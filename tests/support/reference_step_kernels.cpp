@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "tests/support/reference_kernels.h"
@@ -60,6 +61,62 @@ void ReferenceKernels<T>::adam_prepared(const ParameterView<T>* parameters, int 
       p.value[i] = static_cast<T>(factors[5] * static_cast<double>(p.value[i]) -
                                   factors[6] * first / (std::sqrt(second) * factors[7] + factors[8]));
     }
+  }
+}
+
+/// `factors` are beta1, beta2, rest1, rate, epsilon.
+template <typename T>
+void ReferenceKernels<T>::adamax_prepared(const ParameterView<T>* parameters, int count, const T* factors) {
+  for (int index = 0; index < count; ++index) {
+    const ParameterView<T>& p = parameters[index];
+    for (std::int64_t i = 0; i < p.count; ++i) {
+      const double gradient = p.gradient[i];
+      const double first = static_cast<double>(factors[0]) * p.first[i] + factors[2] * gradient;
+      const double norm = std::max(static_cast<double>(factors[1]) * p.second[i], std::abs(gradient) + factors[4]);
+      p.first[i] = static_cast<T>(first);
+      p.second[i] = static_cast<T>(norm);
+      p.value[i] = static_cast<T>(p.value[i] - factors[3] * first / norm);
+    }
+  }
+}
+
+template <typename T>
+void ReferenceKernels<T>::step_probabilities(std::int64_t steps, const T* recent, const std::int32_t* seen, double* p,
+                                             double* until) {
+  double total = 0;
+  bool known = true;
+  for (std::int64_t k = 0; k < steps; ++k) {
+    double squares = 0;
+    for (std::int64_t i = 0; i < 10; ++i) squares += std::pow(static_cast<double>(recent[k * 10 + i]), 2);
+    p[k] = std::sqrt(squares / 10);
+    total += p[k];
+    known = known && seen[k] >= 10;
+  }
+  for (std::int64_t k = 0; k < steps; ++k) {
+    const double uniform = 1 / static_cast<double>(steps);
+    p[k] = known && total > 0 ? 0.999 * p[k] / total + 0.001 * uniform : uniform;
+    until[k] = p[k] + (k > 0 ? until[k - 1] : 0);
+  }
+}
+
+template <typename T>
+void ReferenceKernels<T>::draw_steps(std::int64_t n, std::int64_t steps, const double* p, const double* until, const double* u,
+                                     std::int32_t* t, T* divisor) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    std::int64_t k = 0;
+    while (k + 1 < steps && until[k] <= u[i] * until[steps - 1]) ++k;
+    t[i] = static_cast<std::int32_t>(k + 1);
+    divisor[i] = static_cast<T>(p[k] * static_cast<double>(steps));
+  }
+}
+
+template <typename T>
+void ReferenceKernels<T>::record_losses(std::int64_t n, std::int64_t, const std::int32_t* t, const T* losses, T* recent,
+                                        std::int32_t* seen) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    std::int32_t& count = seen[t[i] - 1];
+    recent[(t[i] - 1) * 10 + count % 10] = losses[i];
+    if (++count == 20) count = 10;
   }
 }
 

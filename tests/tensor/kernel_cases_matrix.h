@@ -136,8 +136,9 @@ std::vector<KernelCase<K>> value_linear_cases() {
     cases.push_back({concat("value_linear_adam_", n), [=](Call& c) {
                        const std::int64_t size = kWidth * n;
                        const Allowed allowed = {16, 4};
+                       const std::vector<T> factors = {T(0.9), T(0.999), T(0.1), T(0.001), T(0), T(1), T(0.03), T(18), T(1e-7)};
                        K::value_linear_adam(c.cols, kWidth, n, c.input('t', 2 * kWidth), c.input('a', n),
-                                            c.input('s', c.cols * n), {0.01, 0.9, 0.999, 1e-7, 0, 0, 0.271, 0.003},
+                                            c.input('s', c.cols * n), c.given('f', factors),
                                             c.in_out('w', c.cols * size, allowed), c.in_out('m', c.cols * size, allowed),
                                             c.in_out('v', c.cols * size, allowed, 0.1, 1),
                                             c.output('y', size, {16, 4.0 * static_cast<double>(c.cols)}),
@@ -205,36 +206,25 @@ std::vector<KernelCase<K>> update_cases() {
                      K::adamax(parameters.data(), 3, {0.01, 0.9, 0.7, 0.5, 0.271});  // either side of the maximum comes up
                    }});
   for (const bool with_gradient : {true, false}) {
-    // Rows in falling order, row i of the batch having had i % 4 of three steps.
+    // Rows in falling order, every fifth left out, row i of the batch having had i % 3 of two steps; a third one has the
+    // gradient.
     cases.push_back({with_gradient ? "adam_rows" : "adam_rows_without_gradient", [=](Call& c) {
-                       std::vector<std::int32_t> index;
-                       std::vector<std::int64_t> done;
+                       std::vector<std::int32_t> index, done;
                        for (std::int64_t i = 0; i < c.rows; ++i) {
-                         index.push_back(static_cast<std::int32_t>(c.rows - 1 - i));
-                         done.push_back(i % 4);
+                         index.push_back(i % 5 == 4 ? -1 : static_cast<std::int32_t>(c.rows - 1 - i));
+                         done.push_back(static_cast<std::int32_t>(i % 3));
                        }
-                       const std::array<AdamStep, 3> steps = {AdamStep{0.01, 0.9, 0.999, 1e-8, 0.3, 0, 0.1, 0.001},
-                                                              AdamStep{0.01, 0.9, 0.999, 1e-8, 0.3, 0, 0.19, 0.002},
-                                                              AdamStep{0.02, 0.9, 0.999, 1e-8, 0.3, 0, 0.271, 0.003}};
-                       K::adam_rows(c.rows, c.cols, c.given('i', index), c.given('d', done), steps.data(), 3,
-                                    with_gradient ? c.input('g', c.n) : nullptr, c.in_out('w', c.n, {16, 1}),
-                                    c.in_out('m', c.n, {16, 1}), c.in_out('v', c.n, {16, 1}, 0, 1));
+                       std::vector<T> factors;
+                       for (const double rate : {0.1, 0.05, 0.08}) {
+                         for (const double factor : {0.9, 0.999, 0.1, 0.001, 0.3, 0.97, rate, 20.0, 1e-8}) {
+                           factors.push_back(static_cast<T>(factor));
+                         }
+                       }
+                       K::adam_rows(c.rows, c.cols, c.given('i', index), c.given('d', done), c.given('f', factors),
+                                    c.given('c', std::vector<std::int32_t>{2}), with_gradient ? c.input('g', c.n) : nullptr,
+                                    c.in_out('w', c.n, {16, 1}), c.in_out('m', c.n, {16, 1}), c.in_out('v', c.n, {16, 1}, 0, 1));
                      }});
   }
-  // More steps than are handed to a device at a time. Those between the first and the last two change nothing, so that no errors
-  // pile up.
-  cases.push_back({"adam_rows_many_steps", [](Call& c) {
-                     std::vector<std::int32_t> index;
-                     std::vector<std::int64_t> done;
-                     for (std::int64_t i = 0; i < c.rows; ++i) {
-                       index.push_back(static_cast<std::int32_t>(i));
-                       done.push_back(i % 64 == 0 ? 0 : 2000 - i % 3);
-                     }
-                     std::vector<AdamStep> steps(2000, {0, 1, 1, 1e-8, 0, 0, 1, 1});
-                     for (const std::size_t step : {0, 1998, 1999}) steps[step] = {0.01, 0.9, 0.999, 1e-8, 0.3, 0, 0.1, 0.001};
-                     K::adam_rows(c.rows, c.cols, c.given('i', index), c.given('d', done), steps.data(), 2000, c.input('g', c.n),
-                                  c.in_out('w', c.n, {16, 1}), c.in_out('m', c.n, {16, 1}), c.in_out('v', c.n, {16, 1}, 0, 1));
-                   }});
   for (const double momentum : {0.0, 0.9}) {
     cases.push_back(
         {momentum > 0 ? "sgd_momentum" : "sgd", [=](Call& c) {

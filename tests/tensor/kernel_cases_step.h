@@ -48,18 +48,48 @@ std::vector<KernelCase<K>> step_cases() {
          const RandomStream stream = {kCaseStream.seed, kCaseStream.purpose, 5, c.given('s', std::vector<std::int32_t>{7})};
          K::csr_dropout(x, T(0.5), stream, nullptr, c.output('y', c.nnz()));
        }},
-      {"adam_prepared",
-       [](Call& c) {
-         const auto view = [&](char value, std::int64_t count) {
-           const auto next = [&](int by) { return static_cast<char>(value + by); };
-           return ParameterView<T>{c.in_out(value, count, {16, 1}), c.input(next(1), count), c.in_out(next(2), count, {16, 1}),
-                                   c.in_out(next(3), count, {16, 1}, 0, 1), count};
-         };
-         const std::array<ParameterView<T>, 3> parameters = {view('a', c.n), view('f', 3), view('k', 0)};
-         const std::vector<T> factors = {T(0.9), T(0.7), T(0.2), T(0.4), T(0.3), T(0.97), T(0.1), T(0.8), T(0.05)};
-         K::adam_prepared(parameters.data(), 3, c.given('z', factors));
-       }},
   };
+  for (const bool adamax : {false, true}) {
+    cases.push_back({adamax ? "adamax_prepared" : "adam_prepared", [=](Call& c) {
+                       const auto view = [&](char value, std::int64_t count) {
+                         const auto next = [&](int by) { return static_cast<char>(value + by); };
+                         return ParameterView<T>{c.in_out(value, count, {16, 1}), c.input(next(1), count),
+                                                 c.in_out(next(2), count, {16, 1}), c.in_out(next(3), count, {16, 1}, 0, 1),
+                                                 count};
+                       };
+                       const std::array<ParameterView<T>, 3> parameters = {view('a', c.n), view('f', 3), view('k', 0)};
+                       const std::vector<T> adam = {T(0.9), T(0.7), T(0.2), T(0.4), T(0.3), T(0.97), T(0.1), T(0.8), T(0.05)};
+                       const std::vector<T> norm = {T(0.9), T(0.7), T(0.2), T(0.1), T(0.5)};  // either side of the maximum
+                       adamax ? K::adamax_prepared(parameters.data(), 3, c.given('z', norm))
+                              : K::adam_prepared(parameters.data(), 3, c.given('z', adam));
+                     }});
+  }
+  for (const std::int32_t least : {0, static_cast<std::int32_t>(kRecentLosses)}) {  // with and without steps of too few losses
+    cases.push_back({concat("step_probabilities_", least), [=](Call& c) {
+                       std::vector<std::int32_t> seen = random_indices(c.cols, 2 * kRecentLosses, 's');
+                       for (std::int32_t& count : seen) count = std::max(count, least);
+                       K::step_probabilities(c.cols, c.input('x', c.cols * kRecentLosses), c.given('s', seen),
+                                             c.template output<double>('p', c.cols, {16, 0}),
+                                             c.template output<double>('u', c.cols, {16, 0}));
+                     }});
+  }
+  cases.push_back({"draw_steps", [](Call& c) {
+                     const std::vector<double> p = random_values<double>(c.cols + 1, 'p', 0.1, 1);
+                     std::vector<double> until(p.size());
+                     std::partial_sum(p.begin(), p.end(), until.begin());
+                     const std::vector<double> u = random_values<double>(c.rows, 'u', 0, 1);
+                     K::draw_steps(c.rows, c.cols + 1, c.given('p', p), c.given('c', until), c.given('u', u),
+                                   c.template output<std::int32_t>('t', c.rows, {0}), c.output('d', c.rows, {0}));
+                   }});
+  cases.push_back({"record_losses", [](Call& c) {
+                     constexpr std::int64_t kSteps = 7;
+                     std::vector<std::int32_t> t = random_indices(c.n, kSteps, 't');
+                     for (std::int32_t& step : t) ++step;
+                     std::int32_t* seen = c.template output<std::int32_t>('s', kSteps, {0});
+                     K::gather_integers(kSteps, 1, c.index('c', kSteps, 2 * kRecentLosses), c.given('i', counted(kSteps)), seen);
+                     K::record_losses(c.n, kSteps, c.given('t', t), c.input('x', c.n), c.in_out('y', kSteps * kRecentLosses, {0}),
+                                      seen);
+                   }});
   for (int count = 1; count <= 4; ++count) {
     cases.push_back({concat("weighted_sum_", count), [=](Call& c) {
                        T* y = c.in_out('p', c.n, {4, 16});

@@ -31,53 +31,56 @@ DiffRecConfig small_config() {
   return config;
 }
 
-/// Records ten losses of `size` at step t.
-void record(StepSampler& sampler, std::int32_t t, double size) {
-  sampler.record(tapestry::tests::repeated(10, t), Tensor::full({10, 1}, size, DType::kFloat64));
+std::vector<double> probabilities(const LossHistory& history) {
+  const Tensor p = step_probabilities(history).p;
+  return {p.span<double>().begin(), p.span<double>().end()};
 }
 
-TEST(StepSampler, IsUniformUntilEveryStepIsKnown) {
-  StepSampler sampler(3, true);
-  record(sampler, 1, 1);
-  record(sampler, 2, 2);
-  sampler.record(tapestry::tests::repeated(9, 3), Tensor::full({9, 1}, 3, DType::kFloat64));
-  EXPECT_EQ(sampler.probabilities(), std::vector<double>(3, 1.0 / 3));
-  sampler.record(tapestry::tests::repeated(1, 3), Tensor::full({1, 1}, 3, DType::kFloat64));
-  const std::vector<double> p = sampler.probabilities();
+/// Records `count` losses of `size` at step t.
+void record(const LossHistory& history, std::int32_t t, double size, std::int64_t count = 10) {
+  record_losses(tapestry::tests::repeated(count, t), Tensor::full({count, 1}, size, DType::kFloat64), history);
+}
+
+TEST(StepSampling, IsUniformUntilEveryStepIsKnown) {
+  const LossHistory history(3, DType::kFloat64, Device::kCpu);
+  record(history, 1, 1);
+  record(history, 2, 2);
+  record(history, 3, 3, 9);
+  EXPECT_EQ(probabilities(history), std::vector<double>(3, 1.0 / 3));
+  record(history, 3, 3, 1);
+  const std::vector<double> p = probabilities(history);
   EXPECT_NEAR(p[0], 0.166833, 1e-6);
   EXPECT_NEAR(p[1], 0.333333, 1e-6);
   EXPECT_NEAR(p[2], 0.499833, 1e-6);
-  StepSampler uniform(3, false);
-  for (const std::int32_t t : {1, 2, 3}) record(uniform, t, t);
-  EXPECT_EQ(uniform.probabilities(), std::vector<double>(3, 1.0 / 3));
 }
 
-TEST(StepSampler, RemembersTheLastTenLosses) {
-  StepSampler sampler(2, true);
-  record(sampler, 1, 1);
-  record(sampler, 2, 1);
-  for (int i = 0; i < 7; ++i) sampler.record(tapestry::tests::repeated(1, 2), Tensor::full({1, 1}, 3, DType::kFloat64));
+TEST(StepSampling, RemembersTheLastTenLosses) {
+  const LossHistory history(2, DType::kFloat64, Device::kCpu);
+  record(history, 1, 1);
+  record(history, 2, 1);
+  record(history, 2, 3, 7);
   const double size = std::sqrt((3 * 1 + 7 * 9) / 10.0);
-  EXPECT_NEAR(sampler.probabilities()[1], 0.999 * size / (1 + size) + 0.0005, 1e-12);
-  record(sampler, 2, 5);
-  EXPECT_NEAR(sampler.probabilities()[1], 0.999 * 5 / 6 + 0.0005, 1e-12);
-  for (const std::int32_t t : {1, 2}) record(sampler, t, 0);
-  EXPECT_EQ(sampler.probabilities(), std::vector<double>(2, 0.5)) << "nothing left to learn";
+  EXPECT_NEAR(probabilities(history)[1], 0.999 * size / (1 + size) + 0.0005, 1e-12);
+  record(history, 2, 5);
+  EXPECT_NEAR(probabilities(history)[1], 0.999 * 5 / 6 + 0.0005, 1e-12);
+  for (const std::int32_t t : {1, 2}) record(history, t, 0);
+  EXPECT_EQ(probabilities(history), std::vector<double>(2, 0.5)) << "nothing left to learn";
 }
 
-TEST(StepSampler, DrawsByTheProbabilitiesAndDividesByThem) {
-  StepSampler sampler(3, true);
-  for (const std::int32_t t : {1, 2, 3}) record(sampler, t, t);
-  DiffRecBatch batch;
-  batch.x0 = Tensor::zeros({20000, 1});
-  sampler.draw({1, Purpose::kTimestep, 0}, DType::kFloat64, batch);
+TEST(StepSampling, DrawsByTheProbabilitiesAndDividesByThem) {
+  const LossHistory history(3, DType::kFloat64, Device::kCpu);
+  for (const std::int32_t t : {1, 2, 3}) record(history, t, t);
+  std::vector<double> u;
+  RandomSequence random({1, Purpose::kTimestep, 0});
+  for (int i = 0; i < 20000; ++i) u.push_back(random.uniform());
+  const DrawnSteps drawn = draw_steps(step_probabilities(history), Tensor::from<double>(u, {20000}), DType::kFloat64);
   const double divisors[] = {0.5005, 1, 1.4995};
   double counts[3] = {}, inverse = 0;
-  for (std::int64_t i = 0; i < 20000; ++i) {
-    const std::int32_t t = batch.t.span<std::int32_t>()[static_cast<std::size_t>(i)];
+  for (std::size_t i = 0; i < 20000; ++i) {
+    const std::int32_t t = drawn.t.span<std::int32_t>()[i];
     ASSERT_TRUE(t >= 1 && t <= 3);
     counts[t - 1] += 1;
-    EXPECT_NEAR(batch.divisor.span<double>()[static_cast<std::size_t>(i)], divisors[t - 1], 1e-9);
+    EXPECT_NEAR(drawn.divisor.span<double>()[i], divisors[t - 1], 1e-9);
     inverse += 1 / divisors[t - 1] / 20000;
   }
   // Four standard deviations. Weighted by 1 / (p T), the drawn steps count as if all were as likely.
@@ -85,13 +88,22 @@ TEST(StepSampler, DrawsByTheProbabilitiesAndDividesByThem) {
   EXPECT_NEAR(inverse, 1, 0.02);
 }
 
-TEST(StepSampler, TheWeightedMeanIsTheUniformOne) {
-  StepSampler sampler(3, true);
-  for (const std::int32_t t : {1, 2, 3}) record(sampler, t, t);
-  const std::vector<double> p = sampler.probabilities();
+TEST(StepSampling, TheWeightedMeanIsTheUniformOne) {
+  const LossHistory history(3, DType::kFloat64, Device::kCpu);
+  for (const std::int32_t t : {1, 2, 3}) record(history, t, t);
+  const std::vector<double> p = probabilities(history);
   double mean = 0;
   for (std::size_t i = 0; i < 3; ++i) mean += p[i] * (static_cast<double>(i) + 7) / (p[i] * 3);
   EXPECT_NEAR(mean, 8, 1e-12);
+}
+
+TEST(StepSampling, RefusesWhatDoesNotFit) {
+  EXPECT_THROW(LossHistory(0, DType::kFloat32, Device::kCpu), Error);
+  const LossHistory history(2, DType::kFloat64, Device::kCpu);
+  EXPECT_THROW(record(history, 0, 1), Error);
+  EXPECT_THROW(record(history, 3, 1), Error);
+  EXPECT_THROW(record_losses(tapestry::tests::repeated(1, 1), Tensor::zeros({1, 1}), history), Error) << "float32";
+  EXPECT_THROW(draw_steps(step_probabilities(history), Tensor::zeros({3}), DType::kFloat64), Error) << "float32";
 }
 
 std::unique_ptr<DiffRecModel> fitted(const CsrMatrix& x, const DiffRecConfig& config, std::uint64_t seed,
@@ -111,7 +123,7 @@ TEST(FitDiffRec, IsTheLoopWrittenOutBitForBit) {
   nn::Initializer init(1);
   const DiffRecModel expected(20, config, init);
   const DiffRecSchedule schedule(config);
-  StepSampler sampler(config.timesteps, true);
+  const LossHistory losses(config.timesteps, DType::kFloat32, Device::kCpu);
   optim::Adam adam(expected.parameters(), {.decoupled = 0.1});
   std::uint32_t update = 0;
   for (std::uint32_t epoch = 0; epoch < 5; ++epoch) {
@@ -120,7 +132,13 @@ TEST(FitDiffRec, IsTheLoopWrittenOutBitForBit) {
     for (std::size_t begin = 0; begin < 70; begin += 32, ++update) {
       DiffRecBatch batch;
       batch.x0 = x.gather_rows(std::span(order).subspan(begin, std::min<std::size_t>(32, 70 - begin))).to_dense();
-      sampler.draw({3, Purpose::kTimestep, update}, DType::kFloat32, batch);
+      std::vector<double> u;
+      RandomSequence random({3, Purpose::kTimestep, update});
+      for (std::int64_t i = 0; i < batch.x0.rows(); ++i) u.push_back(random.uniform());
+      const DrawnSteps drawn =
+          draw_steps(step_probabilities(losses), Tensor::from<double>(u, {batch.x0.rows()}), DType::kFloat32);
+      batch.t = drawn.t;
+      batch.divisor = drawn.divisor;
       batch.noise = random_normal(batch.x0.shape(), {3, Purpose::kNoise, update});
       const Tensor seen = dropout(noised_rows(batch, schedule), 0.5, {3, Purpose::kScoreDropout, update});
       autograd::Tape tape;
@@ -128,7 +146,7 @@ TEST(FitDiffRec, IsTheLoopWrittenOutBitForBit) {
       tape.backward(loss.total);
       adam.step(config.learning_rate);
       adam.clear_gradients();
-      sampler.record(batch.t, loss.by_user);
+      record_losses(batch.t, loss.by_user, losses);
     }
   }
   EXPECT_TRUE(same_state(*fitted(x, config, 3), expected));
