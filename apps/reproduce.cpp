@@ -6,6 +6,7 @@
 #include "apps/interrupt.h"
 #include "apps/reproduce_options.h"
 #include "tensor/error.h"
+#include "tensor/parallel.h"
 
 namespace tapestry::apps {
 namespace {
@@ -44,6 +45,7 @@ int run_reproduce(int argc, char** argv) {
 }  // namespace tapestry::apps
 
 int main(int argc, char** argv) {
+  tapestry::let_waiting_threads_sleep(argv);
   try {
     return tapestry::apps::run_reproduce(argc, argv);
   } catch (const tapestry::Error& error) {

@@ -78,6 +78,7 @@ void run(const Options& options) {
 }  // namespace tapestry::bench
 
 int main(int argc, char** argv) {
+  tapestry::let_waiting_threads_sleep(argv);
   try {
     tapestry::bench::run(tapestry::bench::parse({argv + 1, argv + argc}));
     return 0;

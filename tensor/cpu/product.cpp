@@ -2,12 +2,30 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 
 namespace tapestry::cpu {
 namespace {
 
 /// What multiply packs at a time: it has to stay in the second cache while the rows of A go by.
 constexpr std::int64_t kPackedBytes = 1024 << 10;
+
+/// Memory that a thread keeps while it lives. (An array that is thread_local itself would be a part of every thread's stack.)
+template <typename T>
+class Scratch {
+ public:
+  explicit Scratch(std::int64_t count)
+      : data_(static_cast<T*>(::operator new(static_cast<std::size_t>(count) * sizeof(T), kCacheLine))) {}
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch() { ::operator delete(data_, kCacheLine); }
+
+  T* data() const { return data_; }
+
+ private:
+  static constexpr std::align_val_t kCacheLine{64};
+  T* data_;
+};
 
 /// Panels of B' of which rows are read at a stride: packed, the stride is kPanel; where B lies in memory, its own.
 template <typename T>
@@ -156,7 +174,7 @@ void all_rows(bool transpose_a, std::int64_t m, std::int64_t n, std::int64_t k, 
   }
   // Rows of a transposed A lie far apart: what several rows of tiles need of them is gathered at once, for all panels.
   constexpr std::int64_t group = 4 * kTileRows;
-  alignas(64) static thread_local std::array<T, static_cast<std::size_t>(kDepth * group)> columns;
+  static thread_local const Scratch<T> columns(kDepth * group);
   for (std::int64_t first = 0; first < whole; first += group) {
     const std::int64_t count = std::min(group, whole - first);
     for (std::int64_t p = 0; p < k; ++p) {
@@ -186,6 +204,29 @@ template <typename T>
 std::int64_t panels_at_a_time(std::int64_t k) {
   return std::max<std::int64_t>(1,
                                 kPackedBytes / static_cast<std::int64_t>(sizeof(T)) / (std::max<std::int64_t>(1, k) * kPanel<T>));
+}
+
+/// So many rows of C are few.
+constexpr std::int64_t kFewRows = 32;
+
+/// C^T = B A'^T where C has few rows: b holds rows of B [n, k], packed is A'^T [k, m]. The products of an element are the same,
+/// in the same order.
+template <typename T>
+void transposed_product(std::int64_t m, std::int64_t n, std::int64_t k, const T* b, std::int64_t ldb, const T* packed,
+                        bool accumulate, T* c, std::int64_t ldc) {
+  constexpr std::int64_t block = 8 * kTileRows;
+  alignas(64) std::array<T, static_cast<std::size_t>(block * kFewRows)> turned;  // [columns of C, its rows]
+  for (std::int64_t first = 0; first < n; first += block) {
+    const std::int64_t cols = std::min(block, n - first);
+    for (std::int64_t i = 0; i < m && accumulate; ++i) {
+      for (std::int64_t j = 0; j < cols; ++j) turned[static_cast<std::size_t>(j * kFewRows + i)] = c[i * ldc + first + j];
+    }
+    all_rows<T>(false, cols, m, k, b + first * ldb, ldb, {packed, kPanel<T>, k * kPanel<T>}, {accumulate}, turned.data(),
+                kFewRows);
+    for (std::int64_t i = 0; i < m; ++i) {
+      for (std::int64_t j = 0; j < cols; ++j) c[i * ldc + first + j] = turned[static_cast<std::size_t>(j * kFewRows + i)];
+    }
+  }
 }
 
 /// A panel of B' = B: rows of B, a piece of each.
@@ -254,19 +295,21 @@ template <typename T>
 void multiply(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t lda,
               const T* b, std::int64_t ldb, bool accumulate, T* c, std::int64_t ldc) {
   constexpr std::int64_t room = std::max<std::int64_t>(kPackedBytes / static_cast<std::int64_t>(sizeof(T)), kDepth * kPanel<T>);
-  alignas(64) static thread_local std::array<T, static_cast<std::size_t>(room)> packed;
-  // For a few rows packing would be most of the work: whole panels are read where they lie.
-  constexpr std::int64_t few_rows = 32;
-  const bool in_place = !transpose_b && m <= few_rows;
-  const std::int64_t depth_limit = std::min(k, kDepth);
-  const std::int64_t width = in_place ? n / kPanel<T> * kPanel<T> : 0;  // what is not packed
-  const std::int64_t step = panels_at_a_time<T>(depth_limit) * kPanel<T>;
+  static thread_local const Scratch<T> packed(room);
+  // For a few rows packing B' would be most of the work. B as it lies is then read in place, and B transposed takes A's part.
+  const bool few_rows = m <= kFewRows;
+  const std::int64_t step = panels_at_a_time<T>(std::min(k, kDepth)) * kPanel<T>;
+  const std::int64_t unpacked = few_rows && !transpose_b ? n / kPanel<T> * kPanel<T> : 0;  // columns
   for_depths(k, [&](std::int64_t begin, std::int64_t depth) {
     const T* rows = a + begin * (transpose_a ? lda : 1);
     const T* columns = b + begin * (transpose_b ? 1 : ldb);
     const Onto<T> add = {accumulate || begin > 0};
-    if (width > 0) all_rows(transpose_a, m, width, depth, rows, lda, {columns, ldb, kPanel<T>}, add, c, ldc);
-    for (std::int64_t col = width; col < n; col += step) {
+    if (few_rows && transpose_b) {
+      pack_panels(!transpose_a, depth, m, rows, lda, packed.data());
+      return transposed_product(m, n, depth, columns, ldb, packed.data(), add.own, c, ldc);
+    }
+    if (unpacked > 0) all_rows(transpose_a, m, unpacked, depth, rows, lda, {columns, ldb, kPanel<T>}, add, c, ldc);
+    for (std::int64_t col = unpacked; col < n; col += step) {
       const std::int64_t cols = std::min(step, n - col);
       pack_panels(transpose_b, depth, cols, columns + col * (transpose_b ? ldb : 1), ldb, packed.data());
       all_rows(transpose_a, m, cols, depth, rows, lda, {packed.data(), kPanel<T>, depth * kPanel<T>}, add, c + col, ldc);
