@@ -49,12 +49,13 @@ void ReferenceKernels<T>::log_softmax_backward(std::int64_t rows, std::int64_t c
 
 template <typename T>
 void ReferenceKernels<T>::multinomial_nll(const T* logits, const CsrView<T>& target, T* lse, T* loss) {
-  std::vector<double> total(static_cast<std::size_t>(target.rows), 0.0);
-  for (std::int64_t row = 0; row < target.rows; ++row)
-    lse[row] = static_cast<T>(log_sum_exp(target.cols, logits + row * target.cols));
+  std::vector<double> total(static_cast<std::size_t>(target.rows), 0.0), exact(static_cast<std::size_t>(target.rows));
+  for (std::int64_t row = 0; row < target.rows; ++row) {
+    exact[static_cast<std::size_t>(row)] = log_sum_exp(target.cols, logits + row * target.cols);
+    lse[row] = static_cast<T>(exact[static_cast<std::size_t>(row)]);
+  }
   for_entries(target, [&](std::int64_t row, std::int64_t col, std::int64_t, double value) {
-    const T* in = logits + row * target.cols;
-    total[static_cast<std::size_t>(row)] -= value * (in[col] - log_sum_exp(target.cols, in));
+    total[static_cast<std::size_t>(row)] -= value * (logits[row * target.cols + col] - exact[static_cast<std::size_t>(row)]);
   });
   for (std::int64_t row = 0; row < target.rows; ++row) loss[row] = static_cast<T>(total[static_cast<std::size_t>(row)]);
 }
