@@ -14,7 +14,7 @@ CMAKE_ARGS ?=
 configure = cmake -S . -B $(BUILD) $(CMAKE_ARGS)
 compile = cmake --build $(BUILD) --parallel $(JOBS)
 # Tests run side by side, with two threads each on two cores: who waits for a thread must not keep it from running.
-ctest = GOMP_SPINCOUNT=$${GOMP_SPINCOUNT:-1000} ctest --test-dir $(BUILD) --parallel $(JOBS) --output-on-failure --no-tests=error
+ctest = GOMP_SPINCOUNT=$${GOMP_SPINCOUNT:-3000} ctest --test-dir $(BUILD) --parallel $(JOBS) --output-on-failure --no-tests=error
 
 .PHONY: all build reproduce test test-long bench bench-pytorch format check data clean help
 

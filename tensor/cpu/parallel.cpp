@@ -26,8 +26,8 @@ void let_waiting_threads_sleep([[maybe_unused]] char** argv) {
   std::error_code error;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
   if (error) return;
-  // Some tens of microseconds: longer than what lies between two kernels of a training step.
-  if (::setenv("GOMP_SPINCOUNT", "1000", 1) == 0)
+  // A tenth or two of a millisecond: longer than what lies between two kernels of a training step.
+  if (::setenv("GOMP_SPINCOUNT", "3000", 1) == 0)
     ::execv(self.c_str(), argv);  // returns only where it fails, then all is as it was
 #endif
 }
