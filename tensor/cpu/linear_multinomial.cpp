@@ -115,7 +115,7 @@ void pack_together(bool transpose_b, std::int64_t k, std::int64_t n, const T* b,
   }
 }
 
-/// A block's logits become exp(logit - the row's largest); returns nothing but what it writes: largest and sum [B].
+/// A block's logits become exp(logit - the row's largest); largest and their sum, [B] each, are written.
 template <typename T>
 void exponentiate_block(const Block& block, std::int64_t rows, std::int64_t stride, T* logits, T* largest, T* sum) {
   std::fill_n(largest, rows, -std::numeric_limits<T>::infinity());
