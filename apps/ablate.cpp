@@ -36,6 +36,7 @@ int ablate(const ExperimentOptions& options, const std::vector<LoadedDataset>& d
       std::cout << recommender << ", " << ablation.name << ": " << ablation.description << std::endl;
       const std::unique_ptr<Progress> progress = make_progress();
       Experiment experiment(datasets, one, *progress);
+      progress->release();
       cells[ablation.name] = recsys::with_conclusions(experiment.run());
       progress->finish();
       if (ablation.reference.empty()) {

@@ -1,4 +1,4 @@
-// The paper's main experiment in one command: arguments in, exit status out (0 ok, 2 usage, 3 data, 4 device, 130 Ctrl-C).
+// The paper's main experiment in one command: arguments in, exit status out (README.md lists them).
 #include <iostream>
 
 #include "apps/doctor.h"

@@ -182,6 +182,11 @@ ReproduceOptions resolve(const Raw& raw, const recsys::GivenOptions& given) {
     fail(ErrorKind::kUsage,
          "--ablations starts from what is published and chooses --without, --variant and --neumf-selection itself");
   }
+  if (raw.paper && !given.protocol && !raw.without.empty()) {
+    fail(ErrorKind::kUsage,
+         "--paper ends with protocol strict, which has no deviation to leave out: --without goes with "
+         "--paper --protocol published, or without --paper");
+  }
   recsys::check_deviations(experiment.without, experiment.protocol, experiment.variant);
   if (!raw.neumf_selection.empty()) experiment.neumf_selection = recsys::parse_neumf_selection(raw.neumf_selection);
   experiment.runs = raw.quick && !given.runs ? 2 : raw.runs;

@@ -148,9 +148,12 @@ std::vector<Cell> with_conclusions(std::span<const Cell> cells) {
   return all;
 }
 
+bool Effect::is_exact() const { return generator == kOriginal && is_deterministic(recommender); }
+
 std::string Effect::in_words() const {
   if (reference.mean == changed.mean && difference.mean == 0 && !(difference.interval.low < 0)) return "nothing";
   if (difference.interval.low <= 0 && difference.interval.high >= 0) return "not seen";
+  if (std::isnan(difference.interval.low) && !is_exact()) return "one run only";
   return difference.mean > 0 ? "raises" : "lowers";
 }
 

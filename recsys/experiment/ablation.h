@@ -53,7 +53,10 @@ struct Effect {
   Estimate reference, changed;
   Estimate difference;  ///< reference - changed: what the deviation adds
 
-  /// "raises", "lowers", "nothing" where every run is the same to the last bit, "not seen" where the interval contains zero.
+  /// Whether nothing random is in it: one run says it all.
+  bool is_exact() const;
+  /// "raises", "lowers", "nothing" where every run is the same to the last bit, "not seen" where the interval contains zero, "one
+  /// run only" where there is none.
   std::string in_words() const;
 };
 

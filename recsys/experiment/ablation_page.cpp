@@ -30,7 +30,8 @@ std::string interval_text(const Interval& interval) {
 std::string reference_is(const std::string& words) {
   if (words == "raises") return "is higher";
   if (words == "lowers") return "is lower";
-  return words == "nothing" ? "is the same" : "no difference seen";
+  if (words == "nothing") return "is the same";
+  return words == "not seen" ? "no difference seen" : words;
 }
 
 /// The effects of one ablation.

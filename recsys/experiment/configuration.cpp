@@ -46,13 +46,34 @@ std::string text_of(const Json& json) { return json.dump(2) + "\n"; }
        "; choose another --out or remove that folder");
 }
 
-/// Throws at the first value that both have and that differs. `where` names the values in the message: "ml-100k svd score ".
-void check_agreement(const Json& existing, const Json& wanted, const std::string& where, const std::filesystem::path& folder) {
+/// What may be missing on either side: data sets and recommenders join a folder one after the other, their values do not.
+enum class Missing : std::uint8_t { kMayJoin, kConflicts };
+
+/// Throws at the first value that differs or, with kConflicts, that one side lacks. `where` names the values in the message:
+/// "ml-100k svd score ".
+void check_agreement(const Json& existing, const Json& wanted, const std::string& where, const std::filesystem::path& folder,
+                     Missing missing = Missing::kMayJoin) {
+  if (missing == Missing::kConflicts) {
+    for (const auto& [key, value] : existing.items()) {
+      if (!wanted.contains(key)) fail_conflict(folder, where + key + " is " + value.dump() + " there and not set here");
+    }
+  }
   for (const auto& [key, value] : wanted.items()) {
     const auto found = existing.find(key);
-    if (found == existing.end()) continue;
+    if (found == existing.end()) {
+      if (missing == Missing::kConflicts) fail_conflict(folder, where + key + " is not set there and " + value.dump() + " here");
+      continue;
+    }
     if (value.is_object() && found->is_object()) {
-      check_agreement(*found, value, key == "datasets" || key == "hyperparameters" ? where : where + key + " ", folder);
+      if (key == "hyperparameters") {
+        for (const auto& [recommender, values] : value.items()) {
+          if (found->contains(recommender)) {
+            check_agreement(found->at(recommender), values, where + recommender + " ", folder, Missing::kConflicts);
+          }
+        }
+      } else {
+        check_agreement(*found, value, key == "datasets" ? where : where + key + " ", folder, missing);
+      }
     } else if (*found != value) {
       fail_conflict(folder, where + key + " is " + found->dump() + " there and " + value.dump() + " here");
     }

@@ -40,6 +40,18 @@ std::vector<std::vector<double>> user_values(const std::vector<Unit>& units, std
   return runs;
 }
 
+/// One of as many runs for both, where that of a row without randomness stands for all: [run][user] ours less theirs.
+std::vector<std::vector<double>> differences_by_run(const std::vector<std::vector<double>>& ours,
+                                                    const std::vector<std::vector<double>>& theirs) {
+  std::vector<std::vector<double>> differences(std::max(ours.size(), theirs.size()));
+  for (std::size_t run = 0; run < differences.size(); ++run) {
+    const std::vector<double>& mine = ours[ours.size() == 1 ? 0 : run];
+    const std::vector<double>& other = theirs[theirs.size() == 1 ? 0 : run];
+    for (std::size_t user = 0; user < mine.size(); ++user) differences[run].push_back(mine[user] - other[user]);
+  }
+  return differences;
+}
+
 /// Every user's mean over the runs.
 std::vector<double> mean_by_user(const std::vector<std::vector<double>>& runs) {
   std::vector<double> means(runs.front().size());
@@ -68,7 +80,8 @@ std::vector<Cell> combination_cells(const std::vector<Unit>& units, const Experi
   return cells;
 }
 
-/// One combination against another on the same users, one comparison per metric.
+/// One combination against another on the same users, one comparison per metric: the interval is over users and runs, the test
+/// over the users' means.
 std::vector<Comparison> compare(const std::vector<Unit>& units, const std::vector<Unit>& baseline,
                                 const ExperimentOptions& options) {
   const ResamplingOptions resampling = {.seed = derive_seed(options.seed, kComparisonSeed)};
@@ -80,13 +93,12 @@ std::vector<Comparison> compare(const std::vector<Unit>& units, const std::vecto
   const Measures& first = units.front().measures;
   for (std::size_t metric = 0; metric < first.names.size(); ++metric) {
     if (first.users[metric].empty()) continue;  // a figure of all users together
-    const std::vector<double> ours = mean_by_user(user_values(units, metric, options.folds));
-    const std::vector<double> theirs = mean_by_user(user_values(baseline, metric, options.folds));
-    std::vector<std::vector<double>> differences(1, ours);
-    for (std::size_t user = 0; user < ours.size(); ++user) differences[0][user] -= theirs[user];
-    comparisons.push_back({key.dataset, key.recommender, key.setting, key.generator, baseline.front().key.generator,
-                           first.names[metric], bootstrap_interval(differences, resampling),
-                           sign_flip_test(ours, theirs, is_primary_metric(first.names[metric]) ? fine : resampling)});
+    const std::vector<std::vector<double>> ours = user_values(units, metric, options.folds);
+    const std::vector<std::vector<double>> theirs = user_values(baseline, metric, options.folds);
+    comparisons.push_back(
+        {key.dataset, key.recommender, key.setting, key.generator, baseline.front().key.generator, first.names[metric],
+         bootstrap_interval(differences_by_run(ours, theirs), resampling),
+         sign_flip_test(mean_by_user(ours), mean_by_user(theirs), is_primary_metric(first.names[metric]) ? fine : resampling)});
   }
   return comparisons;
 }
@@ -97,6 +109,9 @@ struct Combination {
   std::vector<Unit> units;  ///< the finished ones, in run order
 
   bool complete() const { return counts.finished == counts.asked; }
+  bool failed() const {
+    return std::any_of(units.begin(), units.end(), [](const Unit& unit) { return !unit.failure.empty(); });
+  }
 };
 
 Combination read_combination(const UnitStore& store, const ExperimentOptions& options, const std::string& dataset,
@@ -204,7 +219,9 @@ std::vector<Comparison> collect_comparisons(const UnitStore& store, const Experi
     for (const std::string& baseline : baselines(key.generator)) {
       if (std::find(options.generators.begin(), options.generators.end(), baseline) == options.generators.end()) continue;
       Combination other = read_combination(store, options, key.dataset, key.recommender, key.setting, baseline);
-      if (one.complete() && other.complete()) pairs.emplace_back(one.units, std::move(other.units));
+      // Where a run failed its users are missing, not by chance.
+      if (!one.complete() || !other.complete() || one.failed() || other.failed()) continue;
+      pairs.emplace_back(one.units, std::move(other.units));
     }
   });
   std::vector<Comparison> comparisons =

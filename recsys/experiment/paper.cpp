@@ -22,17 +22,25 @@ constexpr double kCheapSeconds = 3600;
 
 std::string name_of(const RunChoice& choice) { return choice.dataset + "/" + choice.recommender; }
 
+[[noreturn]] void fail_unreadable(const fs::path& file) {
+  fail(ErrorKind::kUsage, file.string(), " cannot be read; remove it to have the runs chosen again");
+}
+
 /// The choices in a file that an earlier start wrote, by name; empty when there is none.
 std::map<std::string, RunChoice> read_choices(const fs::path& file) {
   std::map<std::string, RunChoice> choices;
   std::ifstream in(file, std::ios::binary);
   if (!in) return choices;
   const Json json = Json::parse(std::string(std::istreambuf_iterator<char>(in), {}), nullptr, /*allow_exceptions=*/false);
-  if (!json.is_array()) fail(ErrorKind::kUsage, file.string(), " cannot be read; remove it to have the runs chosen again");
-  for (const Json& one : json) {
-    const RunChoice choice = {one.value("dataset", ""), one.value("recommender", ""), one.value("runs", 0),
-                              one.value("seconds_predicted", 0.0)};
-    if (choice.runs > 0) choices[name_of(choice)] = choice;
+  if (!json.is_array()) fail_unreadable(file);
+  try {
+    for (const Json& one : json) {
+      const RunChoice choice = {one.value("dataset", ""), one.value("recommender", ""), one.value("runs", 0),
+                                one.value("seconds_predicted", 0.0)};
+      if (choice.runs > 0) choices[name_of(choice)] = choice;
+    }
+  } catch (const Json::exception&) {
+    fail_unreadable(file);
   }
   return choices;
 }

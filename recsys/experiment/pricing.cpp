@@ -17,7 +17,8 @@ bool of_recommender(const StageCall& call) { return call.stage == kRecommenderFi
 /// Under which name a recommender's measurement is kept: by what it learns from, and what it does after each epoch.
 std::string kind_of(const RunJob& job, const StageCall& call) {
   const Hyperparameters values = for_unit(job.values, call.setting, call.generator);
-  return concat(call.generator == kOriginal ? kOriginal : call.setting, values.neumf ? to_string(values.neumf->selection) : "");
+  const std::string data = call.generator == kOriginal ? kOriginal : call.setting;
+  return values.neumf ? concat(data, ", ", to_string(values.neumf->selection)) : data;
 }
 
 /// Fits of one recommender that take very different numbers of epochs: a mean over some of them says nothing about the others.

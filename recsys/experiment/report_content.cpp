@@ -63,6 +63,7 @@ std::string runs_and_seeds(const ExperimentOptions& options) {
   std::string text = concat(options.runs, options.runs == 1 ? " run" : " runs", " from seed ", options.seed, ", by run");
   for (int run = 1; run <= options.runs; ++run)
     text += concat(run == 1 ? " " : ", ", derive_seed(options.seed, static_cast<std::uint64_t>(run)));
+  for (const auto& [where, runs] : options.fewer_runs) text += concat("; the first ", runs, " with ", where);
   return text;
 }
 

@@ -16,8 +16,9 @@ class CtganFamily : public TableFamily {
     const auto advance = [&](std::int64_t done, std::int64_t total) {
       listener.advance("sample_" + generator, {.fraction = static_cast<double>(done) / static_cast<double>(total)});
     };
-    return sample_ctgan(*generator_, encoding, config_, law_of(generator), request.rows, request.dislikes, sample_seed(),
-                        advance);
+    return with_dislikes(
+        sample_ctgan(*generator_, encoding, config_, law_of(generator), request.rows, request.dislikes, sample_seed(), advance),
+        request);
   }
 
  protected:

@@ -6,8 +6,10 @@
 #include <numeric>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "tensor/error.h"
+#include "tensor/random.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -232,6 +234,26 @@ void TableRows::append(const Tensor& all_scores) {
 Interactions TableRows::take(bool dislikes) const {
   const std::vector<std::vector<std::int32_t>> none(likes_.size());
   return {CsrMatrix::from_rows(table_.items(), likes_), CsrMatrix::from_rows(table_.items(), dislikes ? dislikes_ : none)};
+}
+
+CsrMatrix draw_dislikes(const CsrMatrix& likes, std::uint64_t seed) {
+  RandomSequence random({seed, Purpose::kNegatives, 0});
+  std::vector<std::vector<std::int32_t>> rows(static_cast<std::size_t>(likes.rows()));
+  std::vector<std::int32_t> others;
+  for (std::int64_t row = 0; row < likes.rows(); ++row) {
+    others.clear();
+    for (std::int32_t item = 0; item < likes.cols(); ++item) {
+      if (!contains(likes.row(row), item)) others.push_back(item);
+    }
+    const std::size_t count = std::min(others.size(), likes.row(row).size());
+    for (std::size_t n = 0; n < count; ++n) {  // the front of a shuffle
+      std::swap(others[n], others[n + random.below(static_cast<std::uint32_t>(others.size() - n))]);
+    }
+    std::vector<std::int32_t>& drawn = rows[static_cast<std::size_t>(row)];
+    drawn.assign(others.begin(), others.begin() + static_cast<std::ptrdiff_t>(count));
+    std::sort(drawn.begin(), drawn.end());
+  }
+  return CsrMatrix::from_rows(likes.cols(), rows);
 }
 
 }  // namespace tapestry::recsys

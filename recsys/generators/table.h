@@ -93,4 +93,8 @@ class TableRows {
   std::vector<std::vector<std::int32_t>> dislikes_;
 };
 
+/// For each user as many dislikes as likes, as far as there are items left: drawn without replacement, all alike, from the items
+/// that he does not like. [rows, I] ones.
+CsrMatrix draw_dislikes(const CsrMatrix& likes, std::uint64_t seed);
+
 }  // namespace tapestry::recsys

@@ -80,6 +80,13 @@ const TableEncoding& TableFamily::table() const {
 
 std::uint64_t TableFamily::sample_seed() const { return part_seed(settings_.seed, TablePart::kSample); }
 
+Interactions TableFamily::with_dislikes(Interactions drawn, const SampleRequest& request) const {
+  if (request.dislikes && protocol() == ProtocolName::kStrict && drawn.dislikes.nnz() == 0) {
+    drawn.dislikes = draw_dislikes(drawn.likes, sample_seed());
+  }
+  return drawn;
+}
+
 std::filesystem::path TableFamily::file_of(const std::filesystem::path& stem) const {
   return stem.string() + "-" + name_ + ".safetensors";
 }

@@ -67,6 +67,9 @@ class TableFamily {
   const TableEncoding& table() const;  ///< throws Error(kMisuse) before anything has been fitted
   ProtocolName protocol() const { return protocol_; }
   std::uint64_t sample_seed() const;
+  /// Users drawn from the table. Under `strict`, whose table has no dislikes, those that were asked for are drawn from what the
+  /// users do not like.
+  Interactions with_dislikes(Interactions drawn, const SampleRequest& request) const;
   Device device() const { return settings_.device; }
 
  private:

@@ -22,7 +22,7 @@ class TvaeFamily : public TableFamily {
     const TvaeDraw draw = generator == "tvae-tanh"     ? TvaeDraw::kTanh
                           : generator == "tvae-sample" ? TvaeDraw::kSample
                                                        : TvaeDraw::kMode;
-    return sample_tvae(*model_, encoding, request.rows, draw, request.dislikes, sample_seed(), advance);
+    return with_dislikes(sample_tvae(*model_, encoding, request.rows, draw, request.dislikes, sample_seed(), advance), request);
   }
 
  protected:

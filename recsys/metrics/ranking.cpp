@@ -176,9 +176,4 @@ MeanOverUsers mean_over_users(std::span<const double> values) {
   return mean;
 }
 
-double mean_recall_at_k(const Tensor& scores, const HeldOut& users, int k) {
-  const UserMetrics metrics = ranking_metrics(scores, users, {.cutoffs = {k}});
-  return mean_over_users(metrics.recall(0)).value;
-}
-
 }  // namespace tapestry::recsys

@@ -101,7 +101,4 @@ UserMetrics ranking_metrics(const RowScores& score, const HeldOut& users, const 
 /// The mean over the values that are not NaN, summed in order.
 MeanOverUsers mean_over_users(std::span<const double> values);
 
-/// Mean Recall@k alone, for early stopping: ranks no further than k.
-double mean_recall_at_k(const Tensor& scores, const HeldOut& users, int k);
-
 }  // namespace tapestry::recsys

@@ -16,7 +16,7 @@ namespace tapestry::recsys {
 namespace {
 
 /// Parts of a fit that draw numbers. Append only: a changed number changes every result.
-enum class FitPart : std::uint64_t { kInit = 1, kTraining = 2, kValidation = 3 };
+enum class FitPart : std::uint64_t { kInit = 1, kTraining = 2 };
 
 std::uint64_t part_seed(std::uint64_t seed, FitPart part) { return derive_seed(seed, static_cast<std::uint64_t>(part)); }
 
@@ -184,27 +184,11 @@ MlpFit fit_mlp(MlpModel& model, const CsrMatrix& train, const CsrMatrix& valid, 
   return fit;
 }
 
-MlpSplit mlp_split(const FitData& data, double share, std::uint64_t seed) {
-  std::vector<std::int32_t> real;
-  std::int32_t rows = 0;
-  for (const Block which : data.order) {
-    for (std::int64_t row = 0; row < data.block(which).likes.rows(); ++row, ++rows) {
-      if (which != Block::kSynthetic) real.push_back(rows);
-    }
-  }
-  std::vector<bool> held(static_cast<std::size_t>(rows), false);
-  if (data.validate_on_real) {
-    const auto count = std::max<std::int64_t>(1, static_cast<std::int64_t>(share * static_cast<double>(real.size())));
-    const std::vector<std::int32_t> order = shuffled_rows(static_cast<std::int64_t>(real.size()), {seed, Purpose::kSplit, 0});
-    for (std::int64_t n = 0; n < std::min(count, static_cast<std::int64_t>(real.size())); ++n) {
-      held[static_cast<std::size_t>(real[static_cast<std::size_t>(order[static_cast<std::size_t>(n)])])] = true;
-    }
-  } else {
-    const auto first = static_cast<std::int64_t>(static_cast<double>(rows) * (1 - share));
-    std::fill(held.begin() + first, held.end(), true);
-  }
+MlpSplit mlp_split(std::int64_t rows, double share) {
+  const auto train = static_cast<std::int64_t>(static_cast<double>(rows) * (1 - share));
   MlpSplit split;
-  for (std::int32_t row = 0; row < rows; ++row) (held[static_cast<std::size_t>(row)] ? split.valid : split.train).push_back(row);
+  for (std::int64_t row = 0; row < rows; ++row)
+    (row < train ? split.train : split.valid).push_back(static_cast<std::int32_t>(row));
   return split;
 }
 
@@ -216,9 +200,15 @@ void MlpRecommender::fit(const FitData& data, const FitListener& listener) {
   }
   nn::Initializer init(part_seed(seed_, FitPart::kInit), DType::kFloat32, device_);
   auto model = std::make_unique<MlpModel>(rows.cols(), std::max<std::int64_t>(1, table_rows), config_, init);
-  const MlpSplit split = mlp_split(data, config_.validation_share, part_seed(seed_, FitPart::kValidation));
-  fit_ = fit_mlp(*model, rows.gather_rows(split.train), rows.gather_rows(split.valid), config_,
-                 part_seed(seed_, FitPart::kTraining), listener);
+  const auto fit_on = [&](const CsrMatrix& train, const CsrMatrix& valid) {
+    return fit_mlp(*model, train, valid, config_, part_seed(seed_, FitPart::kTraining), listener);
+  };
+  if (data.validation) {
+    fit_ = fit_on(rows, data.block(*data.validation).likes);
+  } else {
+    const MlpSplit split = mlp_split(rows.rows(), config_.validation_share);
+    fit_ = fit_on(rows.gather_rows(split.train), rows.gather_rows(split.valid));
+  }
   model_ = std::move(model);
   inputs_ = data.block(Block::kEvaluation).likes;
 }

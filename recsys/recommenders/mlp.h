@@ -44,9 +44,8 @@ MlpFit fit_mlp(MlpModel& model, const CsrMatrix& train, const CsrMatrix& valid, 
 struct MlpSplit {
   std::vector<std::int32_t> train, valid;
 };
-/// The first floor((1 - share) n) of the n rows train, as in the published program; with data.validate_on_real the share is drawn
-/// at random from the rows of real users, at least one.
-MlpSplit mlp_split(const FitData& data, double share, std::uint64_t seed);
+/// The first floor((1 - share) n) of the n rows train, as in the published program.
+MlpSplit mlp_split(std::int64_t rows, double share);
 
 /// The MLP as a recommender: a user's scores are the logits of his input. It is fitted and scores on `device`.
 class MlpRecommender : public Recommender {

@@ -82,7 +82,7 @@ TripleTensors TripleTensors::row(const sdrm::EpochCursor& cursor, std::int64_t b
 
 Triples fit_triples(const FitData& data) {
   Triples all;
-  std::int64_t count = 0;
+  std::int64_t count = data.misplaced_dislikes.count;
   for (const Block which : data.order) count += data.block(which).likes.nnz() + data.block(which).dislikes.nnz();
   all.reserve(static_cast<std::size_t>(count));
   std::int64_t first = 0;
@@ -94,6 +94,10 @@ Triples fit_triples(const FitData& data) {
       const auto user = static_cast<std::int32_t>(first + row);
       for (const std::int32_t item : block.likes.row(row)) all.add(user, item, 1);
       for (const std::int32_t item : block.dislikes.row(row)) all.add(user, item, 0);
+    }
+    if (which == Block::kSynthetic) {
+      const auto user = static_cast<std::int32_t>(first + data.misplaced_dislikes.user);
+      for (std::int64_t n = 0; n < data.misplaced_dislikes.count; ++n) all.add(user, 0, 0);
     }
     first += block.likes.rows();
   }

@@ -43,7 +43,8 @@ struct TripleTensors {
   TripleTensors() = default;
 };
 
-/// Every like and dislike of the blocks in data.order, user by user. Throws Error(kFit) when there is none.
+/// Every like and dislike of the blocks in data.order, user by user, the misplaced dislikes behind the synthetic users. Throws
+/// Error(kFit) when there are fewer than two.
 Triples fit_triples(const FitData& data);
 
 /// What one epoch learns from and what its loss is measured on: positions of triples, a third of what the triples would take.

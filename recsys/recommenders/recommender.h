@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "recsys/data/interactions.h"
@@ -24,8 +25,15 @@ enum class Block : std::uint8_t {
 struct FitData {
   std::array<Interactions, 4> blocks;  ///< by Block; dislikes only where the recommender learns from them
   std::vector<Block> order;            ///< the blocks in the fit, in the order in which their rows are stacked
-  /// Rows to stop training on come from the real users alone, drawn at random; otherwise they are the last rows of the stack.
-  bool validate_on_real = false;
+  /// The block, which is not in the fit, on whose likes a training of epochs is stopped; without one, the last rows of the stack.
+  std::optional<Block> validation = {};
+  /// Dislikes of synthetic users of which nothing but their number is left: NeuMF counts each as one of item 0 by this synthetic
+  /// user. A slip of the published program, with the users of `ctgan` and `tvae`.
+  struct Misplaced {
+    std::int64_t count = 0;
+    std::int64_t user = 0;  ///< row of the block
+  };
+  Misplaced misplaced_dislikes = {};
   Block selection = Block::kEvaluation;  ///< in the fit: whose recommendations may be looked at to choose between epochs
   CsrMatrix selection_heldout;           ///< what those users hold out, rows as in that block
 

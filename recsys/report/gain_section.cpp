@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #include "recsys/report/improvement.h"
 #include "recsys/report/sections.h"
@@ -48,28 +50,50 @@ TableCell gain_cell(double percent, const std::optional<double>& published) {
   return {fixed(percent, 1) + " %", published ? "printed " + fixed(*published, 1) : ""};
 }
 
+/// A row's cells, one for each metric of the heading; a gain over nothing is none.
+template <typename Gain>
+class GainRow {
+ public:
+  explicit GainRow(std::vector<std::string> metrics) : metrics_(std::move(metrics)) {}
+
+  /// Starts the row of `heading` if it is not the last one, which its first `keys` cells tell.
+  void begin(TableRows& rows, const std::vector<TableCell>& heading, std::ptrdiff_t keys) const {
+    const auto same = [](const TableCell& a, const TableCell& b) { return a.text == b.text; };
+    if (std::equal(heading.begin(), heading.begin() + keys, rows.back().begin(), same)) return;
+    rows.push_back(heading);
+    rows.back().resize(heading.size() + metrics_.size(), TableCell{"–"});
+  }
+  void put(TableRows& rows, std::size_t heading, const Gain& gain) const {
+    const auto found = std::find(metrics_.begin(), metrics_.end(), gain.metric);
+    rows.back()[heading + static_cast<std::size_t>(found - metrics_.begin())] = gain_cell(gain.percent, gain.published);
+  }
+
+ private:
+  std::vector<std::string> metrics_;
+};
+
 /// Table 6: metrics across, settings down.
 TableRows average_rows(const std::vector<AverageImprovement>& averages) {
+  const std::vector<std::string> metrics = names_of(averages, &AverageImprovement::metric);
   TableRows rows = {{{"setting"}, {"combinations"}}};
-  for (const std::string& metric : names_of(averages, &AverageImprovement::metric)) rows[0].push_back({metric});
+  for (const std::string& metric : metrics) rows[0].push_back({metric});
+  const GainRow<AverageImprovement> row(metrics);
   for (const AverageImprovement& one : averages) {
-    if (rows.size() == 1 || rows.back()[0].text != one.setting)
-      rows.push_back({{one.setting}, {std::to_string(one.combinations)}});
-    rows.back().push_back(gain_cell(one.percent, one.published));
+    row.begin(rows, {{one.setting}, {std::to_string(one.combinations)}}, 1);
+    row.put(rows, 2, one);
   }
   return rows;
 }
 
 /// Tables 7 and 8: metrics across; data sets, recommenders and settings down.
 TableRows single_rows(const std::vector<Improvement>& all) {
+  const std::vector<std::string> metrics = names_of(all, &Improvement::metric);
   TableRows rows = {{{"data set"}, {"recommender"}, {"setting"}}};
-  for (const std::string& metric : names_of(all, &Improvement::metric)) rows[0].push_back({metric});
-  std::string last;
+  for (const std::string& metric : metrics) rows[0].push_back({metric});
+  const GainRow<Improvement> row(metrics);
   for (const Improvement& one : all) {
-    const std::string key = one.dataset + "/" + one.recommender + "/" + one.setting;
-    if (key != last) rows.push_back({{one.dataset}, {shown_recommender(one.recommender)}, {one.setting}});
-    last = key;
-    rows.back().push_back(gain_cell(one.percent, one.published));
+    row.begin(rows, {{one.dataset}, {shown_recommender(one.recommender)}, {one.setting}}, 3);
+    row.put(rows, 3, one);
   }
   return rows;
 }

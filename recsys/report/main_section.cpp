@@ -69,7 +69,12 @@ Section main_section(const ReportContent& content) {
         "three printed standard deviations; above (↑), below (↓): further away.");
     section.html_only(verdict_key());
   } else {
-    section.paragraph("Mean ± population standard deviation over runs; below, the 95 % bootstrap interval over users and runs.");
+    const bool strict = content.options.protocol.starts_with("strict");
+    section.paragraph(
+        std::string("Mean ± population standard deviation over runs") +
+        (content.options.protocol.find("folds") != std::string::npos ? ", each of which reports the users of one fold" : "") +
+        "; below, the 95 % " +
+        (strict ? "bootstrap interval over users and runs." : "interval for the mean over runs (Student's t)."));
   }
   const std::vector<std::string> datasets = names_of(content.cells, &Cell::dataset);
   for (const std::string& setting : names_of(content.cells, &Cell::setting)) {

@@ -15,6 +15,14 @@ std::string name_of(const TrainingCurve& curve) {
   return curve.dataset + ", " + shown_recommender(curve.recommender) + ", " + curve.stage;
 }
 
+/// What was looked at to choose the epoch: docs/generators.md.
+std::string selection_metric(const std::string& stage) {
+  if (stage == "multivae_fit") return "NDCG@100";
+  if (stage == "codigem_fit") return "Recall@50";
+  if (stage == "diffrec_fit") return "Recall@20";
+  return "Recall@10";
+}
+
 std::vector<std::string> charts_of(const Runs& runs) {
   std::vector<Series> loss, metric;
   for (const TrainingCurve* curve : runs) {
@@ -31,7 +39,8 @@ std::vector<std::string> charts_of(const Runs& runs) {
   const std::string name = name_of(*runs.front());
   std::vector<std::string> pictures = {line_chart({.title = name + ": loss", .x_label = "epoch", .y_label = "loss"}, loss)};
   if (!metric.empty()) {
-    pictures.push_back(line_chart({.title = name + ": selection metric", .x_label = "epoch", .y_label = "Recall@10"}, metric));
+    pictures.push_back(line_chart(
+        {.title = name + ": selection metric", .x_label = "epoch", .y_label = selection_metric(runs.front()->stage)}, metric));
   }
   return pictures;
 }
@@ -55,7 +64,7 @@ std::vector<TableCell> summary_row(const Runs& runs) {
           {mean_of([](const TrainingCurve& curve) { return static_cast<double>(curve.epoch.size()); }, 1)},
           {mean_of([](const TrainingCurve& curve) { return curve.loss.front(); }, 4)},
           {mean_of([](const TrainingCurve& curve) { return curve.loss.back(); }, 4)},
-          {best_text.empty() ? "–" : best_text}};
+          {best_text.empty() ? "–" : selection_metric(runs.front()->stage) + " " + best_text}};
 }
 
 }  // namespace
@@ -73,7 +82,8 @@ Section training_section(const ReportContent& content) {
       group.push_back(&curve);
     }
     section.fold(dataset, dataset == content.curves.front().dataset, [&] {
-      TableRows rows = {{{"recommender"}, {"stage"}, {"runs"}, {"epochs"}, {"first loss"}, {"last loss"}, {"best Recall@10"}}};
+      TableRows rows = {
+          {{"recommender"}, {"stage"}, {"runs"}, {"epochs"}, {"first loss"}, {"last loss"}, {"best selection metric"}}};
       std::vector<std::string> pictures;
       for (const std::string& name : order) {
         rows.push_back(summary_row(groups.at(name)));

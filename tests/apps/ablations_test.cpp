@@ -54,6 +54,7 @@ TEST_F(AblationsProgram, RefusesWhatDoesNotGoTogether) {
   expect_refused("without-tied-layers", {"--ablations", "tied-layers"});
   expect_refused("--ablations", {"--ablations", "all", "--protocol", "strict"});
   expect_refused("--ablations", {"--ablations", "all", "--without", "tied-layers"});
+  expect_refused("--paper", {"--paper", "--without", "tied-layers"});
 }
 
 TEST_F(AblationsProgram, ResultsWithAndWithoutDoNotShareAFolder) {
@@ -69,6 +70,7 @@ TEST_F(AblationsProgram, WriteAPageAndGoOn) {
   const Arguments two = {"--ablations", "without-dislikes-relevant,without-tied-layers"};
   const Outcome outcome = run(two);
   ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_NE(outcome.err.find("\"event\":\"unit\""), std::string::npos) << "progress is told: " << outcome.err;
   for (const char* folder : {"published", "without-dislikes-relevant", "without-tied-layers"}) {
     EXPECT_TRUE(fs::exists(out() / folder / "results.csv")) << folder;
   }

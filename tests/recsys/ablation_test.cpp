@@ -90,7 +90,10 @@ TEST(Ablations, EffectsArePairedByRun) {
   EXPECT_EQ(effect_of({0, 0, 0}, {1, 1, 1.125})[0].in_words(), "lowers");
   EXPECT_EQ(effect_of({0, 0, 0}, {1, -1, 0.5})[0].in_words(), "not seen");
   EXPECT_EQ(effect_of({1, 2, 3}, {1, 2, 3})[0].in_words(), "nothing");
-  EXPECT_EQ(effect_of({1}, {0.5})[0].in_words(), "raises") << "nothing random in it";
+  EXPECT_EQ(effect_of({1}, {0.5})[0].in_words(), "one run only");
+  EXPECT_EQ(effect_of({1, kNaN}, {0.5, 2})[0].in_words(), "one run only");
+  const std::vector<Cell> a = {cell("augment", "original", {1})}, b = {cell("augment", "original", {0.5})};
+  EXPECT_EQ(effects("x", a, b)[0].in_words(), "raises") << "nothing random in it";
   EXPECT_TRUE(effect_of({1, 2}, {1}).empty());
   EXPECT_TRUE(effect_of({kNaN}, {1}).empty());
 }

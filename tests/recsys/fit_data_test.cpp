@@ -40,13 +40,17 @@ TEST(FitData, OrdersBlocksAsTheProtocolSays) {
                           {p, "mlp", "tvae", "replace", {kS, kE}},
                           {p, "neumf", "m-sdrm", "replace", {kS, kE}},
                           {s, "mlp", "m-sdrm", "augment", {kD, kE, kS}},
-                          {s, "mlp", "diffrec", "replace", {kE, kS}},
+                          {s, "mlp", "diffrec", "replace", {kS, kE}},
                           {s, "neumf", "original", "augment", {kD, kE, kC}},
                           {s, "neumf", "m-sdrm", "replace", {kS, kE, kC}}}) {
     const ProtocolData protocol = make_protocol(dataset, one.protocol, 1);
     const FitData data = make_fit_data(protocol, one.recommender, one.generator, one.setting, {});
     EXPECT_EQ(data.order, one.order) << one.recommender << " " << one.generator << " " << one.setting;
-    EXPECT_EQ(data.validate_on_real, one.protocol == s);
+    const bool apart = one.protocol == s && std::string(one.recommender) == "mlp";
+    EXPECT_EQ(data.validation, apart ? std::optional(kC) : std::nullopt);
+    if (apart) {
+      EXPECT_EQ(listing(data.block(kC).likes), listing(protocol.selection(0, 0).input));
+    }
   }
 }
 
@@ -67,6 +71,27 @@ TEST(FitData, DislikesGoToNeuMfAlone) {
   EXPECT_EQ(listing(neumf.selection_heldout), listing(heldout_for(protocol, "neumf"))) << "the leak";
   EXPECT_EQ(neumf.first_row(kE), protocol.train.rows());
   EXPECT_THROW(neumf.first_row(kS), Error);
+}
+
+TEST(FitData, PublishedNeuMfMisplacesTheDislikesOfTables) {
+  const Dataset dataset = small_dataset();
+  const std::int64_t items = dataset.stored.cols();
+  const Interactions synthetic = {CsrMatrix::from_rows(items, {{}, {}, {1}}), CsrMatrix::from_rows(items, {{}, {2, 3}, {4}})};
+  const ProtocolData published = make_protocol(dataset, ProtocolName::kPublished, 1);
+  for (const char* generator : {"ctgan", "tvae"}) {
+    const FitData data = make_fit_data(published, "neumf", generator, "replace", synthetic);
+    EXPECT_EQ(data.misplaced_dislikes.count, 3);
+    EXPECT_EQ(data.misplaced_dislikes.user, 1) << "the first has no entry at all and is dropped";
+    EXPECT_EQ(data.block(kS).dislikes.nnz(), 0);
+    EXPECT_EQ(data.block(kS).dislikes.rows(), 3);
+    EXPECT_EQ(data.block(kS).likes.nnz(), 1);
+  }
+  const auto keeps = [&](const ProtocolData& protocol, const char* generator) {
+    const FitData data = make_fit_data(protocol, "neumf", generator, "augment", synthetic);
+    return data.misplaced_dislikes.count == 0 && data.block(kS).dislikes.nnz() == 3;
+  };
+  EXPECT_TRUE(keeps(published, "codigem"));
+  EXPECT_TRUE(keeps(make_protocol(dataset, ProtocolName::kStrict, 1), "ctgan"));
 }
 
 TEST(FitData, StrictChoosesOnOtherUsersThanItReports) {

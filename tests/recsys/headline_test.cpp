@@ -117,9 +117,12 @@ TEST(HeadlineTest, PublishedCountsAndSaysWhatItCannotSay) {
   const std::vector<Cell> cells = {{"ml-100k", "svd", "augment", "m-sdrm", "Recall@10", {0.39, 0.40, 0.41}, {}},
                                    {"ml-100k", "svd", "augment", "f-sdrm", "Recall@10", {0.1, 0.1001}, {}}};
   const Headline found = headline(cells, {}, {});
-  ASSERT_EQ(found.answer.size(), 2u);
+  ASSERT_EQ(found.answer.size(), 3u);
   EXPECT_EQ(found.answer[0], "1 of 2 printed figures reproduced, 0 within 3 sd, 0 above, 1 below.");
   EXPECT_NE(found.answer[1].find("cannot answer whether SDRM beats MultiVAE++"), std::string::npos);
+  EXPECT_NE(found.answer[2].find("means of 5 runs, these of 3: the interval of so few is wide"), std::string::npos);
+  const std::vector<Cell> five = {{"ml-100k", "svd", "augment", "m-sdrm", "Recall@10", {0.38, 0.39, 0.40, 0.41, 0.42}, {}}};
+  EXPECT_EQ(headline(five, {}, {}).answer.size(), 2u);
   EXPECT_NE(headline({}, {}, {}).answer[0].find("printed none"), std::string::npos);
 }
 

@@ -238,21 +238,28 @@ FitData fit_data(const CsrMatrix& real, const CsrMatrix& evaluation, const CsrMa
   return data;
 }
 
-TEST(Mlp, ValidatesOnTheLastRowsOrOnRealOnes) {
-  const CsrMatrix rows = grouped_matrix(23, 8, 2, 1);
-  FitData data = fit_data(rows.slice_rows(0, 10), rows.slice_rows(10, 13), rows.slice_rows(13, 23));
-  const MlpSplit last = mlp_split(data, 0.2, 1);
+TEST(Mlp, ValidatesOnTheLastRowsOrOnABlockOfItsOwn) {
+  const MlpSplit last = mlp_split(23, 0.2);
   ASSERT_EQ(last.train.size(), 18U) << "floor(0.8 * 23)";
   EXPECT_EQ(last.train.back(), 17);
   EXPECT_EQ(last.valid, (std::vector<std::int32_t>{18, 19, 20, 21, 22}));
-  data.validate_on_real = true;  // rows 0 to 9 and, behind ten synthetic ones, 20 to 22
-  const MlpSplit drawn = mlp_split(data, 0.2, 1);
-  ASSERT_EQ(drawn.valid.size(), 2U);
-  ASSERT_EQ(drawn.train.size(), 21U);
-  for (const std::int32_t row : drawn.valid) EXPECT_TRUE(row < 10 || row >= 20) << row;
-  EXPECT_NE(mlp_split(data, 0.2, 2).valid, drawn.valid);
-  data.order = {Block::kEvaluation, Block::kSynthetic};
-  EXPECT_EQ(mlp_split(data, 0.2, 1).valid.size(), 1U) << "at least one";
+
+  // Stopped on users who are not in the fit: all of its rows train, and the error is theirs.
+  const CsrMatrix rows = grouped_matrix(23, 8, 2, 1);
+  FitData data = fit_data(rows.slice_rows(0, 10), rows.slice_rows(10, 13), rows.slice_rows(13, 20));
+  data.block(Block::kSelection).likes = rows.slice_rows(20, 23);
+  MlpConfig config = small_config();
+  config.max_epochs = 1;
+  MlpRecommender with(config, 5), without(config, 5);
+  data.validation = Block::kSelection;
+  with.fit(data, {});
+  data.validation.reset();
+  without.fit(data, {});
+  EXPECT_FALSE(tapestry::tests::same_bits(with.score(0, 3), without.score(0, 3))) << "other rows trained";
+  data.block(Block::kSelection).likes = rows.slice_rows(0, 3);
+  data.validation = Block::kSelection;
+  without.fit(data, {});
+  EXPECT_TRUE(tapestry::tests::same_bits(with.score(0, 3), without.score(0, 3))) << "one epoch, whoever stops it";
 }
 
 TEST(Mlp, LearnsTastesAndIsTheSameForAnyNumberOfThreads) {

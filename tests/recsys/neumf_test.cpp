@@ -112,6 +112,11 @@ TEST(NeuMfTriples, AreTheLikesAndDislikesOfTheBlocksInTheFit) {
   EXPECT_EQ(text_of(fit_triples(data)), "0:0=1 0:1=0 1:1=1 1:0=0 1:5=0 3:0=1 3:2=1 ");
   data.order = {Block::kReal, Block::kEvaluation};
   EXPECT_EQ(text_of(fit_triples(data)), "0:0=1 0:1=1 0:2=0 1:3=0 1:4=0 2:1=1 2:0=0 2:5=0 4:0=1 4:2=1 ");
+  data.order = {Block::kEvaluation, Block::kSynthetic};
+  data.misplaced_dislikes = {2, 0};
+  EXPECT_EQ(text_of(fit_triples(data)), "0:1=1 0:0=0 0:5=0 2:0=1 2:2=1 3:0=1 3:1=0 3:0=0 3:0=0 ");
+  data.order = {Block::kReal, Block::kEvaluation};
+  EXPECT_EQ(fit_triples(data).size(), 10U) << "none without synthetic users";
   data.order = {};
   error_of(ErrorKind::kFit, [&] { fit_triples(data); });
 }

@@ -184,11 +184,41 @@ TEST(ReportSectionsTest, EpochsWithoutAnEvaluationAreNoPoints) {
   const Section section = training_section(report);
   EXPECT_EQ(markup_fault(section.html()), "");
   EXPECT_EQ(count_of(section.html(), "<circle"), 4u + 2u) << "losses and the two evaluations";
-  const std::string metric = section.html().substr(section.html().find("selection metric"));
+  const std::string metric = section.html().substr(section.html().find(": selection metric"));
   const std::string line = metric.substr(metric.find(" line\" d=\"") + 9);
   EXPECT_EQ(count_of(line.substr(0, line.find("/>")), "M") + count_of(line.substr(0, line.find("/>")), "L"), 2u)
       << "one unbroken line through both: " << line;
-  EXPECT_TRUE(has(section.markdown(), "| SVD | diffrec_fit | 1 | 4.0 | 4.0000 | 1.0000 | 0.7500 |")) << section.markdown();
+  EXPECT_TRUE(has(section.markdown(), "| SVD | diffrec_fit | 1 | 4.0 | 4.0000 | 1.0000 | Recall@20 0.7500 |"))
+      << section.markdown();
+}
+
+TEST(ReportSectionsTest, TrainingNamesTheMetricThatChose) {
+  ReportContent report;
+  for (const char* stage : {"vae_fit", "multivae_fit", "codigem_fit"}) {
+    report.curves.push_back({"d", "svd", stage, 1, {0, 1}, {2, 1}, {0.25, 0.5}});
+  }
+  const Section section = training_section(report);
+  for (const char* shown : {"Recall@10 0.5000", "NDCG@100 0.5000", "Recall@50 0.5000"}) {
+    EXPECT_TRUE(has(section.markdown(), shown)) << section.markdown();
+  }
+  EXPECT_EQ(count_of(section.html(), ">NDCG@100<"), 1u) << "the axis";
+}
+
+TEST(ReportSectionsTest, AGainOverNothingLeavesItsPlaceEmpty) {
+  ReportContent report;
+  report.options.compare = false;
+  const auto add = [&](const char* dataset, const char* metric, double vae, double sdrm) {
+    report.cells.push_back({dataset, "svd", "augment", "multivae++", metric, {vae}, {}});
+    report.cells.push_back({dataset, "svd", "augment", "f-sdrm", metric, {sdrm}, {}});
+    report.cells.push_back({dataset, "svd", "augment", "m-sdrm", metric, {0}, {}});
+  };
+  for (const char* metric : {"Recall@1", "Recall@3"}) add("a", metric, 0.5, 1);
+  add("b", "Recall@1", 0, 1);
+  add("b", "Recall@3", 0.5, 0.75);
+  const std::string text = gain_section(report).markdown();
+  EXPECT_TRUE(has(text, "| a | SVD | augment | 100.0 % | 100.0 % |")) << text;
+  EXPECT_TRUE(has(text, "| b | SVD | augment | – | 50.0 % |")) << text;
+  EXPECT_TRUE(has(text, "| augment | 1 | 100.0 % | 75.0 % |")) << text;
 }
 
 TEST(ReportSectionsTest, MarkdownHoldsWhatThePageShows) {
@@ -199,7 +229,7 @@ TEST(ReportSectionsTest, MarkdownHoldsWhatThePageShows) {
     EXPECT_TRUE(has(page, "<h2 id=\"" + section.id() + "\">")) << section.id();
     EXPECT_TRUE(has(text, "## " + section.title() + "\n")) << section.id();
   }
-  EXPECT_TRUE(has(text, "| SVD | vae_fit | 2 | 2.0 | 3.5000 | 1.5000 | 0.6250 |")) << text;
+  EXPECT_TRUE(has(text, "| SVD | vae_fit | 2 | 2.0 | 3.5000 | 1.5000 | Recall@10 0.6250 |")) << text;
   EXPECT_FALSE(has(text, "nan"));
   EXPECT_EQ(markdown_report(report), text);
 }

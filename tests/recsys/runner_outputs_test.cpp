@@ -9,7 +9,9 @@
 #include <sstream>
 
 #include "recsys/metrics/ranking.h"
+#include "recsys/metrics/statistics.h"
 #include "tensor/error.h"
+#include "tensor/random.h"
 #include "tests/recsys/runner_support.h"
 
 namespace tapestry::recsys {
@@ -56,6 +58,13 @@ TEST(Runner, StrictComparesUserByUser) {
   for (std::size_t user = 0; user < first.size(); ++user) difference += (first[user] + second[user]) / 2 - original[user];
   EXPECT_NEAR(one.test.difference, difference / static_cast<double>(first.size()), 1e-12);
   EXPECT_EQ(one.test.users, static_cast<std::int64_t>(first.size()));
+  std::vector<std::vector<double>> by_run = {first, second};
+  for (std::vector<double>& run : by_run) {
+    for (std::size_t user = 0; user < run.size(); ++user) run[user] -= original[user];
+  }
+  const Interval over_users_and_runs = bootstrap_interval(by_run, {.seed = derive_seed(options.seed, 1'000'001)});
+  EXPECT_EQ(one.interval.low, over_users_and_runs.low) << "the original's one run stands for both";
+  EXPECT_EQ(one.interval.high, over_users_and_runs.high);
   EXPECT_LE(one.interval.low, one.test.difference);
   EXPECT_GE(one.interval.high, one.test.difference);
   EXPECT_NE(read_file(folder.path() / "table.md").find("## Compared user by user"), std::string::npos);

@@ -241,6 +241,11 @@ TEST(Runner, AModelThatDivergesEndsItsUnitsAndTheRestGoesOn) {
   check_cells(run(options));
   EXPECT_TRUE(Saboteur::begun().empty()) << "a unit that failed is finished: the same would come out again";
   EXPECT_TRUE(all_results(folder.path()) == results);
+
+  const TempFolder strict;
+  options.out = strict.path();
+  options.protocol = ProtocolName::kStrict;
+  for (const Comparison& one : compare(options)) EXPECT_EQ(one.generator, "multivae") << "with what failed nothing is compared";
 }
 
 TEST(Runner, EveryGeneratorGivesFigures) {

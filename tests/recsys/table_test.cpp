@@ -109,6 +109,26 @@ TEST(Table, DislikesAreGivenOnlyWhereAskedFor) {
   EXPECT_EQ(drawn.take(false).dislikes.rows(), 2);
 }
 
+TEST(Table, DrawnDislikesAreAmongTheOthers) {
+  const CsrMatrix likes = CsrMatrix::from_rows(6, {{0, 2}, {}, {1, 2, 3, 4}, {0, 1, 2, 3, 4, 5}});
+  const CsrMatrix drawn = draw_dislikes(likes, 3);
+  const std::vector<std::int64_t> counts = {2, 0, 2, 0};
+  for (std::int64_t row = 0; row < 4; ++row) {
+    ASSERT_EQ(drawn.row_nnz(row), counts[static_cast<std::size_t>(row)]) << "as many as likes, as far as there are others";
+    for (const std::int32_t item : drawn.row(row)) {
+      const auto own = likes.row(row);
+      EXPECT_FALSE(std::binary_search(own.begin(), own.end(), item)) << row << " " << item;
+    }
+  }
+  // Each of the others alike: of 4 items 2 are drawn, so each one in half of the draws; deviation 16 in 1000.
+  std::vector<int> often(6, 0);
+  for (std::uint64_t seed = 0; seed < 1000; ++seed) {
+    const CsrMatrix some = draw_dislikes(likes, seed);
+    for (const std::int32_t item : some.row(0)) ++often[static_cast<std::size_t>(item)];
+  }
+  for (const int item : {1, 3, 4, 5}) EXPECT_NEAR(often[static_cast<std::size_t>(item)], 500, 80) << item;
+}
+
 TEST(Table, OneItemOneUserNoLikes) {
   const TableEncoding table({CsrMatrix::from_rows(1, {{}}), {}}, TableKind::kTernary);
   EXPECT_EQ(table.planes().differences(), 0);

@@ -123,6 +123,12 @@ TEST_F(UnitStoreTest, AnotherConfigurationIsRefusedAndNothingChanges) {
   refused("a sha256", [](Configuration& c) { c.datasets[0].sha256 = "abd"; });
   refused("a svd vae hidden is 3 there and 4 here",
           [](Configuration& c) { c.datasets[0].hyperparameters["svd"] = R"({"vae":{"hidden":4,"rate":0.1}})"; });
+  // What one side lacks changes the numbers as much.
+  refused("a svd vae rate is 0.1 there and not set here",
+          [](Configuration& c) { c.datasets[0].hyperparameters["svd"] = R"({"vae":{"hidden":3}})"; });
+  refused("a svd exceptions is not set there and {\"augment\":1} here", [](Configuration& c) {
+    c.datasets[0].hyperparameters["svd"] = R"({"vae":{"hidden":3,"rate":0.1},"exceptions":{"augment":1}})";
+  });
 }
 
 TEST_F(UnitStoreTest, FurtherDataSetsJoin) {
