@@ -1,9 +1,9 @@
 #include "apps/ablate.h"
 
-#include <algorithm>
 #include <iostream>
 #include <map>
 
+#include "recsys/data/joined.h"
 #include "recsys/experiment/ablation_page.h"
 #include "tensor/atomic_file.h"
 
@@ -24,33 +24,31 @@ int ablate(const ExperimentOptions& options, const std::vector<LoadedDataset>& d
   report.command = options.command;
   std::vector<std::string> dataset_names;
   for (const LoadedDataset& loaded : datasets) dataset_names.push_back(loaded.data.name);
-  // Names are looked up before anything is computed.
-  std::map<std::string, std::vector<Ablation>> selected;
-  for (const std::string& recommender : options.recommenders)
-    selected[recommender] = recsys::select_ablations(recommender, names);
+  // Names are looked up before anything is computed. Recommenders that have an ablation in common share its folder and report.
+  std::map<std::string, std::vector<std::string>> recommenders;
   for (const std::string& recommender : options.recommenders) {
-    std::map<std::string, std::vector<Cell>> cells;  // of each ablation, with conclusions
-    for (const Ablation& ablation : selected[recommender]) {
-      ExperimentOptions one = recsys::options_for(ablation, options);
-      one.recommenders = {recommender};
-      std::cout << recommender << ", " << ablation.name << ": " << ablation.description << std::endl;
-      const std::unique_ptr<Progress> progress = make_progress();
-      Experiment experiment(datasets, one, *progress);
-      progress->release();
-      cells[ablation.name] = recsys::with_conclusions(experiment.run());
-      progress->finish();
-      if (ablation.reference.empty()) {
-        const std::vector<Choice> found = recsys::choices(experiment.store(), one, dataset_names);
-        report.choices.insert(report.choices.end(), found.begin(), found.end());
-      } else {
-        const std::vector<Effect> found = recsys::effects(ablation.name, cells.at(ablation.reference), cells.at(ablation.name));
-        report.effects.insert(report.effects.end(), found.begin(), found.end());
-      }
+    for (const Ablation& ablation : recsys::select_ablations(recommender, names)) {
+      std::vector<std::string>& having = recommenders[ablation.name];
+      if (having.empty()) report.ablations.push_back(ablation);
+      having.push_back(recommender);
     }
-    for (const Ablation& ablation : selected[recommender]) {
-      const bool listed = std::any_of(report.ablations.begin(), report.ablations.end(),
-                                      [&](const Ablation& other) { return other.name == ablation.name; });
-      if (!listed) report.ablations.push_back(ablation);
+  }
+  std::map<std::string, std::vector<Cell>> cells;      // of each ablation, with conclusions
+  for (const Ablation& ablation : report.ablations) {  // a reference comes before what is compared with it
+    ExperimentOptions one = recsys::options_for(ablation, options);
+    one.recommenders = recommenders.at(ablation.name);
+    std::cout << recsys::joined(one.recommenders) << ", " << ablation.name << ": " << ablation.description << std::endl;
+    const std::unique_ptr<Progress> progress = make_progress();
+    Experiment experiment(datasets, one, *progress);
+    progress->release();
+    cells[ablation.name] = recsys::with_conclusions(experiment.run());
+    progress->finish();
+    if (ablation.reference.empty()) {
+      const std::vector<Choice> found = recsys::choices(experiment.store(), one, dataset_names);
+      report.choices.insert(report.choices.end(), found.begin(), found.end());
+    } else {
+      const std::vector<Effect> found = recsys::effects(ablation.name, cells.at(ablation.reference), cells.at(ablation.name));
+      report.effects.insert(report.effects.end(), found.begin(), found.end());
     }
   }
   write_file_atomically(options.out / "deviations.md", recsys::deviations_page(report));

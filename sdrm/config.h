@@ -50,6 +50,9 @@ struct ScoreConfig {
   /// Two of the variant's differences apart from the others, to see what each does; unset, the variant decides.
   std::optional<bool> tied_layers = {};       ///< one hidden block, applied n times
   std::optional<bool> sampling_dropout = {};  ///< dropout stays on while sampling
+  /// Of the sampler: whether it takes the noise away that the network finds. If not, eps_theta is 0, and the network need not be
+  /// trained: what is left of SDRM is a wider prior.
+  bool removes_noise = true;
 
   bool ties_layers() const { return tied_layers.value_or(variant == Variant::kPublished); }
   bool drops_while_sampling() const { return sampling_dropout.value_or(variant == Variant::kPublished); }

@@ -58,7 +58,7 @@ Tensor reverse_steps(const ScoreModel& model, const NoiseSchedule& schedule, con
     const auto at = static_cast<std::size_t>(t);
     const NoiseEstimate eps = noise_estimate(schedule, t, model.variant(), options);
     const double scale = 1 / std::sqrt(schedule.alpha[at]);
-    const double remove = (1 - schedule.alpha[at]) / std::sqrt(1 - schedule.alpha_bar[at]) * scale;
+    const double remove = options.removes_noise ? (1 - schedule.alpha[at]) / std::sqrt(1 - schedule.alpha_bar[at]) * scale : 0;
     double* const row = table.data<double>() + 4 * t;
     row[0] = scale - remove * eps.latent;
     row[1] = -remove * eps.output;

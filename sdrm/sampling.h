@@ -21,8 +21,9 @@ enum class ReverseVariance : std::uint8_t {
 struct SamplingOptions {
   Resolution resolution = Resolution::kFull;
   ReverseVariance variance = ReverseVariance::kBeta;
-  double noise_scale = 1;  ///< s
-  double dropout = 0.5;    ///< of a model that drops while sampling (kPublished)
+  double noise_scale = 1;     ///< s
+  double dropout = 0.5;       ///< of a model that drops while sampling (kPublished)
+  bool removes_noise = true;  ///< false: eps_theta is taken for 0
   /// What the model was trained on, which says how eps_theta is read from its output (README.md).
   Objective objective = Objective::kScore;
 };

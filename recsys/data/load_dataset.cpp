@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "recsys/data/joined.h"
 #include "recsys/data/prepared.h"
 #include "recsys/data/preprocess.h"
 #include "recsys/data/simulated.h"
@@ -14,12 +15,6 @@ namespace {
 
 constexpr const char* kSimulated = "simulated";
 constexpr std::array<const char*, 3> kRawFiles = {"u.data", "ratings.dat", "ratings.csv"};
-
-std::string joined(const auto& names) {
-  std::string text;
-  for (const auto& name : names) text.append(text.empty() ? "" : ", ").append(name);
-  return text;
-}
 
 void check_known(const std::string& name) {
   const std::vector<std::string> known = known_datasets();

@@ -17,8 +17,7 @@ const char* description(Deviation deviation) {
   switch (deviation) {
     case Deviation::kDislikesRelevant:
       return "Of the reported users only the likes are input, held out and selected on; the hold-out is the same draw without "
-             "its "
-             "dislikes.";
+             "its dislikes.";
     case Deviation::kDislikesInDensity:
       return "Synthetic users get the density of the real users' likes, dislikes not counted.";
     case Deviation::kSelectionLeak:
@@ -28,6 +27,8 @@ const char* description(Deviation deviation) {
       return "SDRM's hidden layers have weights of their own.";
     case Deviation::kSamplingDropout:
       return "SDRM's dropout is off while sampling.";
+    case Deviation::kScoreModel:
+      return "SDRM's sampler takes nothing away: the output of its network counts as 0.";
   }
   return "";
 }

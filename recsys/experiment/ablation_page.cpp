@@ -4,6 +4,7 @@
 #include <cmath>
 #include <set>
 
+#include "recsys/data/joined.h"
 #include "recsys/experiment/selection.h"
 #include "recsys/metrics/ranking.h"
 #include "recsys/report/text.h"
@@ -79,11 +80,7 @@ std::string choice_table(std::span<const Choice> choices) {
   return text + markdown(lines, 5) + "\n";
 }
 
-std::string joined(const std::vector<std::string>& fields) {
-  std::string text;
-  for (const std::string& field : fields) text += (&field == &fields.front() ? "" : ",") + field;
-  return text + "\n";
-}
+std::string csv_line(const std::vector<std::string>& fields) { return joined(fields, ",") + "\n"; }
 
 std::string number(double value) { return fixed(value, 10); }
 
@@ -151,7 +148,7 @@ std::string deviations_csv(std::span<const Effect> effects) {
     for (const Estimate& estimate : {effect.reference, effect.changed, effect.difference}) {
       for (const double value : {estimate.mean, estimate.interval.low, estimate.interval.high}) fields.push_back(number(value));
     }
-    text += joined(fields);
+    text += csv_line(fields);
   }
   return text;
 }
@@ -162,10 +159,10 @@ std::string choices_csv(std::span<const Choice> choices) {
   for (const Choice& choice : choices) {
     for (const bool reported : {true, false}) {
       for (const Lift& lift : reported ? choice.on_reported : choice.on_others) {
-        text +=
-            joined({choice.dataset, choice.recommender, choice.setting, choice.generator, choice.metric,
-                    std::to_string(choice.runs), number(choice.mean), number(choice.deviation), std::to_string(lift.trials),
-                    reported ? "reported" : "others", number(lift.value), number(lift.interval.low), number(lift.interval.high)});
+        text += csv_line({choice.dataset, choice.recommender, choice.setting, choice.generator, choice.metric,
+                          std::to_string(choice.runs), number(choice.mean), number(choice.deviation), std::to_string(lift.trials),
+                          reported ? "reported" : "others", number(lift.value), number(lift.interval.low),
+                          number(lift.interval.high)});
       }
     }
   }

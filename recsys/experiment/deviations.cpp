@@ -11,8 +11,8 @@
 namespace tapestry::recsys {
 namespace {
 
-constexpr std::array<const char*, 5> kNames = {"dislikes-relevant", "dislikes-in-density", "selection-leak", "tied-layers",
-                                               "sampling-dropout"};
+constexpr std::array<const char*, 6> kNames = {"dislikes-relevant", "dislikes-in-density", "selection-leak",
+                                               "tied-layers",       "sampling-dropout",    "score-model"};
 
 }  // namespace
 
@@ -48,6 +48,7 @@ void check_deviations(const std::set<Deviation>& without, ProtocolName protocol,
 void leave_out(const std::set<Deviation>& without, Hyperparameters& values) {
   if (without.contains(Deviation::kTiedLayers)) values.score.tied_layers = false;
   if (without.contains(Deviation::kSamplingDropout)) values.score.sampling_dropout = false;
+  if (without.contains(Deviation::kScoreModel)) values.score.removes_noise = false;
 }
 
 }  // namespace tapestry::recsys

@@ -21,6 +21,7 @@ enum class Deviation : std::uint8_t {
   kSelectionLeak,      ///< epochs are chosen on the reported users, held-out entries among what is looked at
   kTiedLayers,         ///< SDRM's hidden layers are one layer applied n times
   kSamplingDropout,    ///< SDRM's dropout stays on while sampling
+  kScoreModel,         ///< SDRM's sampler takes away what its network says: no deviation, but what SDRM is about
 };
 
 std::vector<std::string> known_deviations();
@@ -35,7 +36,7 @@ std::set<Deviation> parse_deviations(std::span<const std::string> names);
 /// ties layers nor drops while sampling.
 void check_deviations(const std::set<Deviation>& without, ProtocolName protocol, sdrm::Variant variant);
 
-/// Leaves those out that are the models' own: tied layers and dropout while sampling. Nothing else is touched.
+/// Leaves those out that are the models' own: tied layers, dropout while sampling, the score model. Nothing else is touched.
 void leave_out(const std::set<Deviation>& without, Hyperparameters& values);
 
 }  // namespace tapestry::recsys

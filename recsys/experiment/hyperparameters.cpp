@@ -139,6 +139,7 @@ std::string to_json(const Hyperparameters& values) {
                    {"objective", static_cast<int>(values.score.objective)}};
   if (values.score.tied_layers) json["score"]["tied_layers"] = *values.score.tied_layers;
   if (values.score.sampling_dropout) json["score"]["sampling_dropout"] = *values.score.sampling_dropout;
+  if (!values.score.removes_noise) json["score"]["removes_noise"] = false;
   if (const std::optional<MlpConfig>& mlp = values.mlp) {
     json["mlp"] = {{"width", mlp->width},
                    {"first", mlp->first},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "recsys/data/joined.h"
 #include "recsys/generators/make_generators.h"
 #include "recsys/recommenders/mlp.h"
 #include "recsys/recommenders/neumf.h"
@@ -22,8 +23,7 @@ std::vector<std::string> known_settings() { return {"augment", "replace"}; }
 
 std::vector<std::string> select_names(const std::string& what, std::span<const std::string> asked,
                                       std::span<const std::string> known) {
-  std::string list;
-  for (const std::string& name : known) list += (list.empty() ? "" : ", ") + name;
+  const std::string list = joined(known);
   bool all = false;
   for (const std::string& name : asked) {
     all = all || name == "all";

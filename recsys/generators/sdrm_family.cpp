@@ -79,7 +79,9 @@ void SdrmFamily::need_score(const ProtocolData& protocol, StageListener& listene
   if (score_) return;
   need_vae(protocol, listener);
   auto kept = new_score();
-  if (load_kept(settings_.folder, *kept, kScore, listener)) {
+  if (!settings_.score.removes_noise) {
+    score_ = std::move(kept);  // nothing is asked of it
+  } else if (load_kept(settings_.folder, *kept, kScore, listener)) {
     score_ = std::move(kept);
   } else {
     kept.reset();
@@ -142,6 +144,7 @@ Interactions SdrmFamily::sample(Source source, const SampleRequest& request, Sta
     const sdrm::SamplingOptions options = {.resolution = full ? sdrm::Resolution::kFull : sdrm::Resolution::kMulti,
                                            .noise_scale = settings_.score.noise_scale,
                                            .dropout = settings_.score.dropout,
+                                           .removes_noise = settings_.score.removes_noise,
                                            .objective = settings_.score.objective};
     latents = sdrm::sample_latents(*score_, rows, options, part_seed(full ? SdrmPart::kSampleF : SdrmPart::kSampleM), diffused);
   }
@@ -167,7 +170,7 @@ std::vector<PlannedStage> SdrmFamily::plan(Source source, const ProtocolData& pr
   if (!vae_ && !is_kept(settings_.folder, kVae)) {
     stages.push_back({"vae_fit", epochs * rows * 6 * h * (items + 3 * k) / kGuessedRate});
   }
-  if (source != Source::kPrior && !score_ && !is_kept(settings_.folder, kScore)) {
+  if (source != Source::kPrior && score.removes_noise && !score_ && !is_kept(settings_.folder, kScore)) {
     stages.push_back({"sdrm_fit", static_cast<double>(score.epochs) * rows * 18 * network / kGuessedRate});
   }
   const double passes = source == Source::kPrior ? 0 : static_cast<double>(score.timesteps) / (source == Source::kFull ? 1 : 2);

@@ -101,7 +101,9 @@ std::string frame(const ChartOptions& options, const Axis& x, const Axis& y, std
 
 std::string colour_of(const Series& series, std::size_t place) {
   const int colour = series.colour >= 0 ? series.colour : static_cast<int>(place);
-  return "c" + std::to_string(colour % kColours) + (series.dashed ? " dashed" : "");
+  // Where there are more lines than colours, the same colour comes again with other strokes.
+  const bool again = colour >= kColours, third = colour >= 2 * kColours;
+  return "c" + std::to_string(colour % kColours) + (third ? " dotted" : series.dashed || again ? " dashed" : "");
 }
 
 /// The line itself, and a dot at each point as long as they are few.

@@ -87,5 +87,18 @@ TEST_F(AblationsProgram, WriteAPageAndGoOn) {
   EXPECT_EQ(fs::last_write_time(out() / "published" / "units" / "ml-100k_svd_augment_original_run-1.json"), written);
 }
 
+TEST_F(AblationsProgram, RecommendersWithTheSameAblationShareItsReport) {
+  const Outcome outcome = run({"--ablations", "without-tied-layers", "--recommender", "mlp,svd", "--runs", "1"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  for (const char* folder : {"published", "without-tied-layers"}) {
+    const std::string results = read_file(out() / folder / "results.csv");
+    EXPECT_NE(results.find("ml-100k,svd,"), std::string::npos) << folder;
+    EXPECT_NE(results.find("ml-100k,mlp,"), std::string::npos) << folder;
+  }
+  const std::string csv = read_file(out() / "deviations.csv");
+  EXPECT_NE(csv.find("\nwithout-tied-layers,ml-100k,svd,"), std::string::npos) << csv;
+  EXPECT_NE(csv.find("\nwithout-tied-layers,ml-100k,mlp,"), std::string::npos) << csv;
+}
+
 }  // namespace
 }  // namespace tapestry::apps

@@ -24,9 +24,9 @@ TEST(Deviations, AreFoundByName) {
   EXPECT_EQ(parse_deviations(Names{"all"}).size(), known_deviations().size());
   EXPECT_EQ(joined(parse_deviations(Names{"tied-layers", "selection-leak"})), "selection-leak,tied-layers");
   const std::string text = error_of(ErrorKind::kUsage, [] { parse_deviations(Names{"dropout"}); });
-  EXPECT_NE(
-      text.find("'dropout', there are: dislikes-relevant, dislikes-in-density, selection-leak, tied-layers, sampling-dropout"),
-      std::string::npos)
+  EXPECT_NE(text.find("'dropout', there are: dislikes-relevant, dislikes-in-density, selection-leak, tied-layers, "
+                      "sampling-dropout, score-model"),
+            std::string::npos)
       << text;
 }
 
@@ -54,6 +54,9 @@ TEST(Deviations, TheModelsOwnAreSwitchedInTheirHyperparameters) {
   EXPECT_TRUE(dry.score.ties_layers() && !dry.score.drops_while_sampling());
   EXPECT_NE(to_json(untied), to_json(base));
   EXPECT_NE(to_json(dry), to_json(base));
+  const Hyperparameters silent = changed({Deviation::kScoreModel});
+  EXPECT_TRUE(base.score.removes_noise && !silent.score.removes_noise);
+  EXPECT_NE(to_json(silent), to_json(base));
   EXPECT_EQ(untied.score.variant, sdrm::Variant::kPublished);
   EXPECT_EQ(to_json(changed({Deviation::kDislikesRelevant, Deviation::kDislikesInDensity, Deviation::kSelectionLeak})),
             to_json(base));
@@ -108,7 +111,8 @@ TEST(Deviations, EachChangesItsOwnPartsOfTheProtocolOnly) {
   EXPECT_EQ(changed_parts(base, published(data, {Deviation::kDislikesInDensity})), (Parts{"density"}));
   EXPECT_EQ(changed_parts(base, published(data, {Deviation::kSelectionLeak})),
             (Parts{"generator", "selection", "selection_likes", "selects_apart", "train_known"}));
-  EXPECT_EQ(changed_parts(base, published(data, {Deviation::kTiedLayers, Deviation::kSamplingDropout})), Parts());
+  EXPECT_EQ(changed_parts(base, published(data, {Deviation::kTiedLayers, Deviation::kSamplingDropout, Deviation::kScoreModel})),
+            Parts());
 }
 
 /// The entries of `all` that `some` lacks, row by row.
@@ -214,7 +218,7 @@ TEST(Deviations, OfSdrmLeaveMultiVaeAsItIs) {
   options.hyperparameters = with;
   options.runs = 1;
   const std::vector<Cell> base = run(options);
-  for (const Deviation deviation : {Deviation::kTiedLayers, Deviation::kSamplingDropout}) {
+  for (const Deviation deviation : {Deviation::kTiedLayers, Deviation::kSamplingDropout, Deviation::kScoreModel}) {
     options.out = folder.path() / to_string(deviation);
     options.without = {deviation};
     const std::vector<Cell> changed = run(options);
@@ -222,6 +226,9 @@ TEST(Deviations, OfSdrmLeaveMultiVaeAsItIs) {
     EXPECT_NE(means_of(changed, "f-sdrm"), means_of(base, "f-sdrm")) << to_string(deviation);
     EXPECT_NE(read_file(options.out / "table.md").find(std::string("published without ") + to_string(deviation)),
               std::string::npos);
+    const std::string stages = read_file(options.out / "stages.jsonl");
+    EXPECT_EQ(stages.find("sdrm_fit") == std::string::npos, deviation == Deviation::kScoreModel)
+        << "what is not asked is not trained: " << stages;
   }
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,17 @@ TEST(SvgChartTest, PointsStandWhereTheirValuesSay) {
   const std::string logs = line_chart(
       {.title = "t", .x_label = "x", .y_label = "y", .x_scale = Scale::kLogarithmic, .y_scale = Scale::kLogarithmic}, powers);
   EXPECT_NE(logs.find("M66.0 252.0L263.0 132.0L460.0 12.0"), std::string::npos) << logs;
+}
+
+TEST(SvgChartTest, MoreLinesThanColoursDifferInTheirStrokes) {
+  std::vector<Series> runs;
+  for (int run = 1; run <= 20; ++run) runs.push_back({"run " + std::to_string(run), {0, 1}, {0, run * 1.0}});
+  const std::string text = line_chart({.title = "t"}, runs);
+  std::set<std::string> styles;
+  for (std::size_t at = text.find("<path class=\"c"); at != std::string::npos; at = text.find("<path class=\"c", at + 1)) {
+    styles.insert(text.substr(at, text.find(" line\"", at) - at));
+  }
+  EXPECT_EQ(styles.size(), runs.size()) << "curve and legend alike, and no two curves";
 }
 
 TEST(SvgChartTest, WhatCannotBeDrawnIsLeftOut) {

@@ -80,7 +80,8 @@ TEST(Hyperparameters, JsonShowsEveryChange) {
                                                                       [](auto& v) { v.score.variant = sdrm::Variant::kPaper; },
                                                                       [](auto& v) { v.score.objective = sdrm::Objective::kX0; },
                                                                       [](auto& v) { v.score.tied_layers = false; },
-                                                                      [](auto& v) { v.score.sampling_dropout = false; }};
+                                                                      [](auto& v) { v.score.sampling_dropout = false; },
+                                                                      [](auto& v) { v.score.removes_noise = false; }};
   for (std::size_t i = 0; i < changes.size(); ++i) {
     Hyperparameters changed = base;
     changes[i](changed);

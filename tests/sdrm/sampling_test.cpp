@@ -179,6 +179,20 @@ TEST(Sampling, DropoutWhileSamplingIsSwitchedAlone) {
   }
 }
 
+TEST(Sampling, ThatRemovesNoNoiseIsThatOfAZeroNetwork) {
+  nn::Initializer init(3), same(3);
+  const ScoreModel model(5, small_config(Variant::kPublished, 7), init), zero(5, small_config(Variant::kPublished, 7), same);
+  for (const Variable& parameter : zero.parameters()) {
+    std::memset(parameter.value().raw_data(), 0, static_cast<std::size_t>(parameter.value().bytes()));
+  }
+  for (const Resolution resolution : {Resolution::kFull, Resolution::kMulti}) {
+    SamplingOptions silent = {.resolution = resolution}, usual = silent;
+    silent.removes_noise = false;
+    EXPECT_TRUE(same_bits(sample_latents(model, 6, silent, kSeed), sample_latents(zero, 6, usual, kSeed)));
+    EXPECT_FALSE(same_bits(sample_latents(model, 6, silent, kSeed), sample_latents(model, 6, usual, kSeed)));
+  }
+}
+
 TEST(Sampling, WithoutNoiseAndWithAZeroNetworkItDividesByTheRootsOfAlpha) {
   for (const Variant variant : {Variant::kPublished, Variant::kPaper}) {
     for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
