@@ -1,11 +1,10 @@
 #include "recsys/experiment/outputs.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "recsys/experiment/peak_memory.h"
 #include "recsys/experiment/selection.h"
 #include "recsys/metrics/ranking.h"
 #include "recsys/report/headline.h"
@@ -158,12 +157,6 @@ std::vector<Result> gather(std::size_t count, const Body& body) {
   std::vector<Result> all;
   for (std::vector<Result>& part : parts) std::move(part.begin(), part.end(), std::back_inserter(all));
   return all;
-}
-
-std::int64_t peak_rss_bytes() {
-  rusage usage = {};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;
 }
 
 Json stage_json(const std::vector<StageRecord>& records, const std::string& dataset) {

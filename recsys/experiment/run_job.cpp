@@ -1,10 +1,9 @@
 #include "recsys/experiment/run_job.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 
 #include "recsys/experiment/fit_data.h"
+#include "recsys/experiment/peak_memory.h"
 #include "recsys/experiment/planned_work.h"
 #include "recsys/experiment/selection.h"
 #include "recsys/metrics/ranking.h"
@@ -15,12 +14,6 @@ namespace {
 
 /// Parts of a run outside the generators that draw numbers, continuing SdrmPart. Append only.
 constexpr std::uint64_t kRecommenderPart = 100;
-
-std::int64_t peak_rss_bytes() {
-  rusage usage = {};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return static_cast<std::int64_t>(usage.ru_maxrss) * 1024;  // Linux counts in KiB
-}
 
 /// Passes what the models report on to the progress display and the log of stages.
 class JobListener : public StageListener {

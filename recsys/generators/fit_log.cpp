@@ -4,18 +4,14 @@
 #include <charconv>
 
 namespace tapestry::recsys {
-namespace {
 
-/// The shortest text that gives back the same double.
-std::string digits(double value) {
+std::string shortest_digits(double value) {
   char buffer[40];
   return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
 }
 
-}  // namespace
-
 void FitLog::epoch(std::int64_t epoch, double loss, std::optional<double> metric) {
-  history_ += std::to_string(epoch + 1) + "," + digits(loss) + "," + (metric ? digits(*metric) : "") + "\n";
+  history_ += std::to_string(epoch + 1) + "," + shortest_digits(loss) + "," + (metric ? shortest_digits(*metric) : "") + "\n";
   if (metric && *metric > best_) {
     best_ = *metric;
     best_epoch_ = epoch;

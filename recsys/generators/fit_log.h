@@ -7,6 +7,9 @@
 
 namespace tapestry::recsys {
 
+/// The shortest text that gives back the same double.
+std::string shortest_digits(double value);
+
 /// How long a fit may take, in epochs.
 struct FitLength {
   std::int64_t most = 0;      ///< never more

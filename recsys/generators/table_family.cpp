@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
 #include <vector>
 
 #include "nn/safetensors.h"
+#include "recsys/generators/fit_log.h"
 #include "tensor/atomic_file.h"
 #include "tensor/memory.h"
 
@@ -21,11 +21,6 @@ constexpr const char* kModel = "model.";  // what the names of parameters begin 
 enum class TablePart : std::uint64_t { kInit = 100, kFit = 101, kSample = 102 };
 
 std::uint64_t part_seed(std::uint64_t seed, TablePart part) { return derive_seed(seed, static_cast<std::uint64_t>(part)); }
-
-std::string digits(double value) {
-  char buffer[40];
-  return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
-}
 
 class TableGenerator : public Generator {
  public:
@@ -126,7 +121,7 @@ void TableFamily::fit(const Interactions& rows, TableKind kind, StageListener& l
   model_ = &create(table, part_seed(settings_.seed, TablePart::kInit));
   std::string history = "epoch,loss,metric" + history_fields() + "\n";
   train(marks, part_seed(settings_.seed, TablePart::kFit), [&](const Epoch& report) {
-    history += std::to_string(report.epoch + 1) + "," + digits(report.loss) + "," + report.details + "\n";
+    history += std::to_string(report.epoch + 1) + "," + shortest_digits(report.loss) + "," + report.details + "\n";
     listener.advance(stage, {.fraction = static_cast<double>(report.epoch + 1) / static_cast<double>(report.epochs),
                              .epoch = report.epoch,
                              .loss = report.loss});

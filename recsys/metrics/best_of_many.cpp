@@ -65,14 +65,6 @@ std::vector<double> expected_lifts(const Runs& runs, const BestOfManyOptions& op
   return lifts;
 }
 
-double percentile(std::vector<double> values, double p) {
-  std::sort(values.begin(), values.end());
-  const double position = p * static_cast<double>(values.size() - 1);
-  const auto below = static_cast<std::size_t>(position);
-  const std::size_t above = std::min(below + 1, values.size() - 1);
-  return values[below] + (position - static_cast<double>(below)) * (values[above] - values[below]);
-}
-
 /// As many runs drawn with replacement.
 std::vector<std::size_t> draw_runs(std::size_t count, RandomSequence& random) {
   std::vector<std::size_t> drawn(count);
@@ -119,6 +111,7 @@ std::vector<Lift> with_intervals(const BestOfManyOptions& options, int givens, c
         others.push_back(all[i][n]);
       }
     }
+    std::sort(others.begin(), others.end());
     const double outside = 0.5 * (1 - options.level);
     lift.interval = {percentile(others, outside), percentile(others, 1 - outside)};
     lifts.push_back(lift);

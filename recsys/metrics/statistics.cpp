@@ -59,14 +59,6 @@ double upper_tail(double t, double degrees) {
   return 0.5 * incomplete_beta(0.5 * degrees, 0.5, degrees / (degrees + square), square / (degrees + square));
 }
 
-/// The value at share p of sorted values, linear between neighbours.
-double percentile(const std::vector<double>& sorted, double p) {
-  const double position = p * static_cast<double>(sorted.size() - 1);
-  const std::size_t below = static_cast<std::size_t>(position);
-  const std::size_t above = std::min(below + 1, sorted.size() - 1);
-  return sorted[below] + (position - static_cast<double>(below)) * (sorted[above] - sorted[below]);
-}
-
 void check_options(const char* name, const ResamplingOptions& options) {
   check(options.samples > 0 && options.level > 0 && options.level < 1, name, ": samples ", options.samples, ", level ",
         options.level);
@@ -129,6 +121,14 @@ double population_std(std::span<const double> values) {
 
 double sample_std(std::span<const double> values) {
   return values.size() < 2 ? kNaN : std::sqrt(squared_deviations(values) / static_cast<double>(values.size() - 1));
+}
+
+double percentile(std::span<const double> sorted, double p) {
+  check(!sorted.empty(), "percentile: no values");
+  const double position = p * static_cast<double>(sorted.size() - 1);
+  const std::size_t below = static_cast<std::size_t>(position);
+  const std::size_t above = std::min(below + 1, sorted.size() - 1);
+  return sorted[below] + (position - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
 double student_t_cdf(double t, double degrees) {

@@ -19,6 +19,9 @@ double population_std(std::span<const double> values);
 /// Estimate of the standard deviation behind the values, divisor n - 1. NaN below two values.
 double sample_std(std::span<const double> values);
 
+/// The value at share p (0 to 1) of values in rising order, linear between neighbours. At least one value.
+double percentile(std::span<const double> sorted, double p);
+
 /// P(T <= t) for Student's t with this many degrees of freedom (positive, need not be whole).
 double student_t_cdf(double t, double degrees);
 /// The t with student_t_cdf(t, degrees) == p, 0 < p < 1, to about 1e-12 relative.

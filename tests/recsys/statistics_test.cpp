@@ -24,6 +24,16 @@ std::vector<double> normals(std::size_t count, double center, std::uint32_t step
   return values;
 }
 
+TEST(StatisticsTest, APercentileLiesBetweenNeighboursInProportion) {
+  const std::vector<double> sorted = {1, 2, 4};
+  EXPECT_EQ(percentile(sorted, 0), 1);
+  EXPECT_EQ(percentile(sorted, 0.25), 1.5);
+  EXPECT_EQ(percentile(sorted, 0.75), 3);
+  EXPECT_EQ(percentile(sorted, 1), 4);
+  EXPECT_EQ(percentile(std::vector<double>{7}, 0.3), 7);
+  EXPECT_THROW(percentile(std::vector<double>{}, 0.5), Error);
+}
+
 TEST(StatisticsTest, MeanAndBothDeviations) {
   const std::vector<double> values = {2, 4, 4, 4, 5, 5, 7, 9};
   EXPECT_DOUBLE_EQ(mean(values), 5.0);
