@@ -44,11 +44,24 @@ using cpu::multiply;
 
 #endif
 
-/// Products below this many multiplications stay whole; above it every thread gets at least kPartProduct of them. (A CBLAS may
-/// take another code path for small matrices, OpenBLAS below 10^6: parts are larger, so that the cut does not show in float32's
-/// bits.)
+/// Products below this many multiplications stay whole; above it every strip has at least kStripProduct of them. (A CBLAS may
+/// take another code path for small matrices, OpenBLAS below 10^6.)
 constexpr std::int64_t kParallelProduct = 8'000'000;
-constexpr std::int64_t kPartProduct = 2'000'000;
+constexpr std::int64_t kStripProduct = 2'000'000;
+
+/// Into how many strips a product of so many multiplications is cut at most. Ours has the same bits however it is cut, and gets
+/// one strip per thread that there is for it. A CBLAS may round a strip otherwise than the whole, as OpenBLAS's kernels for
+/// Haswell and Zen do, so that with one the cut depends on the product alone: the strips, and with them the bits, are the same
+/// for any number of threads, and threads beyond kMostStrips have nothing to do.
+std::int64_t most_strips(std::int64_t work) {
+  if (work < kParallelProduct) return 1;
+#ifdef TAPESTRY_HAVE_CBLAS
+  constexpr std::int64_t kMostStrips = 8;
+#else
+  const std::int64_t kMostStrips = omp_in_parallel() ? 1 : omp_get_max_threads();
+#endif
+  return std::min(kMostStrips, work / kStripProduct);
+}
 
 }  // namespace
 
@@ -61,18 +74,18 @@ void CpuKernels<T>::matmul(bool transpose_a, bool transpose_b, std::int64_t m, s
     return;
   }
   const std::int64_t work = m * n * k;
-  const bool alone = work < kParallelProduct || omp_in_parallel();
-  const int parts = alone ? 1 : static_cast<int>(std::min<std::int64_t>(omp_get_max_threads(), work / kPartProduct));
+  const std::int64_t parts = most_strips(work);
   if (parts <= 1) return multiply(transpose_a, transpose_b, m, n, k, a, lda, b, ldb, accumulate, c, ldc);
-  // The larger side of C is cut into one strip per thread, at multiples of a register tile's sides (and of OpenBLAS's).
+  // The larger side of C is cut into strips, at multiples of a register tile's sides (and of OpenBLAS's).
   const bool cut_rows = m >= n;
   constexpr std::int64_t kBlock = 48;
   const std::int64_t side = cut_rows ? m : n;
   const std::int64_t strip = ((side + parts - 1) / parts + kBlock - 1) / kBlock * kBlock;
   // What is left over gets a strip of its own only if that is no small product; else the last strip takes it.
-  const bool own_strip = side % strip * (work / side) >= kPartProduct;
+  const bool own_strip = side % strip * (work / side) >= kStripProduct;
   const auto strips = static_cast<int>(std::max<std::int64_t>(1, side / strip + (own_strip ? 1 : 0)));
-#pragma omp parallel for schedule(static, 1) num_threads(strips)
+  const int threads = omp_in_parallel() ? 1 : std::min(strips, omp_get_max_threads());
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
   for (int part = 0; part < strips; ++part) {
     const std::int64_t begin = part * strip;
     const std::int64_t end = part + 1 == strips ? side : begin + strip;
