@@ -81,9 +81,13 @@ struct Layout {
 template <typename T>
 class Entries {
  public:
+  /// Lets the calling thread walk through `rows` rows. Each thread of a team asks for it, whether it gets a group now or only in
+  /// a later call: who gets one is chance, and a step that is warm must not allocate.
+  static void make_room(std::int64_t rows) {
+    if (next_.size() < static_cast<std::size_t>(rows)) next_.resize(static_cast<std::size_t>(rows));
+  }
   /// Entries of `target` from column `begin` on. A thread has room for one such walk at a time.
   Entries(const CsrView<T>& target, std::int64_t begin) : target_(target) {
-    if (next_.size() < static_cast<std::size_t>(target.rows)) next_.resize(static_cast<std::size_t>(target.rows));
     for (std::int64_t row = 0; row < target.rows; ++row) {
       const std::int32_t* first = target.columns + target.offsets[row];
       const std::int32_t* last = target.columns + target.offsets[row + 1];
@@ -182,21 +186,25 @@ void CpuKernels<T>::linear_multinomial_nll(std::int64_t hidden, const T* h, cons
   T* hits = workspace + at.hits;
   T* packed_h = workspace + at.packed_h;
   pack_together(true, hidden, rows, h, hidden, packed_h);
-#pragma omp parallel for schedule(dynamic, 1)
-  for (std::int64_t group = 0; group < at.groups; ++group) {
-    Entries<T> entries(target, block_at(items, at.first_block(group)).begin);
-    for (std::int64_t index = at.first_block(group); index < at.first_block(group + 1); ++index) {
-      const Block block = block_at(items, index);
-      T* logits = kept + block.begin * at.stride;
-      cpu::multiply_panels(false, block.size(), at.stride, hidden, w + block.begin * hidden, hidden, packed_h,
-                           {false, bias + block.begin}, logits, at.stride);
-      for (std::int64_t row = 0; row < rows; ++row) {
-        T hit = 0;
-        entries.take(row, block.end,
-                     [&](std::int64_t item, T value) { hit += value * logits[(item - block.begin) * at.stride + row]; });
-        hits[index * at.stride + row] = hit;
+#pragma omp parallel
+  {
+    Entries<T>::make_room(rows);
+#pragma omp for schedule(dynamic, 1)
+    for (std::int64_t group = 0; group < at.groups; ++group) {
+      Entries<T> entries(target, block_at(items, at.first_block(group)).begin);
+      for (std::int64_t index = at.first_block(group); index < at.first_block(group + 1); ++index) {
+        const Block block = block_at(items, index);
+        T* logits = kept + block.begin * at.stride;
+        cpu::multiply_panels(false, block.size(), at.stride, hidden, w + block.begin * hidden, hidden, packed_h,
+                             {false, bias + block.begin}, logits, at.stride);
+        for (std::int64_t row = 0; row < rows; ++row) {
+          T hit = 0;
+          entries.take(row, block.end,
+                       [&](std::int64_t item, T value) { hit += value * logits[(item - block.begin) * at.stride + row]; });
+          hits[index * at.stride + row] = hit;
+        }
+        exponentiate_block(block, rows, at.stride, logits, kept + at.shares + index * at.stride, sums + index * at.stride);
       }
-      exponentiate_block(block, rows, at.stride, logits, kept + at.shares + index * at.stride, sums + index * at.stride);
     }
   }
   for_column_ranges(rows, rows * at.blocks, [&](std::int64_t begin, std::int64_t end) {
@@ -214,35 +222,39 @@ void CpuKernels<T>::linear_multinomial_nll_backward(std::int64_t hidden, const T
   for (std::int64_t row = 0; row < rows; ++row) weights[row] = *scale * row_weight(target, row);
   T* packed_h = workspace + at.stride;
   pack_together(false, rows, hidden, h, hidden, packed_h);
-#pragma omp parallel for schedule(dynamic, 1)
-  for (std::int64_t group = 0; group < at.groups; ++group) {
-    T* part = workspace + at.parts + group * at.part_size;  // of dh [B, H]
-    const std::int64_t first = at.first_block(group);
-    Entries<T> entries(target, block_at(items, first).begin);
-    for (std::int64_t index = first; index < at.first_block(group + 1); ++index) {
-      const Block block = block_at(items, index);
-      T* dlogits = kept + block.begin * at.stride;
-      const T* share = kept + at.shares + index * at.stride;
-      T* sums = dbias + block.begin;
-      for (std::int64_t i = 0; i < block.size(); ++i) {
-        T* gradient = dlogits + i * at.stride;
-        T sum = 0;
+#pragma omp parallel
+  {
+    Entries<T>::make_room(rows);
+#pragma omp for schedule(dynamic, 1)
+    for (std::int64_t group = 0; group < at.groups; ++group) {
+      T* part = workspace + at.parts + group * at.part_size;  // of dh [B, H]
+      const std::int64_t first = at.first_block(group);
+      Entries<T> entries(target, block_at(items, first).begin);
+      for (std::int64_t index = first; index < at.first_block(group + 1); ++index) {
+        const Block block = block_at(items, index);
+        T* dlogits = kept + block.begin * at.stride;
+        const T* share = kept + at.shares + index * at.stride;
+        T* sums = dbias + block.begin;
+        for (std::int64_t i = 0; i < block.size(); ++i) {
+          T* gradient = dlogits + i * at.stride;
+          T sum = 0;
 #pragma omp simd reduction(+ : sum)
-        for (std::int64_t row = 0; row < rows; ++row) sum += gradient[row] *= weights[row] * share[row];
-        sums[i] = sum;
+          for (std::int64_t row = 0; row < rows; ++row) sum += gradient[row] *= weights[row] * share[row];
+          sums[i] = sum;
+        }
+        for (std::int64_t row = 0; row < rows; ++row) {
+          entries.take(row, block.end, [&](std::int64_t item, T value) {
+            dlogits[(item - block.begin) * at.stride + row] -= *scale * value;
+            sums[item - block.begin] -= *scale * value;
+          });
+        }
+        const T* block_w = w + block.begin * hidden;
+        cpu::multiply_panels(false, block.size(), hidden, rows, dlogits, at.stride, packed_h, {}, dw + block.begin * hidden,
+                             hidden);
+        cpu::pack_panels(false, block.size(), hidden, block_w, hidden, part + at.packed_w);
+        cpu::multiply_panels(true, rows, hidden, block.size(), dlogits, at.stride, part + at.packed_w, {index > first}, part,
+                             hidden);
       }
-      for (std::int64_t row = 0; row < rows; ++row) {
-        entries.take(row, block.end, [&](std::int64_t item, T value) {
-          dlogits[(item - block.begin) * at.stride + row] -= *scale * value;
-          sums[item - block.begin] -= *scale * value;
-        });
-      }
-      const T* block_w = w + block.begin * hidden;
-      cpu::multiply_panels(false, block.size(), hidden, rows, dlogits, at.stride, packed_h, {}, dw + block.begin * hidden,
-                           hidden);
-      cpu::pack_panels(false, block.size(), hidden, block_w, hidden, part + at.packed_w);
-      cpu::multiply_panels(true, rows, hidden, block.size(), dlogits, at.stride, part + at.packed_w, {index > first}, part,
-                           hidden);
     }
   }
   for_chunks(rows * hidden, [=](std::int64_t begin, std::int64_t end) {
