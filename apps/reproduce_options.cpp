@@ -19,6 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using Names = std::vector<std::string>;
+using recsys::joined;
 
 /// Option values as written, before names are looked up.
 struct Raw {
@@ -56,13 +57,13 @@ void declare(CLI::App& app, Raw& raw) {
   const CLI::Range count(1, 10000);
   one("--data", raw.data, "DIR", "Folder with one folder per data set; default $TAPESTRY_DATA, then data/");
   names("--dataset", raw.datasets,
-        "Data sets: " + recsys::joined(recsys::known_datasets()) +
+        "Data sets: " + joined(recsys::known_datasets()) +
             ", or all of those found; default ml-100k, simulated if it is not found");
-  names("--recommender", raw.recommenders, "Recommenders: " + recsys::joined(recsys::known_recommenders()) + "; default svd");
+  names("--recommender", raw.recommenders, "Recommenders: " + joined(recsys::known_recommenders()) + "; default svd");
   names("--generators", raw.generators,
-        "Generators: " + recsys::joined(recsys::known_generators()) + ", or all; default original,multivae++,f-sdrm,m-sdrm");
+        "Generators: " + joined(recsys::known_generators()) + ", or all; default original,multivae++,f-sdrm,m-sdrm");
   names("--setting", raw.settings,
-        "What synthetic users do to the real ones: " + recsys::joined(recsys::known_settings()) + "; default both");
+        "What synthetic users do to the real ones: " + joined(recsys::known_settings()) + "; default both");
   one("--protocol", raw.protocol, "NAME", "published (the paper's program) or strict; default published");
   one("--folds", raw.folds, "N",
       "Cross-validation over users, --protocol strict only: run r reports the users of fold r; default none")
@@ -70,13 +71,12 @@ void declare(CLI::App& app, Raw& raw) {
   one("--variant", raw.variant, "NAME",
       "SDRM as in the authors' program (published) or in the paper's text (paper); default published");
   names("--without", raw.without,
-        "Deviations of the authors' program to leave out, --protocol published only: " +
-            recsys::joined(recsys::known_deviations()));
+        "Deviations of the authors' program to leave out, --protocol published only: " + joined(recsys::known_deviations()));
   names("--ablations", raw.ablations,
         "Run the experiment as published and without each of its deviations, or those named, and write what each does to the "
         "figures (deviations.md); all, or names of folders there");
   one("--neumf-selection", raw.neumf_selection, "NAME",
-      "Which epoch NeuMF keeps: " + recsys::joined(recsys::neumf_selections()) +
+      "Which epoch NeuMF keeps: " + joined(recsys::neumf_selections()) +
           "; default as the paper's figures were made, with --protocol strict best-recall");
   one("--runs", raw.runs, "N", "Independent runs; default 5, with --quick 2")->check(count);
   one("--seed", raw.seed, "N", "Root of all randomness; default 1")->check(check_seed);
@@ -85,8 +85,7 @@ void declare(CLI::App& app, Raw& raw) {
       ->check(count);
   one("--device", raw.device, "NAME", "Where generators and recommenders are fitted and asked: cpu, cuda or auto; default cpu");
   one("--precision", raw.precision, "NAME",
-      "What matrix products on a GPU round float32 operands to: " + recsys::joined(known_precisions()) +
-          "; default float32, not at all");
+      "What matrix products on a GPU round float32 operands to: " + joined(known_precisions()) + "; default float32, not at all");
   names("--only", raw.only,
         "Compute only units whose name matches a pattern (*, ?), such as 'ml-1m_mlp_*_run-2'; the report shows what is finished");
   one("--out", raw.out, "DIR", "Folder for results, from which an interrupted job goes on; default results");
@@ -124,7 +123,7 @@ Names choose_datasets(const Raw& raw, Names& remarks) {
   });
   // The paper knows nothing of simulated data: they stand in where there are no others.
   if (raw.paper && selected.size() > 1) std::erase(selected, "simulated");
-  if (!absent.empty()) remarks.push_back("not found in " + raw.data + " and left out: " + recsys::joined(absent));
+  if (!absent.empty()) remarks.push_back("not found in " + raw.data + " and left out: " + joined(absent));
   return selected;
 }
 
@@ -246,11 +245,11 @@ std::string list_text(const ReproduceOptions& options) {
     const char* state = name == "simulated" ? "built in" : recsys::dataset_available(options.data, name) ? "found" : "not found";
     text += "  " + name + std::string(24 - std::min<std::size_t>(22, name.size()), ' ') + state + "\n";
   }
-  text += "recommenders: " + recsys::joined(recsys::known_recommenders()) + "\n";
-  text += "generators:   " + recsys::joined(recsys::known_generators()) + "\n";
-  text += "settings:     " + recsys::joined(recsys::known_settings()) + "\n";
-  text += "deviations:   " + recsys::joined(recsys::known_deviations()) + "\n";
-  text += "NeuMF keeps:  " + recsys::joined(recsys::neumf_selections()) + "\n";
+  text += "recommenders: " + joined(recsys::known_recommenders()) + "\n";
+  text += "generators:   " + joined(recsys::known_generators()) + "\n";
+  text += "settings:     " + joined(recsys::known_settings()) + "\n";
+  text += "deviations:   " + joined(recsys::known_deviations()) + "\n";
+  text += "NeuMF keeps:  " + joined(recsys::neumf_selections()) + "\n";
   return text + "protocols:    published, strict\nvariants:     published, paper\n";
 }
 

@@ -52,15 +52,15 @@ constexpr std::int64_t kStripProduct = 2'000'000;
 /// Into how many strips a product of so many multiplications is cut at most. Ours has the same bits however it is cut, and gets
 /// one strip per thread that there is for it. A CBLAS may round a strip otherwise than the whole, as OpenBLAS's kernels for
 /// Haswell and Zen do, so that with one the cut depends on the product alone: the strips, and with them the bits, are the same
-/// for any number of threads, and threads beyond kMostStrips have nothing to do.
+/// for any number of threads, and threads beyond eight have nothing to do.
 std::int64_t most_strips(std::int64_t work) {
   if (work < kParallelProduct) return 1;
 #ifdef TAPESTRY_HAVE_CBLAS
-  constexpr std::int64_t kMostStrips = 8;
+  constexpr std::int64_t most = 8;
 #else
-  const std::int64_t kMostStrips = omp_in_parallel() ? 1 : omp_get_max_threads();
+  const std::int64_t most = omp_in_parallel() ? 1 : omp_get_max_threads();
 #endif
-  return std::min(kMostStrips, work / kStripProduct);
+  return std::min(most, work / kStripProduct);
 }
 
 }  // namespace
