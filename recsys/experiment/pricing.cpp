@@ -88,7 +88,7 @@ PricedCall Pricing::price(const RunJob& job, const StageCall& call, const StageR
   }
   RunJob unit = job;
   unit.values = for_unit(job.values, call.setting, call.generator);
-  const ExpectedEpochs expected = expected_epochs(unit, call.stage, finished_);
+  const ExpectedEpochs expected = expected_epochs(unit, call, finished_);
   priced.seconds = rate.total(expected.epochs);
   if (expected.epochs > 0 && rate.epoch_seconds > 0) {
     const long epochs = std::lround(expected.epochs);

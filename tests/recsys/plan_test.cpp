@@ -143,7 +143,7 @@ TEST(ExpectedEpochs, FromFinishedTrainingsElseFromTheTable) {
   const auto protocols = protocols_of(datasets, options);
   const ExperimentJobs work = experiment_jobs(datasets, protocols, options, [](const UnitKey&) { return false; });
   const FinishedWork finished(folder.path(), configuration_of(datasets, options));
-  const auto expected = [&](const std::string& stage) { return expected_epochs(work.jobs.front(), stage, finished); };
+  const auto expected = [&](const std::string& stage) { return expected_epochs(work.jobs.front(), {.stage = stage}, finished); };
   EXPECT_DOUBLE_EQ(expected("vae_fit").epochs, 150);
   EXPECT_NE(expected("vae_fit").source.find("assumed"), std::string::npos);
   EXPECT_DOUBLE_EQ(expected("sdrm_fit").epochs, 60);
@@ -153,6 +153,32 @@ TEST(ExpectedEpochs, FromFinishedTrainingsElseFromTheTable) {
   folder.write("history/simulated/svd/run-4-vae_fit.csv", "epoch,loss,metric\n1,2,3\n2,2,3\n3,2,3\n4,2,3\n");
   EXPECT_DOUBLE_EQ(expected("vae_fit").epochs, 3);
   EXPECT_EQ(expected("vae_fit").source, "mean of 2 finished here");
+}
+
+TEST(ExpectedEpochs, OfMlpDependOnWhoseUsersItGets) {
+  const TempFolder folder;
+  const ExperimentOptions options = tiny_options(folder.path());
+  const std::vector<LoadedDataset> datasets = tiny_data();
+  const FinishedWork finished(folder.path(), configuration_of(datasets, options));
+  RunJob job;
+  job.recommender = "mlp";
+  job.values.mlp.emplace();
+  const auto expected = [&](const std::string& dataset, const std::string& generator, const std::string& setting) {
+    job.dataset = dataset;
+    const StageCall call = {.dataset = dataset, .stage = kRecommenderFit, .generator = generator, .setting = setting};
+    return expected_epochs(job, call, finished);
+  };
+  for (const std::string dataset : {"ml-100k", "amazon-digital-music", "of-my-own"}) {
+    const ExpectedEpochs original = expected(dataset, kOriginal, "augment");
+    EXPECT_GT(original.epochs, 0) << dataset;
+    EXPECT_EQ(original.epochs, expected(dataset, kOriginal, "replace").epochs) << dataset << ": the same users";
+    EXPECT_GT(expected(dataset, "m-sdrm", "augment").epochs, original.epochs) << dataset;
+    EXPECT_GT(expected(dataset, "m-sdrm", "replace").epochs, original.epochs) << dataset;
+    EXPECT_EQ(original.source, dataset == "of-my-own" ? "a guess" : "assumed as in earlier runs");
+  }
+  job.values.mlp->max_epochs = 20;
+  EXPECT_EQ(expected("ml-100k", "m-sdrm", "augment").epochs, 20);
+  EXPECT_EQ(expected("ml-100k", "m-sdrm", "augment").source, "assumed: all of them");
 }
 
 }  // namespace
