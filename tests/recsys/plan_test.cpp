@@ -143,7 +143,11 @@ TEST(ExpectedEpochs, FromFinishedTrainingsElseFromTheTable) {
   const auto protocols = protocols_of(datasets, options);
   const ExperimentJobs work = experiment_jobs(datasets, protocols, options, [](const UnitKey&) { return false; });
   const FinishedWork finished(folder.path(), configuration_of(datasets, options));
-  const auto expected = [&](const std::string& stage) { return expected_epochs(work.jobs.front(), {.stage = stage}, finished); };
+  const auto expected = [&](const std::string& stage) {
+    StageCall call;
+    call.stage = stage;
+    return expected_epochs(work.jobs.front(), call, finished);
+  };
   EXPECT_DOUBLE_EQ(expected("vae_fit").epochs, 150);
   EXPECT_NE(expected("vae_fit").source.find("assumed"), std::string::npos);
   EXPECT_DOUBLE_EQ(expected("sdrm_fit").epochs, 60);
@@ -165,7 +169,11 @@ TEST(ExpectedEpochs, OfMlpDependOnWhoseUsersItGets) {
   job.values.mlp.emplace();
   const auto expected = [&](const std::string& dataset, const std::string& generator, const std::string& setting) {
     job.dataset = dataset;
-    const StageCall call = {.dataset = dataset, .stage = kRecommenderFit, .generator = generator, .setting = setting};
+    StageCall call;
+    call.dataset = dataset;
+    call.stage = kRecommenderFit;
+    call.generator = generator;
+    call.setting = setting;
     return expected_epochs(job, call, finished);
   };
   for (const std::string dataset : {"ml-100k", "amazon-digital-music", "of-my-own"}) {
