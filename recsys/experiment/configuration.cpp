@@ -16,6 +16,7 @@ constexpr const char* kUsualPrecision = "float32";
 Json common_json(const Configuration& configuration) {
   Json json = {{"format", kFormat},
                {"version", configuration.version},
+               {"figures", kFigures},
                {"protocol", configuration.protocol},
                {"folds", configuration.folds},
                {"variant", configuration.variant},
@@ -100,6 +101,10 @@ std::string merge_configuration(const std::string& existing, const Configuration
   Json merged = Json::parse(existing, nullptr, /*allow_exceptions=*/false);
   const Json joining = configuration_json(wanted);
   if (!merged.is_object()) fail_conflict(folder, "its config.json cannot be read");
+  if (const int figures = merged.value("figures", 1); figures != kFigures) {
+    fail_conflict(folder, concat("the program that made it computes figures in its own way (config.json says \"figures\": ", figures,
+                                 ", this program ", kFigures, ")"));
+  }
   const std::string without = merged.value("without", "");
   if (without != wanted.without) {
     const auto named = [](const std::string& names) { return names.empty() ? "nothing" : names; };

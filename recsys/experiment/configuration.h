@@ -8,6 +8,10 @@
 
 namespace tapestry::recsys {
 
+/// Raised by every change of the program after which the same configuration gives other figures, so that no folder mixes the
+/// figures of two of them: 2 since MLP's validation rows under `strict` and NeuMF's misplaced dislikes.
+inline constexpr int kFigures = 2;
+
 /// Everything that decides the figures of an experiment. What is asked for (data sets, runs, generators, settings) and what only
 /// decides the speed (jobs, threads) is not in here: it may change from one start to the next.
 struct Configuration {

@@ -131,6 +131,22 @@ TEST_F(UnitStoreTest, AnotherConfigurationIsRefusedAndNothingChanges) {
   });
 }
 
+TEST_F(UnitStoreTest, FiguresOfAProgramThatComputesOthersAreRefused) {
+  open().write(unit());
+  const std::string now = "\"figures\": " + std::to_string(kFigures);
+  const std::string text = read_file(out() / "config.json");
+  const std::size_t at = text.find(now);
+  ASSERT_NE(at, std::string::npos) << text;
+  for (const std::string& other : {std::string("\"figures\": 999999"), std::string("\"unnumbered\": 0")}) {
+    std::string changed = text;
+    folder_.write("results/config.json", changed.replace(at, now.size(), other));
+    const std::string refusal = error_of(ErrorKind::kUsage, [&] { open(); });
+    EXPECT_NE(refusal.find("computes figures in its own way"), std::string::npos) << refusal;
+  }
+  folder_.write("results/config.json", text);
+  EXPECT_TRUE(open().has(unit().key));
+}
+
 TEST_F(UnitStoreTest, FurtherDataSetsJoin) {
   open().write(unit());
   Configuration other = configuration();
