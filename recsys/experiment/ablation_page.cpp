@@ -123,9 +123,12 @@ std::vector<Choice> choices(const UnitStore& store, const ExperimentOptions& opt
 }
 
 std::string deviations_page(const AblationReport& report) {
-  std::string text = "# What the deviations of the published program do to its figures\n\nMade with `" + report.command +
-                     "`. Runs of the same number have the same seed and are compared with each other; intervals are Student's t "
-                     "over their differences. \"both\" is the mean of the two settings.\n\n";
+  std::string text =
+      "# What the deviations of the published program do to its figures\n\nMade with `" + report.command +
+      "`. Runs of the same number have the same seed and are compared with each other; intervals are Student's t "
+      "over their differences. \"both\" is the mean of the two settings. Nothing is corrected for the number of "
+      "comparisons: of intervals where there is no effect, one in twenty leaves out zero by chance. All are over runs "
+      "on the same reported users and do not speak of other users.\n\n";
   for (const Ablation& ablation : report.ablations) {
     if (!ablation.reference.empty()) text += effect_tables(report, ablation);
   }

@@ -91,7 +91,7 @@ StageRate rate_of(const Stopwatch::Times& times, std::int64_t every) {
 
 /// The same settings with a few epochs, and nothing kept.
 GeneratorSettings short_settings(const RunJob& job) {
-  GeneratorSettings settings = {job.values.vae, job.values.score, job.baselines, job.seed, {}, {}};
+  GeneratorSettings settings = {job.values.vae, job.values.score, job.baselines, job.seed, {}, {}, job.device};
   settings.vae.max_epochs = settings.score.epochs = settings.baselines.multivae.vae.max_epochs = 2;
   settings.baselines.codigem.max_epochs = settings.baselines.ctgan.epochs = settings.baselines.tvae.epochs = 2;
   settings.baselines.diffrec.max_epochs = 3;  // only the last one is validated

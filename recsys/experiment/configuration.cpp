@@ -102,8 +102,8 @@ std::string merge_configuration(const std::string& existing, const Configuration
   const Json joining = configuration_json(wanted);
   if (!merged.is_object()) fail_conflict(folder, "its config.json cannot be read");
   if (const int figures = merged.value("figures", 1); figures != kFigures) {
-    fail_conflict(folder, concat("the program that made it computes figures in its own way (config.json says \"figures\": ", figures,
-                                 ", this program ", kFigures, ")"));
+    fail_conflict(folder, concat("the program that made it computes figures in its own way (config.json says \"figures\": ",
+                                 figures, ", this program ", kFigures, ")"));
   }
   const std::string without = merged.value("without", "");
   if (without != wanted.without) {

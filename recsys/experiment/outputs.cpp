@@ -7,6 +7,7 @@
 #include "recsys/experiment/peak_memory.h"
 #include "recsys/experiment/selection.h"
 #include "recsys/metrics/ranking.h"
+#include "recsys/metrics/users_and_fits.h"
 #include "recsys/report/headline.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"
@@ -17,47 +18,34 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+/// Those of the paper's models, in the order in which they run: always named, and before the others.
 constexpr std::array<const char*, 8> kStages = {"load",     "vae_fit",    "sdrm_fit",        "sample_f",
                                                 "sample_m", "sample_vae", "recommender_fit", "evaluate"};
 /// derive_seed index of the bootstrap under the root seed, out of the way of the runs.
 constexpr std::uint64_t kBootstrapSeed = 1'000'000;
 
-constexpr int kPrimarySamples = 100'000;
-
 /// derive_seed index of the comparisons.
 constexpr std::uint64_t kComparisonSeed = 1'000'001;
 
-/// [run][user] of one metric. The runs of a cross-validation that visit each fold once make up one run over all users.
-std::vector<std::vector<double>> user_values(const std::vector<Unit>& units, std::size_t metric, int folds) {
-  const auto together = static_cast<std::size_t>(std::max(1, folds));
-  std::vector<std::vector<double>> runs(units.size() / together);
-  for (std::size_t i = 0; i < units.size(); ++i) {
-    const std::vector<double>& users = units[i].measures.users[metric];
-    std::vector<double>& run = runs[i / together];
-    run.insert(run.end(), users.begin(), users.end());
-  }
-  return runs;
+UserValues user_values(const std::vector<Unit>& units, std::size_t metric, int folds) {
+  UserValues values;
+  values.folds = folds;
+  for (const Unit& unit : units) values.fits.push_back(unit.measures.users[metric]);
+  return values;
 }
 
-/// One of as many runs for both, where that of a row without randomness stands for all: [run][user] ours less theirs.
-std::vector<std::vector<double>> differences_by_run(const std::vector<std::vector<double>>& ours,
-                                                    const std::vector<std::vector<double>>& theirs) {
-  std::vector<std::vector<double>> differences(std::max(ours.size(), theirs.size()));
-  for (std::size_t run = 0; run < differences.size(); ++run) {
-    const std::vector<double>& mine = ours[ours.size() == 1 ? 0 : run];
-    const std::vector<double>& other = theirs[theirs.size() == 1 ? 0 : run];
-    for (std::size_t user = 0; user < mine.size(); ++user) differences[run].push_back(mine[user] - other[user]);
+/// Ours less theirs on the same users. A row without randomness has one unit (for each fold), which stands for all runs.
+UserValues differences(const UserValues& ours, const UserValues& theirs) {
+  UserValues values;
+  values.folds = ours.folds;
+  values.fits.resize(std::max(ours.fits.size(), theirs.fits.size()));
+  for (std::size_t fit = 0; fit < values.fits.size(); ++fit) {
+    const std::vector<double>& mine = ours.fits[fit % ours.fits.size()];
+    const std::vector<double>& other = theirs.fits[fit % theirs.fits.size()];
+    check(mine.size() == other.size(), "Experiment: ", mine.size(), " users are compared with ", other.size());
+    for (std::size_t user = 0; user < mine.size(); ++user) values.fits[fit].push_back(mine[user] - other[user]);
   }
-  return differences;
-}
-
-/// Every user's mean over the runs.
-std::vector<double> mean_by_user(const std::vector<std::vector<double>>& runs) {
-  std::vector<double> means(runs.front().size());
-  for (std::size_t user = 0; user < means.size(); ++user) {
-    for (const std::vector<double>& run : runs) means[user] += run[user] / static_cast<double>(runs.size());
-  }
-  return means;
+  return values;
 }
 
 /// The cells of one combination, one per metric.
@@ -79,25 +67,20 @@ std::vector<Cell> combination_cells(const std::vector<Unit>& units, const Experi
   return cells;
 }
 
-/// One combination against another on the same users, one comparison per metric: the interval is over users and runs, the test
-/// over the users' means.
+/// One combination against another on the same users, one comparison per metric.
 std::vector<Comparison> compare(const std::vector<Unit>& units, const std::vector<Unit>& baseline,
                                 const ExperimentOptions& options) {
   const ResamplingOptions resampling = {.seed = derive_seed(options.seed, kComparisonSeed)};
-  // A family of hundreds needs p-values well below 0.05 divided by its size; the least a test can give is 1 / samples.
-  ResamplingOptions fine = resampling;
-  fine.samples = kPrimarySamples;
   const UnitKey& key = units.front().key;
   std::vector<Comparison> comparisons;
   const Measures& first = units.front().measures;
   for (std::size_t metric = 0; metric < first.names.size(); ++metric) {
     if (first.users[metric].empty()) continue;  // a figure of all users together
-    const std::vector<std::vector<double>> ours = user_values(units, metric, options.folds);
-    const std::vector<std::vector<double>> theirs = user_values(baseline, metric, options.folds);
-    comparisons.push_back(
-        {key.dataset, key.recommender, key.setting, key.generator, baseline.front().key.generator, first.names[metric],
-         bootstrap_interval(differences_by_run(ours, theirs), resampling),
-         sign_flip_test(mean_by_user(ours), mean_by_user(theirs), is_primary_metric(first.names[metric]) ? fine : resampling)});
+    const UserValues ours = user_values(units, metric, options.folds), theirs = user_values(baseline, metric, options.folds);
+    const UserValues values = differences(ours, theirs);
+    comparisons.push_back({key.dataset, key.recommender, key.setting, key.generator, baseline.front().key.generator,
+                           first.names[metric], bootstrap_interval(values, resampling), mean_test(values),
+                           sign_flip_test(user_means(ours), user_means(theirs), resampling).p_two_sided});
   }
   return comparisons;
 }
@@ -161,12 +144,10 @@ std::vector<Result> gather(std::size_t count, const Body& body) {
 
 Json stage_json(const std::vector<StageRecord>& records, const std::string& dataset) {
   Json json = Json::object();
-  for (const char* stage : kStages) {
-    double seconds = 0;
-    for (const StageRecord& record : records) {
-      if (record.stage == stage && (dataset.empty() || record.dataset == dataset)) seconds += record.seconds;
-    }
-    json[stage] = seconds;
+  for (const char* stage : kStages) json[stage] = 0.0;
+  for (const StageRecord& record : records) {
+    if (!dataset.empty() && record.dataset != dataset) continue;
+    json[record.stage] = json.value(record.stage, 0.0) + record.seconds;
   }
   return json;
 }

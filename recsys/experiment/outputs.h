@@ -13,7 +13,7 @@ std::vector<UnitKey> unit_keys(const ExperimentOptions& options, const std::stri
                                const std::string& setting, const std::string& generator);
 
 /// Every metric of every combination asked for whose units are all finished. Intervals: over runs (t) under `published`, where a
-/// result without randomness is a point; bootstrap over users and runs under `strict`.
+/// result without randomness is a point; bootstrap over users and fits under `strict`.
 std::vector<Cell> collect_cells(const UnitStore& store, const ExperimentOptions& options, std::span<const std::string> datasets);
 
 /// Under `strict`, for every metric: each generator against `original`, and the others against multivae++, user by user;

@@ -27,6 +27,12 @@ std::int64_t resident_bytes() {
   return resident * ::sysconf(_SC_PAGESIZE);
 }
 
+/// "12 MiB"; "0.3 MiB" below ten.
+std::string mebibytes(std::int64_t bytes) {
+  const double size = static_cast<double>(bytes) / (1 << 20);
+  return fixed(size, size < 9.95 ? 1 : 0) + " MiB";
+}
+
 /// Of this thread.
 double processor_time() {
   timespec time = {};
@@ -77,10 +83,11 @@ WorkPlan add_up(std::span<const PricedCall> calls, int workers, int threads) {
       return one.dataset == call.dataset && one.recommender == call.recommender && one.stage == call.stage;
     });
     if (row == plan.rows.end()) {
-      row = plan.rows.insert(row, {call.dataset, call.recommender, call.stage, 0, 0, priced.basis});
+      row = plan.rows.insert(row, {call.dataset, call.recommender, call.stage, 0, 0, 0, priced.basis});
     }
     ++row->times;
     row->seconds += priced.seconds;
+    row->bytes = std::max(row->bytes, priced.bytes);
     plan.job_seconds[call.job] += priced.seconds;
     job_bytes[call.job] = std::max(job_bytes[call.job], priced.bytes);
     sum += priced.seconds;
@@ -137,10 +144,12 @@ std::string plan_text(const WorkPlan& plan, const ExperimentOptions& options) {
   std::string text = concat("plan for ", options.out.string(), ": ", plan.finished, " of ", plan.units, " units are finished, ",
                             plan.missing, " are to be computed\n");
   if (plan.missing == 0) return text;
-  std::vector<std::vector<std::string>> lines = {{"data set", "recommender", "stage", "basis", "times", "each", "together"}};
+  std::vector<std::vector<std::string>> lines = {
+      {"data set", "recommender", "stage", "basis", "times", "each", "together", "memory"}};
   for (const PlannedRow& row : plan.rows) {
     lines.push_back({row.dataset, row.recommender, row.stage, row.basis, std::to_string(row.times),
-                     duration_text(row.seconds / row.times), duration_text(row.seconds)});
+                     duration_text(row.seconds / row.times), duration_text(row.seconds),
+                     row.bytes > 0 ? mebibytes(row.bytes) : "–"});
   }
   constexpr std::size_t kTextColumns = 4;
   text += "\n" + aligned(lines, kTextColumns) + "\n";
@@ -148,7 +157,7 @@ std::string plan_text(const WorkPlan& plan, const ExperimentOptions& options) {
   text += concat("work: ", static_cast<std::int64_t>(std::ceil(plan.core_seconds)), " core-seconds (",
                  duration_text(plan.core_seconds), "); wall time about ", duration_text(plan.wall_seconds), " with ", jobs,
                  jobs == 1 ? " job on " : " jobs on ", options.threads, options.threads == 1 ? " thread" : " threads",
-                 "; memory at most about ", fixed(static_cast<double>(plan.peak_bytes) / (1 << 20), 0), " MiB\n");
+                 "; memory at most about ", mebibytes(plan.peak_bytes), "\n");
   constexpr double kFree = 0.9;
   if (plan.share < kFree) {
     text += concat("Other programs took ", fixed(100 * (1 - plan.share), 0),
@@ -156,9 +165,11 @@ std::string plan_text(const WorkPlan& plan, const ExperimentOptions& options) {
                    "machine the wall time would be about ",
                    duration_text(plan.wall_seconds * plan.share), "\n");
   }
-  text += concat("Measured in ", duration_text(plan.calibration_seconds),
-                 " on this machine as it is now, one model at a time; jobs side by side that compete for memory take longer.\n"
-                 "Where early stopping decides, the number of epochs is an assumption, named in the column basis.\n");
+  text += concat(
+      "Measured in ", duration_text(plan.calibration_seconds),
+      " on this machine as it is now, one model at a time; jobs side by side that compete for memory take longer.\n"
+      "Where early stopping decides, the number of epochs is an assumption, named in the column basis. Memory is what a stage's "
+      "tensors take at most, with what its job keeps beside them; the total adds the program and its data.\n");
   return text;
 }
 

@@ -25,8 +25,9 @@ struct PricedCall {
 struct PlannedRow {
   std::string dataset, recommender, stage;
   int times = 0;
-  double seconds = 0;  ///< all together
-  std::string basis;   ///< of the first call
+  double seconds = 0;      ///< all together
+  std::int64_t bytes = 0;  ///< that the job's tensors take while it runs, at most; 0 where finished stages were not measured
+  std::string basis;       ///< of the first call
 };
 
 struct WorkPlan {

@@ -1,24 +1,32 @@
 #include "recsys/experiment/synthetic_report.h"
 
 #include <algorithm>
+#include <map>
 
 #include "recsys/experiment/selection.h"
 
 namespace tapestry::recsys {
 namespace {
 
-/// The summaries of one generator's runs, from the first setting that has them.
+/// The summaries of one generator's runs, which are the same in every setting. None unless a setting's units are all finished, as
+/// everywhere in a report; a run whose recommender failed in one setting may have its summary from another.
 std::vector<SyntheticSummary> finished(const UnitStore& store, const ExperimentOptions& options, const std::string& dataset,
                                        const std::string& recommender, const std::string& generator) {
+  std::map<int, SyntheticSummary> by_run;
   for (const std::string& setting : options.settings) {
-    std::vector<SyntheticSummary> runs;
-    for (const UnitKey& key : unit_keys(options, dataset, recommender, setting, generator)) {
-      const std::optional<Unit> unit = store.read(key);
-      if (unit && unit->synthetic) runs.push_back(*unit->synthetic);
+    const std::vector<UnitKey> keys = unit_keys(options, dataset, recommender, setting, generator);
+    std::vector<Unit> units;
+    for (const UnitKey& key : keys) {
+      if (std::optional<Unit> unit = store.read(key)) units.push_back(std::move(*unit));
     }
-    if (!runs.empty()) return runs;
+    if (units.size() < keys.size()) continue;
+    for (const Unit& unit : units) {
+      if (unit.synthetic) by_run.emplace(unit.key.run, *unit.synthetic);
+    }
   }
-  return {};
+  std::vector<SyntheticSummary> runs;
+  for (const auto& [run, summary] : by_run) runs.push_back(summary);
+  return runs;
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "tensor/error.h"
+#include "tensor/ops.h"
 #include "tensor/random.h"
 
 namespace tapestry::recsys {
@@ -209,6 +210,9 @@ void TableRows::append(const Tensor& all_scores) {
   const Tensor scores = all_scores.to(Device::kCpu);
   check(scores.cols() == table_.planes().categories(), "TableRows::append: scores ", scores.shape(), " for ",
         table_.planes().categories(), " categories");
+  if (first_not_finite(scores) != scores.numel()) {
+    fail(ErrorKind::kFit, "a score of a drawn user is no finite number: the model that gave it has diverged");
+  }
   for (std::int64_t row = 0; row < scores.rows(); ++row) {
     const float* score = scores.data<float>() + row * scores.cols();
     std::vector<std::int32_t> likes;

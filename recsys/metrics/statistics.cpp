@@ -59,22 +59,18 @@ double upper_tail(double t, double degrees) {
   return 0.5 * incomplete_beta(0.5 * degrees, 0.5, degrees / (degrees + square), square / (degrees + square));
 }
 
-void check_options(const char* name, const ResamplingOptions& options) {
-  check(options.samples > 0 && options.level > 0 && options.level < 1, name, ": samples ", options.samples, ", level ",
-        options.level);
-}
-
-/// One bootstrap sample's mean. values[u * runs + r].
-double resampled_mean(const std::vector<double>& values, std::uint32_t users, std::uint32_t runs, RandomStream stream) {
-  RandomSequence random(stream);
-  std::vector<double> weights(runs, 0.0);
-  for (std::uint32_t r = 0; r < runs; ++r) weights[random.below(runs)] += 1.0 / runs;
-  double sum = 0;
-  for (std::uint32_t draw = 0; draw < users; ++draw) {
-    const double* user = values.data() + static_cast<std::size_t>(random.below(users)) * runs;
-    for (std::uint32_t r = 0; r < runs; ++r) sum += weights[r] * user[r];
+/// The quantile of a distribution that is symmetric around zero, by its upper tail P(T > t), t >= 0.
+template <typename UpperTail>
+double quantile(double p, const UpperTail& above) {
+  if (p == 0.5) return 0;
+  const double tail = p < 0.5 ? p : 1 - p;
+  double low = 0, high = 1;
+  while (above(high) > tail) high *= 2;
+  // Bisection to the last bit: sixty evaluations, and no derivative to go wrong in heavy tails.
+  for (double middle = 0.5 * (low + high); middle > low && middle < high; middle = 0.5 * (low + high)) {
+    (above(middle) > tail ? low : high) = middle;
   }
-  return sum / users;
+  return p < 0.5 ? -high : high;
 }
 
 struct Tally {
@@ -139,15 +135,12 @@ double student_t_cdf(double t, double degrees) {
 
 double student_t_quantile(double p, double degrees) {
   check(degrees > 0 && p > 0 && p < 1, "student_t_quantile: p ", p, " with ", degrees, " degrees of freedom");
-  if (p == 0.5) return 0;
-  const double tail = p < 0.5 ? p : 1 - p;
-  double low = 0, high = 1;
-  while (upper_tail(high, degrees) > tail) high *= 2;
-  // Bisection to the last bit: sixty evaluations, and no derivative to go wrong in heavy tails.
-  for (double middle = 0.5 * (low + high); middle > low && middle < high; middle = 0.5 * (low + high)) {
-    (upper_tail(middle, degrees) > tail ? low : high) = middle;
-  }
-  return p < 0.5 ? -high : high;
+  return quantile(p, [&](double t) { return upper_tail(t, degrees); });
+}
+
+double normal_quantile(double p) {
+  check(p > 0 && p < 1, "normal_quantile: p ", p);
+  return quantile(p, [](double z) { return 0.5 * std::erfc(z / std::sqrt(2.0)); });
 }
 
 Interval mean_interval(std::span<const double> runs, double level) {
@@ -159,35 +152,13 @@ Interval mean_interval(std::span<const double> runs, double level) {
   return {mean(runs) - half, mean(runs) + half};
 }
 
-Interval bootstrap_interval(std::span<const std::vector<double>> per_run, const ResamplingOptions& options) {
-  check_options("bootstrap_interval", options);
-  check(!per_run.empty(), "bootstrap_interval: no runs");
-  std::vector<double> values;  // [users, runs]
-  for (std::size_t user = 0; user < per_run[0].size(); ++user) {
-    const std::size_t begin = values.size();
-    for (const std::vector<double>& run : per_run) {
-      check(run.size() == per_run[0].size(), "bootstrap_interval: runs of ", per_run[0].size(), " and ", run.size(), " users");
-      values.push_back(run[user]);
-    }
-    if (std::any_of(values.begin() + static_cast<std::ptrdiff_t>(begin), values.end(), [](double v) { return std::isnan(v); })) {
-      values.resize(begin);
-    }
-  }
-  if (values.empty()) return {kNaN, kNaN};
-  const std::uint32_t runs = static_cast<std::uint32_t>(per_run.size());
-  const std::uint32_t users = static_cast<std::uint32_t>(values.size() / runs);
-  std::vector<double> means(static_cast<std::size_t>(options.samples));
-  parallel_for(options.samples, [&](std::int64_t s) {
-    const RandomStream stream{options.seed, Purpose::kBootstrap, static_cast<std::uint32_t>(s)};
-    means[static_cast<std::size_t>(s)] = resampled_mean(values, users, runs, stream);
-  });
-  std::sort(means.begin(), means.end());
-  const double outside = 0.5 * (1 - options.level);
-  return {percentile(means, outside), percentile(means, 1 - outside)};
+void check_resampling(const char* name, const ResamplingOptions& options) {
+  check(options.samples > 0 && options.level > 0 && options.level < 1, name, ": samples ", options.samples, ", level ",
+        options.level);
 }
 
 PairedTest sign_flip_test(std::span<const double> a, std::span<const double> b, const ResamplingOptions& options) {
-  check_options("sign_flip_test", options);
+  check_resampling("sign_flip_test", options);
   check(a.size() == b.size(), "sign_flip_test: ", a.size(), " and ", b.size(), " users are not pairs");
   std::vector<double> differences;
   double observed = 0, magnitude = 0;

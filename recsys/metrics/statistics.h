@@ -26,6 +26,8 @@ double percentile(std::span<const double> sorted, double p);
 double student_t_cdf(double t, double degrees);
 /// The t with student_t_cdf(t, degrees) == p, 0 < p < 1, to about 1e-12 relative.
 double student_t_quantile(double p, double degrees);
+/// The z below which a standard normal lies with probability p, 0 < p < 1.
+double normal_quantile(double p);
 
 /// Interval for the mean of n independent runs: mean +- t(n - 1) * sample_std / sqrt(n). A point when all runs agree; NaN ends
 /// below two runs, which say nothing about spread.
@@ -37,11 +39,8 @@ struct ResamplingOptions {
   double level = 0.95;
 };
 
-/// Percentile bootstrap interval of a metric's mean over runs and users (Efron 1979). per_run[r][u] is user u in run r; each
-/// sample draws as many runs and as many users with replacement, the same users in every run drawn. Users who are NaN in a run
-/// are left out. Draws come from (seed, kBootstrap): the same for any number of threads. Throws Error(kMisuse) unless every run
-/// has the same number of users. NaN ends when no user is left.
-Interval bootstrap_interval(std::span<const std::vector<double>> per_run, const ResamplingOptions& options = {});
+/// Throws Error(kMisuse), naming the caller, unless there are samples and the level lies between 0 and 1.
+void check_resampling(const char* name, const ResamplingOptions& options);
 
 /// The outcome of a paired comparison of A and B over the same users.
 struct PairedTest {

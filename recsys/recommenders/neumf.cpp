@@ -153,6 +153,10 @@ NeuMfFit fit_neumf(NeuMfModel& model, const Triples& all, const NeuMfConfig& con
     }
     const TripleTensors valid(all, split.valid, model.dtype(), model.device());
     fit.history.push_back({epoch, loss, neumf_loss(model, valid), by_recall(config.selection) ? recall(model) : kNaN});
+    if (valid.size() > 0 && !std::isfinite(fit.history.back().validation_loss)) {
+      fail(ErrorKind::kFit, "NeuMF diverged in epoch ", epoch, ": its validation loss is ", fit.history.back().validation_loss,
+           " (a lower learning rate than ", config.learning_rate, " may help)");
+    }
     const double value = criterion(fit.history.back(), config.selection);
     if (value < lowest) {
       lowest = value;

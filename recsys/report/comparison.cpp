@@ -17,22 +17,24 @@ constexpr std::size_t kTextColumns = 6;
 constexpr double kLevel = 0.05;
 
 Lines lines_of(std::span<const Comparison> comparisons, bool at_ten_only) {
-  Lines lines = {{"dataset", "recommender", "setting", "generator", "against", "metric", "difference", "95 % interval", "p",
-                  "Holm p", "finding", "users"}};
+  Lines lines = {{"dataset", "recommender", "setting", "generator", "against", "metric", "difference", "95 % interval",
+                  "p, these fits", "p", "Holm p", "finding", "users"}};
   for (const Comparison& one : comparisons) {
     if (at_ten_only && !(is_ranking_metric(one.metric) && one.metric.ends_with("@10"))) continue;
     const std::optional<Finding> found = finding(one);
     lines.push_back({one.dataset, one.recommender, one.setting, one.generator, one.baseline, one.metric,
-                     with_sign(one.test.difference, 4), fixed(one.interval.low, 4) + " to " + fixed(one.interval.high, 4),
-                     fixed(one.test.p_two_sided, 4), found ? fixed(one.p_holm, 4) : "–", found ? to_string(*found) : "–",
-                     std::to_string(one.test.users)});
+                     with_sign(one.test.mean, 4), fixed(one.interval.low, 4) + " to " + fixed(one.interval.high, 4),
+                     fixed(one.p_these_fits, 4), fixed(one.test.p_two_sided, 4), found ? fixed(one.p_holm, 4) : "–",
+                     found ? to_string(*found) : "–", std::to_string(one.test.users)});
   }
   return lines;
 }
 
 constexpr const char* kLegend =
-    "Difference: generator minus the one it is set against, each user's value averaged over the runs. Interval: bootstrap over "
-    "users, of this difference alone. p: two-sided sign-flip test over the same users. Holm p: corrected for all comparisons of "
+    "Difference: generator minus the one it is set against, each user's difference averaged over the runs. Interval: bootstrap "
+    "over users and over fits (trainings of generator and recommender; with folds over folds, whose users share a fit), of this "
+    "difference alone. p, these fits: two-sided sign-flip test over users, which speaks of these trained models. p: two-sided "
+    "t-test over users and fits, which speaks of such models trained anew. Holm p: the latter corrected for all comparisons of "
     "this report on Recall@10 and NDCG@10, which are one family; better and worse are said where it is below 0.05.";
 
 }  // namespace
@@ -62,7 +64,7 @@ const char* to_string(Finding finding) {
 std::optional<Finding> finding(const Comparison& comparison) {
   if (std::isnan(comparison.p_holm)) return std::nullopt;
   if (!(comparison.p_holm < kLevel)) return Finding::kNoDifference;
-  return comparison.test.difference > 0 ? Finding::kBetter : Finding::kWorse;
+  return comparison.test.mean > 0 ? Finding::kBetter : Finding::kWorse;
 }
 
 std::string comparison_legend() { return kLegend; }

@@ -5,16 +5,17 @@
 #include <span>
 #include <string>
 
-#include "recsys/metrics/statistics.h"
+#include "recsys/metrics/users_and_fits.h"
 
 namespace tapestry::recsys {
 
 /// Does one generator's synthetic data serve a recommender better than another's, or than none? Over the same users and held-out
-/// items, each user's value averaged over the runs.
+/// items, each user's difference averaged over the runs.
 struct Comparison {
   std::string dataset, recommender, setting, generator, baseline, metric;
-  Interval interval;  ///< 95 %, of the difference: bootstrap over users
-  PairedTest test;    ///< of generator - baseline
+  Interval interval;        ///< 95 %, of the difference: bootstrap over users and fits
+  MeanTest test;            ///< of generator - baseline, for other users and other trainings of the same models
+  double p_these_fits = 1;  ///< two-sided sign-flip test over users: for other users, but these very models
   /// test.p_two_sided, corrected for the number of comparisons (correct_for_number); NaN outside the family.
   double p_holm = std::numeric_limits<double>::quiet_NaN();
 };
@@ -34,7 +35,7 @@ const char* to_string(Finding finding);
 /// Better or worse where p_holm is below 0.05; nothing outside the family.
 std::optional<Finding> finding(const Comparison& comparison);
 
-/// How to read a table of comparisons: one sentence each on the difference, the interval and both p.
+/// How to read a table of comparisons: one sentence each on the difference, the interval and every p.
 std::string comparison_legend();
 /// A Markdown table of differences with interval and p-values, and a sentence on how to read it. Empty when there is nothing.
 std::string comparison_table(std::span<const Comparison> comparisons);

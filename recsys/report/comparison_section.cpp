@@ -25,6 +25,7 @@ Section comparison_section(const ReportContent& content) {
                        {"finding"},
                        {"difference"},
                        {"95 % interval"},
+                       {"p, these fits"},
                        {"p"},
                        {"Holm p"},
                        {"users"}}};
@@ -37,8 +38,9 @@ Section comparison_section(const ReportContent& content) {
                       {shown_generator(one.baseline)},
                       {one.metric},
                       {found ? to_string(*found) : "–", "", style_of(found)},
-                      {with_sign(one.test.difference, 4), "", style_of(found)},
+                      {with_sign(one.test.mean, 4), "", style_of(found)},
                       {interval_text(one.interval)},
+                      {fixed(one.p_these_fits, 4)},
                       {fixed(one.test.p_two_sided, 4)},
                       {found ? fixed(one.p_holm, 4) : "–"},
                       {std::to_string(one.test.users)}});

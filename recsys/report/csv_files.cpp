@@ -83,11 +83,14 @@ std::string improvements_csv(std::span<const Improvement> improvements) {
 }
 
 std::string comparisons_csv(std::span<const Comparison> comparisons) {
-  std::string text = "dataset,recommender,setting,generator,baseline,metric,difference,ci_low,ci_high,p_two_sided,p_holm,users\n";
+  std::string text =
+      "dataset,recommender,setting,generator,baseline,metric,difference,ci_low,ci_high,standard_error,degrees,p_these_fits,p_two_"
+      "sided,p_holm,users,fits\n";
   for (const Comparison& one : comparisons) {
-    text += line({one.dataset, one.recommender, one.setting, one.generator, one.baseline, one.metric, ours(one.test.difference),
-                  ours(one.interval.low), ours(one.interval.high), ours(one.test.p_two_sided), ours(one.p_holm),
-                  std::to_string(one.test.users)});
+    text += line({one.dataset, one.recommender, one.setting, one.generator, one.baseline, one.metric, ours(one.test.mean),
+                  ours(one.interval.low), ours(one.interval.high), ours(one.test.standard_error), ours(one.test.degrees),
+                  ours(one.p_these_fits), ours(one.test.p_two_sided), ours(one.p_holm), std::to_string(one.test.users),
+                  std::to_string(one.test.fits)});
   }
   return text;
 }

@@ -22,7 +22,8 @@ std::string shapes_csv(std::span<const DatasetFigures> datasets, std::span<const
 /// neither data set nor recommender.
 std::string improvements_csv(std::span<const Improvement> improvements);
 
-/// dataset,recommender,setting,generator,baseline,metric,difference,ci_low,ci_high,p_two_sided,p_holm,users.
+/// dataset,recommender,setting,generator,baseline,metric,difference,ci_low,ci_high,standard_error,degrees,
+/// p_these_fits,p_two_sided,p_holm,users,fits.
 std::string comparisons_csv(std::span<const Comparison> comparisons);
 
 }  // namespace tapestry::recsys

@@ -56,6 +56,24 @@ std::string answer_text(const Tally& counts) {
   return "not always, better in " + better + " and worse in " + worse + " of " + all + rest;
 }
 
+/// The generators of the comparisons, as they are shown.
+std::vector<std::string> generators_of(std::span<const Comparison> comparisons) {
+  std::vector<std::string> names;
+  for (const std::string& name : names_of(comparisons, &Comparison::generator)) {
+    names.push_back(paper_generator(name).value_or(name));
+  }
+  return names;
+}
+
+/// "a, b and c".
+std::string and_joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    text += (i == 0 ? "" : i + 1 == names.size() ? " and " : ", ") + names[i];
+  }
+  return text;
+}
+
 bool is_sdrm(const std::string& generator) { return generator == "f-sdrm" || generator == "m-sdrm"; }
 
 std::string setting_text(const std::string& setting) {
@@ -82,9 +100,9 @@ std::string sentence(const Comparison& one) {
   std::string text =
       "On " + one.dataset + " with " + paper_recommender(one.recommender).value_or(one.recommender) +
       (one.setting == "replace" ? ", replacing the real users by " + generator + "'s" : ", adding " + generator + "'s users") +
-      (against_none ? "" : " instead of " + baseline + "'s") + " changes " + one.metric + " by " +
-      with_sign(one.test.difference, 4) + " (95 % " + fixed(one.interval.low, 4) + " to " + fixed(one.interval.high, 4) +
-      ", Holm p " + (one.p_holm < 0.00005 ? "below 0.0001" : fixed(one.p_holm, 4)) + "): ";
+      (against_none ? "" : " instead of " + baseline + "'s") + " changes " + one.metric + " by " + with_sign(one.test.mean, 4) +
+      " (95 % " + fixed(one.interval.low, 4) + " to " + fixed(one.interval.high, 4) + ", Holm p " +
+      (one.p_holm < 0.00005 ? "below 0.0001" : fixed(one.p_holm, 4)) + "): ";
   const Finding found = finding(one).value_or(Finding::kNoDifference);
   if (found == Finding::kNoDifference) return text + "no difference can be shown.";
   return text + to_string(found) + " than " +
@@ -110,9 +128,9 @@ std::vector<std::string> published_answer(std::span<const Cell> cells, const Rep
       "This protocol follows the paper's evaluation and cannot answer whether SDRM beats MultiVAE++ or synthetic data beats "
       "none: the training was stopped, and the paper's hyperparameters were chosen, on the very users that are reported. "
       "The strict protocol answers it (--protocol strict)."};
-  std::size_t runs = 0;
-  for (const Cell& cell : cells) runs = std::max(runs, cell.runs.size());
-  if (!counts.empty() && runs < kPaperRuns) {
+  std::size_t runs = 0;  // of what is random: the rest needs one
+  for (const Cell& cell : cells) runs = std::max(runs, cell.interval ? 0 : cell.runs.size());
+  if (!counts.empty() && runs > 0 && runs < kPaperRuns) {
     answer.push_back("The paper's figures are means of " + std::to_string(kPaperRuns) + " runs, these of " +
                      std::to_string(runs) +
                      (runs == 1 ? ", which has no interval: nothing random can be found reproduced."
@@ -129,18 +147,23 @@ Headline strict_answer(std::span<const Comparison> comparisons) {
   const Filter against_none = [](const Comparison& one) { return one.baseline == kNone; };
   const Filter sdrm_against_none = [](const Comparison& one) { return one.baseline == kNone && is_sdrm(one.generator); };
   const Filter sdrm_against_vae = [](const Comparison& one) { return one.baseline == "multivae++" && is_sdrm(one.generator); };
+  const bool one_fit =
+      std::any_of(comparisons.begin(), comparisons.end(), [](const Comparison& one) { return one.test.fits == 1; });
   const bool others = tally(comparisons, against_none).all > tally(comparisons, sdrm_against_none).all;
-  for (const std::string& paragraph :
-       {by_setting("Does SDRM beat MultiVAE++?", comparisons, sdrm_against_vae),
-        by_setting("Does SDRM's synthetic data beat none?", comparisons, sdrm_against_none),
-        others ? by_setting("Does any generator's synthetic data beat none, all of them counted?", comparisons, against_none)
-               : ""}) {
+  for (const std::string& paragraph : {by_setting("Does SDRM beat MultiVAE++?", comparisons, sdrm_against_vae),
+                                       by_setting("Does SDRM's synthetic data beat none?", comparisons, sdrm_against_none),
+                                       others ? by_setting("Does synthetic data beat none, that of " +
+                                                               and_joined(generators_of(comparisons)) + " counted together?",
+                                                           comparisons, against_none)
+                                              : ""}) {
     if (!paragraph.empty()) result.answer.push_back(paragraph);
   }
   result.answer.push_back(
       "A comparison is one generator (F-SDRM and M-SDRM apart) on one data set with one recommender, on Recall@10 or NDCG@10. "
       "Better and worse are said where the p-value is below 0.05 after Holm's correction for the " +
-      comparisons_text(family) + " of this report on these two metrics.");
+      comparisons_text(family) + " of this report on these two metrics. " +
+      (one_fit ? "As there was one run only, the p-values speak of its fitted models alone: trained anew, they may differ."
+               : "The p-values are over users and over fits: they speak of such models trained anew and put before such users."));
   const std::vector<std::string> datasets = names_of(comparisons, &Comparison::dataset);
   for (const std::string& dataset : datasets) {
     if (datasets.size() < 2) break;

@@ -1,6 +1,7 @@
 #include "recsys/report/improvement.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <tuple>
 
@@ -35,6 +36,7 @@ std::vector<Improvement> improvements(std::span<const Cell> cells, const ReportO
   for (const Key& key : order) {
     const Means& found = means.at(key);
     if (!found.baseline || !found.full || !found.multi || !(*found.baseline > 0)) continue;
+    if (std::isnan(*found.full) || std::isnan(*found.multi)) continue;  // a run failed: there is no better one of the two
     const auto& [dataset, recommender, setting, metric] = key;
     const double percent = 100 * (std::max(*found.full, *found.multi) / *found.baseline - 1);
     const auto published = options.compare ? published_improvement(setting, recommender, dataset, metric) : std::nullopt;

@@ -74,7 +74,8 @@ Section main_section(const ReportContent& content) {
         std::string("Mean ± population standard deviation over runs") +
         (content.options.protocol.find("folds") != std::string::npos ? ", each of which reports the users of one fold" : "") +
         "; below, the 95 % " +
-        (strict ? "bootstrap interval over users and runs." : "interval for the mean over runs (Student's t)."));
+        (strict ? "bootstrap interval over users and fits, with folds over folds."
+                : "interval for the mean over runs (Student's t)."));
   }
   const std::vector<std::string> datasets = names_of(content.cells, &Cell::dataset);
   for (const std::string& setting : names_of(content.cells, &Cell::setting)) {

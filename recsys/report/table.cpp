@@ -81,12 +81,16 @@ nlohmann::ordered_json json_of(const Comparison& comparison) {
   json["generator"] = comparison.generator;
   json["baseline"] = comparison.baseline;
   json["metric"] = comparison.metric;
-  json["difference"] = number_or_null(comparison.test.difference);
+  json["difference"] = number_or_null(comparison.test.mean);
   json["ci_low"] = number_or_null(comparison.interval.low);
   json["ci_high"] = number_or_null(comparison.interval.high);
+  json["standard_error"] = number_or_null(comparison.test.standard_error);
+  json["degrees"] = number_or_null(comparison.test.degrees);
+  json["p_these_fits"] = number_or_null(comparison.p_these_fits);
   json["p_two_sided"] = number_or_null(comparison.test.p_two_sided);
   json["p_holm"] = number_or_null(comparison.p_holm);
   json["users"] = comparison.test.users;
+  json["fits"] = comparison.test.fits;
   return json;
 }
 

@@ -156,7 +156,8 @@ TEST(ReproduceResume, ProgressIsJsonLinesAndTheManifestIsComplete) {
   }
   EXPECT_EQ(units, 2 + 2 * 6);  // original once, three generators in two settings in two runs
   const auto manifest = nlohmann::json::parse(read_file(out / "manifest.json"));
-  for (const char* stage : {"load", "vae_fit", "sdrm_fit", "sample_f", "sample_m", "sample_vae", "recommender_fit", "evaluate"}) {
+  for (const char* stage :
+       {"load", "vae_fit", "sdrm_fit", "sample_f", "sample_m", "sample_vae", "recommender_fit", "evaluate", "similarity"}) {
     EXPECT_GT(manifest["stage_seconds"][stage].get<double>(), 0) << stage;
   }
   EXPECT_GT(manifest["peak_rss_bytes"].get<std::int64_t>(), 1 << 20);

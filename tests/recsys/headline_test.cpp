@@ -17,7 +17,8 @@ Comparison compared(const char* dataset, const char* setting, const char* genera
           baseline,
           metric,
           {difference - 0.01, difference + 0.01},
-          {difference, p / 2, p, 100, false}};
+          {difference, 0.005, 99, p, 100, 5},
+          p};
 }
 
 Headline answer_to(std::vector<Comparison> comparisons) {
@@ -57,6 +58,10 @@ TEST(HeadlineTest, BetterWorseAndNoDifference) {
       "Does SDRM's synthetic data beat none? With synthetic users added to the real ones (augment): yes, better (1 comparison). "
       "With synthetic users in place of the real ones (replace): no, worse (1 comparison).");
   EXPECT_NE(found.answer[2].find("the 4 comparisons of this report"), std::string::npos);
+  EXPECT_NE(found.answer[2].find("over users and over fits"), std::string::npos);
+  Comparison one_run = compared("a", "augment", "m-sdrm", "original", "Recall@10", 0.012, 0.001);
+  one_run.test.fits = 1;
+  EXPECT_NE(answer_to({one_run}).answer[1].find("of its fitted models alone"), std::string::npos);
   EXPECT_NE(found.answer[3].find("hyperparameters that the paper chose"), std::string::npos);
   ASSERT_EQ(found.details.size(), 4u);
   EXPECT_EQ(
@@ -85,6 +90,8 @@ TEST(HeadlineTest, MixedCountsByDataSetAndOtherGenerators) {
             std::string::npos)
       << found.answer[0];
   EXPECT_NE(found.answer[1].find("better in 2 and worse in 1 of 4 comparisons"), std::string::npos) << found.answer[1];
+  EXPECT_TRUE(found.answer[1].starts_with("Does synthetic data beat none, that of F-SDRM, M-SDRM and TVAE counted together?"))
+      << found.answer[1];
   EXPECT_EQ(found.answer[3],
             "On a, SDRM against no synthetic users: in part, better in 1 of 2 comparisons; in the other one no difference can be "
             "shown.");
@@ -124,6 +131,8 @@ TEST(HeadlineTest, PublishedCountsAndSaysWhatItCannotSay) {
   const std::vector<Cell> five = {{"ml-100k", "svd", "augment", "m-sdrm", "Recall@10", {0.38, 0.39, 0.40, 0.41, 0.42}, {}}};
   EXPECT_EQ(headline(five, {}, {}).answer.size(), 2u);
   EXPECT_NE(headline({}, {}, {}).answer[0].find("printed none"), std::string::npos);
+  const std::vector<Cell> once = {{"ml-100k", "svd", "augment", "original", "Recall@10", {0.3716}, Interval{0.3716, 0.3716}}};
+  EXPECT_EQ(headline(once, {}, {}).answer.size(), 2u) << "without randomness one run says it all";
 }
 
 TEST(HeadlineTest, WithoutADeviationNothingStandsBesideThePaper) {

@@ -1,4 +1,5 @@
 // A whole experiment that runs out of the emulated GPU's memory: what was finished stays, and the same call goes on from there.
+#include "recsys/experiment/plan.h"
 #include "tests/recsys/runner_support.h"
 #include "tests/support/little_device_memory.h"
 
@@ -36,6 +37,22 @@ std::int64_t finished_units(const ExperimentOptions& options) {
   std::vector<LoadedDataset> datasets;
   datasets.push_back({tiny_dataset(), 0.5});
   return Experiment(std::move(datasets), options, progress).finished_units();
+}
+
+TEST(PlanOnTheDevice, MeasuresTheGeneratorsThere) {
+  const TempFolder folder;
+  const ExperimentOptions options = on_device(folder.path(), 1);
+  std::vector<LoadedDataset> datasets;
+  datasets.push_back({tiny_dataset(), 0.5});
+  EXPECT_GT(make_plan(datasets, options).wall_seconds, 0);
+  const LittleDeviceMemory restored(std::size_t{1} << 30);
+  PlanOptions exhausting;
+  exhausting.progress = [](const std::string& what) {
+    if (what.find("multivae++") == std::string::npos) return;  // the recommenders come before
+    pool_trim(Device::kCuda);
+    tapestry::tests::emulation::limit_device_memory(0);
+  };
+  EXPECT_THROW(make_plan(datasets, options, exhausting), Error);
 }
 
 class ExperimentOutOfMemory : public testing::TestWithParam<int> {};

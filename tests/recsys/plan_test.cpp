@@ -40,6 +40,8 @@ TEST(AddUp, RowsJobsTimeAndMemory) {
   EXPECT_EQ(plan.rows[0].stage + plan.rows[0].basis, "fit7 epochs");
   EXPECT_EQ(plan.rows[0].times, 2);
   EXPECT_DOUBLE_EQ(plan.rows[0].seconds, 8);
+  EXPECT_EQ(plan.rows[0].bytes, 400) << "the largest of a stage's calls, since they are not made at once";
+  EXPECT_EQ(plan.rows[1].bytes, 500);
   EXPECT_EQ(plan.rows[2].recommender, "mlp");
   EXPECT_EQ(plan.job_seconds, (std::map<int, double>{{1, 4}, {2, 5}, {5, 6}}));
   EXPECT_DOUBLE_EQ(plan.core_seconds, 15 * 2) << "each stage has two of the four threads";

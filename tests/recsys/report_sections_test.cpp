@@ -279,13 +279,16 @@ TEST(CsvFilesTest, ImprovementsThenTheirMeans) {
 
 TEST(CsvFilesTest, Comparisons) {
   std::vector<Comparison> some = {
-      {"ml-100k", "svd", "augment", "f-sdrm", "original", "Recall@10", {-0.001, 0.02}, {0.0125, 0.04, 0.08, 95, false}},
-      {"ml-100k", "svd", "augment", "f-sdrm", "original", "Recall@20", {-0.02, -0.01}, {-0.015, 0.999, 0.002, 95, false}}};
+      {"ml-100k", "svd", "augment", "f-sdrm", "original", "Recall@10", {-0.001, 0.02}, {0.0125, 0.005, 12.5, 0.08, 95, 5}, 0.04},
+      {"ml-100k", "svd", "augment", "f-sdrm", "original", "Recall@20", {-0.02, -0.01}, {-0.015, 0.002, 94, 0.002, 95, 1}, 0.001}};
   correct_for_number(some);
   EXPECT_EQ(comparisons_csv(some),
-            "dataset,recommender,setting,generator,baseline,metric,difference,ci_low,ci_high,p_two_sided,p_holm,users\n"
-            "ml-100k,svd,augment,f-sdrm,original,Recall@10,0.0125000000,-0.0010000000,0.0200000000,0.0800000000,0.0800000000,95\n"
-            "ml-100k,svd,augment,f-sdrm,original,Recall@20,-0.0150000000,-0.0200000000,-0.0100000000,0.0020000000,,95\n");
+            "dataset,recommender,setting,generator,baseline,metric,difference,ci_low,ci_high,standard_error,degrees,p_these_fits,"
+            "p_two_sided,p_holm,users,fits\n"
+            "ml-100k,svd,augment,f-sdrm,original,Recall@10,0.0125000000,-0.0010000000,0.0200000000,0.0050000000,"
+            "12.5000000000,0.0400000000,0.0800000000,0.0800000000,95,5\n"
+            "ml-100k,svd,augment,f-sdrm,original,Recall@20,-0.0150000000,-0.0200000000,-0.0100000000,0.0020000000,"
+            "94.0000000000,0.0010000000,0.0020000000,,95,1\n");
 }
 
 }  // namespace

@@ -179,15 +179,23 @@ TEST(TableTest, TerminalTableIsAlignedAndShowsTheMetricsAtTen) {
 
 TEST(ComparisonTest, TablesAndJson) {
   std::vector<Comparison> comparisons = {
-      {"ml-100k", "svd", "augment", "f-sdrm", "original", "Recall@10", {-0.001, 0.02}, {0.0123, 0.04, 0.08, 95, false}},
-      {"ml-100k", "svd", "augment", "f-sdrm", "original", "Recall@20", {-0.02, -0.01}, {-0.0151, 0.999, 0.0021, 95, false}}};
+      {"ml-100k", "svd", "augment", "f-sdrm", "original", "Recall@10", {-0.001, 0.02}, {0.0123, 0.005, 90, 0.08, 95, 5}, 0.04},
+      {"ml-100k",
+       "svd",
+       "augment",
+       "f-sdrm",
+       "original",
+       "Recall@20",
+       {-0.02, -0.01},
+       {-0.0151, 0.005, 90, 0.0021, 95, 5},
+       0.001}};
   correct_for_number(comparisons);
   const std::string table = comparison_table(comparisons);
-  EXPECT_NE(table.find("| ml-100k | svd | augment | f-sdrm | original | Recall@10 | +0.0123 | -0.0010 to 0.0200 | 0.0800 | "
-                       "0.0800 | no difference shown | 95 |"),
+  EXPECT_NE(table.find("| ml-100k | svd | augment | f-sdrm | original | Recall@10 | +0.0123 | -0.0010 to 0.0200 | 0.0400 | "
+                       "0.0800 | 0.0800 | no difference shown | 95 |"),
             std::string::npos)
       << table;
-  EXPECT_NE(table.find("| -0.0151 | -0.0200 to -0.0100 | 0.0021 | – | – | 95 |"), std::string::npos)
+  EXPECT_NE(table.find("| -0.0151 | -0.0200 to -0.0100 | 0.0010 | 0.0021 | – | – | 95 |"), std::string::npos)
       << "Recall@20 is not in the family: " << table;
   const std::string lines = comparison_lines(comparisons);
   EXPECT_NE(lines.find("+0.0123"), std::string::npos);

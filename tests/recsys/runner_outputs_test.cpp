@@ -9,7 +9,7 @@
 #include <sstream>
 
 #include "recsys/metrics/ranking.h"
-#include "recsys/metrics/statistics.h"
+#include "recsys/metrics/users_and_fits.h"
 #include "tensor/error.h"
 #include "tensor/random.h"
 #include "tests/recsys/runner_support.h"
@@ -56,17 +56,20 @@ TEST(Runner, StrictComparesUserByUser) {
   const std::vector<double> original = users_of(folder.path(), "simulated_svd_augment_original_run-1", 3);
   double difference = 0;
   for (std::size_t user = 0; user < first.size(); ++user) difference += (first[user] + second[user]) / 2 - original[user];
-  EXPECT_NEAR(one.test.difference, difference / static_cast<double>(first.size()), 1e-12);
+  EXPECT_NEAR(one.test.mean, difference / static_cast<double>(first.size()), 1e-12);
   EXPECT_EQ(one.test.users, static_cast<std::int64_t>(first.size()));
   std::vector<std::vector<double>> by_run = {first, second};
   for (std::vector<double>& run : by_run) {
     for (std::size_t user = 0; user < run.size(); ++user) run[user] -= original[user];
   }
-  const Interval over_users_and_runs = bootstrap_interval(by_run, {.seed = derive_seed(options.seed, 1'000'001)});
+  const UserValues values = {by_run, 0};
+  const Interval over_users_and_runs = bootstrap_interval(values, {.seed = derive_seed(options.seed, 1'000'001)});
   EXPECT_EQ(one.interval.low, over_users_and_runs.low) << "the original's one run stands for both";
   EXPECT_EQ(one.interval.high, over_users_and_runs.high);
-  EXPECT_LE(one.interval.low, one.test.difference);
-  EXPECT_GE(one.interval.high, one.test.difference);
+  EXPECT_EQ(one.test.p_two_sided, mean_test(values).p_two_sided);
+  EXPECT_EQ(one.test.fits, 2);
+  EXPECT_LE(one.interval.low, one.test.mean);
+  EXPECT_GE(one.interval.high, one.test.mean);
   EXPECT_NE(read_file(folder.path() / "table.md").find("## Compared user by user"), std::string::npos);
   for (const char* file : {"table.md", "report.md", "report.html"}) {
     EXPECT_NE(read_file(folder.path() / file).find("Does SDRM beat MultiVAE++?"), std::string::npos) << file;
@@ -91,11 +94,26 @@ TEST(Runner, FoldsReportEveryUserOnceAndGiveOneIntervalOverAll) {
   options.protocol = ProtocolName::kStrict;
   options.folds = 2;
   const std::vector<Comparison> comparisons = compare(options);
+  ASSERT_EQ(comparisons.size(), 2U * 5 * 16);
   for (const Comparison& one : comparisons) {
     if (is_ranking_metric(one.metric)) {
       EXPECT_EQ(one.test.users, 80) << one.metric;
     }
+    EXPECT_EQ(one.test.degrees, 1) << "users of a fold share a fit: two folds, not 80 users";
   }
+  const Comparison& one = comparisons[3 * 16 + 3];
+  EXPECT_EQ(one.setting + " " + one.generator + " " + one.baseline + " " + one.metric, "augment m-sdrm original Recall@10");
+  UserValues values = {{}, 2};
+  for (const std::string run : {"1", "2"}) {
+    const std::vector<double> ours = users_of(folder.path(), "simulated_svd_augment_m-sdrm_run-" + run, 3);
+    const std::vector<double> theirs = users_of(folder.path(), "simulated_svd_augment_original_run-" + run, 3);
+    std::vector<double>& fit = values.fits.emplace_back();
+    for (std::size_t user = 0; user < ours.size(); ++user) fit.push_back(ours[user] - theirs[user]);
+  }
+  const Interval over_folds = bootstrap_interval(values, {.seed = derive_seed(options.seed, 1'000'001)});
+  EXPECT_EQ(one.interval.low, over_folds.low);
+  EXPECT_EQ(one.interval.high, over_folds.high);
+  EXPECT_EQ(one.test.standard_error, mean_test(values).standard_error);
   EXPECT_EQ(Saboteur::begun()["vae_fit"], 2);
   const std::string csv = read_file(folder.path() / "results.csv");
   EXPECT_NE(csv.find("simulated,svd,augment,original,Recall@10,2,"), std::string::npos) << "one run of the original per fold";

@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "tensor/error.h"
-#include "tensor/parallel.h"
 #include "tensor/random.h"
 
 namespace tapestry::recsys {
@@ -88,6 +87,13 @@ TEST(StatisticsTest, IntervalOfTheMean) {
   EXPECT_TRUE(std::isnan(mean_interval(std::vector<double>{0.3}).high));
 }
 
+TEST(StatisticsTest, NormalQuantiles) {
+  expect_near(normal_quantile(0.975), 1.959963984540054, 1e-12);
+  expect_near(normal_quantile(0.0001), -3.719016485455709, 1e-12);
+  EXPECT_EQ(normal_quantile(0.5), 0);
+  EXPECT_THROW(normal_quantile(1), Error);
+}
+
 TEST(StatisticsTest, IntervalsCoverTheTruthAsOftenAsTheyClaim) {
   int covered = 0;
   for (std::uint32_t trial = 0; trial < 2000; ++trial) {
@@ -97,45 +103,6 @@ TEST(StatisticsTest, IntervalsCoverTheTruthAsOftenAsTheyClaim) {
   // 1900 expected, standard deviation 9.7.
   EXPECT_GT(covered, 1860);
   EXPECT_LT(covered, 1940);
-}
-
-TEST(BootstrapTest, AgreesWithTheNormalIntervalOnManyUsers) {
-  const std::vector<std::vector<double>> runs = {normals(2000, 0.5, 1)};
-  const Interval interval = bootstrap_interval(runs, {.samples = 4000});
-  const double center = mean(runs[0]), half = 1.959964 * population_std(runs[0]) / std::sqrt(2000.0);
-  expect_near(interval.low, center - half, 0.1 * half);
-  expect_near(interval.high, center + half, 0.1 * half);
-}
-
-TEST(BootstrapTest, RunsAddTheirSpread) {
-  // All users equal within a run: only the runs vary. Two runs of 0 and 1: a sample's mean is 0, 1/2 or 1.
-  const std::vector<std::vector<double>> runs = {std::vector<double>(50, 0.0), std::vector<double>(50, 1.0)};
-  const Interval interval = bootstrap_interval(runs, {.samples = 1000});
-  EXPECT_EQ(interval.low, 0.0);
-  EXPECT_EQ(interval.high, 1.0);
-}
-
-TEST(BootstrapTest, SameSeedSameBitsForAnyNumberOfThreads) {
-  const std::vector<std::vector<double>> runs = {normals(100, 0, 1), normals(100, 0, 2)};
-  const int before = num_threads();
-  set_num_threads(1);
-  const Interval alone = bootstrap_interval(runs, {.samples = 500, .seed = 3});
-  set_num_threads(3);
-  const Interval three = bootstrap_interval(runs, {.samples = 500, .seed = 3});
-  set_num_threads(before);
-  const Interval other = bootstrap_interval(runs, {.samples = 500, .seed = 4});
-  EXPECT_EQ(alone.low, three.low);
-  EXPECT_EQ(alone.high, three.high);
-  EXPECT_NE(alone.low, other.low);
-}
-
-TEST(BootstrapTest, UndefinedUsersAreLeftOut) {
-  const std::vector<std::vector<double>> with = {{1, kNaN, 3, 2}, {1, kNaN, 2, 2}}, without = {{1, 3, 2}, {1, 2, 2}};
-  EXPECT_EQ(bootstrap_interval(with).low, bootstrap_interval(without).low);
-  EXPECT_EQ(bootstrap_interval(with).high, bootstrap_interval(without).high);
-  EXPECT_TRUE(std::isnan(bootstrap_interval(std::vector<std::vector<double>>{{kNaN}}).low));
-  EXPECT_THROW(bootstrap_interval(std::vector<std::vector<double>>{{1, 2}, {1}}), Error);
-  EXPECT_THROW(bootstrap_interval({}), Error);
 }
 
 TEST(SignFlipTest, CountsAllPatternsOfFewUsers) {

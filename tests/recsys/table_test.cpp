@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
 #include <string>
 
@@ -97,6 +98,17 @@ TEST(Table, EqualScoresGoToTheFirstToAppear) {
   TableRows drawn(table);
   drawn.append(Tensor::full({1, 4}, 1));
   EXPECT_EQ(cells(drawn.take(false)), (std::vector<std::vector<int>>{{1, 0}}));
+}
+
+TEST(Table, ADivergedModelDrawsNobody) {
+  const TableEncoding table(users(2, {{0}, {1}, {}}, {{}, {}, {}}), TableKind::kBinary);
+  TableRows drawn(table);
+  try {
+    drawn.append(Tensor::full({1, 4}, std::nan("")));
+    ADD_FAILURE() << "users without likes were made of it";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kFit) << error.what();
+  }
 }
 
 TEST(Table, DislikesAreGivenOnlyWhereAskedFor) {

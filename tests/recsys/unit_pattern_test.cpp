@@ -82,6 +82,7 @@ TEST(Runner, AReportOfNothingFinishedSaysSo) {
   EXPECT_TRUE(run(options).empty());
   const auto json = nlohmann::json::parse(read_file(folder.path() / "results.json"));
   EXPECT_TRUE(json["results"].empty());
+  EXPECT_EQ(read_file(folder.path() / "similarity.csv").find("m-sdrm"), std::string::npos) << "one run of two is no figure";
   EXPECT_EQ(json["unfinished"].size(), 4U);
 }
 

@@ -53,6 +53,14 @@ TEST(ImprovementTest, TheBetterOfTheTwoAgainstMultiVae) {
   EXPECT_EQ(improvements(cells, {.compare = false})[0].published, std::nullopt);
 }
 
+TEST(ImprovementTest, AFailedRunLeavesItsCombinationOut) {
+  const double nan = std::nan("");
+  for (const auto& [full, multi] : {std::pair(nan, 0.4), std::pair(0.4, nan)}) {
+    EXPECT_TRUE(
+        improvements(std::vector<Cell>{cell("multivae++", {0.3}), cell("f-sdrm", {full}), cell("m-sdrm", {multi})}).empty());
+  }
+}
+
 TEST(ImprovementTest, AveragesByMetric) {
   const std::vector<Improvement> some = {{"a", "svd", "augment", "Recall@10", 2, 1.0},
                                          {"b", "svd", "augment", "Recall@10", 5, {}},
