@@ -23,7 +23,8 @@ std::string memory_text(std::int64_t bytes) {
   return text.str();
 }
 
-/// What the machine shows of a GPU even to a build without CUDA.
+/// What the machine shows of a GPU even to a build without CUDA, for when none can be used. A guess from files: in some
+/// containers a GPU works without them.
 std::string machine_text() {
   const bool driver = std::filesystem::exists("/proc/driver/nvidia/version");
   const bool device = std::filesystem::exists("/dev/nvidia0");
@@ -65,9 +66,9 @@ int doctor(std::ostream& out) {
   const CudaReport report = cuda_report();
   out << "tapestry " << TAPESTRY_VERSION << (*TAPESTRY_REVISION != '\0' ? " (" TAPESTRY_REVISION ")" : "") << "\n"
       << "  CPU        " << num_threads() << (num_threads() == 1 ? " thread" : " threads") << ", matrix products by "
-      << TAPESTRY_BLAS << "\n"
-      << "  machine    " << machine_text() << "\n"
-      << "  build      ";
+      << TAPESTRY_BLAS << "\n";
+  if (!report.usable) out << "  machine    " << machine_text() << "\n";
+  out << "  build      ";
   if (report.built) {
     out << "CUDA " << version_text(report.runtime_version) << " kernels for " << report.architectures << "\n";
     out << "  driver     "

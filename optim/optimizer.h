@@ -53,6 +53,19 @@ class Optimizer {
   std::int64_t steps_ = 0;
 };
 
+/// Clears an optimiser's gradients at the end of its scope, however that is left. A step of a StepGraph that runs out of memory
+/// while it is recorded is tried once more, and must not find gradients of the attempt that was broken off.
+class GradientScope {
+ public:
+  explicit GradientScope(const Optimizer& optimizer) : optimizer_(optimizer) {}
+  ~GradientScope() { optimizer_.clear_gradients(); }
+  GradientScope(const GradientScope&) = delete;
+  GradientScope& operator=(const GradientScope&) = delete;
+
+ private:
+  const Optimizer& optimizer_;
+};
+
 /// Gradients scaled together so that their joint L2 norm is at most `limit`; returns the norm before. A norm that is
 /// NaN or infinite leaves them as they are: the caller sees it in the result.
 double clip_gradient_norm(const std::vector<autograd::Variable>& parameters, double limit);

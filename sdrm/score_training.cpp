@@ -89,6 +89,7 @@ class ScoreTraining {
 
   /// An update on the next `count` rows of the epoch. Everything it reads lies on the device, so that a graph can repeat it.
   void update(std::int64_t count) {
+    const optim::GradientScope cleared(adam_);
     const Tensor rows = cursor_.row(order_).slice_rows(0, count);
     const Tensor t = cursor_.row(steps_).slice_rows(0, count);
     const ScoreBatch batch = draw_batch(gather_rows(latents_, rows), t, config_, seed_, cursor_);
@@ -99,7 +100,6 @@ class ScoreTraining {
     const Variable loss = score_loss(output, batch, passes, tables_, config_);
     tape.backward(loss);
     adam_.step_prepared(cursor_.row(factors_));
-    adam_.clear_gradients();
     losses_.add(loss.value(), cursor_.place());
     cursor_.advance();
   }

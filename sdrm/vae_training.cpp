@@ -56,6 +56,7 @@ class VaeTraining {
 
   /// An update on the next `count` rows of the epoch. Everything it reads lies on the device, so that a graph can repeat it.
   void update(std::int64_t count) {
+    const optim::GradientScope cleared(adam_);
     const CsrMatrix batch = rows_.batch(cursor_, count);
     const Tensor noise = random_normal({count, model_.latent()}, cursor_.stream(seed_, Purpose::kVaeLatent), 0, 1, model_.dtype(),
                                        model_.device());
@@ -65,7 +66,6 @@ class VaeTraining {
     const VaeLoss loss = vae_loss(model_, posterior, noise, batch, cursor_.row(weights_));
     tape.backward(loss.total);
     adam_.step_prepared(cursor_.row(factors_));
-    adam_.clear_gradients();
     losses_.add(loss.total.value(), cursor_.place());
     cursor_.advance();
   }

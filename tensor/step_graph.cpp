@@ -47,12 +47,7 @@ bool StepGraph::begin(std::int64_t key) {
 }
 
 void StepGraph::end() {
-  try {
-    entries_[current_].graph = cuda_end_capture();
-  } catch (...) {
-    reserve_.end();
-    throw;
-  }
+  entries_[current_].graph = cuda_end_capture();
   reserve_.end();
 }
 

@@ -46,6 +46,7 @@ class StepGraph {
     for (bool again = false; !launchable(); again = true) {
       try {
         step();
+        end();
       } catch (const Error& error) {
         abandon();
         if (again || error.kind() != ErrorKind::kDevice || !give_back_cache()) throw;
@@ -55,7 +56,6 @@ class StepGraph {
         abandon();
         throw;
       }
-      end();
     }
     launch();
   }

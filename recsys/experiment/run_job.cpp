@@ -65,8 +65,7 @@ Measures try_recommender(const RunJob& job, const UnitKey& key, const FitData& d
   const auto score = [&](std::int64_t begin, std::int64_t end) { return recommender->score(begin, end); };
   const Tensor ranked = rank_items(score, recommender->masked(), *std::max_element(kCutoffs.begin(), kCutoffs.end()));
   Measures measures = measure(ranked, heldout_for(*job.protocol, job.recommender), job.protocol->train, reports_ndcg_over_k(job));
-  pool_trim(Device::kCpu);
-  if (job.device != Device::kCpu) pool_trim(job.device);
+  pool_trim(Device::kCpu);  // never the GPU's: tensor/README.md
   listener.end(kEvaluate);
   return measures;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <latch>
 #include <mutex>
 #include <thread>
 
@@ -12,6 +13,7 @@
 #include "recsys/experiment/selection.h"
 #include "recsys/experiment/unit_pattern.h"
 #include "tensor/error.h"
+#include "tensor/ops.h"
 #include "tensor/parallel.h"
 #include "tensor/precision.h"
 #include "tensor/random.h"
@@ -22,6 +24,16 @@ namespace {
 BaselineSettings baselines_for(const ExperimentOptions& options, const std::string& dataset) {
   const BaselineSettings settings = baseline_settings(dataset);
   return options.quick ? quick(settings) : settings;
+}
+
+Device device_of(const ExperimentOptions& options) { return options.device == "cuda" ? Device::kCuda : Device::kCpu; }
+
+/// Makes the calling thread's context of the GPU and loads what its libraries load at first use. Both wait for the whole device,
+/// which no graph that another thread records may meet with.
+void warm_up(Device device) {
+  if (device == Device::kCpu) return;
+  const Tensor one = Tensor::full({1, 1}, 1, DType::kFloat32, device);
+  static_cast<void>(matmul(one, one).item());
 }
 
 /// What the workers share. The first worker that fails stops the others at their next checkpoint.
@@ -154,7 +166,7 @@ ExperimentJobs experiment_jobs(const std::vector<LoadedDataset>& datasets,
                       baselines_for(options, dataset),
                       derive_seed(options.seed, static_cast<std::uint64_t>(run)),
                       {},
-                      options.device == "cuda" ? Device::kCuda : Device::kCpu};
+                      device_of(options)};
         for (const std::string& generator : options.generators) {
           for (const std::string& setting : options.settings) {
             for (const UnitKey& key : unit_keys(options, dataset, recommender, setting, generator)) {
@@ -219,7 +231,12 @@ void Experiment::compute() {
     if (options_.interrupted && options_.interrupted()) throw Interrupted();
     if (workers.stopped) throw Stopped();
   };
+  std::latch warm(count);
   const auto share_threads = [&] { set_num_threads(std::max(1, options_.threads / std::max(1, workers.active.load()))); };
+  const auto stop = [&] {  // with the exception that is being handled
+    const std::lock_guard lock(workers.mutex);
+    if (!workers.stopped.exchange(true)) workers.error = std::current_exception();
+  };
   const auto wait_for_job = [&] {
     constexpr auto kPause = std::chrono::milliseconds(100);
     const RunJob* job = take_job(workers, folder);
@@ -236,6 +253,13 @@ void Experiment::compute() {
   const auto work = [&] {
     const std::thread::id own = std::this_thread::get_id();
     try {
+      warm_up(device_of(options_));
+    } catch (...) {
+      stop();
+    }
+    warm.arrive_and_wait();
+    try {
+      if (workers.stopped) throw Stopped();
       while (const RunJob* job = wait_for_job()) {
         execute_job(*job, {store_, progress_, [&] {
                              checkpoint();
@@ -246,8 +270,7 @@ void Experiment::compute() {
       }
     } catch (const Stopped&) {  // another worker's error is on its way
     } catch (...) {
-      const std::lock_guard lock(workers.mutex);
-      if (!workers.stopped.exchange(true)) workers.error = std::current_exception();
+      stop();
     }
     --workers.active;
   };

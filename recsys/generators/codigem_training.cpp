@@ -98,6 +98,7 @@ class CodigemTraining {
  private:
   /// An update on the next `count` rows of the epoch. Everything it reads lies on the device, so that a graph can repeat it.
   void update(std::int64_t count, const std::function<void(const Tensor&)>& look) {
+    const optim::GradientScope cleared(adamax_);
     const Tensor x = dense(rows_.batch(cursor_, count), model_.dtype());
     const auto noise = [&](std::int64_t state) {
       return random_normal(x.shape(), cursor_.stream(seed_, Purpose::kNoise, static_cast<std::uint32_t>(state)), 0, 1,
@@ -106,7 +107,6 @@ class CodigemTraining {
     const std::vector<Tensor> chain = noise_chain(x, config_.beta, model_.timesteps(), noise);
     terms_.add(codigem_gradients(model_, x, chain, config_, look), cursor_.place());
     adamax_.step_prepared(cursor_.row(factors_));
-    adamax_.clear_gradients();
     cursor_.advance();
   }
 

@@ -83,6 +83,7 @@ class Trainer {
   }
 
   CriticLoss update_critic() {
+    const optim::GradientScope cleared(critic_adam_);
     const CtganDraws::Critic drawn = draws_.critic(epoch_);
     CriticBatch batch;
     batch.conditions = drawn.conditions;
@@ -98,11 +99,11 @@ class Trainer {
     const CriticLoss loss = critic_loss(critic_, batch, config_.penalty);
     tape.backward(loss.total);
     critic_adam_.step_prepared(fit_.row(factors_));
-    critic_adam_.clear_gradients();
     return loss;
   }
 
   GeneratorLoss update_generator() {
+    const optim::GradientScope cleared(generator_adam_);
     const CtganDraws::Generator drawn = draws_.generator(epoch_);
     condition_adam_.catch_up(drawn.waiting.index, drawn.waiting.done, fit_.place());
     const std::vector<autograd::Variable> rows = generator_.gather(drawn.positions);
@@ -116,7 +117,6 @@ class Trainer {
     gradients.reserve(rows.size());
     for (const autograd::Variable& row : rows) gradients.push_back(row.gradient());
     generator_adam_.step_prepared(fit_.row(factors_));
-    generator_adam_.clear_gradients();
     condition_adam_.step(drawn.changed.index, drawn.changed.done, drawn.changed.place, fit_.place(), gradients);
     return loss;
   }

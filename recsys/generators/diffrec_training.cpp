@@ -61,6 +61,7 @@ class DiffRecTraining {
   /// An update on the next `count` rows of the epoch. Everything it reads lies on the device, so that a graph can repeat it, the
   /// losses by which its steps are drawn among it.
   void update(std::int64_t count) {
+    const optim::GradientScope cleared(adam_);
     DiffRecBatch batch;
     batch.x0 = dense(rows_.batch(cursor_, count), model_.dtype());
     const DrawnSteps steps = draw_steps(step_probabilities(history_), cursor_.row(shares_).slice_rows(0, count), model_.dtype());
@@ -73,7 +74,6 @@ class DiffRecTraining {
     const DiffRecLoss loss = diffrec_loss(model_, batch, seen, tables_, config_.target);
     tape.backward(loss.total);
     adam_.step_prepared(cursor_.row(factors_));
-    adam_.clear_gradients();
     if (config_.importance) record_losses(batch.t, loss.by_user, history_);
     losses_.add(loss.total.value(), cursor_.place());
     cursor_.advance();

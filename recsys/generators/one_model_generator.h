@@ -39,7 +39,7 @@ class OneModelGenerator : public Generator {
       FitLog log(listener, fit_stage(), length());
       train(*model, protocol, log, listener);
       keep(folder_, *model, name_, fit_stage(), log.history());
-      trim_pools();
+      pool_trim(Device::kCpu);
       listener.end(fit_stage());
     }
     model_ = std::move(model);
@@ -52,7 +52,7 @@ class OneModelGenerator : public Generator {
     const auto made = [&](double fraction) { listener.advance(sample_stage(), {.fraction = 0.9 * fraction}); };
     const auto cut = [&](double fraction) { listener.advance(sample_stage(), {.fraction = 0.9 + 0.1 * fraction}); };
     Interactions users = cut_at_density(scores(*model_, request.rows, made), request, cut);
-    trim_pools();
+    pool_trim(Device::kCpu);
     listener.end(sample_stage());
     return users;
   }
@@ -93,10 +93,6 @@ class OneModelGenerator : public Generator {
  private:
   std::string fit_stage() const { return name_ + "_fit"; }
   std::string sample_stage() const { return "sample_" + name_; }
-  void trim_pools() const {
-    pool_trim(Device::kCpu);
-    if (device_ != Device::kCpu) pool_trim(device_);
-  }
 
   std::string name_;
   std::uint64_t seed_;

@@ -33,7 +33,7 @@ class TableGenerator : public Generator {
     const std::string stage = "sample_" + name_;
     listener.begin(stage);
     Interactions rows = family_->sample(name_, request, listener);
-    family_->trim_pools();
+    pool_trim(Device::kCpu);
     listener.end(stage);
     return rows;
   }
@@ -130,7 +130,7 @@ void TableFamily::fit(const Interactions& rows, TableKind kind, StageListener& l
   const ModelFolder& folder = settings_.folder;
   if (!folder.history.empty()) write_file_atomically(folder.history.string() + "-" + stage + ".csv", history);
   if (!folder.models.empty()) write(file_of(folder.models));
-  trim_pools();
+  pool_trim(Device::kCpu);
   listener.end(stage);
 }
 
@@ -149,11 +149,6 @@ bool TableFamily::take_up_kept(std::int64_t items, StageListener& listener) {
   }
   table_.reset();
   return false;
-}
-
-void TableFamily::trim_pools() const {
-  pool_trim(Device::kCpu);
-  if (settings_.device != Device::kCpu) pool_trim(settings_.device);
 }
 
 void TableFamily::save(const std::filesystem::path& stem) const { write(file_of(stem)); }

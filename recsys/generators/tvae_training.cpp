@@ -102,13 +102,13 @@ class TvaeTraining {
  private:
   /// An update on the next `count` rows of the epoch. Everything it reads lies on the device, so that a graph can repeat it.
   void update(std::int64_t count) {
+    const optim::GradientScope cleared(adam_);
     const Tensor noise = random_normal({count, model_.latent()}, cursor_.stream(seed_, Purpose::kVaeLatent), 0, 1, model_.dtype(),
                                        model_.device());
     autograd::Tape tape;
     const TvaeLoss loss = tvae_loss(model_, rows_.batch(cursor_, count), noise, config_.loss_factor);
     tape.backward(loss.total);
     adam_.step_prepared(cursor_.row(factors_));
-    adam_.clear_gradients();
     losses_.add({loss.total.value(), loss.reconstruction.value(), loss.kl.value()}, cursor_.place());
     cursor_.advance();
   }

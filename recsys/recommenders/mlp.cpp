@@ -65,6 +65,7 @@ double mlp_rmse(const MlpModel& model, const RowBatches& rows) {
 double mlp_rmse(const MlpModel& model, const CsrMatrix& rows) { return mlp_rmse(model, RowBatches(rows, kTile, model.device())); }
 
 Tensor mlp_update(MlpModel& model, optim::Adam& adam, const CsrMatrix& batch, const Tensor& factors, const MlpModel::Drop& drop) {
+  const optim::GradientScope cleared(adam);
   const Tensor target = dense(batch, model.first().table().value().dtype());  // [B, I]
   autograd::Tape tape;
   const autograd::Variable loss = autograd::bce_with_logits(model.logits(batch, drop), target);
@@ -72,7 +73,6 @@ Tensor mlp_update(MlpModel& model, optim::Adam& adam, const CsrMatrix& batch, co
   // First the first layer's weight: its gradient is written in terms of the table, which the other step changes.
   model.first().update_weight(factors);
   adam.step_prepared(factors);
-  adam.clear_gradients();
   return loss.value();
 }
 

@@ -52,11 +52,11 @@ double neumf_loss(const NeuMfModel& model, const TripleTensors& all) {
 
 Tensor neumf_update(const NeuMfModel& model, optim::Adam& adam, const TripleTensors& batch, const Tensor& factors,
                     const NeuMfModel::Drop& drop) {
+  const optim::GradientScope cleared(adam);
   autograd::Tape tape;
   const autograd::Variable loss = autograd::bce_with_logits(model.logits(batch.users, batch.items, drop), batch.labels);
   tape.backward(loss);
   adam.step_prepared(factors);
-  adam.clear_gradients();
   return loss.value();
 }
 

@@ -112,7 +112,10 @@ void CudaKernels<T>::linear_combination(std::int64_t n, int count, const T* coef
   }
   for_each(n, [=] __device__(std::int64_t i) {
     T total = sum.coefficient[0] * sum.term[0][i];
-    for (int t = 1; t < count; ++t) total += sum.coefficient[t] * sum.term[t][i];
+#pragma unroll
+    for (int t = 1; t < 4; ++t) {  // with indices that the compiler knows the terms stay in registers
+      if (t < count) total += sum.coefficient[t] * sum.term[t][i];
+    }
     y[i] = total;
   });
 }

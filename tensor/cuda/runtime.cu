@@ -85,6 +85,15 @@ void check(cublasStatus_t status, const char* call) {
 }
 
 Context::Context() {
+  try {
+    make();
+  } catch (...) {  // a GPU with too little memory must not lose what it gave
+    release();
+    throw;
+  }
+}
+
+void Context::make() {
   check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
   check(cudaEventCreateWithFlags(&fence_, cudaEventDisableTiming), "cudaEventCreateWithFlags");
   for (Slot& slot : slots_) check(cudaEventCreateWithFlags(&slot.copied, cudaEventDisableTiming), "cudaEventCreateWithFlags");
@@ -98,8 +107,7 @@ Context::Context() {
   check(cublasSetMathMode(blas_, CUBLAS_DEFAULT_MATH), "cublasSetMathMode");  // float32 stays float32: no TF32
 }
 
-Context::~Context() {
-  // Only when the constructor of another member failed or in tests: destructors cannot report.
+void Context::release() noexcept {
   if (blas_ != nullptr) cublasDestroy(blas_);
   cudaFree(blas_workspace_);
   cudaFree(scratch_);

@@ -17,7 +17,7 @@ void check(cublasStatus_t status, const char* call);
 class Context {
  public:
   Context();
-  ~Context();
+  ~Context() { release(); }
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
@@ -39,6 +39,9 @@ class Context {
   void refuse_in_capture(const char* what, std::size_t bytes = 0) const;
 
  private:
+  void make();
+  void release() noexcept;
+
   static constexpr std::size_t kSlots = 8;
   static constexpr std::size_t kSlotBytes = 1 << 20;
   static constexpr std::size_t kBlasWorkspaceBytes = 32 << 20;  // what NVIDIA recommends for Hopper; smaller chips use less

@@ -53,7 +53,10 @@ void CudaKernels<T>::weighted_sum(std::int64_t n, int count, const T* weights, c
   for (int t = 0; t < count; ++t) operands.term[t] = terms[t];
   for_each(n, [=] __device__(std::int64_t i) {
     T total = weights[0] * operands.term[0][i];
-    for (int t = 1; t < count; ++t) total += weights[t] * operands.term[t][i];
+#pragma unroll
+    for (int t = 1; t < 4; ++t) {  // with indices that the compiler knows the terms stay in registers
+      if (t < count) total += weights[t] * operands.term[t][i];
+    }
     y[i] = total;
   });
 }

@@ -39,7 +39,7 @@ std::int64_t finished_units(const ExperimentOptions& options) {
   return Experiment(std::move(datasets), options, progress).finished_units();
 }
 
-TEST(PlanOnTheDevice, MeasuresTheGeneratorsThere) {
+TEST(PlanOnDevice, MeasuresTheGeneratorsThere) {
   const TempFolder folder;
   const ExperimentOptions options = on_device(folder.path(), 1);
   std::vector<LoadedDataset> datasets;

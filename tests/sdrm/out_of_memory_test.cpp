@@ -1,6 +1,8 @@
 // Training that runs out of the emulated GPU's memory: the error comes out, and nothing of it stays.
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "sdrm/vae_training.h"
 #include "tensor/memory.h"
 #include "tests/sdrm/sdrm_support.h"
@@ -59,6 +61,43 @@ TEST_F(OutOfDeviceMemory, InTheMiddleOfAFit) {
   for (std::size_t i = 0; i < found.size(); ++i) {
     EXPECT_TRUE(tests::same_bits(found[i].second.to(Device::kCpu), expected[i].second.to(Device::kCpu))) << found[i].first;
   }
+}
+
+// A step that runs out of memory while it is recorded is tried once more (StepGraph). Wherever that happens, the fit ends with an
+// error or with the weights of one that was not disturbed.
+TEST_F(OutOfDeviceMemory, WhileAStepIsRecorded) {
+  MultiVae undisturbed = model();
+  fit(undisturbed);
+  const auto expected = undisturbed.state();
+  int disturbed = 0;
+  for (std::size_t room = 0; room < 40000; room += 256) {
+    MultiVae tried = model();
+    const tests::LittleDeviceMemory restored(std::numeric_limits<std::size_t>::max());
+    bool finished = true;
+    try {
+      fit(tried, [&](std::int64_t epoch) {
+        if (epoch == 0) {
+          pool_trim(Device::kCuda);
+          static_cast<void>(
+              Tensor::empty({1 << 18}, DType::kFloat32, Device::kCuda));  // kept: what is given back before the retry
+          tests::emulation::limit_device_memory(tests::device_bytes_handed_out() + room);
+        } else {
+          tests::LittleDeviceMemory::all();
+        }
+      });
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kDevice) << error.what();
+      finished = false;
+    }
+    disturbed += pool_stats(Device::kCuda).bytes_cached < (1 << 20) ? 1 : 0;
+    if (!finished) continue;
+    const auto found = tried.state();
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      ASSERT_TRUE(tests::same_bits(found[i].second.to(Device::kCpu), expected[i].second.to(Device::kCpu)))
+          << found[i].first << " with " << room << " bytes left";
+    }
+  }
+  EXPECT_GT(disturbed, 0) << "no fit gave the kept block back";
 }
 
 }  // namespace
