@@ -1,4 +1,5 @@
 #include "apps/doctor.h"
+#include "apps/revision.h"  // made at every build
 
 #include <algorithm>
 #include <filesystem>

@@ -5,15 +5,25 @@
 #include "apps/experiments.h"
 #include "apps/interrupt.h"
 #include "apps/reproduce_options.h"
+#include "apps/revision.h"  // made at every build
 #include "tensor/error.h"
 #include "tensor/parallel.h"
 
 namespace tapestry::apps {
 namespace {
 
+#ifdef __clang__
+constexpr const char* kCompiler = __VERSION__;  // "Clang 17.0.6 ..."
+#else
+constexpr const char* kCompiler = "GCC " __VERSION__;
+#endif
+
 int interrupted(const ReproduceOptions& options) {
-  std::cerr << "reproduce: interrupted; what is finished is kept in " << options.experiment.out.string()
-            << ", and the same command goes on from there" << std::endl;
+  std::cerr << "reproduce: interrupted; "
+            << (options.plan ? "a plan keeps nothing"
+                             : "what is finished is kept in " + options.experiment.out.string() +
+                                   ", and the same command goes on from there")
+            << std::endl;
   return 128 + interrupt_signal();
 }
 
@@ -29,10 +39,8 @@ int run_reproduce(int argc, char** argv) {
   }
   for (const std::string& remark : options->remarks) std::cout << remark << "\n";
   for (int i = 0; i < argc; ++i) options->experiment.command += (i > 0 ? " " : "") + std::string(argv[i]);
-  options->experiment.versions = {{"tapestry", TAPESTRY_VERSION},
-                                  {"revision", TAPESTRY_REVISION},
-                                  {"compiler", "GCC-compatible " __VERSION__},
-                                  {"blas", TAPESTRY_BLAS}};
+  options->experiment.versions = {
+      {"tapestry", TAPESTRY_VERSION}, {"revision", TAPESTRY_REVISION}, {"compiler", kCompiler}, {"blas", TAPESTRY_BLAS}};
   options->experiment.interrupted = [] { return interrupt_signal() != 0; };
   catch_interrupts();
   try {

@@ -33,9 +33,11 @@ struct Raw {
   bool quick = false, list = false, doctor = false, plan = false, paper = false;
 };
 
+constexpr const char* kUsualData = "data";
+
 std::string default_data() {
   const char* folder = std::getenv("TAPESTRY_DATA");
-  return folder != nullptr && *folder != '\0' ? folder : "data";
+  return folder != nullptr && *folder != '\0' ? folder : kUsualData;
 }
 
 /// CLI11 would take -1 or a number too large for the largest seed there is.
@@ -48,7 +50,7 @@ std::string check_seed(const std::string& text) {
 
 void declare(CLI::App& app, Raw& raw) {
   const auto names = [&](const std::string& option, Names& values, const std::string& help) {
-    app.add_option(option, values, help)->delimiter(',')->allow_extra_args(false)->type_name("NAMES");
+    app.add_option(option, values, help)->delimiter(',')->allow_extra_args(false)->type_name("NAME,...");
   };
   // Given twice, the last one counts, so that a command can be extended at its end.
   const auto one = [&](const std::string& option, auto& value, const char* type, const std::string& help) {
@@ -59,11 +61,11 @@ void declare(CLI::App& app, Raw& raw) {
   names("--dataset", raw.datasets,
         "Data sets: " + joined(recsys::known_datasets()) +
             ", or all of those found; default ml-100k, simulated if it is not found");
-  names("--recommender", raw.recommenders, "Recommenders: " + joined(recsys::known_recommenders()) + "; default svd");
+  names("--recommender", raw.recommenders, "Recommenders: " + joined(recsys::known_recommenders()) + ", or all; default svd");
   names("--generators", raw.generators,
         "Generators: " + joined(recsys::known_generators()) + ", or all; default original,multivae++,f-sdrm,m-sdrm");
   names("--setting", raw.settings,
-        "What synthetic users do to the real ones: " + joined(recsys::known_settings()) + "; default both");
+        "What synthetic users do to the real ones: " + joined(recsys::known_settings()) + ", or all; default all");
   one("--protocol", raw.protocol, "NAME", "published (the paper's program) or strict; default published");
   one("--folds", raw.folds, "N",
       "Cross-validation over users, --protocol strict only: run r reports the users of fold r; default none")
@@ -107,6 +109,12 @@ void extend_to_paper(Raw& raw, const CLI::App& app) {
 Names choose_datasets(const Raw& raw, Names& remarks) {
   const Names known = recsys::known_datasets();
   const fs::path data = raw.data;
+  const bool searched = raw.datasets.empty() || std::find(raw.datasets.begin(), raw.datasets.end(), "all") != raw.datasets.end();
+  std::error_code ignored;
+  if (searched && !raw.list && raw.data != kUsualData && !fs::is_directory(data, ignored)) {
+    fail(ErrorKind::kData, "the data folder ", raw.data,
+         " (--data or $TAPESTRY_DATA) does not exist; --dataset simulated needs none");
+  }
   if (raw.datasets.empty()) {
     if (recsys::dataset_available(data, "ml-100k")) return {"ml-100k"};
     remarks.push_back("ml-100k was not found in " + raw.data + ": using the built-in simulated data (--list says more)");
@@ -200,6 +208,7 @@ ReproduceOptions resolve(const Raw& raw, const recsys::GivenOptions& given) {
   experiment.quick = raw.quick;
   experiment.device = choose_device(raw.device, options.remarks);
   experiment.precision = choose_precision(raw.precision, experiment.device);
+  if (raw.out.empty()) fail(ErrorKind::kUsage, "--out names no folder");
   experiment.out = raw.out;
   experiment.only = raw.only;
   options.datasets = choose_datasets(raw, options.remarks);
@@ -228,7 +237,7 @@ std::optional<ReproduceOptions> parse_reproduce_options(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     std::string text = error.what();
     std::replace(text.begin(), text.end(), '\n', ' ');
-    fail(ErrorKind::kUsage, text, " (--help lists the options)");
+    fail(ErrorKind::kUsage, text, " (--help lists the options; several names are separated by commas)");
   }
   if (raw.doctor) {
     ReproduceOptions options;

@@ -54,17 +54,19 @@ Dataset load_raw(const std::filesystem::path& file, const std::string& name) {
   std::error_code ignored;
   std::string found = " (no such folder)";
   if (std::filesystem::is_directory(folder, ignored)) {
-    found = " which holds none of them";
+    found = ", which holds none of them";
     for (const char* file : kPreparedFiles) {
       if (!std::filesystem::exists(folder / file, ignored)) continue;
-      found = " which holds only some of the prepared files, without ";
+      found = ", which holds only some of the prepared files, without ";
       found += *std::find_if(kPreparedFiles.begin(), kPreparedFiles.end(),
                              [&](const char* other) { return !std::filesystem::exists(folder / other, ignored); });
       break;
     }
   }
   fail(ErrorKind::kData, "no files of data set ", name, ": expected ", joined(kPreparedFiles), ", or one of ", joined(kRawFiles),
-       ", in ", folder.string(), found, "; `make data` downloads ml-100k and ml-1m, and the data set simulated needs no files");
+       ", in ", folder.string(), found,
+       name.starts_with("ml-") ? "; `make data` downloads it" : "; docs/formats.md says where it comes from",
+       ", and the data set simulated needs no files");
 }
 
 }  // namespace

@@ -97,18 +97,19 @@ std::string configuration_digest(const Configuration& configuration, const std::
   return sha256(json.dump());
 }
 
-std::string merge_configuration(const std::string& existing, const Configuration& wanted, const std::filesystem::path& folder) {
+std::string merge_configuration(const std::string& existing, const Configuration& wanted,
+                                const std::filesystem::path& folder) try {
   Json merged = Json::parse(existing, nullptr, /*allow_exceptions=*/false);
   const Json joining = configuration_json(wanted);
   if (!merged.is_object()) fail_conflict(folder, "its config.json cannot be read");
   if (const int figures = merged.value("figures", 1); figures != kFigures) {
-    fail_conflict(folder, concat("the program that made it computes figures in its own way (config.json says \"figures\": ",
-                                 figures, ", this program ", kFigures, ")"));
+    fail_conflict(folder, concat("the program that made it computes figures in its own way (number ", figures, ", this program ",
+                                 kFigures, ": \"figures\" in config.json, 1 where it is missing)"));
   }
   const std::string without = merged.value("without", "");
   if (without != wanted.without) {
-    const auto named = [](const std::string& names) { return names.empty() ? "nothing" : names; };
-    fail_conflict(folder, "it was made without " + named(without) + ", asked for is without " + named(wanted.without));
+    const auto named = [](const std::string& names) { return names.empty() ? "with all deviations" : "without " + names; };
+    fail_conflict(folder, "it was made " + named(without) + ", asked for is " + named(wanted.without));
   }
   const std::string precision = merged.value("precision", kUsualPrecision);
   if (precision != wanted.precision) {
@@ -118,9 +119,12 @@ std::string merge_configuration(const std::string& existing, const Configuration
   for (const auto& [key, value] : common.items()) {
     if (!merged.contains(key)) fail_conflict(folder, "its config.json names no " + key);
   }
+  check_agreement(merged, common, "", folder);  // first: hyperparameters differ because of it
   check_agreement(merged, joining, "", folder);
   merged.merge_patch(joining);
   return text_of(merged);
+} catch (const Json::exception&) {
+  fail_conflict(folder, "its config.json cannot be read");
 }
 
 }  // namespace tapestry::recsys

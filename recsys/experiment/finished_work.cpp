@@ -28,10 +28,9 @@ FinishedWork::FinishedWork(fs::path folder, Configuration configuration)
   }
   std::ifstream stages(folder_ / "stages.jsonl", std::ios::binary);
   for (std::string line; std::getline(stages, line);) {
-    const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (!json.is_object()) continue;  // empty, or cut off by a kill
-    const std::tuple key(json.value("dataset", ""), json.value("recommender", ""), json.value("stage", ""));
-    add(seconds_[key], json.value("seconds", 0.0));
+    if (const std::optional<StageRecord> record = parse_stage(line)) {
+      add(seconds_[{record->dataset, record->recommender, record->stage}], record->seconds);
+    }
   }
 }
 

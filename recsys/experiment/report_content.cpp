@@ -130,7 +130,8 @@ ReportContent report_content(const UnitStore& store, const ExperimentOptions& op
   for (const StageTime& time : content.times) seconds += time.seconds;
   content.origin.emplace_back("time", concat(std::llround(seconds), " seconds of work, over all runs and starts (see Times)"));
   content.origin.emplace_back("hyperparameters", "in config.json beside this file, by data set and recommender");
-  for (const auto& [name, version] : options.versions) content.origin.emplace_back("version of " + name, version);
+  for (const auto& [name, version] : options.versions)
+    content.origin.emplace_back(name == "tapestry" ? "version" : name, version);
   for (const LoadedDataset& loaded : datasets) {
     const Dataset& data = loaded.data;
     const bool asked = std::find(options.recommenders.begin(), options.recommenders.end(), "neumf") != options.recommenders.end();
@@ -151,7 +152,7 @@ void write_report(const UnitStore& store, const ReportContent& content) {
   store.write_file("similarity.csv", similarity_csv(content.synthetic, content.options));
   store.write_file("shapes.csv", shapes_csv(content.datasets, content.synthetic));
   store.write_file("improvements.csv", improvements_csv(improvements(content.cells, content.options)));
-  if (!content.options.compare) store.write_file("comparisons.csv", comparisons_csv(content.comparisons));
+  if (content.options.protocol.starts_with("strict")) store.write_file("comparisons.csv", comparisons_csv(content.comparisons));
 }
 
 }  // namespace tapestry::recsys

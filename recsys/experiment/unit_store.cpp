@@ -195,20 +195,26 @@ void UnitStore::log_stage(const StageRecord& record) {
   if (!out) fail(ErrorKind::kData, (folder_ / kStagesFile).string(), ": cannot be written: ", std::strerror(errno));
 }
 
+std::optional<StageRecord> parse_stage(const std::string& line) try {
+  const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return std::nullopt;
+  StageRecord record;
+  record.dataset = json.value("dataset", "");
+  record.recommender = json.value("recommender", "");
+  record.run = json.value("run", 0);
+  record.stage = json.value("stage", "");
+  record.seconds = json.value("seconds", 0.0);
+  record.peak_rss_bytes = json.value("peak_rss_bytes", std::int64_t{0});
+  return record;
+} catch (const Json::exception&) {
+  return std::nullopt;
+}
+
 std::vector<StageRecord> UnitStore::stages() const {
   std::vector<StageRecord> records;
   std::ifstream in(folder_ / kStagesFile, std::ios::binary);
   for (std::string line; std::getline(in, line);) {
-    const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (!json.is_object()) continue;
-    StageRecord record;
-    record.dataset = json.value("dataset", "");
-    record.recommender = json.value("recommender", "");
-    record.run = json.value("run", 0);
-    record.stage = json.value("stage", "");
-    record.seconds = json.value("seconds", 0.0);
-    record.peak_rss_bytes = json.value("peak_rss_bytes", std::int64_t{0});
-    records.push_back(record);
+    if (std::optional<StageRecord> record = parse_stage(line)) records.push_back(std::move(*record));
   }
   return records;
 }

@@ -45,6 +45,9 @@ struct StageRecord {
   std::int64_t peak_rss_bytes = 0;  ///< of the process until then
 };
 
+/// A line of stages.jsonl; nothing when it is none, empty or cut off by a kill.
+std::optional<StageRecord> parse_stage(const std::string& line);
+
 /// A folder of results that survives a kill at any instant (docs/results_files.md lists its files). Whatever is there is complete
 /// and belongs to the configuration of its config.json. Safe to call from several threads.
 class UnitStore {

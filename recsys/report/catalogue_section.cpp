@@ -41,7 +41,7 @@ Section catalogue_section(const ReportContent& content) {
   Section section("catalogue", "What the recommendations do to the catalogue");
   if (std::none_of(content.cells.begin(), content.cells.end(), is_shown)) return section;
   section.paragraph(
-      "Of lists of ten, mean ± population standard deviation over runs; below, the 95 % interval. Coverage: share of all items "
+      "Of lists of ten, mean ± population standard deviation over runs, then the 95 % interval. Coverage: share of all items "
       "that anybody is shown. Gini: 0 when all items are shown equally often, near 1 when it is always the same ones. Novelty: "
       "bits of surprise of a recommended item; the more, the fewer real users have it. Head, mid and tail recall: on the "
       "held-out items of the most, middle and least popular third of the items alone.");

@@ -44,8 +44,12 @@ figure svg { display: block; width: 100%; height: auto; }
 .legend { display: flex; flex-wrap: wrap; gap: .1rem .9rem; list-style: none; margin: .3rem 0 0; padding: 0; font-size: .82rem; }
 .legend svg { display: inline-block; width: 24px; height: 8px; margin-right: .35rem; }
 details { margin: .4rem 0; } summary { cursor: pointer; font-weight: 600; }
+th[scope=row] { position: sticky; left: 0; }
+@page { size: A4 landscape; margin: 12mm; }
 @media print { :root { --page: #fff; --ink: #000; --quiet: #333; --rule: #999; --band: #eee; } body { max-width: none; font-size: 11px; }
-  .scroll { overflow: visible; } nav { display: none; } h2 { break-after: avoid; } table { font-size: 9px; } }
+  .scroll { overflow: visible; } nav { display: none; } h2, h3, summary { break-after: avoid; }
+  table { font-size: 8px; } th, td { white-space: normal; padding: .15rem .3rem; } th[scope=row] { position: static; }
+  details::details-content { content-visibility: visible; } }
 )css";
 
 std::string colours() {

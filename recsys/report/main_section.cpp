@@ -63,7 +63,7 @@ Section main_section(const ReportContent& content) {
   if (content.cells.empty()) return section;
   if (content.options.compare) {
     section.paragraph(
-        "Above: our mean ± population standard deviation over runs. Below: what the paper prints or, where it prints nothing, "
+        "First our mean ± population standard deviation over runs, then what the paper prints or, where it prints nothing, "
         "the 95 % interval. Reproduced (✓): the printed mean, to its four decimals, lies in our 95 % interval for the mean; "
         "within 3 sd (≈): not that, but our mean lies within "
         "three printed standard deviations; above (↑), below (↓): further away.");
@@ -73,7 +73,7 @@ Section main_section(const ReportContent& content) {
     section.paragraph(
         std::string("Mean ± population standard deviation over runs") +
         (content.options.protocol.find("folds") != std::string::npos ? ", each of which reports the users of one fold" : "") +
-        "; below, the 95 % " +
+        ", then the 95 % " +
         (strict ? "bootstrap interval over users and fits, with folds over folds."
                 : "interval for the mean over runs (Student's t)."));
   }

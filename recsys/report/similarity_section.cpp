@@ -59,7 +59,7 @@ Section similarity_section(const ReportContent& content) {
   Section section("similarity", "Do synthetic users copy real ones? (table 5)");
   if (content.synthetic.empty()) return section;
   section.paragraph(
-      "Jaccard similarity of every synthetic with every real user of D: percent of the pairs and, below, their number, means "
+      "Jaccard similarity of every synthetic with every real user of D: percent of the pairs, then their number, means "
       "over runs. Two users drawn at random mostly have little in common, so that this histogram says little about privacy.");
   section.paragraph(
       "What a copy would give away is seen at the nearest real user: for each generator, percent of the synthetic users by the "

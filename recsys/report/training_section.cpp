@@ -72,6 +72,11 @@ std::vector<TableCell> summary_row(const Runs& runs) {
 /// Folded away by data set.
 Section training_section(const ReportContent& content) {
   Section section("training", "Training");
+  if (content.curves.empty()) return section;
+  section.paragraph(
+      "What the generators' trainings reported, epoch by epoch: vae_fit and sdrm_fit are the MultiVAE and the diffusion model of "
+      "SDRM, fitted for each recommender with hyperparameters of its own; generators under \"all\" are the same for every "
+      "recommender. Means over runs; the selection metric, where there is one, chose the epoch that was kept.");
   for (const std::string& dataset : names_of(content.curves, &TrainingCurve::dataset)) {
     std::map<std::string, Runs> groups;
     std::vector<std::string> order;

@@ -107,7 +107,14 @@ TEST_F(ReproduceInput, UnknownNamesListTheKnownOnes) {
   expect_refused(kUsage, "float32, tf32, bf16", {"--precision", "float16"});
 }
 
+TEST_F(ReproduceInput, AMistypedDataFolderIsNotSimulated) {
+  expect_refused(kData, "does not exist", {});
+  expect_refused(kData, "does not exist", {"--dataset", "all"});
+}
+
 TEST_F(ReproduceInput, BadOptions) {
+  expect_refused(kUsage, "--out names no folder", {"--dataset", "simulated", "--out", ""});
+  expect_refused(kUsage, "separated by commas", {"--dataset", "simulated", "ml-100k"});
   expect_refused(kUsage, "--runs", {"--runs", "0"});
   expect_refused(kUsage, "--runs", {"--runs", "many"});
   expect_refused(kUsage, "--seed", {"--seed", "-1"});
@@ -193,6 +200,7 @@ TEST_F(ReproduceInput, ChangedDataAreNotMixedIn) {
 }
 
 TEST_F(ReproduceInput, WithoutDataTheSimulatedAreUsedAndItSaysSo) {
+  fs::create_directories(data());
   const Outcome outcome = run({"--generators", "original"});
   EXPECT_EQ(outcome.status, 0) << outcome.err;
   EXPECT_NE(outcome.out.find("ml-100k was not found in " + data().string()), std::string::npos) << outcome.out;

@@ -194,7 +194,7 @@ TEST(Deviations, ResultsWithAndWithoutDoNotMix) {
     EXPECT_EQ(merge_configuration(to_json(there), there, "folder"), to_json(there));
     const std::string text = error_of(ErrorKind::kUsage, [&] { merge_configuration(to_json(there), here, "folder"); });
     EXPECT_NE(text.find("without tied-layers"), std::string::npos) << text;
-    EXPECT_NE(text.find("without nothing"), std::string::npos) << text;
+    EXPECT_NE(text.find("with all deviations"), std::string::npos) << text;
   }
 }
 

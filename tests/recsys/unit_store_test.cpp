@@ -147,6 +147,26 @@ TEST_F(UnitStoreTest, FiguresOfAProgramThatComputesOthersAreRefused) {
   EXPECT_TRUE(open().has(unit().key));
 }
 
+TEST_F(UnitStoreTest, AFileThatIsNotOursIsNamed) {
+  open();
+  for (const char* text : {R"({"figures": "x"})", R"({"without": 5})", "[]"}) {
+    folder_.write("results/config.json", text);
+    const std::string refusal = error_of(ErrorKind::kUsage, [&] { open(); });
+    EXPECT_NE(refusal.find("config.json"), std::string::npos) << refusal;
+  }
+  EXPECT_FALSE(parse_stage(R"({"stage": 5})"));
+  EXPECT_FALSE(parse_stage(R"({"stage": "load", "seco)"));
+  EXPECT_EQ(parse_stage(R"({"stage": "load", "seconds": 2.5})")->seconds, 2.5);
+}
+
+TEST_F(UnitStoreTest, QuickIsNamedBeforeWhatFollowsFromIt) {
+  open();
+  Configuration other = configuration();
+  other.quick = true;
+  other.datasets[0].hyperparameters["svd"] = R"({"vae":{"hidden":3,"rate":0.2}})";
+  EXPECT_NE(error_of(ErrorKind::kUsage, [&] { open(other); }).find("quick is false there and true here"), std::string::npos);
+}
+
 TEST_F(UnitStoreTest, FurtherDataSetsJoin) {
   open().write(unit());
   Configuration other = configuration();
