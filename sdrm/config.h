@@ -11,6 +11,7 @@ namespace tapestry::sdrm {
 ///   hidden blocks             kPaper separate weights        kPublished one block applied n times
 ///   dropout while sampling    kPaper off                     kPublished on
 ///   objective                 kPaper Eq. 5 by row            kPublished its batch-variance form (objective.h)
+///   perturbation              kPaper N(0, sigma^2), .1 here  kPublished .1 s eps (objective.h)
 ///   start of M-SDRM           kPaper U{1..T}                 kPublished U{1..T-1}
 enum class Variant : std::uint8_t { kPublished, kPaper };
 
@@ -29,7 +30,7 @@ struct VaeConfig {
   std::int64_t batch = 500;
   double learning_rate = 1e-3;
   std::int64_t max_epochs = 500;
-  std::int64_t patience = 20;  ///< epochs in a row without a better metric before it stops
+  std::int64_t patience = 20;  ///< epochs in a row without a better metric that are put up with: it stops at the next one
   double dropout = 0.5;
   double kl_cap = 0.2;
   double kl_steps = 20000;  ///< beta = min(kl_cap, update / kl_steps)

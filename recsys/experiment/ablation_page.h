@@ -19,9 +19,11 @@ struct Choice {
   std::vector<Lift> on_others;    ///< chosen on half of them, reported on the other half
 };
 
-/// Of the metrics at 10, for every generator of the experiment that has one (not kOriginal), from its finished units. Nothing
-/// below kChoiceRuns runs, whose spread is hardly known. Combinations with a failed run are left out.
+/// Below so many runs their spread is hardly known.
 inline constexpr int kChoiceRuns = 10;
+
+/// Of the metrics at 10, for every generator of the experiment that has one (not kOriginal), from its finished units. Nothing
+/// below kChoiceRuns runs. Combinations with a failed run are left out.
 std::vector<Choice> choices(const UnitStore& store, const ExperimentOptions& options, std::span<const std::string> datasets);
 
 /// What a page of deviations is made of.

@@ -38,7 +38,8 @@ struct PlannedStage {
   double seconds = 0;
 };
 
-/// Operations a second that such guesses reckon with.
+/// Operations a second that such guesses reckon with: itself a rough guess, which the times that stages turn out to take correct
+/// (recsys/experiment/eta.h).
 inline constexpr double kGuessedRate = 5e10;
 
 /// What is asked of a generator.

@@ -85,7 +85,8 @@ class OneModelGenerator : public Generator {
   virtual sdrm::LogitMatrix scores(const Model& model, std::int64_t rows,
                                    const std::function<void(double fraction)>& made) const = 0;
   /// Operations in the matrix products of both stages and how many of them are done a second, all else included, on an ordinary
-  /// pair of cores: for guessing times.
+  /// pair of cores: for guessing times. The rates are what the products of each generator reached in November 2026 on two cores;
+  /// no record was kept, so take them for rough guesses, which measured times correct (recsys/experiment/eta.h).
   virtual double fit_operations(const ProtocolData& protocol) const = 0;
   virtual double sample_operations(const ProtocolData& protocol) const = 0;
   virtual double rate() const = 0;
