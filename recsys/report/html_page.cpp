@@ -48,7 +48,7 @@ th[scope=row] { position: sticky; left: 0; }
 @page { size: A4 landscape; margin: 12mm; }
 @media print { :root { --page: #fff; --ink: #000; --quiet: #333; --rule: #999; --band: #eee; } body { max-width: none; font-size: 11px; }
   .scroll { overflow: visible; } nav { display: none; } h2, h3, summary { break-after: avoid; }
-  table { font-size: 8px; } th, td { white-space: normal; padding: .15rem .3rem; } th[scope=row] { position: static; }
+  .charts { grid-template-columns: repeat(3, 1fr); } table { font-size: 8px; } small { font-size: 7px; } th, td { white-space: normal; padding: .15rem .3rem; } th[scope=row] { position: static; }
   details::details-content { content-visibility: visible; } }
 )css";
 

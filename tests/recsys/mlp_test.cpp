@@ -161,6 +161,12 @@ std::unique_ptr<MlpModel> small_model(std::int64_t items, const MlpConfig& confi
   return std::make_unique<MlpModel>(items, 50, config, init);
 }
 
+double largest_size(const Tensor& values) {
+  double largest = 0;
+  for (const float value : values.span<float>()) largest = std::max(largest, std::abs(static_cast<double>(value)));
+  return largest;
+}
+
 TEST(Mlp, StartsAsTheSheetSays) {
   nn::Initializer init(9);
   const MlpModel model(30, 200, {}, init);
@@ -168,10 +174,14 @@ TEST(Mlp, StartsAsTheSheetSays) {
   ASSERT_EQ(table.shape(), (Shape{2, 8}));
   for (const float value : table.span<float>()) EXPECT_LE(std::abs(value), 2 * 0.1 / 0.87962 + 1e-6) << "cut at two deviations";
   const double bound = std::sqrt(6.0 / (30 * 8 + 512));
-  double largest = 0;
-  for (const float value : model.first().weight().value().span<float>())
-    largest = std::max(largest, std::abs(static_cast<double>(value)));
-  EXPECT_NEAR(largest, bound, 1e-3 * bound);
+  EXPECT_NEAR(largest_size(model.first().weight().value()), bound, 1e-3 * bound);
+  // Table, bias, then weight and bias of the three dense layers: Xavier's bounds, LeCun's for the last.
+  const std::vector<autograd::Variable> dense = model.dense_parameters();
+  const std::vector<double> bounds = {std::sqrt(6.0 / (512 + 256)), std::sqrt(6.0 / (256 + 256)), std::sqrt(3.0 / 256)};
+  for (std::size_t layer = 0; layer < 3; ++layer) {
+    EXPECT_NEAR(largest_size(dense[2 + 2 * layer].value()), bounds[layer], 2e-3 * bounds[layer]) << layer;
+    EXPECT_EQ(largest_size(dense[3 + 2 * layer].value()), 0) << layer;
+  }
   EXPECT_EQ(model.parameter_count(), 16 + 30 * 8 * 512 + 512 + 512 * 256 + 256 + 256 * 256 + 256 + 256 * 30 + 30);
 }
 

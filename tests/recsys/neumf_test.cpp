@@ -291,6 +291,45 @@ TEST(NeuMf, LearnsTheLabels) {
   EXPECT_LT(neumf_loss(*model, TripleTensors(all, DType::kFloat32, Device::kCpu)), 0.5) << "well below ln 2";
 }
 
+TEST(NeuMf, StartsAsTheSheetSays) {
+  nn::Initializer init(3);
+  const NeuMfModel model(400, 300, {}, init);
+  int checked = 0;
+  for (const auto& [name, value] : model.state()) {
+    double largest = 0, squares = 0;
+    for (const float one : value.span<float>()) {
+      largest = std::max(largest, std::abs(static_cast<double>(one)));
+      squares += static_cast<double>(one) * one;
+    }
+    const double deviation = std::sqrt(squares / static_cast<double>(value.numel()));
+    double bound = -1;
+    if (name.starts_with("0.")) bound = std::sqrt(6.0 / (64 + 32));
+    if (name.starts_with("1.")) bound = std::sqrt(6.0 / (32 + 16));
+    if (name.starts_with("2.")) bound = std::sqrt(6.0 / (16 + 8));
+    if (name.starts_with("output.")) bound = std::sqrt(3.0 / 16);
+    ++checked;
+    if (name.ends_with(".bias")) {
+      EXPECT_EQ(largest, 0) << name;
+    } else if (bound > 0) {
+      EXPECT_LE(largest, bound) << name;
+      EXPECT_GT(largest, 0.75 * bound) << name;
+    } else {
+      EXPECT_NEAR(deviation, 0.01, 0.0005) << name;
+    }
+  }
+  EXPECT_EQ(checked, 4 + 2 * 4) << "embeddings, weights and biases";
+}
+
+TEST(NeuMf, AnEpochWhoseLastUpdateRanAwayIsNotKept) {
+  // One update: its loss is from before it.
+  NeuMfConfig config = small_config(NeuMfSelection::kFirstEpoch);
+  config.learning_rate = 1e30;
+  config.batch = 1 << 20;
+  const std::string text =
+      error_of(ErrorKind::kFit, [&] { fit_neumf(*grouped_model(config), grouped_triples(), config, 1, {}); });
+  EXPECT_NE(text.find("its validation loss is"), std::string::npos) << text;
+}
+
 TEST(NeuMf, RunsAwayWithAReason) {
   NeuMfConfig config = small_config(NeuMfSelection::kBestLoss);
   config.learning_rate = 1e30;

@@ -177,9 +177,11 @@ std::unique_ptr<DiffRecModel> constant_model(std::int64_t items, const DiffRecCo
 
 TEST(DiffRec, AnOracleHasNoLossAndInferenceReturnsItsAnswer) {
   const CsrMatrix x = CsrMatrix::from_rows(4, {{0, 2}});
-  for (const std::int64_t corrupted : {0, 1, 3}) {
+  for (const auto& [timesteps, corrupted] : {std::pair(2, 0), std::pair(2, 2), std::pair(3, 0), std::pair(3, 1), std::pair(3, 3),
+                                             std::pair(5, 4), std::pair(40, 40), std::pair(100, 30)}) {
     for (const bool fixed : {false, true}) {
       DiffRecConfig config = example(fixed);
+      config.timesteps = timesteps;
       config.inference_steps = corrupted;
       const DiffRecSchedule schedule(config);
       const auto oracle = constant_model(4, config, {1, 0, 1, 0});
@@ -187,7 +189,7 @@ TEST(DiffRec, AnOracleHasNoLossAndInferenceReturnsItsAnswer) {
                                   Tensor::full({1, 1}, 1, DType::kFloat64), Tensor::full({1, 4}, 1, DType::kFloat64)};
       EXPECT_EQ(diffrec_loss(*oracle, batch, noised_rows(batch, schedule), schedule, config.target).total.value().item(), 0);
       const Tensor scores = diffrec_scores(*oracle, x, schedule, config, {5, Purpose::kTest, 0});
-      EXPECT_TRUE(same_bits(scores, x.to_dense(DType::kFloat64))) << corrupted;
+      EXPECT_TRUE(same_bits(scores, x.to_dense(DType::kFloat64))) << corrupted << " of " << timesteps;
     }
   }
 }
