@@ -1,6 +1,7 @@
 // Runs every bench that the device can, or those whose names are given:
 //   tapestry_bench [--threads N] [--device cpu|cuda] [--precision float32|tf32|bf16] [--json FILE] [name...]
-// --json writes the figures of `kernels` and `steps` with the machine's peaks, and a table of them beside it (README.md).
+// --json writes the figures of `kernels`, `steps` and `recommenders` with the machine's peaks, and a table of them beside it
+// (README.md).
 #include <iostream>
 
 #include "bench/benches.h"
@@ -68,9 +69,10 @@ void run(const Options& options) {
     if (!options.names.empty() ? !named : record().device == Device::kCuda && !one.any_device) continue;
     std::cout << "\n" << one.name << ": " << one.what << std::endl;
     one.run();
+    // After each, so that a run that is stopped leaves what it has measured.
+    if (!options.json.empty()) record().write(options.json);
   }
   if (options.json.empty()) return;
-  record().write(options.json);
   std::cout << "\n" << record().markdown() << "\nwritten to " << options.json << " and the .md beside it\n";
 }
 

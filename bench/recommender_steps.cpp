@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "bench/benches.h"
+#include "bench/record.h"
 #include "recsys/metrics/ranking.h"
 #include "recsys/recommenders/mlp.h"
 #include "recsys/recommenders/neumf.h"
@@ -12,6 +13,8 @@ namespace {
 void report(const std::string& name, const std::vector<double>& times) {
   std::cout << "  " << std::left << std::setw(44) << name << std::right << std::fixed << std::setprecision(3) << std::setw(10)
             << 1e3 * median(times) << " ms\n";
+  record().add(
+      {.part = "recommenders", .name = name, .seconds = median(times), .times = static_cast<int>(times.size()), .work = {}});
 }
 
 /// Seconds of each of `steps` calls behind `warm` others.

@@ -20,7 +20,7 @@ struct Work {
 
 /// One measured line.
 struct Figure {
-  std::string part;  ///< "kernels" or "steps"
+  std::string part;  ///< "kernels", "steps" or "recommenders"
   std::string name;
   double seconds = 0;  ///< median of one call
   int times = 0;       ///< that the median is of

@@ -33,7 +33,8 @@ void report(const std::string& what, const std::vector<double>& times, const Wor
 struct Way {
   const char* label;
   bool graphs;           ///< a GPU repeats them as CUDA graphs
-  std::int64_t updates;  ///< of an epoch: one on the CPU; on a GPU as many as make what an epoch needs of the host small
+  std::int64_t updates;  ///< of an epoch: one on the CPU; on a GPU as many as make what an epoch needs of the host small, and as
+                         ///< pytorch/sdrm_steps.py makes before it waits
 };
 
 /// The ways on the bench's device, the usual one first: the environment says whether there are graphs.
@@ -51,10 +52,9 @@ class EpochClock {
  public:
   EpochClock(const Way& way, std::int64_t most) : updates_(way.updates), most_(static_cast<std::size_t>(most)) { choose(way); }
 
-  void tick(double loss) {
+  void tick() {
     cuda_synchronize();
     const auto now = std::chrono::steady_clock::now();
-    if (ticks_ == 0 && updates_ == 1) first_loss_ = loss;
     if (++ticks_ > kWarm) {
       times_.push_back(std::chrono::duration<double>(now - last_).count() / static_cast<double>(updates_));
     }
@@ -70,8 +70,6 @@ class EpochClock {
     }
   }
   const std::vector<double>& times() const { return times_; }
-  /// Of the first update; NaN where an epoch has several.
-  double first_loss() const { return first_loss_; }
 
  private:
   std::int64_t updates_;
@@ -79,7 +77,6 @@ class EpochClock {
   std::chrono::steady_clock::time_point last_;
   std::vector<double> times_;
   int ticks_ = 0;
-  double first_loss_ = std::numeric_limits<double>::quiet_NaN();
 };
 
 std::int64_t parameters_of(const nn::Module& module) {
@@ -91,8 +88,28 @@ std::int64_t parameters_of(const nn::Module& module) {
 /// Weights on the bench's device.
 nn::Initializer initializer() { return nn::Initializer(1, DType::kFloat32, record().device); }
 
+/// The loss of the first update: of an epoch that has no other, before any is timed.
+double first_vae_loss(const sdrm::VaeConfig& config, std::int64_t items, double density) {
+  sdrm::VaeConfig once = config;
+  once.max_epochs = 1;
+  nn::Initializer init = initializer();
+  sdrm::MultiVae model(items, once, init);
+  const CsrMatrix x = random_rows(once.batch, items, density, 4);
+  return sdrm::fit_vae(model, x, once, 1, [](const sdrm::MultiVae&, std::int64_t) { return 0.0; }).history.front().loss;
+}
+
+double first_score_loss(const sdrm::ScoreConfig& config, std::int64_t latent) {
+  sdrm::ScoreConfig once = config;
+  once.epochs = 1;
+  nn::Initializer init = initializer();
+  sdrm::ScoreModel model(latent, once, init);
+  const Tensor z0 = random_normal({once.batch, latent}, {1, Purpose::kTest, 3});
+  return sdrm::fit_score_model(model, z0, once, 1).front().loss;
+}
+
 void vae_step(const std::string& name, std::int64_t items, double density, sdrm::VaeConfig config, std::int64_t steps) {
   config.max_epochs = config.patience = kWarm + steps;
+  const double first_loss = first_vae_loss(config, items, density);
   for (const Way& way : ways()) {
     nn::Initializer init = initializer();
     sdrm::MultiVae model(items, config, init);
@@ -101,26 +118,26 @@ void vae_step(const std::string& name, std::int64_t items, double density, sdrm:
     clock.time([&] {
       sdrm::fit_vae(
           model, x, config, 1, [](const sdrm::MultiVae&, std::int64_t) { return 0.0; },
-          [&](const sdrm::VaeEpoch& epoch) { clock.tick(epoch.loss); });
+          [&](const sdrm::VaeEpoch&) { clock.tick(); });
     });
     const std::int64_t parameters = parameters_of(model);
     report("VAE step, " + name + way.label, clock.times(), vae_update_work(items, config, x.nnz() / way.updates, parameters),
-           parameters, clock.first_loss());
+           parameters, first_loss);
   }
 }
 
 void score_step(const std::string& name, std::int64_t latent, sdrm::ScoreConfig config, std::int64_t steps) {
   config.epochs = kWarm + steps;
+  const double first_loss = first_score_loss(config, latent);
   for (const Way& way : ways()) {
     nn::Initializer init = initializer();
     sdrm::ScoreModel model(latent, config, init);
     const Tensor z0 = random_normal({way.updates * config.batch, latent}, {1, Purpose::kTest, 3});
     EpochClock clock(way, steps);
-    clock.time(
-        [&] { sdrm::fit_score_model(model, z0, config, 1, [&](const sdrm::ScoreEpoch& epoch) { clock.tick(epoch.loss); }); });
+    clock.time([&] { sdrm::fit_score_model(model, z0, config, 1, [&](const sdrm::ScoreEpoch&) { clock.tick(); }); });
     const std::int64_t parameters = parameters_of(model);
     report("SDRM step, " + name + way.label, clock.times(), score_update_work(latent, config, parameters), parameters,
-           clock.first_loss());
+           first_loss);
   }
 }
 

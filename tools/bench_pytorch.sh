@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Sets our training and sampling steps beside the same in PyTorch, in one go:
 #   tools/bench_pytorch.sh cpu|cuda FILE
-# FILE.json holds our figures (measured here if it is not there yet), FILE-pytorch.json PyTorch's; FILE.md has a table of both.
+# FILE.json holds our figures (measured here if it is not there yet), FILE-pytorch.json PyTorch's; FILE.md has a table of both. On the
+# CPU, FILE-recommenders.json and a second table have the recommenders, which PyTorch's program, as ours, has on the CPU alone.
 #   BENCH=program   our benches (build/bench/tapestry_bench)
-#   PYTHON=program  a Python with PyTorch (python3); without one nothing is compared
+#   PYTHON=program  a Python with PyTorch, and pandas for the recommenders (python3); without one nothing is compared
 #   THREADS=n       of both (the processors there are)
 #   SECONDS_EACH=s  for each of PyTorch's lines (1)
+#   LIMIT=s         for each of PyTorch's programs: the lines that it has measured by then are compared (none)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,13 +17,36 @@ bench=${BENCH:-build/bench/tapestry_bench}
 python=${PYTHON:-python3}
 threads=${THREADS:-$(nproc)}
 
-[ -e "$file.json" ] || "$bench" --device "$device" --threads "$threads" --json "$file.json" steps
-if ! "$python" -c 'import torch' 2>/dev/null; then
+has() { "$python" -c 'import importlib.util, sys; sys.exit(None in map(importlib.util.find_spec, sys.argv[1:]))' "$@"; }
+
+parts=(steps)
+[ "$device" != cpu ] || parts+=(recommenders)
+[ -e "$file.json" ] || "$bench" --device "$device" --threads "$threads" --json "$file.json" "${parts[@]}"
+if ! has torch; then
   echo "bench_pytorch: $python has no PyTorch: nothing to compare with (PYTHON=program names another)"
   exit
 fi
-"$python" bench/pytorch/sdrm_steps.py --device "$device" --threads "$threads" --seconds "${SECONDS_EACH:-1}" \
-  --json "$file-pytorch.json"
-comparison=$("$python" bench/pytorch/compare.py "$file.json" "$file-pytorch.json")
-printf '%s\n' "$comparison"
-printf '\n%s\n' "$comparison" >>"$file.md"
+
+status=0
+beside() { # THEIRS PROGRAM OPTION...: a table of its figures and ours, also of those that it had when it failed or was stopped
+  local theirs=$1 comparison
+  rm -f "$theirs"
+  timeout "${LIMIT:-0}" "$python" "bench/pytorch/$2" --threads "$threads" --json "$theirs" "${@:3}" || {
+    status=$?  # 124 when time ran out
+    echo "bench_pytorch: $2 did not come to its end: what it has measured is compared" >&2
+  }
+  [ -e "$theirs" ] || return 0
+  comparison=$("$python" bench/pytorch/compare.py "$file.json" "$theirs") || { status=1; return 0; }
+  printf '%s\n' "$comparison"
+  printf '\n%s\n' "$comparison" >>"$file.md"
+}
+
+beside "$file-pytorch.json" sdrm_steps.py --device "$device" --seconds "${SECONDS_EACH:-1}"
+if [ "$device" = cpu ]; then
+  if has pandas numpy; then
+    beside "$file-recommenders.json" recommenders.py
+  else
+    echo "bench_pytorch: $python has no pandas: the recommenders are not compared"
+  fi
+fi
+exit "$status"

@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
 # Builds, tests and benches on a machine with a GPU, which needs nvcc, CMake and a C++ compiler but no package registry (see
-# tools/stage_dependencies.sh), and writes what it saw to bench/results/<device>-<date>.json.
-#   tools/gpu.sh [build] [test] [sanitize] [bench]     all of them when none is named
+# tools/stage_dependencies.sh).
+#   tools/gpu.sh [build] [test] [bench] [pytorch] [sanitize]     always in this order; `all` of them when none is named
+# A step that fails is named at the end, and the others go on. The status is then 1; 3 if nothing failed but time ran out; 4 if the
+# machine cannot do it.
 #   BUILD=dir       the build folder (build-gpu)
 #   STAGED=dir      the staged dependencies (staged, if it is there)
-#   RESULTS=dir     where the .json goes (bench/results)
+#   RESULTS=dir     where figures go (bench/results), each file as soon as it exists: <device>-<date>.md with all tables,
+#                   <device>-<date>.json, -tf32.json, -bf16.json and -pytorch.json; if it is set, the log too, else it is in BUILD
+#   BUDGET=s        seconds for all of it (540): what has not begun by then is left out and named, what runs is stopped
 #   PYTHON=program  a Python with PyTorch for the comparison, which is left out without one (python3)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,85 +16,236 @@ cd "$(dirname "$0")/.."
 build=${BUILD:-build-gpu}
 staged=${STAGED:-staged}
 results=${RESULTS:-bench/results}
-[ "$#" -gt 0 ] || set -- build test sanitize bench
+log=${RESULTS:-$build}/gpu.log
+budget=${BUDGET:-540}
+python=${PYTHON:-python3}
+[ "$#" -gt 0 ] || set -- all
 
 for step in "$@"; do
   case "$step" in
-    build | test | sanitize | bench) ;;
-    *) echo "gpu: unknown step '$step' (build, test, sanitize and bench are known)" >&2; exit 2 ;;
+    all | build | test | bench | pytorch | sanitize) ;;
+    *) echo "gpu: unknown step '$step' (all, build, test, bench, pytorch and sanitize are known)" >&2; exit 2 ;;
   esac
 done
-wants() { [[ " $steps " == *" $1 "* ]]; }
 steps="$*"
+wants() { [[ " $steps " == *" $1 "* || " $steps " == *" all "* ]]; }
 
 suites=(tensor autograd nn optim sdrm generators recommenders recsys)
-# Of recsys only what computes on a GPU.
-filter() { [ "$1" = recsys ] && echo '*OnDevice.*' || echo '*'; }
-
-if wants build; then
-  command -v nvcc >/dev/null || [ -n "${CUDACXX:-}" ] || { echo "gpu: nvcc was not found; set CUDACXX to it" >&2; exit 4; }
-  # Compute capability of the GPU here, such as 90; all that the project is built for when nvidia-smi does not say.
-  architecture=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -n 1 | tr -d '. ' || true)
-  options=(-DTAPESTRY_CUDA=ON -DTAPESTRY_TESTS=ON -DTAPESTRY_BENCH=ON)
-  [ -z "$architecture" ] || options+=("-DTAPESTRY_CUDA_ARCHITECTURES=$architecture")
-  [ ! -d "$staged" ] || options+=("-DTAPESTRY_STAGED=$PWD/$staged")
-  cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release "${options[@]}"
-  targets=(reproduce tapestry_bench)
-  for suite in "${suites[@]}"; do targets+=("tests_$suite"); done
-  cmake --build "$build" --parallel "$(tools/jobs.sh)" --target "${targets[@]}"
-fi
-
-# Says what the machine computes on; without a GPU nothing below makes sense.
-"$build/apps/reproduce" --doctor | tee "$build/doctor.txt"
-if ! grep -q '^The GPU works' "$build/doctor.txt"; then
-  echo "gpu: no working GPU: stopping before tests and benches" >&2
-  exit 4
-fi
+# What the suites run on a GPU: the same as on the emulated one (tests/CMakeLists.txt).
+filter() { # SUITE
+  local chosen='*'
+  case "$1" in
+    sdrm) chosen='SdrmOnDevice*:BinarizeOnDevice.*:SdrmPrecisionOnDevice.*' ;;
+    generators) chosen='GeneratorsOnDevice*:ExperimentOnDevice.*' ;;
+    recsys) chosen='*OnDevice.*' ;;
+  esac
+  echo "$chosen-Long*:*/Long*:*IgnoresThreadCount*"
+}
 
 passed=()
 failed=()
-if wants test; then
-  for suite in "${suites[@]}"; do
-    if TAPESTRY_DEVICE=cuda "$build/tests/tests_$suite" --gtest_brief=1 --gtest_filter="$(filter "$suite")"; then passed+=("$suite"); else failed+=("$suite"); fi
-  done
-  echo "gpu: suites passed: ${passed[*]:-none}; failed: ${failed[*]:-none}"
-fi
+late=()    # for want of time
+absent=()  # for want of a program
+last=$build/last.log  # output of the last attempt
 
-# What runs under the sanitizers: every kernel against its reference, and training and sampling at small sizes.
-sanitized=('tensor:*MatchesReference*' 'optim:*' 'sdrm:SdrmOnDevice.*' 'sdrm:SdrmPrecisionOnDevice.*' 'generators:*OnDevice.*')
+list() { # TITLE NAME...
+  [ "$#" -eq 1 ] || { printf '%s:\n' "$1"; printf '  %s\n' "${@:2}"; }
+}
+finish() { # [STATUS]: says what became of every step, and ends
+  local status=${1:-0}
+  printf '\n=== after %d s\n' "$SECONDS"
+  list passed ${passed[@]+"${passed[@]}"}
+  list "not possible here" ${absent[@]+"${absent[@]}"}
+  list "no time left for" ${late[@]+"${late[@]}"}
+  list FAILED ${failed[@]+"${failed[@]}"}
+  [ "$status" -ne 0 ] || [ "${#late[@]}" -eq 0 ] || status=3
+  [ "$status" -eq 4 ] || [ "${#failed[@]}" -eq 0 ] || status=1
+  exit "$status"
+}
+cannot() { # WHY: the machine is not one for this
+  echo "gpu: $1" >&2
+  finish 4
+}
 
-if wants sanitize; then
-  if command -v compute-sanitizer >/dev/null; then
-    for tool in memcheck racecheck; do
-      for entry in "${sanitized[@]}"; do
-        if TAPESTRY_DEVICE=cuda timeout 240 compute-sanitizer --tool "$tool" --error-exitcode 1 \
-          "$build/tests/tests_${entry%%:*}" --gtest_brief=1 --gtest_filter="${entry#*:}"; then
-          passed+=("$tool of ${entry%%:*}")
-        else
-          failed+=("$tool of $entry")
-        fi
-      done
-    done
-    echo "gpu: passed so far: ${passed[*]:-none}; failed: ${failed[*]:-none}"
-  else
-    echo "gpu: compute-sanitizer was not found: no memcheck, no racecheck"
+left() { echo $((budget - SECONDS)); }
+attempt() { # LIMIT NAME COMMAND...: runs it for LIMIT seconds at most, and no longer than there is time; says whether it passed
+  local limit=$1 name=$2 left status=0
+  shift 2
+  left=$(left)
+  if [ "$left" -lt 5 ]; then
+    late+=("$name")
+    return 1
   fi
-fi
+  printf '\n=== %s (%d s)\n' "$name" "$SECONDS"
+  timeout --kill-after=5 "$((limit < left ? limit : left))" "$@" 2>&1 | tee "$last" || status=$?
+  case "$status" in
+    0) passed+=("$name"); return 0 ;;
+    124 | 137) if [ "$limit" -lt "$left" ]; then failed+=("$name: stopped after $limit s"); else late+=("$name, which was stopped"); fi ;;
+    *) failed+=("$name: status $status") ;;
+  esac
+  return 1
+}
+# Whether tests passed. That all skip, or that a filter chooses none, is no success.
+passes() { grep -q '^\[  PASSED  \] [1-9]' "$last"; }
+suite() { # LIMIT NAME SUITE FILTER [WRAPPER...]: tests of one suite on the GPU, under a program that watches them if one is named
+  local limit=$1 name=$2 program=$build/tests/tests_$3 chosen=$4
+  shift 4
+  if [ ! -x "$program" ]; then
+    failed+=("$name: $program is not there")
+    return
+  fi
+  attempt "$limit" "$name" env TAPESTRY_DEVICE=cuda "$@" "$program" --gtest_brief=1 "--gtest_filter=$chosen" || return 0
+  if ! passes; then
+    unset 'passed[-1]'
+    failed+=("$name: no test ran")
+  fi
+}
 
-if wants bench; then
-  device=$(sed -n 's/^  GPU  *\([^,]*\),.*/\1/p' "$build/doctor.txt" | tr 'A-Z ' 'a-z-')
-  mkdir -p "$results"
-  file=$results/$device-$(date +%F)
-  "$build/bench/tapestry_bench" --device cuda --json "$file.json" kernels steps
-  capability=$(sed -n 's/.*compute capability \([0-9]*\)\..*/\1/p' "$build/doctor.txt")
+# The headers and libraries beside nvcc that the build needs. PyTorch's packages bring the same: where nvcc finds none they do.
+find_library() { # NVCC HEADER LIBRARY: adds to `options`
+  local folder
+  printf '#include <%s>\n' "$2" >"$build/probe.cu"
+  if "$1" -E -o "$build/probe.ii" "$build/probe.cu" >/dev/null 2>&1; then return; fi
+  while read -r folder; do
+    local found=("$folder/../lib/lib$3.so"*)
+    if [ -f "$folder/$2" ] && [ -e "${found[0]}" ]; then
+      echo "gpu: nvcc does not find $2, taken from $folder"
+      export CPATH="${CPATH:+$CPATH:}$folder"
+      options+=("-DCUDA_$3_LIBRARY=$(readlink -f "${found[0]}")")
+      return
+    fi
+  done < <("$python" -c 'import glob, sys
+for path in sys.path: print(*glob.glob(path + "/nvidia/*/include"), sep="\n")' 2>/dev/null)
+  cannot "nvcc does not find $2, and $python has no nvidia/*/include with it: install the toolkit's lib$3 with its headers"
+}
+
+configure_and_build() {
+  local nvcc said architecture suite keep_going=(-k)
+  nvcc=$(command -v "${CUDACXX:-nvcc}") || cannot "nvcc was not found; set CUDACXX to it"
+  options=(-DTAPESTRY_CUDA=ON -DTAPESTRY_TESTS=ON -DTAPESTRY_BENCH=ON)
+  # Compute capability of the GPU here, such as 90; all that the project is built for where nothing says it.
+  if command -v nvidia-smi >/dev/null; then
+    said=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>&1 | head -n 1) || true
+    architecture=$(tr -d '. ' <<<"$said")
+    [[ "$architecture" =~ ^[0-9]+$ ]] || cannot "nvidia-smi should say a compute capability such as 9.0, and says '$said'"
+    options+=("-DTAPESTRY_CUDA_ARCHITECTURES=$architecture")
+  fi
+  find_library "$nvcc" cublas_v2.h cublas
+  find_library "$nvcc" cusparse.h cusparse
+  [ ! -d "$staged" ] || options+=("-DTAPESTRY_STAGED=$(cd "$staged" && pwd)")
+  attempt 60 configure cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release "${options[@]}" || finish
+
+  local targets=(reproduce tapestry_bench)
+  for suite in "${suites[@]}"; do targets+=("tests_$suite"); done
+  # What does not compile must not be there from an earlier build; the rest is built and tested.
+  rm -f "$build/apps/reproduce" "$build/bench/tapestry_bench" "$build"/tests/tests_*
+  if grep -q '^CMAKE_GENERATOR:INTERNAL=Ninja' "$build/CMakeCache.txt"; then keep_going=(-k 0); fi
+  attempt 400 build cmake --build "$build" --parallel "$(tools/jobs.sh)" --target "${targets[@]}" -- "${keep_going[@]}" || true
+}
+
+# Says what the machine computes on, and names the files after it; without a GPU nothing below makes sense.
+examine() {
+  if [ ! -x "$build/apps/reproduce" ]; then
+    if wants build; then finish; fi
+    cannot "$build/apps/reproduce is not there: tools/gpu.sh build makes it"
+  fi
+  attempt 60 doctor "$build/apps/reproduce" --doctor || true
+  grep -q '^The GPU works' "$last" || cannot "no working GPU: stopping before tests and benches"
+  capability=$(sed -n 's/.*compute capability \([0-9]*\)\..*/\1/p' "$last")
+  file=$results/$(sed -n 's/^  GPU  *\([^,]*\),.*/\1/p' "$last" | tr 'A-Z ' 'a-z-')-$(date +%F)
+}
+
+bench() { # NAME FILE OPTION...: figures in FILE.json; their table goes to the end of the one .md
+  attempt 150 "$1" "$build/bench/tapestry_bench" --device cuda --json "$2.json" "${@:3}" kernels steps || true
+  [ "$2" != "$file" ] && [ -e "$2.md" ] || return 0
+  { echo; cat "$2.md"; } >>"$file.md"
+  rm "$2.md"
+}
+benches() {
+  rm -f "$file.md"
+  bench "benches in float32" "$file"
   if [ "${capability:-0}" -ge 8 ]; then
-    for precision in tf32 bf16; do
-      "$build/bench/tapestry_bench" --device cuda --precision "$precision" --json "$file-$precision.json" kernels steps
-    done
+    bench "benches in tf32" "$file-tf32" --precision tf32
+    bench "benches in bf16" "$file-bf16" --precision bf16
   fi
-  "$build/bench/tapestry_bench" --device cuda libraries | tee "$file-libraries.txt" ||
-    failed+=("comparison with cuSPARSE and CUB")
-  BENCH=$build/bench/tapestry_bench tools/bench_pytorch.sh cuda "$file" || failed+=("comparison with PyTorch")
-fi
+  if attempt 90 "comparison with cuSPARSE and CUB" "$build/bench/tapestry_bench" --device cuda libraries; then
+    { printf '\n## Beside cuSPARSE and CUB\n\n'; sed 's/^/    /' "$last"; } >>"$file.md"
+  fi
+}
 
-[ "${#failed[@]}" -eq 0 ] || exit 1
+pytorch() {
+  local limit=300
+  if ! "$python" -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("torch") is None)'; then
+    absent+=("comparison with PyTorch: $python has none")
+    return
+  fi
+  if [ ! -e "$file.json" ]; then
+    attempt 120 "benches of steps" "$build/bench/tapestry_bench" --device cuda --json "$file.json" steps || return 0
+  fi
+  [ "$(left)" -gt "$limit" ] || limit=$(left)
+  # What it has by then is compared in the seconds that remain.
+  BENCH=$build/bench/tapestry_bench PYTHON=$python LIMIT=$((limit > 30 ? limit - 20 : 10)) SECONDS_EACH=${SECONDS_EACH:-0.5} \
+    attempt "$limit" "comparison with PyTorch" tools/bench_pytorch.sh cuda "$file" || true
+}
+
+# The most important first. Every kernel against its reference, graphs, then training and sampling at small sizes. Races are looked
+# for in the kernels alone: in whole trainings that takes too long.
+sanitized=(
+  'memcheck:tensor:*MatchesReference*:StepGraphOnDevice.*'
+  'racecheck:tensor:*MatchesReference*'
+  'memcheck:recommenders:*OnDevice.*'
+  'memcheck:recsys:*OnDevice.*'
+  'memcheck:optim:*'
+  'memcheck:sdrm:SdrmOnDevice.*:SdrmPrecisionOnDevice.*'
+  'memcheck:generators:GeneratorsOnDevice.*'
+)
+sanitizers() {
+  local sanitizer tool suite chosen entry probe=TensorTest.ItemAndFilling
+  sanitizer=$(command -v compute-sanitizer || command -v "$(dirname "$(command -v "${CUDACXX:-nvcc}")")/compute-sanitizer" || true)
+  if [ -z "$sanitizer" ]; then
+    absent+=("memcheck and racecheck: compute-sanitizer was not found")
+    return
+  fi
+  if [ ! -x "$build/tests/tests_tensor" ]; then
+    failed+=("memcheck and racecheck: $build/tests/tests_tensor is not there")
+    return
+  fi
+  # Some containers do not let it near the GPU. One small test tells, before minutes are spent on many.
+  if [ "$(left)" -lt 20 ]; then
+    late+=("memcheck and racecheck")
+    return
+  fi
+  printf '\n=== can compute-sanitizer run here? (%d s)\n' "$SECONDS"
+  if ! timeout --kill-after=5 "$(($(left) < 60 ? $(left) : 60))" env TAPESTRY_DEVICE=cuda "$sanitizer" --tool memcheck --error-exitcode 1 \
+    "$build/tests/tests_tensor" --gtest_brief=1 "--gtest_filter=$probe" 2>&1 | tee "$last" || ! passes; then
+    if grep -q 'Invalid __' "$last"; then
+      failed+=("memcheck of $probe")
+    else
+      echo "gpu: compute-sanitizer cannot run on this machine, not even on $probe; what it says is above"
+      absent+=("memcheck and racecheck: compute-sanitizer cannot run on this machine")
+    fi
+    return
+  fi
+  for entry in "${sanitized[@]}"; do
+    IFS=: read -r tool suite chosen <<<"$entry"
+    suite 200 "$tool of $suite" "$suite" "$chosen-Long*:*/Long*:*IgnoresThreadCount*" \
+      "$sanitizer" --tool "$tool" --error-exitcode 1
+  done
+}
+
+main() {
+  echo "gpu: $steps, $(date '+%F %T'), $budget s"
+  if wants build; then configure_and_build; fi
+  [ "$steps" != build ] || finish
+  examine
+  if wants test; then
+    for suite in "${suites[@]}"; do suite 120 "tests of $suite" "$suite" "$(filter "$suite")"; done
+  fi
+  if wants bench; then benches; fi
+  if wants pytorch; then pytorch; fi
+  if wants sanitize; then sanitizers; fi
+  finish
+}
+
+mkdir -p "$build" "$results"
+main 2>&1 | tee -a "$log"

@@ -1,6 +1,7 @@
-"""Sets `tapestry_bench --json OURS steps` beside `sdrm_steps.py --json THEIRS`, as a table in Markdown: milliseconds of PyTorch's modes
-and ours, and how many times as long eager and the best mode take. Below it what shows whether both do the same: parameters,
-floating-point operations of the products, the loss of the first update.
+"""Sets `tapestry_bench --json OURS steps recommenders` beside what `sdrm_steps.py` or `recommenders.py` wrote with `--json THEIRS`, as a
+table in Markdown: milliseconds of PyTorch's modes and ours, and how many times as long eager and the best mode take. Below it, for
+training, what shows whether both do the same: parameters, floating-point operations of the products, the loss of the first update.
+What a side does not have is a "-".
 
     compare.py OURS THEIRS
 """
@@ -8,12 +9,22 @@ floating-point operations of the products, the loss of the first update.
 import json
 import sys
 
-MODES = ("eager", "compiled", "graphs", "both")
+MODES = ("eager", "compiled", "graphs", "both", "pandas")
 
 
 def read(path):
     with open(path) as file:
         return json.load(file)
+
+
+def cell(figure, key, form="", scale=1):
+    return format(figure[key] * scale, form) if key in figure else "-"
+
+
+def print_table(head, rows):
+    print("| | " + " | ".join(head) + " |\n|" + "---|" * (len(head) + 1))
+    for row in rows:
+        print("| " + " | ".join(row) + " |")
 
 
 def main():
@@ -25,22 +36,26 @@ def main():
     modes = [mode for mode in MODES if any(mode in found for found in times.values())]
     pairs = [(figure, times[figure["name"]]) for figure in ours["figures"] if figure["name"] in times]
 
-    print(f"## Beside PyTorch {theirs['torch']}\n\nMilliseconds, medians.\n")
-    print("| | " + " | ".join(modes) + " | ours | eager / ours | best / ours |\n|" + "---|" * (len(modes) + 4))
+    rows = []
     for figure, found in pairs:
         own = figure["microseconds"] / 1e3
-        cells = [f"{found[mode]:.3f}" if mode in found else "-" for mode in modes]
         eager = f"{found['eager'] / own:.2f}" if "eager" in found else "-"
-        print(f"| {figure['name']} | " + " | ".join(cells) + f" | {own:.3f} | {eager} | {min(found.values()) / own:.2f} |")
+        measured = [f"{found[mode]:.3f}" if mode in found else "-" for mode in modes]
+        rows.append([figure["name"], *measured, f"{own:.3f}", eager, f"{min(found.values()) / own:.2f}"])
+    pandas = f" and pandas {theirs['pandas']}" if "pandas" in theirs else ""
+    print(f"## Beside PyTorch {theirs['torch']}{pandas}\n\nMilliseconds, medians.\n")
+    print_table([*modes, "ours", "eager / ours", "best / ours"], rows)
 
-    print("\n| | parameters, PyTorch | ours | GFLOP, PyTorch | needed | first loss, PyTorch | ours |\n|" + "---|" * 7)
+    rows = []
     for figure, _ in pairs:
         other = facts[figure["name"]]
-        if "first_loss" not in other:
+        if "flops" not in other:
             continue
-        cells = [other["parameters"], figure["parameters"], f"{other['flops'] / 1e9:.3f}", f"{figure['flops'] / 1e9:.3f}"]
-        cells += [f"{other['first_loss']:.4g}", f"{figure['first_loss']:.4g}"]
-        print(f"| {figure['name']} | " + " | ".join(str(cell) for cell in cells) + " |")
+        rows.append([figure["name"], cell(other, "parameters"), cell(figure, "parameters"), cell(other, "flops", ".3f", 1e-9),
+                     cell(figure, "flops", ".3f", 1e-9), cell(other, "first_loss", ".4g"), cell(figure, "first_loss", ".4g")])
+    if rows:
+        print()
+        print_table(["parameters, PyTorch", "ours", "GFLOP, PyTorch", "needed", "first loss, PyTorch", "ours"], rows)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,8 @@
-"""Times MLP and NeuMF training steps and a pandas evaluation at the data sets' sizes: `recommenders.py [--threads N] [part...]`."""
+"""Times MLP and NeuMF training steps and a pandas evaluation at the data sets' sizes, on the CPU, and writes them to FILE for compare.py:
+
+    recommenders.py [--threads N] [--json FILE] [part...]
+    parts: mlp neumf ranking
+"""
 
 import argparse
 import statistics
@@ -10,11 +14,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from figures import Figures
+
 CUTOFFS = (1, 3, 5, 10, 20, 50)
+FIGURES = Figures()
 
 
-def report(name, times):
-    print(f"  {name:<44} {1e3 * statistics.median(times):10.3f} ms", flush=True)
+def report(name, mode, times):
+    microseconds = 1e6 * statistics.median(times)
+    print(f"  {name:<34} {mode:<9} {microseconds / 1e3:10.3f} ms", flush=True)
+    FIGURES.add(name=name, mode=mode, microseconds=microseconds, times=len(times))
 
 
 def timed(steps, warm, step):
@@ -52,7 +61,7 @@ def mlp(name, items, density):
         F.binary_cross_entropy_with_logits(model(x), x.float()).backward()
         optimiser.step()
 
-    report(f"MLP step, {name}", timed(30, 5, step))
+    report(f"MLP step, {name}", "eager", timed(30, 5, step))
 
 
 class NeuMf(nn.Module):
@@ -84,7 +93,7 @@ def neumf(name, users, items):
         F.binary_cross_entropy_with_logits(model(all_users[part], all_items[part]), labels[part]).backward()
         optimiser.step()
 
-    report(f"NeuMF step, {name}", timed(400, 50, step))
+    report(f"NeuMF step, {name}", "eager", timed(400, 50, step))
 
 
 def ranking(name, users, items, density):
@@ -117,17 +126,20 @@ def ranking(name, users, items, density):
             results[k] = ((found / reachable).mean(), (gain / ideal[reachable - 1]).mean())
         return results
 
-    report(f"ranking from scores, pandas, {name}", timed(3, 1, evaluate))
+    report(f"ranking from scores, {name}", "pandas", timed(3, 1, evaluate))
 
 
 def main():
-    arguments = argparse.ArgumentParser()
+    global FIGURES
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--threads", type=int, default=0)
+    arguments.add_argument("--json", help="writes the figures there")
     arguments.add_argument("parts", nargs="*")
     asked = arguments.parse_args()
     if asked.threads > 0:
         torch.set_num_threads(asked.threads)
     torch.manual_seed(1)
+    FIGURES = Figures(asked.json, torch=torch.__version__, pandas=pandas.__version__, threads=torch.get_num_threads())
     print(f"torch {torch.__version__}, pandas {pandas.__version__}, threads {torch.get_num_threads()}")
     if not asked.parts or "mlp" in asked.parts:
         mlp("amazon-luxury-beauty", 729, 0.013)

@@ -6,19 +6,21 @@ multiple resolution, SVD with its evaluation.
 
 Modes: `eager`; `compiled` is torch.compile of the loss (of the network when sampling); `graphs`, on a GPU only, captures eager's step, or
 all steps of sampling, in a CUDA graph and replays it; `both` captures what was compiled. A mode that fails says why and is left out.
-compare.py sets the figures beside ours.
+compare.py sets the figures beside ours. The file holds every line as soon as it is measured.
 """
 
 import argparse
-import json
 import math
 import statistics
 import time
 
 import torch
+import torch._dynamo
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
+
+from figures import Figures, reason
 
 DEVICE = "cpu"
 SECONDS = 1.0
@@ -37,7 +39,12 @@ SAMPLING = {"ml-100k/SVD": (830, 83, 2, 843)}  # name: latent, timesteps, hidden
 SVD = {"ml-100k": (1781, 1008, 0.08, 95), "ml-1m": (11463, 3125, 0.04, 605), "ADM": (20179, 8582, 0.0012, 1063)}
 DROPOUT, PERTURBATION = 0.5, 0.1
 CUTOFFS = (1, 3, 5, 10, 20, 50)
-FIGURES = []
+FIGURES = Figures()
+
+
+def updates():
+    """Updates that are waited for together, with no loss read in between: as many as an epoch of ours has (ways() in sdrm_steps.cpp)."""
+    return 20 if DEVICE == "cuda" else 1
 
 
 def synchronise():
@@ -45,32 +52,39 @@ def synchronise():
         torch.cuda.synchronize()
 
 
-def timed(step, least=3):
-    """Seconds of each call, for SECONDS and at least `least`, after up to three that warm up, in SECONDS if they can."""
+def timed(step, together, least=3):
+    """Seconds of a call, each from `together` of them that are waited for at their end, for SECONDS and at least `least` times, after up
+    to three that warm up, in SECONDS if they can."""
+
+    def calls():
+        for _ in range(together):
+            step()
+        synchronise()
+
     began = time.perf_counter()
     for warm in range(3):
         if warm == 0 or time.perf_counter() - began < SECONDS:
-            step()
-    synchronise()
+            calls()
     times, began = [], time.perf_counter()
     while len(times) < least or time.perf_counter() - began < SECONDS:
         begin = time.perf_counter()
-        step()
-        synchronise()
-        times.append(time.perf_counter() - begin)
+        calls()
+        times.append((time.perf_counter() - begin) / together)
     return times
 
 
-def measure(name, mode, make, **facts):
-    """Times what make() returns; `facts` go into the file beside the time."""
+def measure(name, mode, prepare, together=1):
+    """Times the step that prepare() returns, `together` calls at a time; the facts that it returns go into the file beside the time."""
     try:
-        times = timed(make())
+        torch._dynamo.reset()  # what is compiled below is compiled for this line alone, not as another shape of the last one's
+        step, facts = prepare()
+        times = timed(step, together)
     except Exception as error:  # of another library, compiler or driver: whatever it is, the other modes go on
-        print(f"  {name:<34} {mode:<9} left out: {str(error).strip().splitlines()[0][:120]}", flush=True)
+        print(f"  {name:<34} {mode:<9} left out: {reason(error)}", flush=True)
         return
-    print(f"  {name:<34} {mode:<9} {1e3 * statistics.median(times):10.3f} ms", flush=True)
     microseconds = 1e6 * statistics.median(times)
-    FIGURES.append({"name": name, "mode": mode, "microseconds": microseconds, "times": len(times), **facts})
+    print(f"  {name:<34} {mode:<9} {microseconds / 1e3:10.3f} ms", flush=True)
+    FIGURES.add(name=name, mode=mode, microseconds=microseconds, times=len(times), together=together, **facts)
 
 
 def facts_of(model, loss):
@@ -169,7 +183,7 @@ def update(model, loss, mode, **options):
     """One update in a mode, as a function. Adam is fused where PyTorch can, but in eager mode, which is the default."""
     compiled, graph = mode in ("compiled", "both"), mode in ("graphs", "both")
     optimiser = torch.optim.Adam(model.parameters(), capturable=graph, fused=True if compiled else None, **options)
-    objective = torch.compile(loss) if compiled else loss
+    objective = torch.compile(loss, dynamic=False) if compiled else loss
 
     def step():
         optimiser.zero_grad(set_to_none=not graph)
@@ -183,19 +197,28 @@ def vae(modes):
     for name, (items, density, hidden, latent, batch, rate) in VAE.items():
         x = made_up_rows(batch, items, density)
         for mode in modes:
-            model = MultiVae(items, hidden, latent).to(DEVICE)
-            loss = lambda: vae_loss(model, x)
-            measure(f"VAE step, {name}", mode, lambda: update(model, loss, mode, lr=rate), **facts_of(model, loss))
+
+            def prepare():
+                model = MultiVae(items, hidden, latent).to(DEVICE)
+                loss = lambda: vae_loss(model, x)
+                facts = facts_of(model, loss)
+                return update(model, loss, mode, lr=rate), facts
+
+            measure(f"VAE step, {name}", mode, prepare, updates())
 
 
 def sdrm(modes):
     for name, (latent, steps, blocks, batch) in SDRM.items():
         z0, bar = torch.randn(batch, latent, device=DEVICE), schedule(steps)[1]
         for mode in modes:
-            model = ScoreModel(latent, steps, blocks).to(DEVICE)
-            loss = lambda: score_loss(model, z0, bar)
-            make = lambda: update(model, loss, mode, lr=1e-5, weight_decay=1e-4)
-            measure(f"SDRM step, {name}", mode, make, **facts_of(model, loss))
+
+            def prepare():
+                model = ScoreModel(latent, steps, blocks).to(DEVICE)
+                loss = lambda: score_loss(model, z0, bar)
+                facts = facts_of(model, loss)
+                return update(model, loss, mode, lr=1e-5, weight_decay=1e-4), facts
+
+            measure(f"SDRM step, {name}", mode, prepare, updates())
 
 
 @torch.no_grad()
@@ -220,13 +243,17 @@ def sampling(modes):
             starts, order = torch.sort(starts, descending=True)
             active = [int((starts >= t).sum()) for t in range(steps + 1)]
             order = torch.argsort(order).to(DEVICE)
+            shrinks = kind == "M"  # its steps have a number of rows each: compiled once for all, not eighty times
             for mode in modes:
-                model = ScoreModel(latent, steps, blocks).to(DEVICE)
-                forward = torch.compile(model, dynamic=True) if mode in ("compiled", "both") else model
-                work = lambda: sample(forward, latent, active, order, beta, bar, times)
-                parameters = sum(p.numel() for p in model.parameters())
-                make = (lambda: captured(work)) if mode in ("graphs", "both") else (lambda: work)
-                measure(f"{kind}-SDRM, {rows} rows, {name}", mode, make, parameters=parameters)
+
+                def prepare():
+                    model = ScoreModel(latent, steps, blocks).to(DEVICE)
+                    forward = torch.compile(model, dynamic=shrinks) if mode in ("compiled", "both") else model
+                    work = lambda: sample(forward, latent, active, order, beta, bar, times)
+                    facts = {"parameters": sum(p.numel() for p in model.parameters())}
+                    return captured(work) if mode in ("graphs", "both") else work, facts
+
+                measure(f"{kind}-SDRM, {rows} rows, {name}", mode, prepare)
 
 
 def svd(modes):
@@ -249,13 +276,25 @@ def svd(modes):
         for mode in modes:
             if mode in ("graphs", "both"):
                 continue  # the decomposition asks the host in between
-            measured = torch.compile(evaluate) if mode == "compiled" else evaluate
-            work = lambda: measured(torch.svd_lowrank(x, q=20, niter=4)[2])
-            measure(f"SVD fit and evaluation, {name}", mode, lambda: work)
+
+            def prepare():
+                measured = torch.compile(evaluate, dynamic=False) if mode == "compiled" else evaluate
+                return lambda: measured(torch.svd_lowrank(x, q=20, niter=4)[2]), {}
+
+            measure(f"SVD fit and evaluation, {name}", mode, prepare)
+
+
+def forbid_falling_back():
+    """PyTorch that has compiled something too often goes on with it in eager mode, without a word. Here that is an error of its line."""
+    for name in ("fail_on_recompile_limit_hit", "fail_on_cache_limit_hit"):  # as it is called since PyTorch 2.7, and in 2.6
+        if hasattr(torch._dynamo.config, name):
+            setattr(torch._dynamo.config, name, True)
+            return
+    print("This PyTorch cannot say when it compiles no more: a mode that is called compiled may be eager in part")
 
 
 def main():
-    global DEVICE, SECONDS
+    global DEVICE, SECONDS, FIGURES
     parts = {"vae": vae, "sdrm": sdrm, "sampling": sampling, "svd": svd}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
@@ -269,13 +308,11 @@ def main():
     modes = [mode for mode in options.modes.split(",") if DEVICE == "cuda" or mode not in ("graphs", "both")]
     torch.set_num_threads(options.threads)
     torch.manual_seed(1)
+    forbid_falling_back()
+    FIGURES = Figures(options.json, torch=torch.__version__, device=DEVICE, threads=options.threads)
     print(f"PyTorch {torch.__version__}, {DEVICE}, {options.threads} threads")
     for name in options.parts or parts:
         parts[name](modes)
-    if options.json:
-        with open(options.json, "w") as file:
-            settings = {"torch": torch.__version__, "device": DEVICE, "threads": options.threads}
-            json.dump({**settings, "figures": FIGURES}, file, indent=2)
 
 
 if __name__ == "__main__":

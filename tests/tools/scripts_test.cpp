@@ -1,0 +1,243 @@
+// The scripts that need a GPU or PyTorch, as far as they go without: what they are given comes from files and programs made here.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "tests/support/temp_folder.h"
+
+namespace tapestry::tests {
+namespace {
+
+struct Outcome {
+  int status = -1;
+  std::string out;  ///< standard output and standard error
+};
+
+Outcome shell(const std::string& command) {
+  Outcome outcome;
+  std::FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
+  if (pipe == nullptr) return outcome;
+  char part[4096];
+  for (std::size_t read = 0; (read = std::fread(part, 1, sizeof part, pipe)) > 0;) outcome.out.append(part, read);
+  const int status = ::pclose(pipe);
+  outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return outcome;
+}
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+std::string content(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+class CompareWithPyTorch : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (shell("python3 --version").status != 0) GTEST_SKIP() << "there is no python3";
+  }
+  Outcome compare(const std::string& ours, const std::string& theirs) const {
+    folder_.write("ours.json", ours);
+    folder_.write("theirs.json", theirs);
+    const std::string folder = folder_.path().string();
+    return shell("python3 -B '" TAPESTRY_SOURCE_DIR "/bench/pytorch/compare.py' '" + folder + "/ours.json' '" + folder +
+                 "/theirs.json'");
+  }
+
+ private:
+  TempFolder folder_;
+};
+
+/// On a GPU every step of ours comes twice, and an older file has no first losses.
+const std::string kOurs = R"({"device": "cuda", "figures": [
+  {"part": "kernels", "name": "dropout", "microseconds": 3.5, "times": 100, "flops": 0, "bytes": 1000},
+  {"part": "steps", "name": "VAE step, A", "microseconds": 500, "times": 40, "flops": 2e9, "bytes": 1e8, "parameters": 1000},
+  {"part": "steps", "name": "VAE step, A, every step called", "microseconds": 900, "times": 40, "flops": 2e9, "bytes": 1e8},
+  {"part": "steps", "name": "SDRM step, A", "microseconds": 250, "times": 40, "parameters": 99, "first_loss": 1.25},
+  {"part": "steps", "name": "SVD fit and evaluation, A", "microseconds": 2000, "times": 5}]})";
+
+TEST_F(CompareWithPyTorch, WhatASideDoesNotHaveIsADash) {
+  const Outcome found = compare(kOurs, R"({"torch": "2.11.0", "device": "cuda", "figures": [
+    {"name": "VAE step, A", "mode": "eager", "microseconds": 1500, "times": 9, "parameters": 1000, "flops": 3e9, "first_loss": 7.5},
+    {"name": "VAE step, A", "mode": "graphs", "microseconds": 1000, "times": 9, "parameters": 1000, "flops": 3e9, "first_loss": 7.5},
+    {"name": "SDRM step, A", "mode": "both", "microseconds": 500, "times": 9, "parameters": 99, "flops": 4e9},
+    {"name": "SVD fit and evaluation, A", "mode": "eager", "microseconds": 1000, "times": 3}]})");
+  EXPECT_EQ(found.status, 0) << found.out;
+  EXPECT_TRUE(has(found.out, "| | eager | graphs | both | ours | eager / ours | best / ours |\n")) << found.out;
+  EXPECT_TRUE(has(found.out, "| VAE step, A | 1.500 | 1.000 | - | 0.500 | 3.00 | 2.00 |\n")) << found.out;
+  EXPECT_TRUE(has(found.out, "| SDRM step, A | - | - | 0.500 | 0.250 | - | 2.00 |\n")) << found.out;
+  EXPECT_TRUE(has(found.out, "| SVD fit and evaluation, A | 1.000 | - | - | 2.000 | 0.50 | 0.50 |\n")) << found.out;
+  EXPECT_TRUE(has(found.out, "| VAE step, A | 1000 | 1000 | 3.000 | 2.000 | 7.5 | - |\n")) << found.out;
+  EXPECT_TRUE(has(found.out, "| SDRM step, A | 99 | 99 | 4.000 | - | - | 1.25 |\n")) << found.out;
+  EXPECT_FALSE(has(found.out, "every step called")) << found.out;
+}
+
+TEST_F(CompareWithPyTorch, RecommendersHaveATableOfTimesAlone) {
+  const Outcome found =
+      compare(R"({"figures": [{"part": "recommenders", "name": "MLP step, A", "microseconds": 1000, "times": 30},
+    {"part": "recommenders", "name": "ranking from scores, A", "microseconds": 500, "times": 15}]})",
+              R"({"torch": "2.11.0", "pandas": "3.1", "figures": [
+    {"name": "MLP step, A", "mode": "eager", "microseconds": 4000, "times": 30},
+    {"name": "ranking from scores, A", "mode": "pandas", "microseconds": 9000, "times": 3}]})");
+  EXPECT_EQ(found.status, 0) << found.out;
+  EXPECT_TRUE(has(found.out, "## Beside PyTorch 2.11.0 and pandas 3.1\n")) << found.out;
+  EXPECT_TRUE(has(found.out, "| MLP step, A | 4.000 | - | 1.000 | 4.00 | 4.00 |\n")) << found.out;
+  EXPECT_TRUE(has(found.out, "| ranking from scores, A | - | 9.000 | 0.500 | - | 18.00 |\n")) << found.out;
+  EXPECT_FALSE(has(found.out, "first loss")) << found.out;
+}
+
+/// tools/gpu.sh with programs of this test's own in front of the machine's: a GPU that is not there, compilers that compile
+/// nothing.
+class GpuScript : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    program("nvidia-smi", "echo 9.0");
+    program("nvcc", "exit 0");
+    program("python", "exit 1");
+    // Configures, and "builds" by laying the programs of built/ where a build would.
+    program("cmake", R"(if [ "$1" = -S ]; then echo "$*" >"$BUILD/configured"; touch "$BUILD/CMakeCache.txt"; exit; fi
+mkdir -p "$BUILD/apps" "$BUILD/bench" "$BUILD/tests"
+cp "$FAKES/built/reproduce" "$BUILD/apps"; cp "$FAKES/built/tapestry_bench" "$BUILD/bench"
+for suite in tensor autograd nn optim sdrm generators recommenders recsys; do
+  if [ -e "$FAKES/built/tests_$suite" ]; then from=tests_$suite; else from=tests; fi
+  cp "$FAKES/built/$from" "$BUILD/tests/tests_$suite"
+done)");
+    program("built/reproduce",
+            R"(echo "  GPU        Fake GPU 1, compute capability 9.0, 1 multiprocessors"; echo "The GPU works.")");
+    program("built/tapestry_bench", R"(for word; do [ "${last:-}" != --json ] || json=$word; last=$word; done
+echo "bench $*"; [ -z "${json:-}" ] || { echo '{"figures": []}' >"$json"; echo "# table" >"${json%.json}.md"; })");
+    program("built/tests", R"(echo "$0 $*"; echo '[  PASSED  ] 3 tests.')");
+    program("compute-sanitizer", R"(while [ "${1#*tests_}" = "$1" ]; do shift; done; exec "$@")");
+  }
+  void program(const std::string& name, const std::string& body) const {
+    const std::filesystem::path file = folder_.write(name, "#!/usr/bin/env bash\n" + body + "\n");
+    std::filesystem::permissions(file, std::filesystem::perms::owner_all);
+  }
+  std::filesystem::path path(const std::string& name) const { return folder_.path() / name; }
+  Outcome gpu(const std::string& arguments, const std::string& settings = "") const {
+    const std::string fakes = "'" + folder_.path().string();
+    return shell("FAKES=" + fakes + "' PATH=" + fakes + "':\"$PATH\" BUILD=" + fakes + "/build' RESULTS=" + fakes +
+                 "/results' PYTHON=" + fakes + "/python' STAGED=" + fakes + "/none' " + settings +
+                 " '" TAPESTRY_SOURCE_DIR "/tools/gpu.sh' " + arguments);
+  }
+
+ private:
+  TempFolder folder_;
+};
+
+TEST_F(GpuScript, DoesEverythingInOrder) {
+  const Outcome found = gpu("");
+  EXPECT_EQ(found.status, 0) << found.out;
+  EXPECT_TRUE(has(content(path("build/configured")), "-DTAPESTRY_CUDA_ARCHITECTURES=90")) << content(path("build/configured"));
+  const std::string passed = found.out.substr(found.out.find("\npassed:"));
+  const std::string expected = R"(
+passed:
+  configure
+  build
+  doctor
+  tests of tensor
+  tests of autograd
+  tests of nn
+  tests of optim
+  tests of sdrm
+  tests of generators
+  tests of recommenders
+  tests of recsys
+  benches in float32
+  benches in tf32
+  benches in bf16
+  comparison with cuSPARSE and CUB
+  memcheck of tensor
+  racecheck of tensor
+  memcheck of recommenders
+  memcheck of recsys
+  memcheck of optim
+  memcheck of sdrm
+  memcheck of generators
+not possible here:
+  comparison with PyTorch: )" + path("python").string() +
+                               " has none\n";
+  EXPECT_EQ(passed, expected);
+  EXPECT_TRUE(has(found.out, "--gtest_filter=SdrmOnDevice*:BinarizeOnDevice.*:SdrmPrecisionOnDevice.*-Long*:")) << found.out;
+
+  std::size_t files = 0;
+  for (const auto& file : std::filesystem::directory_iterator(path("results"))) {
+    ++files;
+    const std::string name = file.path().filename().string();
+    EXPECT_TRUE(name == "gpu.log" || has(name, "fake-gpu-1-")) << name;
+  }
+  EXPECT_EQ(files, 5U) << "a table, three files of figures, and the log";
+  EXPECT_EQ(content(path("results/gpu.log")), found.out);
+}
+
+TEST_F(GpuScript, GoesOnAfterAFailureAndNamesIt) {
+  program("built/tests_nn", "exit 5");
+  program("built/tests_optim", "echo '[  PASSED  ] 0 tests.'");
+  const Outcome found = gpu("build test");
+  EXPECT_EQ(found.status, 1) << found.out;
+  EXPECT_TRUE(has(found.out, "\nFAILED:\n  tests of nn: status 5\n  tests of optim: no test ran\n")) << found.out;
+  EXPECT_TRUE(has(found.out, "  tests of autograd\n  tests of sdrm\n")) << found.out;
+}
+
+TEST_F(GpuScript, StopsInTimeAndNamesTheRest) {
+  program("built/tests_autograd", "sleep 60");
+  const Outcome found = gpu("build test bench", "BUDGET=15");
+  EXPECT_EQ(found.status, 3) << found.out;
+  EXPECT_TRUE(has(found.out, "\nno time left for:\n  tests of autograd, which was stopped\n  tests of nn\n")) << found.out;
+  EXPECT_TRUE(has(found.out, "\n  comparison with cuSPARSE and CUB\n")) << found.out;
+}
+
+TEST_F(GpuScript, SaysWhatTheMachineLacks) {
+  program("nvidia-smi", "echo 'No devices were found'");
+  Outcome found = gpu("build");
+  EXPECT_EQ(found.status, 4) << found.out;
+  EXPECT_TRUE(has(found.out, "and says 'No devices were found'")) << found.out;
+
+  program("nvidia-smi", "echo 9.0");
+  program("nvcc", R"(! grep -q cusparse "${@: -1}")");
+  found = gpu("build");
+  EXPECT_EQ(found.status, 4) << found.out;
+  EXPECT_TRUE(has(found.out, "gpu: nvcc does not find cusparse.h, and ")) << found.out;
+
+  found = gpu("test");
+  EXPECT_EQ(found.status, 4) << found.out;
+  EXPECT_TRUE(has(found.out, "reproduce is not there: tools/gpu.sh build makes it")) << found.out;
+  EXPECT_EQ(gpu("tests").status, 2);
+}
+
+TEST_F(GpuScript, TakesLibrariesFromPythonsPackages) {
+  program("nvcc", "exit 1");
+  for (const char* name : {"include/cublas_v2.h", "include/cusparse.h", "lib/libcublas.so.13", "lib/libcusparse.so.12"}) {
+    program(std::string("packages/nvidia/cu13/") + name, "");
+  }
+  program("python", "echo \"$FAKES/packages/nvidia/cu13/include\"");
+  const Outcome found = gpu("build");
+  EXPECT_EQ(found.status, 0) << found.out;
+  const std::string options = content(path("build/configured"));
+  EXPECT_TRUE(has(options, "-DCUDA_cublas_LIBRARY=")) << options;
+  EXPECT_TRUE(has(options, "nvidia/cu13/lib/libcusparse.so.12")) << options;
+}
+
+TEST_F(GpuScript, SaysWhenTheSanitizersCannotRun) {
+  program("compute-sanitizer", "echo '========= Error: Device not supported'; exit 1");
+  Outcome found = gpu("build sanitize");
+  EXPECT_EQ(found.status, 0) << found.out;
+  EXPECT_TRUE(has(found.out, "not possible here:\n  memcheck and racecheck: compute-sanitizer cannot run on this machine\n"))
+      << found.out;
+
+  program("compute-sanitizer", "echo '========= Invalid __global__ write of size 4 bytes'; exit 1");
+  found = gpu("build sanitize");
+  EXPECT_EQ(found.status, 1) << found.out;
+  EXPECT_TRUE(has(found.out, "FAILED:\n  memcheck of TensorTest.ItemAndFilling\n")) << found.out;
+}
+
+}  // namespace
+}  // namespace tapestry::tests
