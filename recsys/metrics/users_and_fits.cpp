@@ -139,15 +139,27 @@ double drawn_mean(const std::vector<double>& values, RandomSequence& random) {
   return sum / static_cast<double>(values.size());
 }
 
+/// Each fold's sum of deviations from `center`.
+std::vector<double> fold_sums(const Rows& folds, double center) {
+  std::vector<double> sums;
+  for (const std::vector<double>& fold : folds) {
+    double sum = 0;
+    for (const double value : fold) sum += value - center;
+    sums.push_back(sum);
+  }
+  return sums;
+}
+
 Interval bootstrap_over_folds(const Rows& folds, const ResamplingOptions& options) {
   if (folds.size() < 2) return {kNaN, kNaN};
   const double center = mean(joined(folds)), stretch = expansion(folds.size(), options.level);
+  const std::vector<double> sums = fold_sums(folds, center);
   return percentile_interval(options, [&](RandomSequence& random) {
     double sum = 0, users = 0;
     for (std::size_t i = 0; i < folds.size(); ++i) {
-      const std::vector<double>& fold = folds[random.below(static_cast<std::uint32_t>(folds.size()))];
-      for (const double value : fold) sum += value - center;
-      users += static_cast<double>(fold.size());
+      const std::size_t drawn = random.below(static_cast<std::uint32_t>(folds.size()));
+      sum += sums[drawn];
+      users += static_cast<double>(folds[drawn].size());
     }
     return center + stretch * sum / users;
   });
@@ -176,11 +188,7 @@ MeanTest mean_test(const UserValues& values) {
     test.users = static_cast<std::int64_t>(users.size());
     test.mean = mean(users);
     double squares = 0;
-    for (const std::vector<double>& fold : folds) {
-      double sum = 0;
-      for (const double value : fold) sum += value - test.mean;
-      squares += sum * sum;
-    }
+    for (const double sum : fold_sums(folds, test.mean)) squares += sum * sum;
     test.degrees = groups - 1;
     test.standard_error = groups < 2 ? kNaN : std::sqrt(groups / (groups - 1) * squares) / count;
     return with_p(test);
