@@ -13,12 +13,12 @@ Tensor initial_weight(const Shape& shape, std::int64_t in, std::int64_t out, Ini
       return init.fan_in_uniform(shape, in);
     case LinearInit::kLecun:
       return init.lecun_uniform(shape, in);
-    case LinearInit::kNormal:
+    case LinearInit::kDiffRec:
       return init.xavier_normal(shape, in, out);
     case LinearInit::kTiny:
       return init.normal(shape, kTinyDeviation);
     case LinearInit::kXavier:
-    case LinearInit::kXavierNormal:
+    case LinearInit::kMultiVae:
       break;
   }
   return init.xavier_uniform(shape, in, out);
@@ -33,8 +33,8 @@ Tensor initial_bias(std::int64_t in, std::int64_t out, Initializer& init, Linear
       return init.constant({out}, 0);
     case LinearInit::kTiny:
       return init.normal({out}, kTinyDeviation);
-    case LinearInit::kXavierNormal:
-    case LinearInit::kNormal:
+    case LinearInit::kMultiVae:
+    case LinearInit::kDiffRec:
       break;
   }
   return init.normal({out}, 0.001);

@@ -15,12 +15,12 @@ using autograd::Variable;
 
 /// How a layer's weight and bias start.
 enum class LinearInit : std::uint8_t {
-  kFanIn,         ///< weight and bias U(-1/sqrt(fan_in), 1/sqrt(fan_in))
-  kXavier,        ///< weight Xavier-uniform, bias 0
-  kLecun,         ///< weight U(-sqrt(3/fan_in), sqrt(3/fan_in)), bias 0
-  kXavierNormal,  ///< weight Xavier-uniform, bias N(0, 0.001^2): MultiVAE's
-  kNormal,        ///< weight N(0, 2 / (fan_in + fan_out)), bias N(0, 0.001^2): DiffRec's
-  kTiny,          ///< weight and bias N(0, 0.0001^2): the first layers of CODIGEM's reverse networks
+  kFanIn,     ///< weight and bias U(-1/sqrt(fan_in), 1/sqrt(fan_in))
+  kXavier,    ///< weight Xavier-uniform, bias 0
+  kLecun,     ///< weight U(-sqrt(3/fan_in), sqrt(3/fan_in)), bias 0
+  kMultiVae,  ///< weight Xavier-uniform, bias N(0, 0.001^2)
+  kDiffRec,   ///< weight Xavier-normal, N(0, 2 / (fan_in + fan_out)), bias N(0, 0.001^2)
+  kTiny,      ///< weight and bias N(0, 0.0001^2): the first layers of CODIGEM's reverse networks
 };
 
 /// A layer of a Sequential: one tensor in, one out. Without a stream it is in evaluation: nothing is random.

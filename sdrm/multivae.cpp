@@ -6,7 +6,7 @@
 namespace tapestry::sdrm {
 namespace {
 
-constexpr nn::LinearInit kInit = nn::LinearInit::kXavierNormal;
+constexpr nn::LinearInit kInit = nn::LinearInit::kMultiVae;
 
 }  // namespace
 

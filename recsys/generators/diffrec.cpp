@@ -10,7 +10,7 @@
 namespace tapestry::recsys {
 namespace {
 
-constexpr nn::LinearInit kInit = nn::LinearInit::kNormal;
+constexpr nn::LinearInit kInit = nn::LinearInit::kDiffRec;
 
 /// The steps t = 0..T for up to `rows` rows, made once for all that a loop asks for.
 class StepColumns {

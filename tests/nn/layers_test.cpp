@@ -326,10 +326,10 @@ TEST_F(LayersTest, LinearInitialisers) {
   const auto xavier = Linear(100, 50, init_, Activation::kNone, LinearInit::kXavier).parameters();
   EXPECT_TRUE(largest(xavier[0]) <= 0.2 && largest(xavier[0]) > 0.199);
   EXPECT_EQ(largest(xavier[1]), 0);
-  const auto vae = SparseLinear(100, 50, init_, Activation::kTanh, LinearInit::kXavierNormal).parameters();
+  const auto vae = SparseLinear(100, 50, init_, Activation::kTanh, LinearInit::kMultiVae).parameters();
   EXPECT_TRUE(largest(vae[0]) <= 0.2 && largest(vae[0]) > 0.199);
   EXPECT_TRUE(largest(vae[1]) < 0.005 && largest(vae[1]) > 0.001) << largest(vae[1]);
-  const auto normal = Linear(100, 50, init_, Activation::kTanh, LinearInit::kNormal).parameters();  // deviation 0.115
+  const auto normal = Linear(100, 50, init_, Activation::kTanh, LinearInit::kDiffRec).parameters();  // deviation 0.115
   EXPECT_TRUE(largest(normal[0]) > 0.35 && largest(normal[0]) < 0.7) << largest(normal[0]);
   EXPECT_TRUE(largest(normal[1]) < 0.005 && largest(normal[1]) > 0.001) << largest(normal[1]);
   const auto tiny = Linear(100, 50, init_, Activation::kPrelu, LinearInit::kTiny).parameters();

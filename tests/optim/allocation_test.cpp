@@ -102,7 +102,7 @@ TEST_F(AllocationTest, DenseTrainingStep) {
 // As MultiVAE takes its batches: rows of a sparse matrix, normalised, with dropout, against the multinomial likelihood.
 TEST_F(AllocationTest, SparseTrainingStep) {
   nn::Initializer init(1, DType::kFloat32, test_device());
-  const nn::SparseLinear encoder(50, 20, init, Activation::kTanh, nn::LinearInit::kXavierNormal);
+  const nn::SparseLinear encoder(50, 20, init, Activation::kTanh, nn::LinearInit::kMultiVae);
   const nn::Linear decoder(20, 50, init);
   std::vector<autograd::Variable> parameters = encoder.parameters();
   for (const autograd::Variable& parameter : decoder.parameters()) parameters.push_back(parameter);
