@@ -31,6 +31,8 @@ std::set<Deviation> parse_deviations(std::span<const std::string> names) {
   for (const std::string& name : select_names("deviation", names, known_deviations())) {
     deviations.insert(static_cast<Deviation>(std::find(kNames.begin(), kNames.end(), name) - kNames.begin()));
   }
+  const auto named = [&](const char* name) { return std::find(names.begin(), names.end(), name) != names.end(); };
+  if (named("all") && !named(to_string(Deviation::kScoreModel))) deviations.erase(Deviation::kScoreModel);
   return deviations;
 }
 

@@ -29,7 +29,8 @@ const char* to_string(Deviation deviation);
 /// "selection-leak,tied-layers"; empty for none.
 std::string joined(const std::set<Deviation>& deviations);
 
-/// Deviations by name, "all" for all of them. Throws Error(kUsage) for another name, listing them.
+/// Deviations by name, "all" for all of them but kScoreModel, which is SDRM's own network. Throws Error(kUsage) for another name,
+/// listing them.
 std::set<Deviation> parse_deviations(std::span<const std::string> names);
 
 /// Throws Error(kUsage) unless these can be left out: only `published` has deviations, and the variant `paper` of SDRM neither
