@@ -1,10 +1,10 @@
 #include "apps/doctor.h"
-#include "apps/revision.h"  // made at every build
 
 #include <algorithm>
 #include <filesystem>
 #include <iomanip>
 
+#include "apps/revision.h"  // made at every build
 #include "tensor/cuda/cuda_device.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"

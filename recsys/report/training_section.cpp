@@ -23,18 +23,32 @@ std::string selection_metric(const std::string& stage) {
   return "Recall@10";
 }
 
+/// Every k-th point and the last one. A chart is some 400 pixels wide: more points would only make the page larger.
+Series thinned(const Series& curve) {
+  constexpr std::size_t kMost = 120;
+  const std::size_t step = (curve.x.size() + kMost - 1) / kMost;
+  Series few = {curve.name, {}, {}};
+  for (std::size_t i = 0; i < curve.x.size(); ++i) {
+    if (i % step != 0 && i + 1 != curve.x.size()) continue;
+    few.x.push_back(curve.x[i]);
+    few.y.push_back(curve.y[i]);
+  }
+  return few;
+}
+
 std::vector<std::string> charts_of(const Runs& runs) {
   std::vector<Series> loss, metric;
   for (const TrainingCurve* curve : runs) {
     const std::string run = "run " + std::to_string(curve->run);
-    loss.push_back({run, curve->epoch, curve->loss});
+    loss.push_back(thinned({run, curve->epoch, curve->loss}));
     if (curve->metric.empty()) continue;
-    metric.push_back({run, {}, {}});
+    Series values = {run, {}, {}};
     for (std::size_t i = 0; i < curve->metric.size(); ++i) {  // epochs in between without a value do not break the line
       if (std::isnan(curve->metric[i])) continue;
-      metric.back().x.push_back(curve->epoch[i]);
-      metric.back().y.push_back(curve->metric[i]);
+      values.x.push_back(curve->epoch[i]);
+      values.y.push_back(curve->metric[i]);
     }
+    metric.push_back(thinned(values));
   }
   const std::string name = name_of(*runs.front());
   std::vector<std::string> pictures = {line_chart({.title = name + ": loss", .x_label = "epoch", .y_label = "loss"}, loss)};

@@ -103,12 +103,15 @@ TEST(ReproduceResume, KilledWhileStartingAndLoading) {
 TEST(ReproduceResume, KilledAgainAndAgain) {
   const TempFolder folder;
   const fs::path out = folder.path() / "out";
+  int killed = 0;
   for (const char* stage : {"sample_vae", "sample_f", "sample_m", "evaluate"}) {
     Reproduce child(folder.path(), job(out));
     if (!child.wait_for(stage_event("stage_end", 1, stage)) && !child.wait_for("stage_begin")) break;
     child.signal(SIGKILL);
-    child.wait();
+    killed += child.wait().status == 128 + SIGKILL ? 1 : 0;
+    expect_nothing_half_written(out);
   }
+  EXPECT_GE(killed, 2) << "before it was through";
   finish_and_compare(folder.path(), out, "killed four times");
 }
 
