@@ -192,6 +192,21 @@ TEST(ReportSectionsTest, EpochsWithoutAnEvaluationAreNoPoints) {
       << section.markdown();
 }
 
+TEST(ReportSectionsTest, LongCurvesAreDrawnByFewerPointsToTheirEnd) {
+  TrainingCurve curve = {"d", "svd", "sdrm_fit", 1, std::vector<double>(1000), std::vector<double>(1000), {}};
+  std::iota(curve.epoch.begin(), curve.epoch.end(), 1.0);
+  std::iota(curve.loss.begin(), curve.loss.end(), 1.0);
+  ReportContent report;
+  report.curves = {curve};
+  const std::string page = training_section(report).html();
+  const std::string line = page.substr(page.find(" line\" d=\"") + 9);
+  const std::string path = line.substr(0, line.find("/>"));
+  EXPECT_LE(count_of(path, "L"), 120u);
+  EXPECT_GE(count_of(path, "L"), 60u);
+  EXPECT_NE(path.find("L460.0 12.0"), std::string::npos) << "epoch 1000: " << path;
+  EXPECT_TRUE(has(training_section(report).markdown(), "| 1000.0 | 1.0000 | 1000.0000 |")) << "the table has all of it";
+}
+
 TEST(ReportSectionsTest, TrainingNamesTheMetricThatChose) {
   ReportContent report;
   for (const char* stage : {"vae_fit", "multivae_fit", "codigem_fit"}) {
