@@ -165,6 +165,40 @@ Interval bootstrap_over_folds(const Rows& folds, const ResamplingOptions& option
   });
 }
 
+/// Mean, error and degrees of freedom with the folds as what is independent.
+MeanTest over_folds(const Rows& folds) {
+  const std::vector<double> users = joined(folds);
+  const auto groups = static_cast<double>(folds.size());
+  MeanTest test;
+  test.users = static_cast<std::int64_t>(users.size());
+  test.mean = mean(users);
+  double squares = 0;
+  for (const double sum : fold_sums(folds, test.mean)) squares += sum * sum;
+  test.degrees = groups - 1;
+  test.standard_error = folds.size() < 2 ? kNaN : std::sqrt(groups / (groups - 1) * squares) / static_cast<double>(users.size());
+  return test;
+}
+
+/// The same with the same users in every fit.
+MeanTest over_fits(const Rows& fits) {
+  const std::vector<double> by_user = column_means(fits);
+  const auto users = static_cast<double>(by_user.size()), runs = static_cast<double>(fits.size());
+  const Variances each = variances(fits, by_user, row_means(fits));
+  const bool fits_vary = each.fits > each.rest;
+  const double variance = each.users + (fits_vary ? each.fits - each.rest : 0);
+  MeanTest test;
+  test.users = static_cast<std::int64_t>(by_user.size());
+  test.mean = mean(by_user);
+  test.standard_error = std::sqrt(variance);
+  test.degrees = users - 1;
+  if (fits_vary) {
+    test.degrees = variance * variance /
+                   (each.users * each.users / (users - 1) + each.fits * each.fits / (runs - 1) +
+                    each.rest * each.rest / ((users - 1) * (runs - 1)));
+  }
+  return test;
+}
+
 }  // namespace
 
 std::vector<double> user_means(const UserValues& values) {
@@ -179,35 +213,8 @@ std::vector<double> user_means(const UserValues& values) {
 
 MeanTest mean_test(const UserValues& values) {
   check_shape("mean_test", values);
-  MeanTest test;
+  MeanTest test = values.folds > 0 ? over_folds(users_by_fold(values)) : over_fits(without_undefined(values.fits));
   test.fits = static_cast<std::int64_t>(values.fits.size());
-  if (values.folds > 0) {
-    const Rows folds = users_by_fold(values);
-    const std::vector<double> users = joined(folds);
-    const auto groups = static_cast<double>(folds.size()), count = static_cast<double>(users.size());
-    test.users = static_cast<std::int64_t>(users.size());
-    test.mean = mean(users);
-    double squares = 0;
-    for (const double sum : fold_sums(folds, test.mean)) squares += sum * sum;
-    test.degrees = groups - 1;
-    test.standard_error = groups < 2 ? kNaN : std::sqrt(groups / (groups - 1) * squares) / count;
-    return with_p(test);
-  }
-  const Rows fits = without_undefined(values.fits);
-  const std::vector<double> by_user = column_means(fits);
-  test.users = static_cast<std::int64_t>(by_user.size());
-  test.mean = mean(by_user);
-  const Variances each = variances(fits, by_user, row_means(fits));
-  const bool fits_vary = each.fits > each.rest;
-  const double variance = each.users + (fits_vary ? each.fits - each.rest : 0);
-  test.standard_error = std::sqrt(variance);
-  const auto users = static_cast<double>(by_user.size()), runs = static_cast<double>(fits.size());
-  test.degrees = users - 1;
-  if (fits_vary) {
-    test.degrees = variance * variance /
-                   (each.users * each.users / (users - 1) + each.fits * each.fits / (runs - 1) +
-                    each.rest * each.rest / ((users - 1) * (runs - 1)));
-  }
   return with_p(test);
 }
 
