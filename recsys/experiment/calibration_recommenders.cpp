@@ -67,7 +67,7 @@ StageRate measure_fit(const RunJob& job, const FitData& data, const CalibrationO
   double ended = began;
   try {
     recommender->fit(data, [&](const StageProgress& progress) {
-      if (whole) return;
+      if (whole || progress.loss) return;  // what an epoch came to is told when its validation is over
       events.emplace_back(options.now(), progress.fraction * static_cast<double>(kShortEpochs));
       peak = std::max(peak, pool_bytes() - before);
       const bool long_enough = events.back().first - events.front().first >= 2 * options.enough && events.size() >= 6;

@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "recsys/experiment/recommender_history.h"
 #include "recsys/experiment/selection.h"
 #include "tensor/error.h"
 
@@ -43,6 +44,12 @@ double mlp_epochs(const MlpEpochs& of, const StageCall& call) {
   return call.setting == "augment" ? of.augment : of.replace;
 }
 
+/// How the histories of MLP's fits end that are like this one: on the original users, or on any generator's in this setting.
+std::string any_generators(const StageCall& call) {
+  if (call.generator == kOriginal) return recommender_history_stage(kOriginal, call.setting);
+  return recommender_history_stage("", call.setting);
+}
+
 ExpectedEpochs fixed_number(std::int64_t epochs) { return {static_cast<double>(epochs), ""}; }
 
 /// Early stopping with a maximum.
@@ -63,8 +70,9 @@ ExpectedEpochs expected_epochs(const RunJob& job, const StageCall& call, const F
   if (stage == kRecommenderFit && job.values.neumf) {
     return fixed_number(job.values.neumf->selection == NeuMfSelection::kFirstEpoch ? 1 : job.values.neumf->max_epochs);
   }
-  const bool own = stage == "vae_fit";
-  if (const std::optional<KnownMean> known = finished.epochs(job.dataset, own ? job.recommender : kBaselineOwner, stage)) {
+  const bool own = stage == "vae_fit" || stage == kRecommenderFit;
+  const std::string kept = stage == kRecommenderFit ? any_generators(call) : stage;
+  if (const std::optional<KnownMean> known = finished.epochs(job.dataset, own ? job.recommender : kBaselineOwner, kept)) {
     return {known->mean, concat("mean of ", known->count, " finished here")};
   }
   const Row row = row_of(job.dataset);

@@ -61,7 +61,7 @@ std::optional<KnownMean> FinishedWork::epochs(const std::string& dataset, const 
   std::error_code none;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder_ / "history" / dataset / owner, none)) {
     const std::string name = entry.path().filename().string();
-    if (!name.starts_with("run-") || !name.ends_with("-" + stage + ".csv")) continue;
+    if (!name.starts_with("run-") || !name.ends_with((stage.starts_with("-") ? "" : "-") + stage + ".csv")) continue;
     const std::optional<std::string> text = read_text(entry.path());
     if (text) add(known, static_cast<double>(std::count(text->begin(), text->end(), '\n') - 1));  // the first line has names
   }

@@ -32,7 +32,8 @@ class FinishedWork {
 
   /// What the finished stages of this name took, in wall seconds, whatever else the machine was doing.
   std::optional<KnownMean> seconds(const std::string& dataset, const std::string& recommender, const std::string& stage) const;
-  /// How many epochs the trainings that are kept in history/ took. `owner`: the recommender, or kBaselineOwner.
+  /// How many epochs the trainings that are kept in history/ took. `owner`: the recommender, or kBaselineOwner. `stage`: the end
+  /// of the files' names will do, from a hyphen on, where several are alike.
   std::optional<KnownMean> epochs(const std::string& dataset, const std::string& owner, const std::string& stage) const;
 
  private:

@@ -39,7 +39,7 @@ std::string describe(const StageLabel& label, const StageProgress& progress) {
   text += " " + label.stage;
   if (progress.epoch) text += concat(" epoch ", *progress.epoch + 1);
   if (progress.loss) text += " loss " + rounded(*progress.loss);
-  if (progress.metric) text += " metric " + rounded(*progress.metric);
+  if (progress.metric) text += concat(" ", progress.metric_name, " ", rounded(*progress.metric));
   return text;
 }
 
@@ -85,7 +85,10 @@ std::string json_line(const ProgressEvent& event) {
   }
   if (event.progress.epoch) json["epoch"] = *event.progress.epoch + 1;
   if (event.progress.loss) json["loss"] = *event.progress.loss;
-  if (event.progress.metric) json["metric"] = *event.progress.metric;
+  if (event.progress.metric) {
+    json["metric"] = *event.progress.metric;
+    if (event.progress.metric_name != "metric") json["metric_name"] = event.progress.metric_name;
+  }
   if (event.kind == ProgressEvent::Kind::kAdvance) json["stage_done"] = std::round(event.progress.fraction * 1000) / 1000;
   if (event.kind == ProgressEvent::Kind::kStageEnd) json["seconds"] = event.seconds;
   json["elapsed_seconds"] = tenths(event.elapsed);

@@ -5,7 +5,10 @@
 #include <cmath>
 #include <fstream>
 
+#include "recsys/experiment/planned_work.h"
+#include "recsys/experiment/recommender_history.h"
 #include "recsys/experiment/run_job.h"
+#include "recsys/experiment/selection.h"
 #include "recsys/experiment/synthetic_report.h"
 #include "recsys/report/csv_files.h"
 #include "tensor/error.h"
@@ -14,14 +17,15 @@
 namespace tapestry::recsys {
 namespace {
 
-/// The stages that write a history, by the names their files have.
-std::vector<std::string> curve_stages(const std::filesystem::path& folder, int run) {
+/// The generators' stages that write a history, by the names their files have.
+std::vector<std::string> generator_stages(const std::filesystem::path& folder, int run) {
   const std::string prefix = "run-" + std::to_string(run) + "-";
   std::vector<std::string> stages;
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
     const std::string name = entry.path().stem().string();
-    if (entry.path().extension() == ".csv" && name.starts_with(prefix)) stages.push_back(name.substr(prefix.size()));
+    const bool generators = entry.path().extension() == ".csv" && !name.ends_with(kRecommenderFit);
+    if (generators && name.starts_with(prefix)) stages.push_back(name.substr(prefix.size()));
   }
   std::sort(stages.begin(), stages.end());
   return stages;
@@ -39,7 +43,10 @@ bool take_number(std::string_view& text, double& value) {
 void read_history(const std::filesystem::path& file, TrainingCurve& curve) {
   std::ifstream in(file, std::ios::binary);
   std::string line;
-  std::getline(in, line);  // epoch,loss,metric
+  std::getline(in, line);  // "epoch,loss,metric", or what the metric is, then further columns
+  const std::string_view names = line;
+  const std::size_t second = names.find(',', names.find(',') + 1);
+  if (second != std::string_view::npos) curve.metric_name = names.substr(second + 1, names.find(',', second + 1) - second - 1);
   while (std::getline(in, line)) {
     std::string_view rest = line;
     double epoch = 0, loss = 0, metric = 0;
@@ -76,10 +83,34 @@ std::vector<TrainingCurve> read_curves(const UnitStore& store, const ExperimentO
     for (const std::string& owner : owners(options)) {
       const std::filesystem::path folder = store.folder() / "history" / dataset / owner;
       for (int run = 1; run <= options.runs; ++run) {
-        for (const std::string& stage : curve_stages(folder, run)) {
+        for (const std::string& stage : generator_stages(folder, run)) {
           TrainingCurve curve = {dataset, owner, stage, run, {}, {}, {}};
           read_history(folder / ("run-" + std::to_string(run) + "-" + stage + ".csv"), curve);
           if (!curve.epoch.empty()) curves.push_back(std::move(curve));
+        }
+      }
+    }
+  }
+  return curves;
+}
+
+std::vector<TrainingCurve> read_recommender_curves(const UnitStore& store, const ExperimentOptions& options,
+                                                   std::span<const std::string> datasets) {
+  std::vector<TrainingCurve> curves;
+  const auto read = [&](const UnitKey& key) {
+    const std::string file = concat("run-", key.run, "-", recommender_history_stage(key.generator, key.setting), ".csv");
+    TrainingCurve curve = {key.dataset, key.recommender, kRecommenderFit, key.run, {}, {}, {}};
+    read_history(store.folder() / "history" / key.dataset / key.recommender / file, curve);
+    curve.generator = key.generator;
+    if (key.generator != kOriginal) curve.setting = key.setting;
+    if (!curve.epoch.empty()) curves.push_back(std::move(curve));
+  };
+  for (const std::string& dataset : datasets) {
+    for (const std::string& recommender : options.recommenders) {
+      for (const std::string& generator : options.generators) {
+        for (const std::string& setting : options.settings) {
+          if (generator == kOriginal && setting != options.settings.front()) continue;  // one fit is both settings'
+          for (const UnitKey& key : unit_keys(options, dataset, recommender, setting, generator)) read(key);
         }
       }
     }
@@ -118,6 +149,7 @@ ReportContent report_content(const UnitStore& store, const ExperimentOptions& op
   content.comparisons = std::move(comparisons);
   content.failures = std::move(failures);
   content.curves = read_curves(store, options, names);
+  content.recommender_curves = read_recommender_curves(store, options, names);
   content.times = stage_times(store, options, names);
   content.origin.emplace_back("command", options.command);
   content.origin.emplace_back("protocol", report.protocol);

@@ -9,10 +9,15 @@
 
 namespace tapestry::recsys {
 
-/// The training curves in history/ of what was asked for, by data set, recommender and stage, then by run. A line that cannot be
-/// read ends its curve.
+/// The generators' training curves in history/, of what was asked for, by data set, recommender and stage, then by run. A line
+/// that cannot be read ends its curve.
 std::vector<TrainingCurve> read_curves(const UnitStore& store, const ExperimentOptions& options,
                                        std::span<const std::string> datasets);
+
+/// The same of the recommenders' trainings, by data set, recommender, generator, setting and run. Those that were computed before
+/// histories of them were kept have none.
+std::vector<TrainingCurve> read_recommender_curves(const UnitStore& store, const ExperimentOptions& options,
+                                                   std::span<const std::string> datasets);
 
 /// What stages.jsonl says of them, summed over the runs.
 std::vector<StageTime> stage_times(const UnitStore& store, const ExperimentOptions& options,

@@ -5,8 +5,10 @@
 #include "recsys/experiment/fit_data.h"
 #include "recsys/experiment/peak_memory.h"
 #include "recsys/experiment/planned_work.h"
+#include "recsys/experiment/recommender_history.h"
 #include "recsys/experiment/selection.h"
 #include "recsys/metrics/ranking.h"
+#include "tensor/atomic_file.h"
 #include "tensor/memory.h"
 
 namespace tapestry::recsys {
@@ -54,13 +56,22 @@ bool reports_ndcg_over_k(const RunJob& job) {
   return job.protocol->name == ProtocolName::kPublished && learns_from_dislikes(job.recommender);
 }
 
-/// Fits the job's recommender as it is for this unit and measures it on the evaluation users.
-Measures try_recommender(const RunJob& job, const UnitKey& key, const FitData& data, StageListener& listener) {
+/// Fits the job's recommender as it is for this unit, keeps how the training went, and measures it on the evaluation users.
+Measures try_recommender(const RunJob& job, const UnitStore& store, const UnitKey& key, const FitData& data,
+                         StageListener& listener) {
   const auto recommender = make_recommender(job.recommender, for_unit(job.values, key.setting, key.generator),
                                             derive_seed(job.seed, kRecommenderPart), job.device);
   listener.begin(kRecommenderFit);
-  recommender->fit(data, [&](const StageProgress& progress) { listener.advance(kRecommenderFit, progress); });
+  RecommenderHistory history;
+  recommender->fit(data, [&](const StageProgress& progress) {
+    history.hear(progress);
+    listener.advance(kRecommenderFit, progress);
+  });
   listener.end(kRecommenderFit);
+  if (!history.empty()) {
+    const std::string stem = store.run_paths(job.dataset, job.recommender, job.run).history.string();
+    write_file_atomically(stem + "-" + recommender_history_stage(key.generator, key.setting) + ".csv", history.csv());
+  }
   listener.begin(kEvaluate);
   const auto score = [&](std::int64_t begin, std::int64_t end) { return recommender->score(begin, end); };
   const Tensor ranked = rank_items(score, recommender->masked(), *std::max_element(kCutoffs.begin(), kCutoffs.end()));
@@ -125,7 +136,7 @@ void execute_job(const RunJob& job, const JobSurroundings& surroundings) {
     // Without synthetic users the settings are the same: one fit is enough.
     finish_units(job, surroundings, listener, units, [&] {
       const FitData data = make_fit_data(protocol, job.recommender, kOriginal, units.front().setting, {});
-      const Measures measures = try_recommender(job, units.front(), data, listener);
+      const Measures measures = try_recommender(job, surroundings.store, units.front(), data, listener);
       for (const UnitKey& key : units) finish_unit(job, surroundings, {key, "", measures, std::nullopt});
     });
   }
@@ -140,7 +151,8 @@ void execute_job(const RunJob& job, const JobSurroundings& surroundings) {
       for (const UnitKey& key : units) {
         finish_units(job, surroundings, listener, {key}, [&] {
           const FitData data = make_fit_data(protocol, job.recommender, generator->name(), key.setting, synthetic);
-          finish_unit(job, surroundings, {key, "", try_recommender(job, key, data, listener), summary});
+          const Measures measures = try_recommender(job, surroundings.store, key, data, listener);
+          finish_unit(job, surroundings, {key, "", measures, summary});
         });
       }
     });

@@ -10,8 +10,12 @@ std::string shortest_digits(double value) {
   return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
 }
 
+std::string history_line(std::int64_t epoch, double loss, std::optional<double> metric) {
+  return std::to_string(epoch + 1) + "," + shortest_digits(loss) + "," + (metric ? shortest_digits(*metric) : "") + "\n";
+}
+
 void FitLog::epoch(std::int64_t epoch, double loss, std::optional<double> metric) {
-  history_ += std::to_string(epoch + 1) + "," + shortest_digits(loss) + "," + (metric ? shortest_digits(*metric) : "") + "\n";
+  history_ += history_line(epoch, loss, metric);
   if (metric && *metric > best_) {
     best_ = *metric;
     best_epoch_ = epoch;

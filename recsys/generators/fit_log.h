@@ -10,6 +10,9 @@ namespace tapestry::recsys {
 /// The shortest text that gives back the same double.
 std::string shortest_digits(double value);
 
+/// A line of a history: epoch (from 1, though it is counted from 0),loss,metric.
+std::string history_line(std::int64_t epoch, double loss, std::optional<double> metric);
+
 /// How long a fit may take, in epochs.
 struct FitLength {
   std::int64_t most = 0;      ///< never more

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "recsys/data/interactions.h"
@@ -16,8 +17,9 @@ namespace tapestry::recsys {
 struct StageProgress {
   double fraction = 0;                     ///< of the stage's work that is done, estimated where its end is not known
   std::optional<std::int64_t> epoch = {};  ///< from 0, for stages that have epochs
-  std::optional<double> loss = {};
+  std::optional<double> loss = {};         ///< of a finished epoch
   std::optional<double> metric = {};
+  std::string_view metric_name = "metric";  ///< what it is, where the stage alone does not say so
 };
 
 /// Watches a model being fitted or sampled, stage by stage ("vae_fit", "sdrm_fit", "sample_f", ...). Any call may throw, which

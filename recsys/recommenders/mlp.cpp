@@ -166,6 +166,13 @@ MlpFit fit_mlp(MlpModel& model, const CsrMatrix& train, const CsrMatrix& valid, 
     }
     fit.history.push_back({epoch, loss, mlp_rmse(model, valid_tiles)});
     const double rmse = fit.history.back().rmse;
+    if (listener) {
+      listener({.fraction = likely_fraction(static_cast<double>(epoch + 1), fit.best_epoch, config),
+                .epoch = epoch,
+                .loss = loss,
+                .metric = rmse,
+                .metric_name = "RMSE"});
+    }
     if (rmse < fit.best_rmse - config.min_delta) {
       fit.best_rmse = rmse;
       fit.best_epoch = epoch;

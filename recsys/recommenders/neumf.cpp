@@ -36,6 +36,17 @@ double criterion(const NeuMfEpoch& epoch, NeuMfSelection selection) {
   return -epoch.recall;
 }
 
+StageProgress end_of_epoch(const NeuMfEpoch& report, const NeuMfConfig& config, std::int64_t epochs) {
+  StageProgress progress = {.fraction = static_cast<double>(report.epoch + 1) / static_cast<double>(epochs),
+                            .epoch = report.epoch,
+                            .loss = report.loss};
+  const bool recall = by_recall(config.selection);
+  const double judged = recall ? report.recall : report.validation_loss;
+  if (!std::isnan(judged)) progress.metric = judged;
+  progress.metric_name = recall ? "Recall@10" : "validation loss";
+  return progress;
+}
+
 }  // namespace
 
 double neumf_loss(const NeuMfModel& model, const TripleTensors& all) {
@@ -157,6 +168,7 @@ NeuMfFit fit_neumf(NeuMfModel& model, const Triples& all, const NeuMfConfig& con
       fail(ErrorKind::kFit, "NeuMF diverged in epoch ", epoch, ": its validation loss is ", fit.history.back().validation_loss,
            " (a lower learning rate than ", config.learning_rate, " may help)");
     }
+    if (listener) listener(end_of_epoch(fit.history.back(), config, epochs));
     const double value = criterion(fit.history.back(), config.selection);
     if (value < lowest) {
       lowest = value;

@@ -45,7 +45,8 @@ struct FitData {
   std::int64_t first_row(Block which) const;
 };
 
-/// Hears of the progress of a fit, several times a second where there is much to do. It may throw, which ends the fit.
+/// Hears of the progress of a fit, several times a second where there is much to do, and of each epoch at its end, with its loss
+/// and what the training is judged by. It may throw, which ends the fit.
 using FitListener = std::function<void(const StageProgress&)>;
 
 /// A model that ranks items for users. V evaluation users, I items.

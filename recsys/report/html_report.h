@@ -8,6 +8,7 @@
 #include "recsys/report/headline.h"
 #include "recsys/report/shape.h"
 #include "recsys/report/table.h"
+#include "recsys/report/training_curve.h"
 
 namespace tapestry::recsys {
 
@@ -19,14 +20,6 @@ struct DatasetFigures {
   std::int64_t likes = 0;     ///< of them
   std::int64_t reported = 0;  ///< users whose held-out items the figures are over
   MatrixShape shape;          ///< of the protocol's D, whose users are the real ones everywhere
-};
-
-/// How one model's training went: what history/ holds.
-struct TrainingCurve {
-  std::string dataset, recommender, stage;  ///< "vae_fit", "sdrm_fit", ...
-  int run = 1;
-  std::vector<double> epoch, loss;
-  std::vector<double> metric;  ///< NaN at epochs without an evaluation; empty when there was none at all
 };
 
 /// What a stage took, over all runs.
@@ -45,7 +38,8 @@ struct ReportContent {
   std::vector<Comparison> comparisons;
   std::vector<SyntheticFigures> synthetic;
   std::vector<Failure> failures;
-  std::vector<TrainingCurve> curves;
+  std::vector<TrainingCurve> curves;              ///< of generators
+  std::vector<TrainingCurve> recommender_curves;  ///< by data set, recommender, generator, setting and run
   std::vector<StageTime> times;
   std::vector<std::pair<std::string, std::string>> origin;  ///< name and value: command, version, data, device, ...
 };

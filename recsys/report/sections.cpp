@@ -9,8 +9,9 @@ namespace tapestry::recsys {
 
 std::vector<Section> report_sections(const ReportContent& content) {
   std::vector<Section> sections;
-  for (const auto make : {main_section, gain_section, comparison_section, catalogue_section, similarity_section, shape_section,
-                          dataset_section, failure_section, training_section, metric_section, time_section, origin_section}) {
+  for (const auto make :
+       {main_section, gain_section, comparison_section, catalogue_section, similarity_section, shape_section, dataset_section,
+        failure_section, training_section, recommender_training_section, metric_section, time_section, origin_section}) {
     Section section = make(content);
     if (!section.empty()) sections.push_back(std::move(section));
   }
@@ -30,6 +31,10 @@ const Cell* find_cell(const std::vector<Cell>& cells, const std::string& dataset
 
 std::string shown_recommender(const std::string& name) { return paper_recommender(name).value_or(name); }
 std::string shown_generator(const std::string& name) { return paper_generator(name).value_or(name); }
+
+bool is_sdrm_family(const std::string& generator) {
+  return generator == "multivae++" || generator == "f-sdrm" || generator == "m-sdrm";
+}
 
 std::string mean_text(const Cell& cell, const Summary& summary) {
   if (!std::isfinite(summary.mean)) return "failed";

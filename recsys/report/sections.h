@@ -19,8 +19,9 @@ Section similarity_section(const ReportContent& content);  ///< table 5, nearest
 Section shape_section(const ReportContent& content);       ///< Figure 3
 Section catalogue_section(const ReportContent& content);   ///< coverage, Gini, novelty, head, mid and tail
 Section failure_section(const ReportContent& content);
-Section training_section(const ReportContent& content);  ///< curves
-Section metric_section(const ReportContent& content);    ///< every cut-off
+Section training_section(const ReportContent& content);              ///< generators' curves
+Section recommender_training_section(const ReportContent& content);  ///< recommenders'
+Section metric_section(const ReportContent& content);                ///< every cut-off
 Section time_section(const ReportContent& content);
 Section origin_section(const ReportContent& content);  ///< how every number was made
 
@@ -36,6 +37,11 @@ const Cell* find_cell(const std::vector<Cell>& cells, const std::string& dataset
 /// "MLP" for "mlp": as the paper writes it, or the name itself.
 std::string shown_recommender(const std::string& name);
 std::string shown_generator(const std::string& name);
+
+/// SDRM and the model it is built on, which go into one chart; the other generators into another: nine lines in one cannot be
+/// told apart.
+bool is_sdrm_family(const std::string& generator);
+inline constexpr int kRealUsersColour = 7;  ///< of their line, dashed, in both
 
 /// "0.3925 ± 0.0005", without the deviation for one run; "failed" for NaN.
 std::string mean_text(const Cell& cell, const Summary& summary);

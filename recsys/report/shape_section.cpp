@@ -14,13 +14,6 @@ struct Shape {
 
 using Counts = std::vector<double> Shape::*;
 
-constexpr int kInk = 7;  // the colour of the real users
-
-/// SDRM and the model it is built on, in one picture; the other generators in another: nine lines in one cannot be told apart.
-bool is_family(const std::string& generator) {
-  return generator == "multivae++" || generator == "f-sdrm" || generator == "m-sdrm";
-}
-
 std::string chart(const std::vector<Shape>& shapes, Counts counts, bool family, const std::string& title,
                   const std::string& x_label, const std::string& y_label) {
   std::size_t largest = 1;
@@ -33,8 +26,8 @@ std::string chart(const std::vector<Shape>& shapes, Counts counts, bool family, 
   int colour = 0;
   for (const Shape& one : shapes) {
     const bool real = one.generator.empty();
-    if (!real && is_family(one.generator) != family) continue;
-    series.push_back({one.name, middles, bin_densities(one.*counts, bins), real, real ? kInk : colour++});
+    if (!real && is_sdrm_family(one.generator) != family) continue;
+    series.push_back({one.name, middles, bin_densities(one.*counts, bins), real, real ? kRealUsersColour : colour++});
   }
   return line_chart(
       {.title = title, .x_label = x_label, .y_label = y_label, .x_scale = Scale::kLogarithmic, .y_scale = Scale::kLogarithmic},
@@ -44,8 +37,9 @@ std::string chart(const std::vector<Shape>& shapes, Counts counts, bool family, 
 std::vector<std::string> charts(const std::vector<Shape>& shapes, const std::string& where) {
   std::vector<std::string> pictures;
   for (const bool family : {true, false}) {
-    const bool any = std::any_of(shapes.begin(), shapes.end(),
-                                 [&](const Shape& one) { return !one.generator.empty() && is_family(one.generator) == family; });
+    const bool any = std::any_of(shapes.begin(), shapes.end(), [&](const Shape& one) {
+      return !one.generator.empty() && is_sdrm_family(one.generator) == family;
+    });
     if (!any) continue;
     const std::string who = concat(family ? ": SDRM and MultiVAE++, " : ": the other generators, ", where);
     pictures.push_back(chart(shapes, &Shape::users_by_length, family, "Items per user" + who, "items of a user", "percent"));

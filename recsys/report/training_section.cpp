@@ -1,4 +1,3 @@
-#include <cmath>
 #include <map>
 
 #include "recsys/report/sections.h"
@@ -8,77 +7,36 @@
 namespace tapestry::recsys {
 namespace {
 
-/// The curves of one model, run by run.
-using Runs = std::vector<const TrainingCurve*>;
-
 std::string name_of(const TrainingCurve& curve) {
   return curve.dataset + ", " + shown_recommender(curve.recommender) + ", " + curve.stage;
-}
-
-/// What was looked at to choose the epoch: docs/generators.md.
-std::string selection_metric(const std::string& stage) {
-  if (stage == "multivae_fit") return "NDCG@100";
-  if (stage == "codigem_fit") return "Recall@50";
-  if (stage == "diffrec_fit") return "Recall@20";
-  return "Recall@10";
-}
-
-/// Every k-th point and the last one. A chart is some 400 pixels wide: more points would only make the page larger.
-Series thinned(const Series& curve) {
-  constexpr std::size_t kMost = 120;
-  const std::size_t step = (curve.x.size() + kMost - 1) / kMost;
-  Series few = {curve.name, {}, {}};
-  for (std::size_t i = 0; i < curve.x.size(); ++i) {
-    if (i % step != 0 && i + 1 != curve.x.size()) continue;
-    few.x.push_back(curve.x[i]);
-    few.y.push_back(curve.y[i]);
-  }
-  return few;
 }
 
 std::vector<std::string> charts_of(const Runs& runs) {
   std::vector<Series> loss, metric;
   for (const TrainingCurve* curve : runs) {
     const std::string run = "run " + std::to_string(curve->run);
-    loss.push_back(thinned({run, curve->epoch, curve->loss}));
-    if (curve->metric.empty()) continue;
-    Series values = {run, {}, {}};
-    for (std::size_t i = 0; i < curve->metric.size(); ++i) {  // epochs in between without a value do not break the line
-      if (std::isnan(curve->metric[i])) continue;
-      values.x.push_back(curve->epoch[i]);
-      values.y.push_back(curve->metric[i]);
-    }
-    metric.push_back(thinned(values));
+    loss.push_back(loss_line(*curve, run));
+    if (!curve->metric.empty()) metric.push_back(metric_line(*curve, run));
   }
   const std::string name = name_of(*runs.front());
   std::vector<std::string> pictures = {line_chart({.title = name + ": loss", .x_label = "epoch", .y_label = "loss"}, loss)};
   if (!metric.empty()) {
-    pictures.push_back(line_chart(
-        {.title = name + ": selection metric", .x_label = "epoch", .y_label = selection_metric(runs.front()->stage)}, metric));
+    pictures.push_back(
+        line_chart({.title = name + ": selection metric", .x_label = "epoch", .y_label = metric_of(*runs.front())}, metric));
   }
   return pictures;
 }
 
 /// Where the curves begin and end, means over runs.
 std::vector<TableCell> summary_row(const Runs& runs) {
-  const auto mean_of = [&](const auto& value, int decimals) {
-    std::vector<double> values;
-    for (const TrainingCurve* curve : runs) values.push_back(value(*curve));
-    return fixed(mean(values), decimals);
-  };
-  const auto best = [](const TrainingCurve& curve) {
-    double highest = std::nan("");
-    for (const double value : curve.metric) highest = std::fmax(highest, value);  // of a number and NaN the number
-    return highest;
-  };
-  const std::string best_text = mean_of(best, 4);
+  const std::string best = fixed(mean_over(runs, best_metric), 4);
   return {{shown_recommender(runs.front()->recommender)},
           {runs.front()->stage},
           {std::to_string(runs.size())},
-          {mean_of([](const TrainingCurve& curve) { return static_cast<double>(curve.epoch.size()); }, 1)},
-          {mean_of([](const TrainingCurve& curve) { return curve.loss.front(); }, 4)},
-          {mean_of([](const TrainingCurve& curve) { return curve.loss.back(); }, 4)},
-          {best_text.empty() ? "–" : selection_metric(runs.front()->stage) + " " + best_text}};
+          {fixed(mean_over(runs, epochs_of), 1)},
+          {fixed(mean_over(runs, first_loss), 4)},
+          {fixed(mean_over(runs, last_loss), 4)},
+          {best.empty() ? "–" : metric_of(*runs.front()) + " " + best}};
 }
 
 }  // namespace

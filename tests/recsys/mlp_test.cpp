@@ -206,6 +206,26 @@ TEST(Mlp, StopsAfterPatienceAndRestoresTheBestEpoch) {
   EXPECT_EQ(fit_mlp(*small_model(40, config), train, valid, config, 6).history.size(), 4U);
 }
 
+TEST(Mlp, TellsOfEachEpochAtItsEnd) {
+  const CsrMatrix rows = grouped_matrix(90, 40, 4, 1);
+  std::vector<StageProgress> ends;
+  double fraction = 0;
+  const FitListener listener = [&](const StageProgress& progress) {
+    EXPECT_LE(progress.fraction, 1);
+    if (progress.loss) ends.push_back(progress), fraction = progress.fraction;
+  };
+  const MlpConfig config = small_config();
+  const MlpFit fit = fit_mlp(*small_model(40, config), rows.slice_rows(0, 70), rows.slice_rows(70, 90), config, 6, listener);
+  ASSERT_EQ(ends.size(), fit.history.size());
+  for (std::size_t epoch = 0; epoch < ends.size(); ++epoch) {
+    EXPECT_EQ(ends[epoch].epoch, fit.history[epoch].epoch);
+    EXPECT_EQ(ends[epoch].loss, fit.history[epoch].loss);
+    EXPECT_EQ(ends[epoch].metric, fit.history[epoch].rmse);
+    EXPECT_EQ(ends[epoch].metric_name, "RMSE");
+  }
+  EXPECT_EQ(fraction, 1) << "all of it is done";
+}
+
 TEST(Mlp, RmseIsThatOfTheProbabilities) {
   const CsrMatrix rows = grouped_matrix(300, 12, 3, 2);  // more than a tile of users
   const auto model = small_model(12, small_config());

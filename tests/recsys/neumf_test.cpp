@@ -281,6 +281,25 @@ TEST(NeuMf, EachRuleKeepsItsEpoch) {
   EXPECT_NE(text.find("no number in any of 5 epochs"), std::string::npos) << text;
 }
 
+TEST(NeuMf, TellsOfEachEpochAtItsEnd) {
+  const Triples all = grouped_triples();
+  for (const NeuMfSelection selection : {NeuMfSelection::kFirstEpoch, NeuMfSelection::kBestLoss, NeuMfSelection::kBestRecall}) {
+    const NeuMfConfig config = small_config(selection);
+    std::vector<StageProgress> ends;
+    const auto recall = [](const NeuMfModel&) { return 0.25; };
+    const NeuMfFit fit = fit_neumf(*grouped_model(config), all, config, 1, recall, [&](const StageProgress& progress) {
+      if (progress.loss) ends.push_back(progress);
+    });
+    ASSERT_EQ(ends.size(), fit.history.size());
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+      EXPECT_TRUE(ends[i].epoch == fit.history[i].epoch && ends[i].loss == fit.history[i].loss);
+      EXPECT_EQ(ends[i].metric, by_recall(selection) ? 0.25 : fit.history[i].validation_loss);
+      EXPECT_EQ(ends[i].metric_name, by_recall(selection) ? "Recall@10" : "validation loss");
+    }
+    EXPECT_EQ(ends.back().fraction, 1);
+  }
+}
+
 TEST(NeuMf, LearnsTheLabels) {
   const Triples all = grouped_triples();
   NeuMfConfig config = small_config(NeuMfSelection::kBestLoss);

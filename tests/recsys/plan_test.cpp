@@ -186,6 +186,16 @@ TEST(ExpectedEpochs, OfMlpDependOnWhoseUsersItGets) {
     EXPECT_GT(expected(dataset, "m-sdrm", "replace").epochs, original.epochs) << dataset;
     EXPECT_EQ(original.source, dataset == "of-my-own" ? "a guess" : "assumed as in earlier runs");
   }
+  // A history of such a fit in the folder is better: of the original users, and of any generator's in the same setting.
+  folder.write("history/ml-100k/mlp/run-1-original-recommender_fit.csv", "epoch,loss,RMSE\n1,2,3\n2,2,3\n");
+  folder.write("history/ml-100k/mlp/run-1-tvae-augment-recommender_fit.csv", "epoch,loss,RMSE\n1,2,3\n2,2,3\n3,2,3\n");
+  folder.write("history/ml-100k/mlp/run-2-f-sdrm-augment-recommender_fit.csv", "epoch,loss,RMSE\n1,2,3\n");
+  EXPECT_EQ(expected("ml-100k", kOriginal, "augment").epochs, 2);
+  EXPECT_EQ(expected("ml-100k", kOriginal, "replace").epochs, 2);
+  EXPECT_EQ(expected("ml-100k", "m-sdrm", "augment").epochs, 2);
+  EXPECT_EQ(expected("ml-100k", "m-sdrm", "augment").source, "mean of 2 finished here");
+  EXPECT_GT(expected("ml-100k", "m-sdrm", "replace").epochs, 3) << "none of these yet";
+  fs::remove_all(folder.path() / "history");
   job.values.mlp->max_epochs = 20;
   EXPECT_EQ(expected("ml-100k", "m-sdrm", "augment").epochs, 20);
   EXPECT_EQ(expected("ml-100k", "m-sdrm", "augment").source, "assumed: all of them");

@@ -98,8 +98,19 @@ TEST(JsonLines, AtMostFourEpochsASecondButEveryBeginAndEnd) {
   EXPECT_EQ(record.lines[1]["loss"], 3.5);
   EXPECT_EQ(record.lines[1]["metric"], 0.25);
   EXPECT_NEAR(record.lines[1]["eta_seconds"].get<double>(), 2.0, 0.1);
+  EXPECT_FALSE(record.lines[1].contains("metric_name"));
   EXPECT_EQ(record.lines[record.lines.size() - 2]["event"], "stage_end");
   EXPECT_EQ(record.lines.back()["unit"], "a unit");
+}
+
+TEST(JsonLines, NameTheMetricWhereTheStageDoesNot) {
+  Recorded record;
+  record.progress.release();
+  record.label.stage = "recommender_fit";
+  const auto task = record.progress.begin(record.label);
+  record.progress.advance(task, record.label, {.epoch = 0, .loss = 3.5, .metric = 0.25, .metric_name = "RMSE"});
+  EXPECT_EQ(record.lines.back()["metric"], 0.25);
+  EXPECT_EQ(record.lines.back()["metric_name"], "RMSE");
 }
 
 }  // namespace

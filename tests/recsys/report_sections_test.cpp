@@ -207,6 +207,46 @@ TEST(ReportSectionsTest, LongCurvesAreDrawnByFewerPointsToTheirEnd) {
   EXPECT_TRUE(has(training_section(report).markdown(), "| 1000.0 | 1.0000 | 1000.0000 |")) << "the table has all of it";
 }
 
+TrainingCurve fit_of(const std::string& recommender, const std::string& generator, int run, std::vector<double> metric) {
+  TrainingCurve curve = {"d", recommender, "recommender_fit", run, {}, {}, std::move(metric)};
+  for (std::size_t epoch = 0; epoch < curve.metric.size(); ++epoch) {
+    curve.epoch.push_back(static_cast<double>(epoch + 1));
+    curve.loss.push_back(8.0 / static_cast<double>(epoch + 1));
+  }
+  curve.metric_name = recommender == "mlp" ? "RMSE" : "validation loss";
+  curve.generator = generator;
+  if (generator != "original") curve.setting = "augment";
+  return curve;
+}
+
+TEST(ReportSectionsTest, RecommendersTrainings) {
+  ReportContent report;
+  EXPECT_TRUE(recommender_training_section(report).empty());
+  for (const int run : {1, 2}) {
+    report.recommender_curves.push_back(fit_of("mlp", "original", run, {0.5, 0.25}));
+    report.recommender_curves.push_back(fit_of("mlp", "m-sdrm", run, {0.75, 0.25 * run, 0.5, 0.5}));
+    report.recommender_curves.push_back(fit_of("neumf", "m-sdrm", run, {0.5}));
+  }
+  const Section section = recommender_training_section(report);
+  EXPECT_EQ(markup_fault(section.html()), "");
+  const std::string text = section.markdown();
+  EXPECT_TRUE(has(text, "| Original | – | 2 | 2.0 | 8.0000 | 4.0000 | RMSE 0.2500 |")) << text;
+  EXPECT_TRUE(has(text, "| M-SDRM | augment | 2 | 4.0 | 8.0000 | 2.0000 | RMSE 0.3750 |")) << "the lowest of each run: " << text;
+  EXPECT_TRUE(has(text, "| M-SDRM | augment | 2 | 1.0 | 8.0000 | 8.0000 | validation loss 0.5000 |")) << text;
+  EXPECT_EQ(count_of(section.html(), "<figure>"), 2u) << "MLP's loss and validation; an epoch alone is no curve";
+  EXPECT_EQ(count_of(section.html(), "<li>"), 4u) << "run 1, the original users and M-SDRM's";
+  EXPECT_EQ(count_of(section.html(), " dashed line\" d=\"M0 4H24\""), 2u) << "the original ones";
+
+  report.recommender_curves.push_back(fit_of("mlp", "ctgan", 1, {0.5, 0.25}));
+  EXPECT_EQ(count_of(recommender_training_section(report).html(), "<figure>"), 4u) << "the other generators by themselves";
+  report.recommender_curves = {fit_of("mlp", "original", 1, {0.5, 0.25})};
+  EXPECT_EQ(count_of(recommender_training_section(report).html(), "<figure>"), 2u) << "without any generator";
+  report.recommender_curves.push_back(fit_of("mlp", "f-sdrm", 1, {0.5, 0.25}));
+  report.recommender_curves.back().metric_name = "Recall@10";
+  const std::string mixed = recommender_training_section(report).html();
+  EXPECT_EQ(count_of(mixed, "<li>"), 3u) << "both losses, one metric: an error and a Recall share no axis";
+}
+
 TEST(ReportSectionsTest, TrainingNamesTheMetricThatChose) {
   ReportContent report;
   for (const char* stage : {"vae_fit", "multivae_fit", "codigem_fit"}) {

@@ -182,6 +182,47 @@ TEST(Runner, MlpAndNeuMfAreTheSameForAnyNumberOfJobs) {
   }
 }
 
+TEST(Runner, KeepsHowRecommendersWereTrained) {
+  const TempFolder folder, again;
+  ExperimentOptions options = tiny_options(folder.path());
+  options.recommenders = {"svd", "mlp", "neumf"};
+  options.generators = {"original", "multivae++"};
+  options.hyperparameters = tiny_recommenders;
+  run(options);
+  options.out = again.path();
+  options.jobs = options.threads = 2;
+  run(options);
+  const fs::path mlp = folder.path() / "history" / "simulated" / "mlp", neumf = mlp.parent_path() / "neumf";
+  for (const std::string users : {"original", "multivae++-augment", "multivae++-replace"}) {
+    for (const std::string run : {"1", "2"}) {
+      const fs::path of_mlp = mlp / ("run-" + run + "-" + users + "-recommender_fit.csv");
+      const fs::path of_neumf = neumf / of_mlp.filename();
+      EXPECT_TRUE(read_file(of_mlp).starts_with("epoch,loss,RMSE\n1,")) << of_mlp;
+      const std::string judged_by = users == "original" ? "validation loss" : "Recall@10";  // the rules of the printed columns
+      EXPECT_TRUE(read_file(of_neumf).starts_with("epoch,loss," + judged_by + "\n1,")) << of_neumf;
+      for (const fs::path& file : {of_mlp, of_neumf}) {
+        EXPECT_EQ(read_file(file), read_file(again.path() / fs::relative(file, folder.path()))) << file;
+      }
+    }
+  }
+  for (const auto& entry : fs::directory_iterator(folder.path() / "history" / "simulated" / "svd")) {
+    EXPECT_EQ(entry.path().string().find("recommender_fit"), std::string::npos) << "SVD has no epochs: " << entry.path();
+  }
+  const std::string report = read_file(folder.path() / "report.md");
+  const std::size_t section = report.find("## Training of the recommenders");
+  ASSERT_NE(section, std::string::npos);
+  EXPECT_NE(report.find("| MultiVAE++ | replace | 2 |", section), std::string::npos) << report.substr(section, 2000);
+  EXPECT_EQ(report.find("recommender_fit |", report.find("## Training\n")), report.find("recommender_fit |", section))
+      << "not among the generators' trainings";
+
+  // Only what is asked for is shown, though the folder has more.
+  options.out = folder.path();
+  options.settings = {"augment"};
+  run(options);
+  const std::string less = read_file(folder.path() / "report.md");
+  EXPECT_EQ(less.find("| MultiVAE++ | replace |", less.find("## Training of the recommenders")), std::string::npos);
+}
+
 // The printed columns come from several rules: each unit follows the one of its own column.
 TEST(Runner, NeuMfFollowsTheRuleOfEachColumn) {
   const auto recalls = [](std::optional<NeuMfSelection> selection) {
