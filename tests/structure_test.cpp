@@ -37,10 +37,21 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"tests", {"tests", "apps", "recsys", "sdrm", "optim", "nn", "autograd", "tensor"}},
 };
 
+/// The rooms of recsys/, bottom up: what each may include of them. experiment/ stands on all.
+const std::map<std::string, std::set<std::string>> kRooms = {
+    {"recsys/data", {"recsys/data"}},
+    {"recsys/metrics", {"recsys/metrics", "recsys/data"}},
+    {"recsys/generators", {"recsys/generators", "recsys/metrics", "recsys/data"}},
+    {"recsys/recommenders", {"recsys/recommenders", "recsys/generators", "recsys/metrics", "recsys/data"}},
+    {"recsys/report", {"recsys/report", "recsys/metrics"}},
+};
+
 std::string first_folder(const std::string& path) {
   const std::size_t slash = path.find('/');
   return slash == std::string::npos ? "" : path.substr(0, slash);
 }
+
+std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
 bool lies_in(const std::string& path, const std::string& folder) { return path.rfind(folder + "/", 0) == 0; }
 
@@ -67,6 +78,7 @@ std::string included(const std::string& line) {
 Offences check_layers(const std::string& path, const std::string& text) {
   const auto allowed = kMayInclude.find(first_folder(path));
   if (allowed == kMayInclude.end()) return {};
+  const auto room = kRooms.find(folder_of(path));
   return scan_lines(path, text, [&](const std::string& line, const Report& report) {
     const std::string name = included(line);
     if (name.empty() || name[0] != '"') return;
@@ -76,6 +88,8 @@ Offences check_layers(const std::string& path, const std::string& text) {
       report("includes " + name + ", which is not written from the root");
     } else if (allowed->second.count(folder) == 0) {
       report(allowed->first + "/ may not include " + folder + "/ (" + target + ")");
+    } else if (room != kRooms.end() && folder == "recsys" && room->second.count(folder_of(target)) == 0) {
+      report(room->first + "/ may not include " + folder_of(target) + "/ (" + target + ")");
     }
   });
 }
@@ -217,6 +231,10 @@ TEST(StructureRules, Layers) {
   EXPECT_EQ(check_layers("optim/adam.h", "# include \"nn/module.h\"\n").size(), 1U);
   EXPECT_EQ(check_layers("sdrm/vae.cpp", "#include \"recsys/data/dataset.h\"\n").size(), 1U);
   EXPECT_EQ(check_layers("recsys/a.cpp", "#include \"tests/support/a.h\"\n").size(), 1U);
+  EXPECT_EQ(check_layers("recsys/generators/cut.cpp", "#include \"recsys/data/split.h\"\n#include \"sdrm/vae.h\"\n").size(), 0U);
+  EXPECT_EQ(check_layers("recsys/data/split.cpp", "#include \"recsys/metrics/ranking.h\"\n"),
+            Offences{"recsys/data/split.cpp:1: recsys/data/ may not include recsys/metrics/ (recsys/metrics/ranking.h)"});
+  EXPECT_EQ(check_layers("recsys/experiment/runner.h", "#include \"recsys/report/table.h\"\n").size(), 0U);
   EXPECT_EQ(check_layers("nn/linear.cpp", "#include \"linear.h\"\n").size(), 1U);
   EXPECT_EQ(check_layers("nn/linear.cpp", "#include \"../tensor/tensor.h\"\n").size(), 1U);
 }

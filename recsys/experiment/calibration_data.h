@@ -1,6 +1,6 @@
 #pragma once
 
-#include "recsys/experiment/protocol.h"
+#include "recsys/data/protocol.h"
 #include "recsys/recommenders/recommender.h"
 
 /// What calibration.h measures on.

@@ -4,7 +4,6 @@
 #include <array>
 
 #include "recsys/experiment/hyperparameters.h"
-#include "recsys/experiment/protocol.h"
 #include "recsys/experiment/selection.h"
 #include "tensor/error.h"
 

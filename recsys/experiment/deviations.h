@@ -1,28 +1,16 @@
 #pragma once
 
-#include <cstdint>
 #include <set>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "recsys/data/protocol.h"
 #include "sdrm/config.h"
 
 namespace tapestry::recsys {
 
-enum class ProtocolName : std::uint8_t;
 struct Hyperparameters;
-
-/// What the published program does otherwise than its paper says, or than the question asks, and what can be left out alone to
-/// see what it does to the figures (docs/deviations.md). In the order of reports.
-enum class Deviation : std::uint8_t {
-  kDislikesRelevant,   ///< disliked items of the reported users count as interactions: as input, held out, and selected on
-  kDislikesInDensity,  ///< the density that synthetic users get counts the real users' dislikes
-  kSelectionLeak,      ///< epochs are chosen on the reported users, held-out entries among what is looked at
-  kTiedLayers,         ///< SDRM's hidden layers are one layer applied n times
-  kSamplingDropout,    ///< SDRM's dropout stays on while sampling
-  kScoreModel,         ///< SDRM's sampler takes away what its network says: no deviation, but what SDRM is about
-};
 
 std::vector<std::string> known_deviations();
 const char* to_string(Deviation deviation);

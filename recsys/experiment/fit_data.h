@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "recsys/experiment/protocol.h"
+#include "recsys/data/protocol.h"
 #include "recsys/recommenders/recommender.h"
 
 namespace tapestry::recsys {

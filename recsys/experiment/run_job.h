@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "recsys/data/dataset.h"
+#include "recsys/data/protocol.h"
 #include "recsys/experiment/hyperparameters.h"
 #include "recsys/experiment/progress.h"
-#include "recsys/experiment/protocol.h"
 #include "recsys/experiment/unit_store.h"
 #include "recsys/generators/baseline_settings.h"
 #include "recsys/generators/model_folder.h"

@@ -12,10 +12,11 @@
 #include <vector>
 
 #include "recsys/data/dataset.h"
+#include "recsys/data/protocol.h"
+#include "recsys/experiment/deviations.h"
 #include "recsys/experiment/hyperparameters.h"
 #include "recsys/experiment/planned_work.h"
 #include "recsys/experiment/progress.h"
-#include "recsys/experiment/protocol.h"
 #include "recsys/experiment/run_job.h"
 #include "recsys/experiment/unit_store.h"
 #include "recsys/report/comparison.h"

@@ -166,14 +166,6 @@ void UnitStore::write(const Unit& unit) {
   write_file_atomically(folder_ / "units" / (unit.key.text() + ".json"), json.dump() + "\n");
 }
 
-std::int64_t UnitStore::unit_files() const {
-  std::int64_t count = 0;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder_ / "units")) {
-    if (entry.path().extension() == ".json") ++count;
-  }
-  return count;
-}
-
 RunPaths UnitStore::run_paths(const std::string& dataset, const std::string& recommender, int run) const {
   const std::string name = "run-" + std::to_string(run);
   const RunPaths paths = {folder_ / "models" / dataset / recommender / name, folder_ / "history" / dataset / recommender / name};

@@ -71,7 +71,6 @@ class UnitStore {
   std::optional<Unit> read(const UnitKey& key) const;
   bool has(const UnitKey& key) const { return read(key).has_value(); }
   void write(const Unit& unit);
-  std::int64_t unit_files() const;  ///< how many units the folder has, of any data set and run
 
   /// The folders of the paths are made.
   RunPaths run_paths(const std::string& dataset, const std::string& recommender, int run) const;

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "recsys/data/interactions.h"
-#include "recsys/experiment/protocol.h"
+#include "recsys/data/protocol.h"
 
 namespace tapestry::recsys {
 

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "recsys/experiment/protocol.h"
+#include "recsys/data/protocol.h"
 #include "tensor/csr.h"
 #include "tensor/tensor.h"
 

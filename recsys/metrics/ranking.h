@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "recsys/experiment/protocol.h"
+#include "recsys/data/protocol.h"
 #include "tensor/csr.h"
 #include "tensor/tensor.h"
 

@@ -1,4 +1,4 @@
-#include "recsys/experiment/protocol.h"
+#include "recsys/data/protocol.h"
 
 #include <gtest/gtest.h>
 

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "recsys/experiment/protocol.h"
+#include "recsys/data/protocol.h"
 #include "tensor/random.h"
 #include "tests/recsys/data_support.h"
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "recsys/experiment/protocol.h"
+#include "recsys/data/protocol.h"
 #include "recsys/generators/make_generators.h"
 
 namespace tapestry::recsys::tests {

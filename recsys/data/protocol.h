@@ -8,7 +8,6 @@
 
 #include "recsys/data/dataset.h"
 #include "recsys/data/interactions.h"
-#include "recsys/experiment/deviations.h"
 #include "tensor/csr.h"
 
 namespace tapestry::recsys {
@@ -18,6 +17,17 @@ enum class ProtocolName : std::uint8_t { kPublished, kStrict };
 /// "published" or "strict". Throws Error(kUsage) for any other text, listing the two.
 ProtocolName parse_protocol(const std::string& text);
 const char* to_string(ProtocolName protocol);
+
+/// What the published program does otherwise than its paper says, or than the question asks, and what can be left out alone to
+/// see what it does to the figures (docs/deviations.md). In the order of reports.
+enum class Deviation : std::uint8_t {
+  kDislikesRelevant,   ///< disliked items of the reported users count as interactions: as input, held out, and selected on
+  kDislikesInDensity,  ///< the density that synthetic users get counts the real users' dislikes
+  kSelectionLeak,      ///< epochs are chosen on the reported users, held-out entries among what is looked at
+  kTiedLayers,         ///< SDRM's hidden layers are one layer applied n times
+  kSamplingDropout,    ///< SDRM's dropout stays on while sampling
+  kScoreModel,         ///< SDRM's sampler takes away what its network says: no deviation, but what SDRM is about
+};
 
 /// One part of a cross-validation over users. The default is none: one draw of the three groups.
 struct Fold {
