@@ -49,6 +49,7 @@ void elementwise_rates();
 void sampling_rates();
 void svd_seconds();
 void recommender_steps();
+void recommender_epochs();
 void sdrm_steps();
 void kernels();
 void library_kernels();  ///< only where TAPESTRY_BENCH_LIBRARIES is defined

@@ -98,6 +98,7 @@ std::string Record::json() const {
       if (peaks_) line["floor_microseconds"] = 1e6 * floor_seconds(figure.work, *peaks_);
     }
     if (figure.parameters > 0) line["parameters"] = figure.parameters;
+    if (figure.updates > 0) line["updates"] = figure.updates;
     if (!std::isnan(figure.first_loss)) line["first_loss"] = figure.first_loss;
     all["figures"].push_back(line);
   }

@@ -25,8 +25,10 @@ struct Figure {
   double seconds = 0;  ///< median of one call
   int times = 0;       ///< that the median is of
   Work work;
-  std::int64_t parameters = 0;                                   ///< of the model that is trained or sampled; 0: none
-  double first_loss = std::numeric_limits<double>::quiet_NaN();  ///< of the first update; NaN: none
+  std::int64_t parameters = 0;  ///< of the model that is trained or sampled; 0: none
+  std::int64_t updates = 0;     ///< of the first epoch, where what is timed is an epoch; 0: it is not
+  /// Of the first update, or the mean over the first epoch; NaN: none.
+  double first_loss = std::numeric_limits<double>::quiet_NaN();
 };
 
 /// What the machine reached, in this run, on nothing else.

@@ -26,7 +26,13 @@ void report(const std::string& what, const std::vector<double>& times, const Wor
   const double time = median(times);
   std::cout << "  " << std::left << std::setw(52) << what << std::right << std::fixed << std::setprecision(3) << std::setw(10)
             << 1e3 * time << " ms" << std::endl;
-  record().add({"steps", what, time, static_cast<int>(times.size()), work, parameters, first_loss});
+  record().add({.part = "steps",
+                .name = what,
+                .seconds = time,
+                .times = static_cast<int>(times.size()),
+                .work = work,
+                .parameters = parameters,
+                .first_loss = first_loss});
 }
 
 /// How the steps of a loop are done.

@@ -16,6 +16,9 @@ file=${2:?a file name without its ending}
 bench=${BENCH:-build/bench/tapestry_bench}
 python=${PYTHON:-python3}
 threads=${THREADS:-$(nproc)}
+# Beside other work PyTorch's waiting threads, which look for work a hundred times as long as ours do before they sleep, would make it
+# several times slower: both are given the same patience (tensor/parallel.h).
+[ -n "${GOMP_SPINCOUNT:-}${OMP_WAIT_POLICY:-}" ] || export GOMP_SPINCOUNT=3000
 
 has() { "$python" -c 'import importlib.util, sys; sys.exit(None in map(importlib.util.find_spec, sys.argv[1:]))' "$@"; }
 

@@ -1,7 +1,7 @@
 """Sets `tapestry_bench --json OURS steps recommenders` beside what `sdrm_steps.py` or `recommenders.py` wrote with `--json THEIRS`, as a
 table in Markdown: milliseconds of PyTorch's modes and ours, and how many times as long eager and the best mode take. Below it, for
-training, what shows whether both do the same: parameters, floating-point operations of the products, the loss of the first update.
-What a side does not have is a "-".
+training, what shows whether both do the same: parameters, floating-point operations of the products, the loss of the first update; for
+epochs parameters, updates, the mean loss of the first one. What a side does not have is a "-".
 
     compare.py OURS THEIRS
 """
@@ -27,6 +27,16 @@ def print_table(head, rows):
         print("| " + " | ".join(row) + " |")
 
 
+def print_facts(pairs, columns):
+    """What both sides have in common, theirs before ours, for pairs of a figure of ours and one of theirs; nothing when there are none."""
+    if not pairs:
+        return
+    print()
+    print_table([head for *_, theirs, ours in columns for head in (theirs, ours)],
+                [[figure["name"], *(cell(side, key, form, scale) for key, form, scale, *_ in columns for side in (other, figure))]
+                 for figure, other in pairs])
+
+
 def main():
     ours, theirs = read(sys.argv[1]), read(sys.argv[2])
     times, facts = {}, {}
@@ -46,16 +56,13 @@ def main():
     print(f"## Beside PyTorch {theirs['torch']}{pandas}\n\nMilliseconds, medians.\n")
     print_table([*modes, "ours", "eager / ours", "best / ours"], rows)
 
-    rows = []
-    for figure, _ in pairs:
-        other = facts[figure["name"]]
-        if "flops" not in other:
-            continue
-        rows.append([figure["name"], cell(other, "parameters"), cell(figure, "parameters"), cell(other, "flops", ".3f", 1e-9),
-                     cell(figure, "flops", ".3f", 1e-9), cell(other, "first_loss", ".4g"), cell(figure, "first_loss", ".4g")])
-    if rows:
-        print()
-        print_table(["parameters, PyTorch", "ours", "GFLOP, PyTorch", "needed", "first loss, PyTorch", "ours"], rows)
+    both = [(figure, facts[figure["name"]]) for figure, _ in pairs]
+    print_facts([pair for pair in both if "flops" in pair[1]],
+                [("parameters", "", 1, "parameters, PyTorch", "ours"), ("flops", ".3f", 1e-9, "GFLOP, PyTorch", "needed"),
+                 ("first_loss", ".4g", 1, "first loss, PyTorch", "ours")])
+    print_facts([pair for pair in both if "updates" in pair[1]],
+                [("parameters", "", 1, "parameters, PyTorch", "ours"), ("updates", "", 1, "updates of the first epoch, PyTorch", "ours"),
+                 ("first_loss", ".4g", 1, "its mean loss, PyTorch", "ours")])
 
 
 if __name__ == "__main__":

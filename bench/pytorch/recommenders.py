@@ -1,7 +1,8 @@
-"""Times MLP and NeuMF training steps and a pandas evaluation at the data sets' sizes, on the CPU, and writes them to FILE for compare.py:
+"""Times training steps and whole epochs of MLP and NeuMF and a pandas evaluation at the data sets' sizes, on the CPU, and writes them to
+FILE for compare.py:
 
     recommenders.py [--threads N] [--json FILE] [part...]
-    parts: mlp neumf ranking
+    parts: mlp neumf ranking mlp-epochs neumf-epochs
 """
 
 import argparse
@@ -11,19 +12,20 @@ import time
 import numpy
 import pandas
 import torch
-from torch import nn
-from torch.nn import functional as F
 
 from figures import Figures
+from recommender_epochs import MLP_BATCH, NEUMF_BATCH, mlp_epochs, neumf_epochs, update
+from recommender_models import Mlp, NeuMf, random_rows, random_triples
 
 CUTOFFS = (1, 3, 5, 10, 20, 50)
+EPOCHS = 3  # that are timed of one model, behind one that warms up
 FIGURES = Figures()
 
 
-def report(name, mode, times):
+def report(name, mode, times, **facts):
     microseconds = 1e6 * statistics.median(times)
     print(f"  {name:<34} {mode:<9} {microseconds / 1e3:10.3f} ms", flush=True)
-    FIGURES.add(name=name, mode=mode, microseconds=microseconds, times=len(times))
+    FIGURES.add(name=name, mode=mode, microseconds=microseconds, times=len(times), **facts)
 
 
 def timed(steps, warm, step):
@@ -35,65 +37,48 @@ def timed(steps, warm, step):
     return times[warm:]
 
 
-class Mlp(nn.Module):
-    def __init__(self, items):
-        super().__init__()
-        self.table = nn.Embedding(2, 8)
-        self.layers = nn.ModuleList([nn.Linear(8 * items, 512), nn.Linear(512, 256), nn.Linear(256, 256)])
-        self.output = nn.Linear(256, items)
-
-    def forward(self, x):
-        h = self.table(x).flatten(1)
-        for layer in self.layers:
-            h = F.dropout(torch.relu(layer(h)), 0.5)
-        return self.output(h)
-
-
 def mlp(name, items, density):
     model = Mlp(items)
-    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-7)
-    popularity = 2 * density * (1 - torch.arange(items) / items)
-    batches = [(torch.rand(16, items) < popularity).long() for _ in range(8)]
+    optimiser = model.optimiser()
+    batches = [random_rows(MLP_BATCH, items, density) for _ in range(8)]
 
     def step(i):
         x = batches[i % len(batches)]
-        optimiser.zero_grad()
-        F.binary_cross_entropy_with_logits(model(x), x.float()).backward()
-        optimiser.step()
+        update(optimiser, model(x), x.float())
 
     report(f"MLP step, {name}", "eager", timed(30, 5, step))
 
 
-class NeuMf(nn.Module):
-    def __init__(self, users, items):
-        super().__init__()
-        self.user_gmf, self.item_gmf = nn.Embedding(users, 8), nn.Embedding(items, 8)
-        self.user_mlp, self.item_mlp = nn.Embedding(users, 32), nn.Embedding(items, 32)
-        self.layers = nn.ModuleList([nn.Linear(64, 32), nn.Linear(32, 16), nn.Linear(16, 8)])
-        self.output = nn.Linear(16, 1)
-
-    def forward(self, users, items):
-        h = torch.cat([self.user_mlp(users), self.item_mlp(items)], dim=1)
-        for layer in self.layers:
-            h = torch.relu(layer(F.dropout(h, 0.5)))
-        return self.output(torch.cat([self.user_gmf(users) * self.item_gmf(items), h], dim=1)).squeeze(1)
-
-
 def neumf(name, users, items):
     model = NeuMf(users, items)
-    optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
-    size = 256
-    all_users = torch.randint(users, (64 * size,))
-    all_items = torch.randint(items, (64 * size,))
-    labels = (torch.rand(64 * size) < 0.5).float()
+    optimiser = model.optimiser()
+    triples = random_triples(users, items, 32 * NEUMF_BATCH, 32 * NEUMF_BATCH)
+    order = torch.randperm(64 * NEUMF_BATCH)
+    batches = list(zip(*(column[order].split(NEUMF_BATCH) for column in triples)))
 
     def step(i):
-        part = slice(i % 64 * size, i % 64 * size + size)
-        optimiser.zero_grad()
-        F.binary_cross_entropy_with_logits(model(all_users[part], all_items[part]), labels[part]).backward()
-        optimiser.step()
+        of_users, of_items, labels = batches[i % len(batches)]
+        update(optimiser, model(of_users, of_items), labels)
 
     report(f"NeuMF step, {name}", "eager", timed(400, 50, step))
+
+
+def epochs(name, model, epoch):
+    """Times whole epochs; what shows that both sides do the same is of the first one, which only warms up."""
+    found = []
+    times = timed(EPOCHS, 1, lambda _: found.append(epoch()))
+    parameters = sum(p.numel() for p in model.parameters())
+    report(name, "eager", times, parameters=parameters, updates=len(found[0]), first_loss=torch.stack(found[0]).mean().item())
+
+
+def mlp_epoch(name, users, items, density):
+    model = Mlp(items, users)
+    epochs(f"MLP epoch, {name}", model, mlp_epochs(model, random_rows(users, items, density)))
+
+
+def neumf_epoch(name, users, items, likes, dislikes):
+    model = NeuMf(users, items)
+    epochs(f"NeuMF epoch, {name}", model, neumf_epochs(model, random_triples(users, items, likes, dislikes)))
 
 
 def ranking(name, users, items, density):
@@ -152,6 +137,13 @@ def main():
     if not asked.parts or "ranking" in asked.parts:
         ranking("ml-100k", 95, 1008, 0.1)
         ranking("ml-1m", 605, 3125, 0.053)
+    if not asked.parts or "mlp-epochs" in asked.parts:
+        mlp_epoch("amazon-luxury-beauty", 1344, 729, 0.013)
+        mlp_epoch("ml-100k", 938, 1008, 0.0575)
+        mlp_epoch("ml-1m", 6034, 3125, 0.03)
+    if not asked.parts or "neumf-epochs" in asked.parts:
+        neumf_epoch("ml-100k", 938, 1008, 54413, 40802)
+        neumf_epoch("ml-1m", 6034, 3125, 574376, 419962)
 
 
 if __name__ == "__main__":

@@ -94,6 +94,30 @@ TEST_F(CompareWithPyTorch, RecommendersHaveATableOfTimesAlone) {
   EXPECT_FALSE(has(found.out, "first loss")) << found.out;
 }
 
+TEST_F(CompareWithPyTorch, EpochsShowThatBothSidesDoTheSame) {
+  const Outcome found =
+      compare(R"({"figures": [{"part": "recommenders", "name": "MLP step, A", "microseconds": 1000, "times": 30},
+    {"part": "recommenders", "name": "MLP epoch, A", "microseconds": 50000, "times": 3, "parameters": 700, "updates": 68,
+     "first_loss": 0.1234},
+    {"part": "recommenders", "name": "NeuMF epoch, A", "microseconds": 2000, "times": 3, "parameters": 90, "updates": 466}]})",
+              R"({"torch": "2.11.0", "figures": [
+    {"name": "MLP step, A", "mode": "eager", "microseconds": 4000, "times": 30},
+    {"name": "NeuMF epoch, A", "mode": "eager", "microseconds": 7000, "times": 3, "parameters": 90, "updates": 465, "first_loss": 0.7},
+    {"name": "MLP epoch, A", "mode": "eager", "microseconds": 300000, "times": 3, "parameters": 700, "updates": 68,
+     "first_loss": 0.12}]})");
+  EXPECT_EQ(found.status, 0) << found.out;
+  EXPECT_TRUE(has(found.out, "| MLP epoch, A | 300.000 | 50.000 | 6.00 | 6.00 |\n")) << found.out;
+  EXPECT_TRUE(has(found.out, "| NeuMF epoch, A | 7.000 | 2.000 | 3.50 | 3.50 |\n")) << found.out;
+  EXPECT_TRUE(
+      has(found.out,
+          "| | parameters, PyTorch | ours | updates of the first epoch, PyTorch | ours | its mean loss, PyTorch | ours |\n"
+          "|---|---|---|---|---|---|---|\n"
+          "| MLP epoch, A | 700 | 700 | 68 | 68 | 0.12 | 0.1234 |\n"
+          "| NeuMF epoch, A | 90 | 90 | 465 | 466 | 0.7 | - |\n"))
+      << found.out;
+  EXPECT_FALSE(has(found.out, "| MLP step, A | -")) << found.out;
+}
+
 /// tools/gpu.sh with programs of this test's own in front of the machine's: a GPU that is not there, compilers that compile
 /// nothing.
 class GpuScript : public ::testing::Test {
