@@ -52,4 +52,18 @@ TAPESTRY_HD inline Shares<T> softmax_of_three(T a, T b) {
   return {e0 / total, e1 / total, e2 / total};
 }
 
+/// The value of column j's category with the largest score in this row, ties by lower order.
+template <typename T>
+TAPESTRY_HD inline std::int32_t chosen_value(const CategoryPlanes& planes, const CategoryMeaning& meaning, const T* scores,
+                                             std::int64_t j) {
+  std::int64_t best = j;
+  const auto compare = [&](std::int64_t other) {
+    const T there = scores[best], here = scores[other];
+    if (here > there || (here == there && meaning.order[other] < meaning.order[best])) best = other;
+  };
+  if (j < planes.two) compare(planes.columns + j);
+  if (j < planes.three) compare(planes.columns + planes.two + j);
+  return meaning.values[best];
+}
+
 }  // namespace tapestry::category

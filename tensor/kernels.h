@@ -67,6 +67,13 @@ struct CategoryPlanes {
   constexpr std::int64_t differences() const { return two + three; }           ///< C - columns
 };
 
+/// What the categories of such columns stand for, where the rows are.
+struct CategoryMeaning {
+  const std::int32_t* values;  ///< [C] the value of each category
+  const std::int32_t* order;   ///< [C] of equal scores in one column the category with the lowest order counts
+  const std::int32_t* places;  ///< [columns] where the column stands in a row of values, each place once
+};
+
 enum class Activation : std::uint8_t { kNone, kTanh, kRelu, kSigmoid, kPrelu };
 
 /// Numbers that linear_multinomial_nll takes beside its operands and results.

@@ -267,6 +267,11 @@ void CudaKernels<T>::category_cross_entropy_backward(std::int64_t, const Categor
 }
 
 template <typename T>
+void CudaKernels<T>::category_choice(std::int64_t, const CategoryPlanes&, const T*, const CategoryMeaning&, T*) {
+  no_cuda("category_choice");
+}
+
+template <typename T>
 void CudaKernels<T>::csr_transpose_matmul_add(const CsrView<T>&, std::int64_t, const T*, T*) {
   no_cuda("csr_transpose_matmul_add");
 }

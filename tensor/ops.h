@@ -72,6 +72,12 @@ Tensor category_softmax_backward(const CategoryPlanes& planes, const Tensor& y, 
 Tensor category_cross_entropy(const CategoryPlanes& planes, const Tensor& d, const CsrMatrix& target);
 /// Writes over d when nobody else holds it.
 Tensor category_cross_entropy_backward(const CategoryPlanes& planes, Tensor d, const CsrMatrix& target, const Tensor& scale);
+/// What the categories stand for: int32 [C], [C] and [columns], where the scores are; see CategoryMeaning in kernels.h.
+struct CategoryTable {
+  Tensor values, order, places;
+};
+/// The values of the categories with the largest scores [B, C], which are finite: [B, columns].
+Tensor category_choice(const CategoryPlanes& planes, const Tensor& scores, const CategoryTable& table);
 /// SDRM's published objective on stacked outputs s [3 B, K] and clean latents z0 [B, K]; see kernel_contract.inc.
 struct ScoreMatching {
   Tensor loss;     ///< []

@@ -71,4 +71,24 @@ Tensor category_cross_entropy_backward(const CategoryPlanes& planes, Tensor d, c
   return dd;
 }
 
+Tensor category_choice(const CategoryPlanes& planes, const Tensor& scores, const CategoryTable& table) {
+  check_planes("category_choice", planes);
+  check(scores.cols() == planes.categories(), "category_choice: scores ", scores.shape(), " for ", planes.categories(),
+        " categories");
+  for (const Tensor* part : {&table.values, &table.order, &table.places}) {
+    const std::int64_t expected = part == &table.places ? planes.columns : planes.categories();
+    check(part->dtype() == DType::kInt32 && part->numel() == expected && part->device() == scores.device(),
+          "category_choice: a table's part of ", part->dtype(), " ", part->shape(), " on ", part->device(), ", expected ",
+          expected, " int32 on ", scores.device());
+  }
+  Tensor x = Tensor::empty({scores.rows(), planes.columns}, scores.dtype(), scores.device());
+  dispatch(scores.device(), scores.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    const CategoryMeaning meaning = {table.values.data<std::int32_t>(), table.order.data<std::int32_t>(),
+                                     table.places.data<std::int32_t>()};
+    kernels.category_choice(scores.rows(), planes, scores.data<T>(), meaning, x.data<T>());
+  });
+  return x;
+}
+
 }  // namespace tapestry

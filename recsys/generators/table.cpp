@@ -69,6 +69,14 @@ Tensor as_tensor(const std::vector<std::int32_t>& values) {
   return Tensor::from<std::int32_t>(values, {static_cast<std::int64_t>(values.size())});
 }
 
+/// Ones where x is 1, or -1; on the host.
+CsrMatrix rows_with(const Tensor& x, double sign) {
+  const AtLeast found = count_at_least(x, sign, 0.5);
+  const Tensor places = Tensor::empty({found.count}, DType::kInt64, x.device());
+  take_at_least(x, found, {}, 0, {}, places);
+  return places_to_csr(x.rows(), x.cols(), places).to(Device::kCpu);
+}
+
 std::vector<std::int32_t> as_vector(const Tensor& tensor) {
   const std::span<const std::int32_t> values = tensor.span<std::int32_t>();
   return {values.begin(), values.end()};
@@ -206,38 +214,28 @@ CsrMatrix TableEncoding::encode(const Interactions& rows) const {
   return CsrMatrix::from_rows(planes_.differences(), marks);
 }
 
-void TableRows::append(const Tensor& all_scores) {
-  const Tensor scores = all_scores.to(Device::kCpu);
+CategoryTable TableEncoding::meaning(Device device) const {
+  return {as_tensor(values_).to(device), as_tensor(appearance_).to(device), as_tensor(items_).to(device)};
+}
+
+void TableRows::append(const Tensor& scores) {
   check(scores.cols() == table_.planes().categories(), "TableRows::append: scores ", scores.shape(), " for ",
         table_.planes().categories(), " categories");
   if (first_not_finite(scores) != scores.numel()) {
     fail(ErrorKind::kFit, "a score of a drawn user is no finite number: the model that gave it has diverged");
   }
-  for (std::int64_t row = 0; row < scores.rows(); ++row) {
-    const float* score = scores.data<float>() + row * scores.cols();
-    std::vector<std::int32_t> likes;
-    std::vector<std::int32_t> dislikes;
-    for (std::int64_t column = 0; column < table_.items(); ++column) {
-      std::int64_t best = 0;
-      for (std::int64_t k = 1; k < table_.category_count(column); ++k) {
-        const float here = score[table_.position(column, k)];
-        const float there = score[table_.position(column, best)];
-        if (here > there || (here == there && table_.appearance(column, k) < table_.appearance(column, best))) best = k;
-      }
-      const int value = table_.value(column, best);
-      if (value == 0) continue;
-      (value > 0 ? likes : dislikes).push_back(table_.item(column));
-    }
-    std::sort(likes.begin(), likes.end());
-    std::sort(dislikes.begin(), dislikes.end());
-    likes_.push_back(std::move(likes));
-    dislikes_.push_back(std::move(dislikes));
-  }
+  if (likes_.empty()) meaning_ = table_.meaning(scores.device());
+  const Tensor values = category_choice(table_.planes(), scores, meaning_);
+  likes_.push_back(rows_with(values, 1));
+  dislikes_.push_back(rows_with(values, -1));
 }
 
 Interactions TableRows::take(bool dislikes) const {
-  const std::vector<std::vector<std::int32_t>> none(likes_.size());
-  return {CsrMatrix::from_rows(table_.items(), likes_), CsrMatrix::from_rows(table_.items(), dislikes ? dislikes_ : none)};
+  const std::int64_t rows = std::accumulate(likes_.begin(), likes_.end(), std::int64_t{0},
+                                            [](std::int64_t sum, const CsrMatrix& part) { return sum + part.rows(); });
+  const CsrMatrix none =
+      CsrMatrix::from_rows(table_.items(), std::vector<std::vector<std::int32_t>>(static_cast<std::size_t>(rows)));
+  return {likes_.empty() ? none : concat_rows(likes_), dislikes && !likes_.empty() ? concat_rows(dislikes_) : none};
 }
 
 CsrMatrix draw_dislikes(const CsrMatrix& likes, std::uint64_t seed) {

@@ -6,6 +6,7 @@
 #include "recsys/data/interactions.h"
 #include "tensor/csr.h"
 #include "tensor/kernels.h"
+#include "tensor/ops.h"
 #include "tensor/tensor.h"
 
 namespace tapestry::recsys {
@@ -62,6 +63,9 @@ class TableEncoding {
   /// The category that was the `place`-th to appear.
   std::int64_t category_at(std::int64_t column, std::int64_t place) const;
 
+  /// The same for category_choice, on a device.
+  CategoryTable meaning(Device device) const;
+
   /// Rows as marks [B, D]. Throws Error(kMisuse) for a value that the fit has not seen in its column.
   CsrMatrix encode(const Interactions& rows) const;
 
@@ -82,15 +86,16 @@ class TableEncoding {
 class TableRows {
  public:
   explicit TableRows(const TableEncoding& table) : table_(table) {}
-  /// Rows of scores [n, C], by planes; they are compared on the host.
+  /// Rows of scores [n, C], by planes. They are compared where they are: likes and dislikes alone come to the host. Throws
+  /// Error(kFit) when a score is no finite number.
   void append(const Tensor& scores);
   /// What was collected; values of -1 are dislikes if asked for, else forgotten.
   Interactions take(bool dislikes) const;
 
  private:
   const TableEncoding& table_;
-  std::vector<std::vector<std::int32_t>> likes_;
-  std::vector<std::vector<std::int32_t>> dislikes_;
+  CategoryTable meaning_;  ///< of the table, where the scores are
+  std::vector<CsrMatrix> likes_, dislikes_;
 };
 
 /// For each user as many dislikes as likes, as far as there are items left: drawn without replacement, all alike, from the items

@@ -41,8 +41,6 @@ class TableFamily {
 
   virtual Interactions sample(const std::string& generator, const SampleRequest& request, StageListener& listener) const = 0;
 
-  /// Gives back what no tensor holds, between stages.
-
   void save(const std::filesystem::path& stem) const;
   void load(const std::filesystem::path& stem, std::int64_t items);
 

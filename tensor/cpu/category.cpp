@@ -103,6 +103,18 @@ void CpuKernels<T>::category_cross_entropy_backward(std::int64_t rows, const Cat
   });
 }
 
+template <typename T>
+void CpuKernels<T>::category_choice(std::int64_t rows, const CategoryPlanes& planes, const T* scores,
+                                    const CategoryMeaning& meaning, T* x) {
+  for_rows(rows, planes.categories(), [=](std::int64_t row) {
+    const T* in = scores + row * planes.categories();
+    T* out = x + row * planes.columns;
+    for (std::int64_t j = 0; j < planes.columns; ++j) {
+      out[meaning.places[j]] = static_cast<T>(category::chosen_value(planes, meaning, in, j));
+    }
+  });
+}
+
 template struct CpuKernels<float>;
 template struct CpuKernels<double>;
 

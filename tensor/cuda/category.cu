@@ -110,6 +110,16 @@ void CudaKernels<T>::category_cross_entropy_backward(std::int64_t rows, const Ca
   });
 }
 
+template <typename T>
+void CudaKernels<T>::category_choice(std::int64_t rows, const CategoryPlanes& planes, const T* scores,
+                                     const CategoryMeaning& meaning, T* x) {
+  for_each(rows * planes.columns, [=] __device__(std::int64_t i) {
+    const auto [row, j] = place_of(i, planes.columns);
+    const T* in = scores + row * planes.categories();
+    x[row * planes.columns + meaning.places[j]] = static_cast<T>(category::chosen_value(planes, meaning, in, j));
+  });
+}
+
 template struct CudaKernels<float>;
 template struct CudaKernels<double>;
 

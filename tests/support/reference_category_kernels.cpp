@@ -106,6 +106,25 @@ void ReferenceKernels<T>::category_cross_entropy_backward(std::int64_t rows, con
   }
 }
 
+template <typename T>
+void ReferenceKernels<T>::category_choice(std::int64_t rows, const CategoryPlanes& planes, const T* scores,
+                                          const CategoryMeaning& meaning, T* x) {
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const T* in = scores + row * planes.categories();
+    for (std::int64_t j = 0; j < planes.columns; ++j) {
+      std::vector<std::int64_t> best = {at_category(planes, j, 0)};  // all with the largest score
+      for (std::int64_t k = 1; k < category_count(planes, j); ++k) {
+        const std::int64_t at = at_category(planes, j, k);
+        if (in[at] > in[best[0]]) best.clear();
+        if (best.empty() || in[at] == in[best[0]]) best.push_back(at);
+      }
+      std::int64_t first = best[0];
+      for (const std::int64_t at : best) first = meaning.order[at] < meaning.order[first] ? at : first;
+      x[row * planes.columns + meaning.places[j]] = static_cast<T>(meaning.values[first]);
+    }
+  }
+}
+
 template struct ReferenceKernels<float>;
 template struct ReferenceKernels<double>;
 

@@ -18,7 +18,22 @@ template <typename K>
 std::vector<KernelCase<K>> category_cases() {
   using T = typename K::Scalar;
   using Call = KernelCall<T>;
+  // Half of the scores are 0, so that many are equal. Columns and orders run backwards.
+  const auto choice = [](Call& c) {
+    const CategoryPlanes planes = planes_of(c.cols);
+    std::vector<std::int32_t> order(static_cast<std::size_t>(planes.categories()));
+    std::vector<std::int32_t> places(static_cast<std::size_t>(planes.columns));
+    for (std::vector<std::int32_t>* numbers : {&order, &places}) {
+      for (std::size_t i = 0; i < numbers->size(); ++i) (*numbers)[i] = static_cast<std::int32_t>(numbers->size() - 1 - i);
+    }
+    const std::int64_t n = c.rows * planes.categories();
+    T* scores = c.scratch('s', n);
+    K::unary(UnaryOp::kRelu, n, c.input('x', n), T(0), scores);
+    const CategoryMeaning meaning = {c.index('v', planes.categories(), 3), c.given('o', order), c.given('p', places)};
+    K::category_choice(c.rows, planes, scores, meaning, c.output('y', c.rows * planes.columns, {0}));
+  };
   return {
+      {"category_choice", choice},
       {"category_softmax",
        [](Call& c) {
          const CategoryPlanes planes = planes_of(c.cols);
