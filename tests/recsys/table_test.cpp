@@ -111,6 +111,17 @@ TEST(Table, ADivergedModelDrawsNobody) {
   }
 }
 
+TEST(Table, ScoresOfAnotherTableAreRefused) {
+  const TableEncoding table(users(2, {{0}, {1}, {}}, {{}, {}, {}}), TableKind::kBinary);
+  TableRows drawn(table);
+  EXPECT_THROW(drawn.append(Tensor::full({1, 3}, 1)), Error);
+  CategoryTable meaning = table.meaning(Device::kCpu);
+  EXPECT_EQ(category_choice(table.planes(), Tensor::full({2, 4}, 1), meaning).shape(), (Shape{2, 2}));
+  meaning.order = meaning.places;
+  EXPECT_THROW(category_choice(table.planes(), Tensor::full({2, 4}, 1), meaning), Error) << "an order of two for four categories";
+  EXPECT_EQ(cells(TableRows(table).take(true)), std::vector<std::vector<int>>()) << "nobody yet";
+}
+
 TEST(Table, DislikesAreGivenOnlyWhereAskedFor) {
   const Interactions rows = users(2, {{0}, {}}, {{1}, {1}});
   const TableEncoding table(rows, TableKind::kTernary);
