@@ -24,10 +24,16 @@ Lines lines_of(std::span<const Comparison> comparisons, bool at_ten_only) {
     const std::optional<Finding> found = finding(one);
     lines.push_back({one.dataset, one.recommender, one.setting, one.generator, one.baseline, one.metric,
                      with_sign(one.test.mean, 4), fixed(one.interval.low, 4) + " to " + fixed(one.interval.high, 4),
-                     fixed(one.p_these_fits, 4), fixed(one.test.p_two_sided, 4), found ? fixed(one.p_holm, 4) : "–",
+                     p_text(one.p_these_fits), p_text(one.test.p_two_sided), found ? p_text(one.p_holm) : "–",
                      found ? to_string(*found) : "–", std::to_string(one.test.users)});
   }
   return lines;
+}
+
+std::optional<Finding> finding_by(double p_holm, const Comparison& comparison) {
+  if (std::isnan(p_holm)) return std::nullopt;
+  if (!(p_holm < kLevel)) return Finding::kNoDifference;
+  return comparison.test.mean > 0 ? Finding::kBetter : Finding::kWorse;
 }
 
 constexpr const char* kLegend =
@@ -42,12 +48,17 @@ constexpr const char* kLegend =
 bool is_primary_metric(const std::string& metric) { return metric == "Recall@10" || metric == "NDCG@10"; }
 
 void correct_for_number(std::span<Comparison> comparisons) {
-  std::vector<double> p;
+  std::vector<double> p, p_these_fits;
   for (const Comparison& one : comparisons) {
-    p.push_back(is_primary_metric(one.metric) ? one.test.p_two_sided : std::numeric_limits<double>::quiet_NaN());
+    const bool primary = is_primary_metric(one.metric);
+    p.push_back(primary ? one.test.p_two_sided : std::numeric_limits<double>::quiet_NaN());
+    p_these_fits.push_back(primary ? one.p_these_fits : std::numeric_limits<double>::quiet_NaN());
   }
-  const std::vector<double> adjusted = holm_adjust(p);
-  for (std::size_t i = 0; i < comparisons.size(); ++i) comparisons[i].p_holm = adjusted[i];
+  const std::vector<double> adjusted = holm_adjust(p), adjusted_these_fits = holm_adjust(p_these_fits);
+  for (std::size_t i = 0; i < comparisons.size(); ++i) {
+    comparisons[i].p_holm = adjusted[i];
+    comparisons[i].p_holm_these_fits = adjusted_these_fits[i];
+  }
 }
 
 int family_size(std::span<const Comparison> comparisons) {
@@ -61,10 +72,10 @@ const char* to_string(Finding finding) {
   return kNames[static_cast<std::size_t>(finding)];
 }
 
-std::optional<Finding> finding(const Comparison& comparison) {
-  if (std::isnan(comparison.p_holm)) return std::nullopt;
-  if (!(comparison.p_holm < kLevel)) return Finding::kNoDifference;
-  return comparison.test.mean > 0 ? Finding::kBetter : Finding::kWorse;
+std::optional<Finding> finding(const Comparison& comparison) { return finding_by(comparison.p_holm, comparison); }
+
+std::optional<Finding> finding_of_these_fits(const Comparison& comparison) {
+  return finding_by(comparison.p_holm_these_fits, comparison);
 }
 
 std::string comparison_legend() { return kLegend; }

@@ -18,13 +18,14 @@ struct Comparison {
   double p_these_fits = 1;  ///< two-sided sign-flip test over users: for other users, but these very models
   /// test.p_two_sided, corrected for the number of comparisons (correct_for_number); NaN outside the family.
   double p_holm = std::numeric_limits<double>::quiet_NaN();
+  double p_holm_these_fits = std::numeric_limits<double>::quiet_NaN();  ///< the same of p_these_fits
 };
 
 /// Recall@10 and NDCG@10: the metrics of the paper's main tables, by which the question is decided.
 bool is_primary_metric(const std::string& metric);
 
-/// Sets p_holm. The family are all these comparisons on the primary metrics together; other metrics describe, they decide
-/// nothing.
+/// Sets p_holm and p_holm_these_fits. The family of each are all these comparisons on the primary metrics together; other metrics
+/// describe, they decide nothing.
 void correct_for_number(std::span<Comparison> comparisons);
 /// How many comparisons the family has.
 int family_size(std::span<const Comparison> comparisons);
@@ -34,6 +35,8 @@ enum class Finding : std::uint8_t { kBetter, kWorse, kNoDifference };
 const char* to_string(Finding finding);
 /// Better or worse where p_holm is below 0.05; nothing outside the family.
 std::optional<Finding> finding(const Comparison& comparison);
+/// The same by p_holm_these_fits: of the trained models as they are, whatever others would have come out of the same training.
+std::optional<Finding> finding_of_these_fits(const Comparison& comparison);
 
 /// How to read a table of comparisons: one sentence each on the difference, the interval and every p.
 std::string comparison_legend();

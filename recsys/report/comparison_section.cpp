@@ -40,9 +40,9 @@ Section comparison_section(const ReportContent& content) {
                       {found ? to_string(*found) : "–", "", style_of(found)},
                       {with_sign(one.test.mean, 4), "", style_of(found)},
                       {interval_text(one.interval)},
-                      {fixed(one.p_these_fits, 4)},
-                      {fixed(one.test.p_two_sided, 4)},
-                      {found ? fixed(one.p_holm, 4) : "–"},
+                      {p_text(one.p_these_fits)},
+                      {p_text(one.test.p_two_sided)},
+                      {found ? p_text(one.p_holm) : "–"},
                       {std::to_string(one.test.users)}});
     }
     section.fold(dataset, dataset == content.comparisons.front().dataset, [&] { section.table(rows, 6); });

@@ -54,12 +54,17 @@ std::vector<AverageImprovement> average_improvements(std::span<const Improvement
     if (found == result.end()) {
       // The paper's means say nothing about data sets that it does not have.
       const auto published = one.published ? published_average_improvement(one.setting, one.metric) : std::nullopt;
-      found = result.insert(result.end(), {one.setting, one.metric, 0, 0, published});
+      found = result.insert(result.end(), {one.setting, one.metric, 0, 0, published, 0.0});
     }
     found->percent += one.percent;
     ++found->combinations;
+    if (!one.published) found->published_same.reset();
+    if (found->published_same) *found->published_same += *one.published;
   }
-  for (AverageImprovement& average : result) average.percent /= average.combinations;
+  for (AverageImprovement& average : result) {
+    average.percent /= average.combinations;
+    if (average.published_same) *average.published_same /= average.combinations;
+  }
   return result;
 }
 

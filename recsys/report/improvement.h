@@ -27,8 +27,9 @@ std::vector<Improvement> improvements(std::span<const Cell> cells, const ReportO
 struct AverageImprovement {
   std::string setting, metric;
   double percent = 0;
-  int combinations = 0;  ///< that the mean is over; the paper's are over 12
-  std::optional<double> published;
+  int combinations = 0;                  ///< that the mean is over
+  std::optional<double> published;       ///< the paper's mean, over all of its 12
+  std::optional<double> published_same;  ///< the mean of the paper's figures for these combinations, if it has all of them
 };
 
 /// `published` only where an improvement has it.

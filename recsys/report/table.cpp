@@ -43,7 +43,7 @@ std::string legend(const ReportOptions& options) {
   if (options.compare) {
     text +=
         " Printed: the SDRM paper, tables 3 and 4. Verdict: reproduced when the printed mean, to its four decimals, lies in our "
-        "95 % interval; else within 3 sd (of the printed ones), above or below.";
+        "95 % interval; else within 3 sd (of the printed ones, each up to half its last digit more), above or below.";
   }
   return text;
 }
@@ -89,6 +89,7 @@ nlohmann::ordered_json json_of(const Comparison& comparison) {
   json["p_these_fits"] = number_or_null(comparison.p_these_fits);
   json["p_two_sided"] = number_or_null(comparison.test.p_two_sided);
   json["p_holm"] = number_or_null(comparison.p_holm);
+  json["p_holm_these_fits"] = number_or_null(comparison.p_holm_these_fits);
   json["users"] = comparison.test.users;
   json["fits"] = comparison.test.fits;
   return json;

@@ -49,6 +49,8 @@ std::string percent_text(double percent) {
   return percent > 0 && percent < 0.005 ? "< 0.01 %" : fixed(percent, 2) + " %";
 }
 
+std::string p_text(double p) { return p < 0.00005 ? "< 0.0001" : fixed(p, 4); }
+
 std::string csv_field(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string quoted = "\"";

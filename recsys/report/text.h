@@ -16,6 +16,9 @@ std::string count_text(double value);
 /// "98.88 %"; "< 0.01 %" for what is more than nothing but would read 0.00, "0 %" for nothing. Empty for NaN.
 std::string percent_text(double percent);
 
+/// A p-value with four decimals, "< 0.0001" for less: no p is 0. Empty for NaN.
+std::string p_text(double p);
+
 /// A CSV field, quoted when it has to be.
 std::string csv_field(const std::string& text);
 

@@ -326,10 +326,11 @@ TEST(CsvFilesTest, ImprovementsThenTheirMeans) {
   const std::vector<Improvement> some = {{"ml-100k", "svd", "augment", "Recall@10", 2, 2.4},
                                          {"mine, too", "svd", "augment", "Recall@10", 5, {}}};
   EXPECT_EQ(improvements_csv(some),
-            "dataset,recommender,setting,metric,percent,published_percent,combinations\n"
-            "ml-100k,svd,augment,Recall@10,2.0000000000,2.4,1\n"
-            "\"mine, too\",svd,augment,Recall@10,5.0000000000,,1\n"
-            ",,augment,Recall@10,3.5000000000,5.36,2\n");
+            "dataset,recommender,setting,metric,percent,published_percent,combinations,published_percent_of_these\n"
+            "ml-100k,svd,augment,Recall@10,2.0000000000,2.4,1,2.4\n"
+            "\"mine, too\",svd,augment,Recall@10,5.0000000000,,1,\n"
+            ",,augment,Recall@10,3.5000000000,5.36,2,\n")
+      << "the paper has only one of the two";
 }
 
 TEST(CsvFilesTest, Comparisons) {
@@ -339,11 +340,11 @@ TEST(CsvFilesTest, Comparisons) {
   correct_for_number(some);
   EXPECT_EQ(comparisons_csv(some),
             "dataset,recommender,setting,generator,baseline,metric,difference,ci_low,ci_high,standard_error,degrees,p_these_fits,"
-            "p_two_sided,p_holm,users,fits\n"
+            "p_two_sided,p_holm,p_holm_these_fits,users,fits\n"
             "ml-100k,svd,augment,f-sdrm,original,Recall@10,0.0125000000,-0.0010000000,0.0200000000,0.0050000000,"
-            "12.5000000000,0.0400000000,0.0800000000,0.0800000000,95,5\n"
+            "12.5000000000,0.0400000000,0.0800000000,0.0800000000,0.0400000000,95,5\n"
             "ml-100k,svd,augment,f-sdrm,original,Recall@20,-0.0150000000,-0.0200000000,-0.0100000000,0.0020000000,"
-            "94.0000000000,0.0010000000,0.0020000000,,95,1\n");
+            "94.0000000000,0.0010000000,0.0020000000,,,95,1\n");
 }
 
 }  // namespace

@@ -64,9 +64,13 @@ TEST(ImprovementTest, AFailedRunLeavesItsCombinationOut) {
 TEST(ImprovementTest, AveragesByMetric) {
   const std::vector<Improvement> some = {{"a", "svd", "augment", "Recall@10", 2, 1.0},
                                          {"b", "svd", "augment", "Recall@10", 5, {}},
-                                         {"a", "svd", "replace", "Recall@10", -1, {}}};
+                                         {"a", "svd", "replace", "Recall@10", -1, {}},
+                                         {"a", "svd", "augment", "NDCG@10", 1, 2.0},
+                                         {"b", "svd", "augment", "NDCG@10", 1, 5.0}};
   const std::vector<AverageImprovement> found = average_improvements(some);
-  ASSERT_EQ(found.size(), 2u);
+  ASSERT_EQ(found.size(), 3u);
+  EXPECT_EQ(found[0].published_same, std::nullopt) << "printed for one of the two";
+  EXPECT_EQ(found[2].published_same, 3.5) << "the paper's for the same two";
   EXPECT_EQ(found[0].percent, 3.5);
   EXPECT_EQ(found[0].combinations, 2);
   EXPECT_EQ(found[0].published, 5.36);
