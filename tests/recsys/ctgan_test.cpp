@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -87,8 +88,7 @@ struct TinyCritic {
   std::unique_ptr<Made> made;
   TinyCritic(std::int64_t hidden, const std::vector<double>& w1, const std::vector<double>& w2, const std::vector<double>& w3) {
     config.hidden = hidden;
-    config.batch = 1;
-    config.pac = 1;
+    config.batch = config.pac = 1;
     made = std::make_unique<Made>(CategoryPlanes{1, 1, 0}, config, DType::kFloat64);
     fill(made->critic, "values.weight", w1);
     fill(made->critic, "conditions.weight", std::vector<double>(static_cast<std::size_t>(2 * hidden), 0));
@@ -167,16 +167,20 @@ TEST(Ctgan, CriticLossByFiniteDifferences) {
   EXPECT_FALSE(!(error <= 1e-6)) << error;
 }
 
-/// The first layer on dense one-hot rows [y, c], pac by pac.
-Tensor dense_first_layer(const CtganCritic& critic, const CategoryPlanes& planes, const Tensor& y, const Conditions& conditions) {
-  const std::int64_t pac = critic.pac();
-  const Tensor c = Tensor::zeros({y.rows(), planes.categories()}, DType::kFloat64);
-  for (std::int64_t row = 0; row < y.rows(); ++row) {
+/// Conditions as dense one-hot rows, pac by pac.
+Tensor dense_conditions(const CategoryPlanes& planes, std::int64_t pac, const Conditions& conditions) {
+  const Tensor c = Tensor::zeros({conditions.size(), planes.categories()}, DType::kFloat64);
+  for (std::int64_t row = 0; row < c.rows(); ++row) {
     c.data<double>()[row * c.cols() + conditions.position[static_cast<std::size_t>(row)]] = 1;
   }
-  const Shape packed = {y.rows() / pac, pac * planes.categories()};
-  const Tensor a = matmul(y.reshape(packed), parameter(critic, "values.weight"));
-  const Tensor b = matmul(c.reshape(packed), parameter(critic, "conditions.weight"));
+  return c.reshape({c.rows() / pac, pac * c.cols()});
+}
+
+/// The first layer on dense one-hot rows [y, c], pac by pac.
+Tensor dense_first_layer(const CtganCritic& critic, const CategoryPlanes& planes, const Tensor& y, const Conditions& conditions) {
+  const Tensor c = dense_conditions(planes, critic.pac(), conditions);
+  const Tensor a = matmul(y.reshape(c.shape()), parameter(critic, "values.weight"));
+  const Tensor b = matmul(c, parameter(critic, "conditions.weight"));
   return binary(BinaryOp::kAdd, binary(BinaryOp::kAdd, a, b), parameter(critic, "0.bias"));
 }
 
@@ -205,10 +209,15 @@ TEST(Ctgan, SparseFirstLayerEqualsTheDenseOneAndItsGradients) {
   const auto back = [&](const Tensor& layer, double factor) {
     return linear_combination({{factor, binary(BinaryOp::kMultiply, layer, cotangent)}});
   };
-  const Shape packed = {batch.fake.rows() / config.pac, config.pac * planes.categories()};
-  Tensor expected = matmul(batch.fake.reshape(packed), back(fake_layer.value(), 2), true, false);
-  matmul_accumulate(real.reshape(packed), back(real_layer.value(), 6), true, false, expected);
-  EXPECT_LE(tests::relative_error(made.critic.parameters()[0].gradient(), expected), 1e-13);
+  const Tensor fake_c = dense_conditions(planes, config.pac, given.fake_conditions);
+  const Tensor real_c = dense_conditions(planes, config.pac, given.real_conditions);
+  const auto expect_gradient = [&](std::size_t place, const Tensor& fake_x, const Tensor& real_x) {
+    Tensor expected = matmul(fake_x, back(fake_layer.value(), 2), true, false);
+    matmul_accumulate(real_x, back(real_layer.value(), 6), true, false, expected);
+    EXPECT_LE(tests::relative_error(made.critic.parameters()[place].gradient(), expected), 1e-13) << place;
+  };
+  expect_gradient(0, batch.fake.reshape(fake_c.shape()), real.reshape(real_c.shape()));
+  expect_gradient(1, fake_c, real_c);  // added to the rows of the conditions that there are
 }
 
 TEST(Ctgan, RowsOfAPacBelongTogether) {
@@ -227,7 +236,7 @@ TEST(Ctgan, RowsOfAPacBelongTogether) {
     return made.critic.judge(made.critic.frozen_first_layer(rows, tests::packed(made.critic, moved)), masks).value();
   };
   std::vector<std::int32_t> order(20);
-  for (std::int32_t row = 0; row < 20; ++row) order[static_cast<std::size_t>(row)] = row;
+  std::iota(order.begin(), order.end(), 0);
   const Tensor plain = judge(order);
   ASSERT_EQ(plain.numel(), 2);
   std::vector<std::int32_t> swapped = order;
@@ -241,16 +250,14 @@ TEST(Ctgan, RowsOfAPacBelongTogether) {
 
 TEST(Ctgan, GumbelArgmaxDrawsFromTheSoftmaxAtAnyTemperature) {
   const CategoryPlanes planes = {1000, 1000, 0};
-  const Tensor d = Tensor::full({100, 1000}, 1);  // logits (0, 1)
   const Tensor noise = random_gumbel({100, 2000}, {4, Purpose::kTest, 0});
   std::vector<double> shares;
   for (const double temperature : {0.2, 5.0}) {
-    const Tensor y = category_softmax(planes, d, noise, temperature);
+    const Tensor y = category_softmax(planes, Tensor::full({100, 1000}, 1), noise, temperature);  // logits (0, 1)
     std::int64_t ones_drawn = 0;
     for (std::int64_t row = 0; row < 100; ++row) {
       for (std::int64_t j = 0; j < 1000; ++j) {
-        const float zero = y.data<float>()[row * 2000 + j];
-        const float one = y.data<float>()[row * 2000 + 1000 + j];
+        const float zero = y.data<float>()[row * 2000 + j], one = y.data<float>()[row * 2000 + 1000 + j];
         EXPECT_NEAR(zero + one, 1, 1e-6);
         ones_drawn += one > zero ? 1 : 0;
       }
@@ -271,8 +278,7 @@ TEST(Ctgan, CrossEntropySeesTheConditionedColumnOnly) {
   const double by_hand = (std::log(1 + std::exp(a) + std::exp(b)) - b + std::log(1 + std::exp(c)) - c) / 3;
   EXPECT_NEAR(before, by_hand, 1e-12);
   for (std::int64_t i = 0; i < 18; ++i) {
-    if (i == 1 || i == 5 || i == 8) continue;
-    d.data<double>()[i] += 3;
+    if (i != 1 && i != 5 && i != 8) d.data<double>()[i] += 3;
   }
   EXPECT_EQ(autograd::column_cross_entropy(planes, d, column, category).value().item(), before);
   EXPECT_THROW(autograd::column_cross_entropy(planes, d, column, Tensor::from<std::int32_t>({2, 1, 1}, {3})), Error);
