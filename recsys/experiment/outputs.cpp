@@ -164,6 +164,18 @@ std::vector<StageRecord> selected_stages(const UnitStore& store, const Experimen
   return records;
 }
 
+/// What computed the units of the folder, and what writes this.
+Json starts_json(std::span<const Start> starts) {
+  Json json = Json::array();
+  for (const Start& start : notable_starts(starts)) {
+    json.push_back({{"command", start.command},
+                    {"revision", start.revision},
+                    {"wall_seconds", start.wall_seconds ? Json(*start.wall_seconds) : Json(nullptr)},
+                    {"units", start.units.size()}});
+  }
+  return json;
+}
+
 }  // namespace
 
 std::vector<UnitKey> unit_keys(const ExperimentOptions& options, const std::string& dataset, const std::string& recommender,
@@ -265,7 +277,7 @@ std::string table_text(std::span<const Cell> cells, std::span<const Comparison> 
 }
 
 std::string manifest_text(const UnitStore& store, const ExperimentOptions& options, std::span<const LoadedDataset> datasets,
-                          double wall_seconds) {
+                          std::span<const Start> starts, double wall_seconds) {
   const std::vector<StageRecord> records = selected_stages(store, options, datasets);
   Json json;
   json["command"] = options.command;
@@ -299,6 +311,7 @@ std::string manifest_text(const UnitStore& store, const ExperimentOptions& optio
   for (const StageRecord& record : records) peak = std::max(peak, record.peak_rss_bytes);
   json["peak_rss_bytes"] = peak;
   json["wall_seconds"] = wall_seconds;
+  json["starts"] = starts_json(starts);
   json["stage_seconds"] = stage_json(records, "");
   json["datasets"] = Json::object();
   for (const LoadedDataset& loaded : datasets) {

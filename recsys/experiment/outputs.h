@@ -41,8 +41,8 @@ std::string results_text(std::span<const Cell> cells, std::span<const Comparison
 std::string table_text(std::span<const Cell> cells, std::span<const Comparison> comparisons, std::span<const Failure> failures,
                        std::span<const Unfinished> unfinished, const ExperimentOptions& options, const ReportOptions& report);
 
-/// The text of manifest.json: where the figures come from.
+/// The text of manifest.json: where the figures come from. `starts`: all on the folder, the one that writes this last.
 std::string manifest_text(const UnitStore& store, const ExperimentOptions& options, std::span<const LoadedDataset> datasets,
-                          double wall_seconds);
+                          std::span<const Start> starts, double wall_seconds);
 
 }  // namespace tapestry::recsys

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <fstream>
+#include <set>
 
 #include "recsys/experiment/planned_work.h"
 #include "recsys/experiment/recommender_history.h"
@@ -63,6 +64,26 @@ std::vector<std::string> owners(const ExperimentOptions& options) {
   std::vector<std::string> names = options.recommenders;
   names.emplace_back(kBaselineOwner);
   return names;
+}
+
+/// How many of the finished units asked for no start says it computed.
+std::size_t unrecorded_units(const UnitStore& store, const ExperimentOptions& options, std::span<const std::string> datasets,
+                             std::span<const Start> starts) {
+  std::set<std::string> recorded;
+  for (const Start& start : starts) recorded.insert(start.units.begin(), start.units.end());
+  std::size_t count = 0;
+  for (const std::string& dataset : datasets) {
+    for (const std::string& recommender : options.recommenders) {
+      for (const std::string& setting : options.settings) {
+        for (const std::string& generator : options.generators) {
+          for (const UnitKey& key : unit_keys(options, dataset, recommender, setting, generator)) {
+            count += !recorded.contains(key.text()) && store.has(key) ? 1 : 0;
+          }
+        }
+      }
+    }
+  }
+  return count;
 }
 
 /// "2 runs from seed 1: 123, 456".
@@ -136,8 +157,8 @@ std::vector<StageTime> stage_times(const UnitStore& store, const ExperimentOptio
 }
 
 ReportContent report_content(const UnitStore& store, const ExperimentOptions& options, std::span<const LoadedDataset> datasets,
-                             const ReportOptions& report, std::vector<Cell> cells, std::vector<Comparison> comparisons,
-                             std::vector<Failure> failures) {
+                             std::span<const Start> starts, const ReportOptions& report, std::vector<Cell> cells,
+                             std::vector<Comparison> comparisons, std::vector<Failure> failures) {
   std::vector<std::string> names;
   for (const LoadedDataset& loaded : datasets) names.push_back(loaded.data.name);
   ReportContent content;
@@ -152,6 +173,7 @@ ReportContent report_content(const UnitStore& store, const ExperimentOptions& op
   content.recommender_curves = read_recommender_curves(store, options, names);
   content.times = stage_times(store, options, names);
   content.origin.emplace_back("command", options.command);
+  for (auto& row : computed_by(starts, unrecorded_units(store, options, names, starts))) content.origin.push_back(std::move(row));
   content.origin.emplace_back("protocol", report.protocol);
   content.origin.emplace_back("variant of SDRM", to_string(options.variant));
   content.origin.emplace_back("runs and seed", runs_and_seeds(options));

@@ -23,10 +23,10 @@ std::vector<TrainingCurve> read_recommender_curves(const UnitStore& store, const
 std::vector<StageTime> stage_times(const UnitStore& store, const ExperimentOptions& options,
                                    std::span<const std::string> datasets);
 
-/// Everything report.html shows. Combinations without finished units are left out.
+/// Everything report.html shows. Combinations without finished units are left out. `starts`: all on the folder.
 ReportContent report_content(const UnitStore& store, const ExperimentOptions& options, std::span<const LoadedDataset> datasets,
-                             const ReportOptions& report, std::vector<Cell> cells, std::vector<Comparison> comparisons,
-                             std::vector<Failure> failures);
+                             std::span<const Start> starts, const ReportOptions& report, std::vector<Cell> cells,
+                             std::vector<Comparison> comparisons, std::vector<Failure> failures);
 
 /// Writes report.html, report.md, similarity.csv, shapes.csv, improvements.csv and, under `strict`, comparisons.csv.
 void write_report(const UnitStore& store, const ReportContent& content);

@@ -102,6 +102,7 @@ std::vector<UnitKey> units_of(const RunJob& job, const std::string& generator) {
 
 void finish_unit(const RunJob& job, const JobSurroundings& surroundings, const Unit& unit) {
   surroundings.store.write(unit);
+  surroundings.journal.unit(unit.key.text());
   surroundings.progress.unit({job.index, job.dataset, job.recommender, job.run, job.runs, ""}, unit.key.text());
 }
 

@@ -7,6 +7,7 @@
 #include "recsys/data/dataset.h"
 #include "recsys/data/protocol.h"
 #include "recsys/experiment/hyperparameters.h"
+#include "recsys/experiment/journal.h"
 #include "recsys/experiment/progress.h"
 #include "recsys/experiment/unit_store.h"
 #include "recsys/generators/baseline_settings.h"
@@ -35,6 +36,7 @@ struct RunJob {
 /// What a job needs from those who run it.
 struct JobSurroundings {
   UnitStore& store;
+  Journal& journal;
   Progress& progress;
   /// Called at every stage and epoch by the job's own thread: sets its number of threads, throws to cancel.
   std::function<void()> checkpoint;

@@ -193,6 +193,7 @@ Experiment::Experiment(std::vector<LoadedDataset> datasets, ExperimentOptions op
       progress_(progress),
       protocols_(protocols_of(datasets_, options_)),
       store_(options_.out, configuration_of(datasets_, options_), [&](const std::string& message) { progress_.warn(message); }),
+      journal_(store_.folder()),
       work_(experiment_jobs(datasets_, protocols_, options_, [&](const UnitKey& key) { return store_.has(key); })) {}
 
 std::int64_t Experiment::missing_units() const {
@@ -261,7 +262,7 @@ void Experiment::compute() {
     try {
       if (workers.stopped) throw Stopped();
       while (const RunJob* job = wait_for_job()) {
-        execute_job(*job, {store_, progress_, [&] {
+        execute_job(*job, {store_, journal_, progress_, [&] {
                              checkpoint();
                              if (std::this_thread::get_id() == own) share_threads();
                            }});
@@ -290,9 +291,38 @@ ReportOptions Experiment::report_options() const {
   return report;
 }
 
+std::vector<Start> Experiment::starts() const {
+  std::vector<Start> starts = journal_.starts();
+  if (!starts.empty()) starts.back().wall_seconds = progress_.elapsed();
+  return starts;
+}
+
 std::vector<Cell> Experiment::run() {
-  for (const LoadedDataset& loaded : datasets_) store_.log_stage({loaded.data.name, "", "load", 0, loaded.load_seconds, 0});
-  compute();
+  const auto revision = options_.versions.find("revision");
+  journal_.begin(options_.command, revision == options_.versions.end() ? "" : revision->second, options_.threads, options_.jobs);
+  const auto broken_off = [&](const char* how) {
+    try {
+      journal_.end(how, progress_.elapsed());
+    } catch (const std::exception&) {  // what broke it off is the news
+    }
+  };
+  std::vector<Cell> cells;
+  try {
+    for (const LoadedDataset& loaded : datasets_) store_.log_stage({loaded.data.name, "", "load", 0, loaded.load_seconds, 0});
+    compute();
+    cells = write_reports();
+  } catch (const Interrupted&) {
+    broken_off("interrupted");
+    throw;
+  } catch (...) {
+    broken_off("error");
+    throw;
+  }
+  journal_.end("finished", progress_.elapsed());
+  return cells;
+}
+
+std::vector<Cell> Experiment::write_reports() {
   std::vector<std::string> names;
   for (const LoadedDataset& loaded : datasets_) names.push_back(loaded.data.name);
   set_num_threads(options_.threads);
@@ -304,10 +334,10 @@ std::vector<Cell> Experiment::run() {
   const std::vector<Failure> failures = collect_failures(store_, options_, names);
   store_.write_file("results.json", results_text(cells, comparisons_, failures, unfinished_, report));
   store_.write_file("table.md", table_text(cells, comparisons_, failures, unfinished_, options_, report));
-  ReportContent content = report_content(store_, options_, datasets_, report, cells, comparisons_, failures);
+  ReportContent content = report_content(store_, options_, datasets_, starts(), report, cells, comparisons_, failures);
   for (const std::string& line : unfinished_lines(unfinished_)) content.origin.emplace_back("not finished", line);
   write_report(store_, content);
-  store_.write_file("manifest.json", manifest_text(store_, options_, datasets_, progress_.elapsed()));
+  store_.write_file("manifest.json", manifest_text(store_, options_, datasets_, starts(), progress_.elapsed()));
   return cells;
 }
 

@@ -15,6 +15,7 @@
 #include "recsys/data/protocol.h"
 #include "recsys/experiment/deviations.h"
 #include "recsys/experiment/hyperparameters.h"
+#include "recsys/experiment/journal.h"
 #include "recsys/experiment/planned_work.h"
 #include "recsys/experiment/progress.h"
 #include "recsys/experiment/run_job.h"
@@ -48,7 +49,7 @@ struct ExperimentOptions {
   int jobs = 1;
   std::filesystem::path out;
   std::map<std::string, std::string> versions;  ///< for the manifest; "tapestry" is part of the configuration
-  std::string command;                          ///< for the manifest
+  std::string command;                          ///< for the manifest and starts.jsonl
   /// Hyperparameters by data set and recommender, instead of the paper's: for tests.
   std::function<Hyperparameters(const std::string& dataset, const std::string& recommender)> hyperparameters;
   std::function<bool()> interrupted;  ///< asked at every stage and epoch
@@ -117,7 +118,7 @@ class Experiment {
   /// Computes what is missing (of what `only` selects) and writes the reports (docs/results_files.md). Those without times are
   /// the same bytes for the same configuration and selection, whatever the number of jobs and however often the work was killed.
   /// They hold the combinations whose units are all finished, and name the others. Throws Interrupted, or the first error of a
-  /// job once all jobs have stopped.
+  /// job once all jobs have stopped. However it ends, starts.jsonl tells.
   std::vector<Cell> run();
   /// Under `strict`, what run() compared user by user.
   const std::vector<Comparison>& comparisons() const { return comparisons_; }
@@ -130,12 +131,16 @@ class Experiment {
  private:
   void plan_progress(const FolderOf& folder);
   void compute();
+  std::vector<Cell> write_reports();
+  /// All starts on this folder, this one as far as it has come.
+  std::vector<Start> starts() const;
 
   std::vector<LoadedDataset> datasets_;
   ExperimentOptions options_;
   Progress& progress_;
   std::vector<std::vector<ProtocolData>> protocols_;  ///< by data set and fold
   UnitStore store_;
+  Journal journal_;
   ExperimentJobs work_;
   std::vector<Comparison> comparisons_;
   std::vector<Unfinished> unfinished_;

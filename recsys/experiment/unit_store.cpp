@@ -14,6 +14,7 @@
 #include <sstream>
 
 #include "recsys/data/sha256.h"
+#include "recsys/experiment/line_log.h"
 #include "tensor/atomic_file.h"
 #include "tensor/error.h"
 
@@ -181,10 +182,7 @@ void UnitStore::log_stage(const StageRecord& record) {
   const Json json = {{"dataset", record.dataset}, {"recommender", record.recommender}, {"run", record.run},
                      {"stage", record.stage},     {"seconds", record.seconds},         {"peak_rss_bytes", record.peak_rss_bytes}};
   const std::lock_guard lock(log_mutex_);
-  std::ofstream out(folder_ / kStagesFile, std::ios::binary | std::ios::app);
-  // The line feed comes first: should the last line have been cut off, this one starts afresh.
-  out << "\n" + json.dump() << std::flush;
-  if (!out) fail(ErrorKind::kData, (folder_ / kStagesFile).string(), ": cannot be written: ", std::strerror(errno));
+  append_line(folder_ / kStagesFile, json.dump());
 }
 
 std::optional<StageRecord> parse_stage(const std::string& line) try {
@@ -204,8 +202,7 @@ std::optional<StageRecord> parse_stage(const std::string& line) try {
 
 std::vector<StageRecord> UnitStore::stages() const {
   std::vector<StageRecord> records;
-  std::ifstream in(folder_ / kStagesFile, std::ios::binary);
-  for (std::string line; std::getline(in, line);) {
+  for (const std::string& line : read_lines(folder_ / kStagesFile)) {
     if (std::optional<StageRecord> record = parse_stage(line)) records.push_back(std::move(*record));
   }
   return records;
