@@ -161,6 +161,40 @@ TEST(ExpectedEpochs, FromFinishedTrainingsElseFromTheTable) {
   EXPECT_EQ(expected("vae_fit").source, "mean of 2 finished here");
 }
 
+TEST(ExpectedEpochs, OfGeneratorsAsTheCommittedReportsHaveThem) {
+  const TempFolder folder;
+  const FinishedWork finished(folder.path(), configuration_of(tiny_data(), tiny_options(folder.path())));
+  RunJob job;
+  const auto expected = [&](const std::string& dataset, const std::string& recommender, const std::string& stage) {
+    job.dataset = dataset;
+    job.recommender = recommender;
+    StageCall call;
+    call.stage = stage;
+    return expected_epochs(job, call, finished);
+  };
+  // MultiVAE++ has hyperparameters of its own for each recommender.
+  EXPECT_EQ(expected("ml-1m", "svd", "vae_fit").epochs, 85);
+  EXPECT_EQ(expected("ml-1m", "mlp", "vae_fit").epochs, 204);
+  EXPECT_EQ(expected("ml-1m", "neumf", "vae_fit").epochs, 252);
+  EXPECT_EQ(expected("amazon-digital-music", "neumf", "vae_fit").source, "assumed as in earlier runs");
+  EXPECT_EQ(expected("amazon-digital-music", "mlp", "vae_fit").source, "a guess") << "another recommender's number is none";
+  EXPECT_EQ(expected("of-my-own", "svd", "vae_fit").source, "a guess");
+  // The others are the same for all.
+  for (const char* recommender : {"svd", "mlp", "neumf"}) {
+    EXPECT_EQ(expected("ml-100k", recommender, "codigem_fit").epochs, 88);
+    EXPECT_EQ(expected("amazon-luxury-beauty", recommender, "diffrec_fit").epochs, 75);
+    EXPECT_EQ(expected("ml-100k", recommender, "codigem_fit").source, "assumed as in earlier runs");
+    for (const char* stage : {"codigem_fit", "diffrec_fit"}) {
+      const ExpectedEpochs guessed = expected("amazon-digital-music", recommender, stage);
+      EXPECT_GT(guessed.epochs, 0) << stage;
+      EXPECT_EQ(guessed.source, "a guess") << stage;
+    }
+  }
+  job.baselines.codigem.max_epochs = 60;
+  EXPECT_EQ(expected("ml-100k", "svd", "codigem_fit").epochs, 60);
+  EXPECT_EQ(expected("ml-100k", "svd", "codigem_fit").source, "assumed: all of them");
+}
+
 TEST(ExpectedEpochs, OfMlpDependOnWhoseUsersItGets) {
   const TempFolder folder;
   const ExperimentOptions options = tiny_options(folder.path());
@@ -178,7 +212,7 @@ TEST(ExpectedEpochs, OfMlpDependOnWhoseUsersItGets) {
     call.setting = setting;
     return expected_epochs(job, call, finished);
   };
-  for (const std::string dataset : {"ml-100k", "amazon-digital-music", "of-my-own"}) {
+  for (const std::string dataset : {"ml-100k", "amazon-luxury-beauty", "amazon-digital-music", "of-my-own"}) {
     const ExpectedEpochs original = expected(dataset, kOriginal, "augment");
     EXPECT_GT(original.epochs, 0) << dataset;
     EXPECT_EQ(original.epochs, expected(dataset, kOriginal, "replace").epochs) << dataset << ": the same users";
