@@ -65,10 +65,8 @@ Section main_section(const ReportContent& content) {
     section.paragraph(
         "First our mean ± population standard deviation over runs, then what the paper prints or, where it prints nothing, "
         "the 95 % interval. Reproduced (✓): the printed mean, to its four decimals, lies in our 95 % interval for the mean; "
-        "within 3 sd (≈): not that, but our mean lies within "
-        "three printed standard deviations (which are rounded to three decimals: each may be up to half a digit more); above "
-        "(↑), "
-        "below (↓): further away.");
+        "within 3 sd (≈): not that, but our mean lies within three printed standard deviations (which are rounded to three "
+        "decimals: each may be up to half a digit more); above (↑), below (↓): further away.");
     section.html_only(verdict_key());
   } else {
     const bool strict = content.options.protocol.starts_with("strict");

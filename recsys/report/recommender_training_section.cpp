@@ -49,8 +49,7 @@ struct Shown {
 std::vector<std::string> charts_of(const Curves& curves, const Shown& shown) {
   Curves lines;
   for (const TrainingCurve* curve : curves) {
-    const bool asked =
-        curve->setting == shown.setting && (is_original(*curve) || is_sdrm_family(curve->generator) == shown.family);
+    const bool asked = curve->setting == shown.setting && is_sdrm_family(curve->generator) == shown.family;
     const bool is_curve = curve->epoch.size() > 1;  // an epoch alone is none
     if (is_curve && curve->run == curves.front()->run && (asked || is_original(*curve))) lines.push_back(curve);
   }
@@ -105,11 +104,9 @@ Section recommender_training_section(const ReportContent& content) {
   if (content.recommender_curves.empty()) return section;
   section.paragraph(
       "What MLP's and NeuMF's trainings reported, epoch by epoch, by whose users they learnt from; SVD has no epochs. MLP stops "
-      "when "
-      "the root mean square error (RMSE) on its validation rows falls no further, and keeps the best epoch. Which epoch NeuMF "
-      "keeps is said under \"How every number was made\"; where that is the first, no other is trained. Means over runs; the "
-      "charts "
-      "show the first run.");
+      "when the root mean square error (RMSE) on its validation rows falls no further, and keeps the best epoch. Which epoch "
+      "NeuMF keeps is said under \"How every number was made\"; where that is the first, no other is trained. Means over runs; "
+      "the charts show the first run.");
   for (const std::string& dataset : names_of(content.recommender_curves, &TrainingCurve::dataset)) {
     section.fold(dataset, dataset == content.recommender_curves.front().dataset, [&] {
       std::vector<std::string> recommenders;
