@@ -188,6 +188,20 @@ std::vector<UnitKey> unit_keys(const ExperimentOptions& options, const std::stri
   return keys;
 }
 
+std::vector<UnitKey> all_unit_keys(const ExperimentOptions& options, std::span<const std::string> datasets) {
+  std::vector<UnitKey> all;
+  for (const std::string& dataset : datasets) {
+    for (const std::string& recommender : options.recommenders) {
+      for (const std::string& setting : options.settings) {
+        for (const std::string& generator : options.generators) {
+          for (UnitKey& key : unit_keys(options, dataset, recommender, setting, generator)) all.push_back(std::move(key));
+        }
+      }
+    }
+  }
+  return all;
+}
+
 std::vector<Cell> collect_cells(const UnitStore& store, const ExperimentOptions& options, std::span<const std::string> datasets) {
   std::vector<std::vector<Unit>> combinations;
   for_combinations(store, options, datasets, [&](Combination combination) {

@@ -11,6 +11,8 @@ namespace tapestry::recsys {
 /// The units that make up one row of the report, in run order. A recommender without randomness on the original data has one.
 std::vector<UnitKey> unit_keys(const ExperimentOptions& options, const std::string& dataset, const std::string& recommender,
                                const std::string& setting, const std::string& generator);
+/// The same of everything that is asked for on these data sets, `only` left aside.
+std::vector<UnitKey> all_unit_keys(const ExperimentOptions& options, std::span<const std::string> datasets);
 
 /// Every metric of every combination asked for whose units are all finished. Intervals: over runs (t) under `published`, where a
 /// result without randomness is a point; bootstrap over users and fits under `strict`.

@@ -72,17 +72,7 @@ std::size_t unrecorded_units(const UnitStore& store, const ExperimentOptions& op
   std::set<std::string> recorded;
   for (const Start& start : starts) recorded.insert(start.units.begin(), start.units.end());
   std::size_t count = 0;
-  for (const std::string& dataset : datasets) {
-    for (const std::string& recommender : options.recommenders) {
-      for (const std::string& setting : options.settings) {
-        for (const std::string& generator : options.generators) {
-          for (const UnitKey& key : unit_keys(options, dataset, recommender, setting, generator)) {
-            count += !recorded.contains(key.text()) && store.has(key) ? 1 : 0;
-          }
-        }
-      }
-    }
-  }
+  for (const UnitKey& key : all_unit_keys(options, datasets)) count += !recorded.contains(key.text()) && store.has(key) ? 1 : 0;
   return count;
 }
 

@@ -97,15 +97,7 @@ int runs_of(const ExperimentOptions& options, const std::string& dataset, const 
 
 std::vector<std::string> unit_texts(const ExperimentOptions& options, std::span<const std::string> datasets) {
   std::vector<std::string> texts;
-  for (const std::string& dataset : datasets) {
-    for (const std::string& recommender : options.recommenders) {
-      for (const std::string& setting : options.settings) {
-        for (const std::string& generator : options.generators) {
-          for (const UnitKey& key : unit_keys(options, dataset, recommender, setting, generator)) texts.push_back(key.text());
-        }
-      }
-    }
-  }
+  for (const UnitKey& key : all_unit_keys(options, datasets)) texts.push_back(key.text());
   return texts;
 }
 
