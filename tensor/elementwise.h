@@ -130,7 +130,8 @@ enum class UnaryOp : std::uint8_t {
   kIdentity
 };
 inline constexpr int kUnaryOps = static_cast<int>(UnaryOp::kIdentity) + 1;
-enum class BinaryOp : std::uint8_t { kAdd, kSubtract, kMultiply, kDivide };
+/// The smaller and the larger of both pass a NaN of the first one on.
+enum class BinaryOp : std::uint8_t { kAdd, kSubtract, kMultiply, kDivide, kMinimum, kMaximum };
 
 /// Whether f'(x) is computed from y = f(x); otherwise from x.
 TAPESTRY_HD constexpr bool derivative_from_output(UnaryOp op) {
@@ -176,6 +177,8 @@ TAPESTRY_HD inline T binary_value(T a, T b) {
   if constexpr (op == BinaryOp::kSubtract) return a - b;
   if constexpr (op == BinaryOp::kMultiply) return a * b;
   if constexpr (op == BinaryOp::kDivide) return a / b;
+  if constexpr (op == BinaryOp::kMinimum) return b < a ? b : a;
+  if constexpr (op == BinaryOp::kMaximum) return a < b ? b : a;
 }
 
 /// PReLU(x) = x for x > 0, a x otherwise (He et al. 2015), with one learned slope a.

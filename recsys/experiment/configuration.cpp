@@ -97,6 +97,15 @@ std::string configuration_digest(const Configuration& configuration, const std::
   return sha256(json.dump());
 }
 
+int generator_figures(const std::string& generator) { return generator == "codigem" ? 2 : 1; }
+
+std::string unit_digest(const Configuration& configuration, const std::string& dataset, const std::string& recommender,
+                        const std::string& generator) {
+  const std::string digest = configuration_digest(configuration, dataset, recommender);
+  const int figures = generator_figures(generator);
+  return figures == 1 ? digest : concat(digest, ".", figures);
+}
+
 std::string merge_configuration(const std::string& existing, const Configuration& wanted,
                                 const std::filesystem::path& folder) try {
   Json merged = Json::parse(existing, nullptr, /*allow_exceptions=*/false);

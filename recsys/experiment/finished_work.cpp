@@ -39,7 +39,7 @@ bool FinishedWork::has(const UnitKey& unit) const {
   if (!text) return false;
   const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
   return json.is_object() &&
-         json.value("configuration", "") == configuration_digest(configuration_, unit.dataset, unit.recommender);
+         json.value("configuration", "") == unit_digest(configuration_, unit.dataset, unit.recommender, unit.generator);
 }
 
 ModelFolder FinishedWork::models(const std::string& dataset, const std::string& owner, int run) const {

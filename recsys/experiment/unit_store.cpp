@@ -150,7 +150,8 @@ std::optional<Unit> UnitStore::read(const UnitKey& key) const {
   json.erase("sha256");
   if (expected != sha256(json.dump())) return refuse("damaged");
   // Behind the checksum the content is what write() wrote.
-  if (json.at("unit") != key.text() || json.at("configuration") != digest(key.dataset, key.recommender)) {
+  if (json.at("unit") != key.text() ||
+      json.at("configuration") != unit_digest(configuration_, key.dataset, key.recommender, key.generator)) {
     return refuse("of another configuration");
   }
   Unit unit = {key, json.value("failure", ""), {}, std::nullopt};
@@ -162,7 +163,8 @@ std::optional<Unit> UnitStore::read(const UnitKey& key) const {
 }
 
 void UnitStore::write(const Unit& unit) {
-  Json json = unit_json(unit, digest(unit.key.dataset, unit.key.recommender));
+  const UnitKey& key = unit.key;
+  Json json = unit_json(unit, unit_digest(configuration_, key.dataset, key.recommender, key.generator));
   json["sha256"] = sha256(json.dump());
   write_file_atomically(folder_ / "units" / (unit.key.text() + ".json"), json.dump() + "\n");
 }

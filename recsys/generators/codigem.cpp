@@ -14,28 +14,15 @@ namespace {
 /// The bound of a log-variance's size.
 double limit_of(const CodigemConfig& config) { return config.clamp > 0 ? config.clamp : std::numeric_limits<double>::infinity(); }
 
-/// v held within +-limit.
-Tensor held(const Tensor& v, double limit) {
-  if (v.device() != Device::kCpu) {
-    // v - max(v - limit, 0) + max(-limit - v, 0)
-    const Tensor bound = Tensor::full({1}, limit, v.dtype(), v.device());
-    const Tensor above = unary(UnaryOp::kRelu, binary(BinaryOp::kSubtract, v, bound));
-    const Tensor below = unary(UnaryOp::kRelu, unary(UnaryOp::kNegate, binary(BinaryOp::kAdd, v, bound)));
-    return linear_combination({{1.0, v}, {-1.0, above}, {1.0, below}});
-  }
-  const auto hold = [limit](auto values) {
-    for (auto& value : values) {
-      value = static_cast<std::remove_reference_t<decltype(value)>>(std::clamp<double>(value, -limit, limit));
-    }
-  };
-  v.dtype() == DType::kFloat32 ? hold(v.span<float>()) : hold(v.span<double>());
-  return v;
-}
+/// Beyond it no log-variance is taken while sampling: e^{v/2} is infinite in float32 from 178 on, and leaves the layers behind it
+/// no room from here on. See codigem_samples.
+constexpr double kLargestSampled = 160;
 
-/// e^{v/2} of log-variances v, each held within +-limit; may write over v.
+/// e^{v/2} of log-variances v, each held within +-limit.
 Tensor deviation(const Tensor& log_variance, double limit) {
-  const Tensor v = std::isfinite(limit) ? held(log_variance, limit) : log_variance;
-  return unary(UnaryOp::kExp, linear_combination({{0.5, v}}));
+  const auto bound = [&](double value) { return Tensor::full({1}, value, log_variance.dtype(), log_variance.device()); };
+  const Tensor held = binary(BinaryOp::kMaximum, binary(BinaryOp::kMinimum, log_variance, bound(limit)), bound(-limit));
+  return unary(UnaryOp::kExp, linear_combination({{0.5, held}}));
 }
 
 }  // namespace
@@ -138,6 +125,7 @@ sdrm::LogitMatrix codigem_samples(const CodigemModel& model, const CodigemConfig
                                   const std::function<void(double)>& progress) {
   if (rows == 0) return {0, model.items(), {}};
   const Tensor hidden = Tensor::empty({rows, config.width}, model.dtype(), model.device());  // [rows, W]
+  const double limit = std::min(limit_of(config), kLargestSampled);
   const auto decoder_hidden = [&](const Tensor& ids) {
     const auto normal = [&](Purpose purpose, std::int64_t step) {
       return random_normal({ids.numel(), model.items()}, {seed, purpose, static_cast<std::uint32_t>(step)}, 0, 1, model.dtype(),
@@ -148,7 +136,7 @@ sdrm::LogitMatrix codigem_samples(const CodigemModel& model, const CodigemConfig
       const Tensor output = model.reverse(i, z).value();  // [n, 2 I]
       Tensor mean = slice_columns(output, 0, model.items());
       if (config.tanh_means) mean = unary(UnaryOp::kTanh, mean);
-      const Tensor spread = deviation(slice_columns(output, model.items(), 2 * model.items()), limit_of(config));
+      const Tensor spread = deviation(slice_columns(output, model.items(), 2 * model.items()), limit);
       z = linear_combination({{1.0, mean}, {1.0, binary(BinaryOp::kMultiply, spread, normal(Purpose::kSampleNoise, i))}});
     }
     return model.decoder_hidden(z).value();  // [n, W]

@@ -46,6 +46,10 @@ void with_binary_op(BinaryOp op, const Body& body) {
       return body.template operator()<BinaryOp::kMultiply>();
     case BinaryOp::kDivide:
       return body.template operator()<BinaryOp::kDivide>();
+    case BinaryOp::kMinimum:
+      return body.template operator()<BinaryOp::kMinimum>();
+    case BinaryOp::kMaximum:
+      return body.template operator()<BinaryOp::kMaximum>();
   }
 }
 

@@ -39,6 +39,10 @@ __device__ T binary_at(BinaryOp op, T a, T b) {
       return binary_value<BinaryOp::kMultiply>(a, b);
     case BinaryOp::kDivide:
       return binary_value<BinaryOp::kDivide>(a, b);
+    case BinaryOp::kMinimum:
+      return binary_value<BinaryOp::kMinimum>(a, b);
+    case BinaryOp::kMaximum:
+      return binary_value<BinaryOp::kMaximum>(a, b);
   }
   return a;
 }

@@ -6,7 +6,9 @@
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <nlohmann/json.hpp>
 
+#include "recsys/data/sha256.h"
 #include "tests/recsys/data_support.h"
 
 namespace tapestry::recsys {
@@ -230,6 +232,32 @@ TEST(ConfigurationDigest, DependsOnItsOwnDataSetOnly) {
   EXPECT_NE(configuration_digest(both, "b", "svd"), alone);
   both.datasets[0].hyperparameters["svd"] = R"({"vae":{"hidden":4,"rate":0.1}})";
   EXPECT_NE(configuration_digest(both, "a", "svd"), alone);
+}
+
+TEST(UnitDigest, CountsTheChangesOfItsGeneratorAlone) {
+  const Configuration one = configuration();
+  const std::string digest = configuration_digest(one, "a", "svd");
+  EXPECT_EQ(unit_digest(one, "a", "svd", "original"), digest);
+  EXPECT_EQ(unit_digest(one, "a", "svd", "m-sdrm"), digest);
+  EXPECT_EQ(unit_digest(one, "a", "svd", "codigem"), digest + ".2");
+}
+
+TEST_F(UnitStoreTest, AUnitMadeBeforeItsGeneratorChangedIsComputedAgain) {
+  Unit old = unit();
+  old.key.generator = "codigem";
+  open().write(old);
+  const fs::path file = out() / "units" / (old.key.text() + ".json");
+  const auto written = nlohmann::json::parse(read_file(file));
+  ASSERT_TRUE(open().has(old.key));
+  nlohmann::json before = written;  // as the program wrote it before the change
+  before.erase("sha256");
+  before["configuration"] = configuration_digest(configuration(), "a", "svd");
+  before["sha256"] = sha256(before.dump());
+  std::ofstream(file, std::ios::binary) << before.dump();
+  warnings_.clear();
+  EXPECT_FALSE(open().has(old.key));
+  ASSERT_EQ(warnings_.size(), 1U);
+  EXPECT_NE(warnings_[0].find("of another configuration"), std::string::npos) << warnings_[0];
 }
 
 TEST(ConfigurationPrecision, IsNamedUnlessFloat32AndNotMixed) {

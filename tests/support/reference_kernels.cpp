@@ -83,6 +83,10 @@ double binary_of(BinaryOp op, double a, double b) {
       return a * b;
     case BinaryOp::kDivide:
       return a / b;
+    case BinaryOp::kMinimum:
+      return b < a ? b : a;
+    case BinaryOp::kMaximum:
+      return a < b ? b : a;
   }
   return std::numeric_limits<double>::quiet_NaN();
 }

@@ -98,7 +98,9 @@ std::vector<KernelCase<K>> elementwise_cases() {
   for (const auto& [op, name] : std::vector<std::pair<BinaryOp, std::string>>{{BinaryOp::kAdd, "add"},
                                                                               {BinaryOp::kSubtract, "subtract"},
                                                                               {BinaryOp::kMultiply, "multiply"},
-                                                                              {BinaryOp::kDivide, "divide"}}) {
+                                                                              {BinaryOp::kDivide, "divide"},
+                                                                              {BinaryOp::kMinimum, "minimum"},
+                                                                              {BinaryOp::kMaximum, "maximum"}}) {
     for (const auto& [a_row, a_col, b_row, b_col] : std::vector<std::array<int, 4>>{
              {1, 1, 1, 1}, {1, 1, 0, 1}, {1, 1, 1, 0}, {1, 1, 0, 0}, {0, 1, 1, 1}, {1, 0, 1, 1}, {1, 0, 0, 1}}) {
       cases.push_back({concat(name, "_", a_row, a_col, "_", b_row, b_col), [=](Call& c) {

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -160,6 +162,17 @@ TEST_F(TensorTest, BroadcastShapes) {
   EXPECT_EQ(shape_of({}, {}), Shape({}));
   EXPECT_EQ(shape_of({2, 2, 3}, {3}), Shape({2, 2, 3}));
   EXPECT_EQ(host(binary(BinaryOp::kSubtract, counting({2, 1}), counting({1, 3}))), (std::vector<double>{0, -1, -2, 1, 0, -1}));
+}
+
+TEST_F(TensorTest, TheSmallerAndTheLargerOfTwoPassANaNOfTheFirstOn) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Tensor values = Tensor::from<double>({-5, 1, 7, nan}, {4}).to(test_device());
+  const Tensor bound = Tensor::from<double>({3}, {1}).to(test_device());
+  const std::vector<double> smaller = host(binary(BinaryOp::kMinimum, values, bound));
+  const std::vector<double> larger = host(binary(BinaryOp::kMaximum, values, bound));
+  EXPECT_EQ(std::vector<double>(smaller.begin(), smaller.end() - 1), (std::vector<double>{-5, 1, 3}));
+  EXPECT_EQ(std::vector<double>(larger.begin(), larger.end() - 1), (std::vector<double>{3, 3, 7}));
+  EXPECT_TRUE(std::isnan(smaller.back()) && std::isnan(larger.back()));
 }
 
 TEST_F(TensorTest, ResultsOverwriteOnlyWhatNobodyElseHolds) {

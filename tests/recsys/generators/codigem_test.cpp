@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <map>
+#include <memory>
 #include <numbers>
 #include <set>
+#include <string>
 
 #include "autograd/loss.h"
 #include "autograd/tape.h"
@@ -260,19 +263,51 @@ TEST(Codigem, SamplesRunTheReverseNetworksBackToTheDecoder) {
   }
 }
 
-TEST(Codigem, TheClampHoldsLogVariancesWhileSampling) {
-  CodigemConfig config = small_config();
-  const auto model = model_of(9, config, DType::kFloat32);
+/// A model whose reverse networks give each item this mean and this log-variance, whatever they read.
+std::unique_ptr<CodigemModel> model_of_constant_networks(const CodigemConfig& config, float mean, float log_variance) {
+  auto model = model_of(9, config, DType::kFloat32);
   auto state = model->state();
   for (auto& [name, value] : state) {
-    if (name.starts_with("reverse") && name.ends_with("output.bias")) {
-      for (std::int64_t item = 9; item < 18; ++item) value.data<float>()[item] = 500;  // e^{v/2} is infinite
-    }
+    if (!name.starts_with("reverse") || name.find("output") == std::string::npos) continue;
+    const bool bias = name.ends_with("bias");
+    const std::size_t half = value.span<float>().size() / 2;
+    for (std::size_t i = 0; i < 2 * half; ++i) value.span<float>()[i] = !bias ? 0 : i < half ? mean : log_variance;
   }
   model->load_state(state);
-  EXPECT_THROW(sdrm::binarize_at_density(codigem_samples(*model, config, 5, 7), 0.2), Error);
+  return model;
+}
+
+/// The largest score of 200 users in absolute value; all of them have to be finite.
+double largest_score(const CodigemModel& model, const CodigemConfig& config) {
+  double largest = 0;
+  for (const float score : codigem_samples(model, config, 200, 7).tile(0, 200).span<float>()) {
+    EXPECT_TRUE(std::isfinite(score)) << score;
+    largest = std::max(largest, std::abs(static_cast<double>(score)));
+  }
+  return largest;
+}
+
+TEST(Codigem, LogVariancesAreHeldWhileSamplingSoThatNoScoreIsInfinite) {
+  CodigemConfig config = small_config();
+  const double held = largest_score(*model_of_constant_networks(config, 0, 160), config);
+  EXPECT_GT(held, 1e30);
+  // 500: e^{v/2} is infinite. 1e30: what a network makes of a state that exploded.
+  for (const float far : {161.0F, 500.0F, 1e30F}) {
+    EXPECT_EQ(largest_score(*model_of_constant_networks(config, 0, far), config), held) << far;
+  }
+  EXPECT_LT(largest_score(*model_of_constant_networks(config, 0, 159), config), held) << "below, they are what they are";
   config.clamp = 20;
-  EXPECT_EQ(sdrm::binarize_at_density(codigem_samples(*model, config, 5, 7), 0.2).ones.rows(), 5);
+  const double clamped = largest_score(*model_of_constant_networks(config, 0, 500), config);
+  EXPECT_EQ(clamped, largest_score(*model_of_constant_networks(config, 0, 20), config));
+  EXPECT_LT(clamped, 1e6);
+}
+
+TEST(Codigem, AMeanThatIsNoNumberIsStillAFailure) {
+  const CodigemConfig config = small_config();
+  const auto model = model_of_constant_networks(config, std::numeric_limits<float>::quiet_NaN(), 0);
+  EXPECT_THROW(sdrm::binarize_at_density(codigem_samples(*model, config, 5, 7), 0.2), Error);
+  const auto unsure = model_of_constant_networks(config, 0, std::numeric_limits<float>::quiet_NaN());
+  EXPECT_THROW(sdrm::binarize_at_density(codigem_samples(*unsure, config, 5, 7), 0.2), Error);
 }
 
 }  // namespace
