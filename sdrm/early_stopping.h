@@ -3,10 +3,8 @@
 #include <cstdint>
 #include <limits>
 #include <string>
-#include <utility>
-#include <vector>
 
-#include "nn/module.h"
+#include "nn/snapshot.h"
 
 namespace tapestry::sdrm {
 
@@ -14,7 +12,7 @@ namespace tapestry::sdrm {
 /// is NaN. Epochs count from 0; before the first improvement the best one is -1.
 class EarlyStopping {
  public:
-  explicit EarlyStopping(const nn::Module& model) : model_(model), best_(model.state()) {}
+  explicit EarlyStopping(const nn::Module& model) : best_(model) {}
 
   /// Takes the metric of the model as it is after `epoch`.
   void take(std::int64_t epoch, double metric) {
@@ -23,12 +21,7 @@ class EarlyStopping {
     if (!(metric > best_metric_)) return;
     best_metric_ = metric;
     best_epoch_ = epoch;
-    const std::vector<nn::NamedParameter> parameters = model_.named_parameters();
-    for (std::size_t i = 0; i < best_.size(); ++i) {
-      const Tensor& from = parameters[i].variable.value();
-      const Tensor& to = best_[i].second;
-      copy_bytes(to.raw_data(), to.device(), from.raw_data(), from.device(), static_cast<std::size_t>(from.bytes()));
-    }
+    best_.take();
   }
 
   std::int64_t best_epoch() const { return best_epoch_; }
@@ -38,16 +31,15 @@ class EarlyStopping {
 
   /// Puts the best weights back. Throws Error(kFit), naming `model`, when no metric was a number.
   void restore(const std::string& model) const {
-    if (best_epoch_ < 0) {
+    if (!best_.taken()) {
       fail(ErrorKind::kFit, model, ": the validation metric was ", last_, " all ", asked_,
            " times, so that no epoch is the best (no user to validate on?)");
     }
-    model_.load_state(best_);
+    best_.restore();
   }
 
  private:
-  const nn::Module& model_;
-  std::vector<std::pair<std::string, Tensor>> best_;  ///< written over, so that a better epoch asks for no memory
+  nn::Snapshot best_;
   double best_metric_ = -std::numeric_limits<double>::infinity();
   double last_ = std::numeric_limits<double>::quiet_NaN();
   std::int64_t best_epoch_ = -1;

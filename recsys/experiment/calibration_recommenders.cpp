@@ -56,9 +56,8 @@ StageRate rate_of_fit(double began, const std::vector<std::pair<double, double>>
 /// Thrown by the listener when enough has been seen.
 struct Enough {};
 
-StageRate measure_fit(const RunJob& job, const FitData& data, const CalibrationOptions& options) {
-  pool_trim(Device::kCpu);
-  const std::int64_t before = pool_bytes();
+/// `before`: the pool's bytes before the data were there, which belong to the stage.
+StageRate measure_fit(const RunJob& job, const FitData& data, std::int64_t before, const CalibrationOptions& options) {
   const auto recommender = make_recommender(job.recommender, short_values(job), job.seed, job.device);
   std::vector<std::pair<double, double>> events;  // time, epochs done
   std::int64_t peak = 0;
@@ -67,9 +66,9 @@ StageRate measure_fit(const RunJob& job, const FitData& data, const CalibrationO
   double ended = began;
   try {
     recommender->fit(data, [&](const StageProgress& progress) {
+      peak = std::max(peak, pool_bytes() - before);
       if (whole || progress.loss) return;  // what an epoch came to is told when its validation is over
       events.emplace_back(options.now(), progress.fraction * static_cast<double>(kShortEpochs));
-      peak = std::max(peak, pool_bytes() - before);
       const bool long_enough = events.back().first - events.front().first >= 2 * options.enough && events.size() >= 6;
       if (events.back().second >= 2 || long_enough) throw Enough();
     });
@@ -93,12 +92,15 @@ StageRate measure_evaluation(const RunJob& job, const CalibrationOptions& option
   constexpr std::int64_t kAll = std::int64_t{1} << 20;
   if (values.mlp) values.mlp->max_epochs = 1, values.mlp->batch = kAll;
   if (values.neumf) values.neumf->max_epochs = 1, values.neumf->batch = kAll;
+  pool_trim(Device::kCpu);
+  const std::int64_t before = pool_bytes();
   FitData data = make_fit_data(*job.protocol, job.recommender, kOriginal, "augment", {});
   std::erase(data.order, Block::kReal);
   StageRate rate;
   try {
     const auto recommender = make_recommender(job.recommender, values, job.seed, job.device);
     recommender->fit(data, [](const StageProgress&) {});
+    pool_trim(Device::kCpu);
     const CsrMatrix& heldout = heldout_for(*job.protocol, job.recommender);
     const std::int64_t users = std::min(heldout.rows(), kEvaluated);
     const double share = static_cast<double>(heldout.rows()) / static_cast<double>(users);
@@ -107,6 +109,7 @@ StageRate measure_evaluation(const RunJob& job, const CalibrationOptions& option
     const double began = options.now();
     ranking_metrics(score, some);
     rate.seconds = (options.now() - began) * share * (measured_twice(job) ? 2 : 1);
+    rate.peak_bytes = pool_bytes() - before;
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kFit) throw;
   }
@@ -115,10 +118,12 @@ StageRate measure_evaluation(const RunJob& job, const CalibrationOptions& option
 
 StageRate measure_recommender(const RunJob& job, const std::string& generator, const std::string& setting,
                               const StageRate& evaluation, const CalibrationOptions& options) {
+  pool_trim(Device::kCpu);
+  const std::int64_t before = pool_bytes();
   const Interactions synthetic =
       generator == kOriginal ? Interactions{} : stand_in(*job.protocol, learns_from_dislikes(job.recommender));
   const FitData data = make_fit_data(*job.protocol, job.recommender, generator, setting, synthetic);
-  StageRate rate = measure_fit(job, data, options);
+  StageRate rate = measure_fit(job, data, before, options);
   // By this rule NeuMF is measured on the selection users after every epoch.
   const Hyperparameters values = for_unit(job.values, setting, generator);
   if (values.neumf && by_recall(values.neumf->selection)) {

@@ -59,14 +59,15 @@ bool reports_ndcg_over_k(const RunJob& job) {
 /// Fits the job's recommender as it is for this unit, keeps how the training went, and measures it on the evaluation users.
 Measures try_recommender(const RunJob& job, const UnitStore& store, const UnitKey& key, const FitData& data,
                          StageListener& listener) {
-  const auto recommender = make_recommender(job.recommender, for_unit(job.values, key.setting, key.generator),
-                                            derive_seed(job.seed, kRecommenderPart), job.device);
+  auto recommender = make_recommender(job.recommender, for_unit(job.values, key.setting, key.generator),
+                                      derive_seed(job.seed, kRecommenderPart), job.device);
   listener.begin(kRecommenderFit);
   RecommenderHistory history;
   recommender->fit(data, [&](const StageProgress& progress) {
     history.hear(progress);
     listener.advance(kRecommenderFit, progress);
   });
+  pool_trim(Device::kCpu);  // never the GPU's: tensor/README.md
   listener.end(kRecommenderFit);
   if (!history.empty()) {
     const std::string stem = store.run_paths(job.dataset, job.recommender, job.run).history.string();
@@ -76,7 +77,8 @@ Measures try_recommender(const RunJob& job, const UnitStore& store, const UnitKe
   const auto score = [&](std::int64_t begin, std::int64_t end) { return recommender->score(begin, end); };
   const Tensor ranked = rank_items(score, recommender->masked(), *std::max_element(kCutoffs.begin(), kCutoffs.end()));
   Measures measures = measure(ranked, heldout_for(*job.protocol, job.recommender), job.protocol->train, reports_ndcg_over_k(job));
-  pool_trim(Device::kCpu);  // never the GPU's: tensor/README.md
+  recommender.reset();
+  pool_trim(Device::kCpu);
   listener.end(kEvaluate);
   return measures;
 }

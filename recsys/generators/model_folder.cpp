@@ -2,6 +2,7 @@
 
 #include "nn/safetensors.h"
 #include "tensor/atomic_file.h"
+#include "tensor/memory.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -24,6 +25,7 @@ bool load_kept(const ModelFolder& folder, nn::Module& module, const std::string&
   const std::filesystem::path file = model_file(folder.models, part);
   try {
     const auto metadata = nn::load_module(module, file);
+    pool_trim(Device::kCpu);  // what the file took
     const auto found = metadata.find(kConfiguration);
     if (found != metadata.end() && found->second == folder.configuration) return true;
     listener.warn(file.string() + ": made with another configuration, trained again");

@@ -141,6 +141,7 @@ bool TableFamily::take_up_kept(std::int64_t items, StageListener& listener) {
   if (!std::filesystem::exists(file, ignored)) return false;
   try {
     const auto metadata = read(file, items);
+    pool_trim(Device::kCpu);  // what the file took
     const auto found = metadata.find(kConfiguration);
     if (found != metadata.end() && found->second == settings_.folder.configuration) return true;
     listener.warn(file.string() + ": made with another configuration, trained again");

@@ -7,6 +7,7 @@
 
 #include "autograd/loss.h"
 #include "autograd/tape.h"
+#include "nn/snapshot.h"
 #include "recsys/data/split.h"
 #include "sdrm/epoch_rows.h"
 #include "sdrm/loss_record.h"
@@ -151,9 +152,9 @@ MlpFit fit_mlp(MlpModel& model, const CsrMatrix& train, const CsrMatrix& valid, 
         " must be positive");
   MlpTraining training(model, train, config, seed);
   const RowBatches valid_tiles(valid, kTile, model.device());
+  nn::Snapshot best(model);
   MlpFit fit;
   fit.best_rmse = std::numeric_limits<double>::infinity();
-  std::vector<std::pair<std::string, Tensor>> best;
   std::int64_t without_improvement = 0;
   for (std::int64_t epoch = 0; epoch < config.max_epochs; ++epoch) {
     const double loss = training.train_epoch(epoch, [&](double share) {
@@ -176,17 +177,17 @@ MlpFit fit_mlp(MlpModel& model, const CsrMatrix& train, const CsrMatrix& valid, 
     if (rmse < fit.best_rmse - config.min_delta) {
       fit.best_rmse = rmse;
       fit.best_epoch = epoch;
-      best = model.state();
+      best.take();
       without_improvement = 0;
     } else if (++without_improvement >= config.patience) {
       break;
     }
   }
-  if (best.empty()) {
+  if (!best.taken()) {
     fail(ErrorKind::kFit, "MLP: the validation error was ", fit.history.back().rmse, " in every one of ", fit.history.size(),
          " epochs, so that none is the best");
   }
-  model.load_state(best);
+  best.restore();
   model.first().refresh();
   return fit;
 }

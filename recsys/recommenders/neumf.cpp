@@ -7,6 +7,7 @@
 
 #include "autograd/loss.h"
 #include "autograd/tape.h"
+#include "nn/snapshot.h"
 #include "recsys/metrics/ranking.h"
 #include "sdrm/epoch_cursor.h"
 #include "sdrm/loss_record.h"
@@ -150,7 +151,7 @@ NeuMfFit fit_neumf(NeuMfModel& model, const Triples& all, const NeuMfConfig& con
         " must be positive");
   NeuMfTraining training(model, all, config, seed);
   NeuMfFit fit;
-  std::vector<std::pair<std::string, Tensor>> best;
+  nn::Snapshot best(model);
   double lowest = std::numeric_limits<double>::infinity();
   const std::int64_t epochs = config.selection == NeuMfSelection::kFirstEpoch ? 1 : config.max_epochs;
   for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
@@ -173,14 +174,14 @@ NeuMfFit fit_neumf(NeuMfModel& model, const Triples& all, const NeuMfConfig& con
     if (value < lowest) {
       lowest = value;
       fit.kept_epoch = epoch;
-      best = model.state();
+      best.take();
     }
   }
-  if (best.empty()) {
+  if (!best.taken()) {
     fail(ErrorKind::kFit, "NeuMF: what its epoch is chosen by was no number in any of ", fit.history.size(),
          " epochs (no user or triple to choose on?)");
   }
-  model.load_state(best);
+  best.restore();
   return fit;
 }
 
