@@ -91,8 +91,10 @@ void compute(const ReproduceOptions& options, const ExperimentOptions& asked) {
 /// Says on standard error what is being measured for a plan, and stops for Ctrl-C.
 recsys::PlanOptions planning() {
   recsys::PlanOptions plan;
-  plan.progress = [](const std::string& what) {
+  plan.poll = [] {
     if (interrupt_signal() != 0) throw recsys::Interrupted();
+  };
+  plan.progress = [](const std::string& what) {
     if (::isatty(STDERR_FILENO) != 0) {
       std::fprintf(stderr, "\r\x1b[Kmeasuring %s", what.c_str());
     } else {

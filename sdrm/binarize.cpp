@@ -61,12 +61,8 @@ class FoundRows {
 /// Ones where sign * logit >= bound.
 CsrMatrix ones_at_least(const LogitMatrix& logits, double sign, float bound) {
   FoundRows rows(logits.cols);
-  for_tiles(logits, [&](std::int64_t begin, std::int64_t end, const Tensor& tile) {
-    const AtLeast found = count_at_least(tile, sign, bound);
-    const Tensor places = Tensor::empty({found.count}, DType::kInt64, tile.device());
-    take_at_least(tile, found, {}, 0, {}, places);
-    rows.add(places_to_csr(end - begin, logits.cols, places));
-  });
+  for_tiles(logits,
+            [&](std::int64_t, std::int64_t, const Tensor& tile) { rows.add(tapestry::ones_at_least(tile, sign, bound)); });
   return rows.all();
 }
 

@@ -216,5 +216,7 @@ void take_at_least(const Tensor& x, const AtLeast& found, const Tensor& from, st
 double kth_largest(const Tensor& x, std::int64_t k);
 /// Ones at places row * cols + column (int64, ascending): [rows, cols] on their device.
 CsrMatrix places_to_csr(std::int64_t rows, std::int64_t cols, const Tensor& places);
+/// Ones where sign x >= bound (as in count_at_least): [B, N] on the device of x [B, N].
+CsrMatrix ones_at_least(const Tensor& x, double sign, double bound);
 
 }  // namespace tapestry

@@ -83,6 +83,13 @@ CsrMatrix places_to_csr(std::int64_t rows, std::int64_t cols, const Tensor& plac
   return {rows, cols, std::move(offsets), std::move(columns)};
 }
 
+CsrMatrix ones_at_least(const Tensor& x, double sign, double bound) {
+  const AtLeast found = count_at_least(x, sign, bound);
+  const Tensor places = Tensor::empty({found.count}, DType::kInt64, x.device());
+  take_at_least(x, found, {}, 0, {}, places);
+  return places_to_csr(x.rows(), x.cols(), places);
+}
+
 CsrMatrix top_lengths_rows(const Tensor& x, std::span<const std::int64_t> lengths) {
   check(static_cast<std::int64_t>(lengths.size()) == x.rows(), "top_lengths_rows: ", lengths.size(), " lengths for ", x.rows(),
         " rows");

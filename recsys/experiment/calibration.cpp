@@ -39,9 +39,10 @@ class Stopwatch : public StageListener {
 
   void begin(const std::string& stage) override { stages_[stage].began = clock_(); }
   void advance(const std::string& stage, const StageProgress& progress) override {
+    const double now = clock_();
     Times& times = stages_[stage];
     times.peak_bytes = std::max(times.peak_bytes, pool_bytes() - before_);
-    if (progress.epoch) times.epochs.push_back({clock_(), progress.metric.has_value()});
+    if (progress.epoch) times.epochs.push_back({now, progress.metric.has_value()});
   }
   void end(const std::string& stage) override {
     Times& times = stages_[stage];
@@ -177,6 +178,7 @@ double longest_epoch(const Rates& rates) {
 }  // namespace
 
 double CalibrationOptions::now() const {
+  if (poll) poll();
   if (clock) return clock();
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }

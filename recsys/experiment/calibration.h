@@ -25,6 +25,7 @@ struct StageRate {
 struct CalibrationOptions {
   double enough = 0.2;            ///< seconds that a measured epoch should last, where a whole one lasts as long
   std::function<double()> clock;  ///< seconds; default: wall time
+  std::function<void()> poll;     ///< called whenever the clock is read, which is often; what it throws passes through
 
   double now() const;
 };

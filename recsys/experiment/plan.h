@@ -56,6 +56,7 @@ WorkPlan add_up(std::span<const PricedCall> calls, int workers, int threads);
 struct PlanOptions {
   std::function<double()> clock = {};                          ///< of the calibration, seconds; default: wall time
   std::function<void(const std::string& what)> progress = {};  ///< told what is being measured; what it throws passes through
+  std::function<void()> poll = {};                             ///< called often while it measures; what it throws passes through
   bool as_if_new = false;                                      ///< leaves aside what is finished
 };
 

@@ -49,7 +49,7 @@ void Pricing::measure_group(const RunJob& job, const std::vector<std::string>& g
     rates = found->second;
   } else {
     if (options_.progress) options_.progress(job.dataset + (shared ? " " : " " + job.recommender + " ") + generators.front());
-    rates = measure_generators(job, generators, {.clock = options_.clock});
+    rates = measure_generators(job, generators, {.clock = options_.clock, .poll = options_.poll});
     if (shared) for_all_[key] = rates;
   }
   rates_[{job.dataset, job.recommender}].generators.insert(rates.begin(), rates.end());
@@ -65,9 +65,9 @@ void Pricing::measure(const RunJob& job, const std::vector<StageCall>& calls) {
         add_once(belongs_to_recommender(call.generator) ? family : others, call.generator);
     } else if (rates.recommenders.count(kind_of(job, call)) == 0) {
       if (options_.progress) options_.progress(job.dataset + " " + job.recommender + " " + kind_of(job, call));
-      if (!rates.evaluation) rates.evaluation = measure_evaluation(job, {.clock = options_.clock});
-      rates.recommenders[kind_of(job, call)] =
-          measure_recommender(job, call.generator, call.setting, *rates.evaluation, {.clock = options_.clock});
+      if (!rates.evaluation) rates.evaluation = measure_evaluation(job, {.clock = options_.clock, .poll = options_.poll});
+      rates.recommenders[kind_of(job, call)] = measure_recommender(job, call.generator, call.setting, *rates.evaluation,
+                                                                   {.clock = options_.clock, .poll = options_.poll});
     }
   }
   for (const std::string& name : others) measure_group(job, {name});

@@ -69,14 +69,6 @@ Tensor as_tensor(const std::vector<std::int32_t>& values) {
   return Tensor::from<std::int32_t>(values, {static_cast<std::int64_t>(values.size())});
 }
 
-/// Ones where x is 1, or -1; on the host.
-CsrMatrix rows_with(const Tensor& x, double sign) {
-  const AtLeast found = count_at_least(x, sign, 0.5);
-  const Tensor places = Tensor::empty({found.count}, DType::kInt64, x.device());
-  take_at_least(x, found, {}, 0, {}, places);
-  return places_to_csr(x.rows(), x.cols(), places).to(Device::kCpu);
-}
-
 std::vector<std::int32_t> as_vector(const Tensor& tensor) {
   const std::span<const std::int32_t> values = tensor.span<std::int32_t>();
   return {values.begin(), values.end()};
@@ -226,8 +218,9 @@ void TableRows::append(const Tensor& scores) {
   }
   if (likes_.empty()) meaning_ = table_.meaning(scores.device());
   const Tensor values = category_choice(table_.planes(), scores, meaning_);
-  likes_.push_back(rows_with(values, 1));
-  dislikes_.push_back(rows_with(values, -1));
+  constexpr double kMark = 0.5;  // values are 1, -1 and 0
+  likes_.push_back(ones_at_least(values, 1, kMark).to(Device::kCpu));
+  dislikes_.push_back(ones_at_least(values, -1, kMark).to(Device::kCpu));
 }
 
 Interactions TableRows::take(bool dislikes) const {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
 #include "recsys/experiment/calibration.h"
@@ -135,6 +136,29 @@ TEST(Plan, KnowsWhatIsFinished) {
   EXPECT_EQ(all_results(folder.path()), before);
   options.seed = 2;
   EXPECT_THROW(make_plan(tiny_data(), options), Error) << "the folder has results of another seed";
+}
+
+TEST(Plan, IsStoppedWithinAMeasurement) {
+  struct Stop {};
+  const TempFolder folder;
+  ExperimentOptions options = tiny_options(folder.path() / "out");
+  options.recommenders = {"mlp"};
+  for (const std::string& generator : {std::string(kOriginal), std::string("multivae++"), std::string("ctgan")}) {
+    options.generators = {generator};
+    int measurements = 0, polls = 0, stop_at = std::numeric_limits<int>::max();
+    const PlanOptions plan = {.progress = [&](const std::string&) { ++measurements; },
+                              .poll =
+                                  [&] {
+                                    if (++polls >= stop_at) throw Stop();
+                                  }};
+    make_plan(tiny_data(), options, plan);
+    EXPECT_GT(polls, 3 * measurements) << generator << ": several times in each";
+    stop_at = polls / 2;
+    polls = 0;
+    EXPECT_THROW(make_plan(tiny_data(), options, plan), Stop) << generator;
+    EXPECT_EQ(polls, stop_at) << generator;
+    EXPECT_FALSE(fs::exists(options.out));
+  }
 }
 
 TEST(ExpectedEpochs, FromFinishedTrainingsElseFromTheTable) {

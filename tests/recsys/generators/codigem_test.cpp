@@ -280,7 +280,8 @@ std::unique_ptr<CodigemModel> model_of_constant_networks(const CodigemConfig& co
 /// The largest score of 200 users in absolute value; all of them have to be finite.
 double largest_score(const CodigemModel& model, const CodigemConfig& config) {
   double largest = 0;
-  for (const float score : codigem_samples(model, config, 200, 7).tile(0, 200).span<float>()) {
+  const Tensor scores = codigem_samples(model, config, 200, 7).tile(0, 200);
+  for (const float score : scores.span<float>()) {
     EXPECT_TRUE(std::isfinite(score)) << score;
     largest = std::max(largest, std::abs(static_cast<double>(score)));
   }
