@@ -46,7 +46,8 @@ class SparseProduct {
  public:
   SparseProduct(const CsrMatrix& x, const Tensor& w, bool transpose) : w_(w), transpose_(transpose) {
     std::vector<std::int32_t> offsets;
-    for (const std::int64_t offset : x.offsets().to(Device::kCpu).span<std::int64_t>()) {
+    const Tensor starts = x.offsets().to(Device::kCpu);
+    for (const std::int64_t offset : starts.span<std::int64_t>()) {
       offsets.push_back(static_cast<std::int32_t>(offset));
     }
     offsets_ = Tensor::from<std::int32_t>(offsets, {x.rows() + 1}, kGpu);

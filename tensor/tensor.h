@@ -49,10 +49,14 @@ class Tensor {
 
   /// The elements on the host. Throws unless the tensor is on the CPU.
   template <typename T>
-  std::span<T> span() const {
+  std::span<T> span() const& {
     check(device() == Device::kCpu, "Tensor::span: the tensor is on ", device());
     return {data<T>(), static_cast<std::size_t>(numel())};
   }
+  /// Not of a tensor that is gone before the span is read, as in `for (float v : product(a, b).span<float>())`: its memory would
+  /// go back to the pool, where no sanitizer sees who reads it.
+  template <typename T>
+  std::span<T> span() const&& = delete;
 
   /// The only element of a one-element tensor, brought to the host.
   double item() const;

@@ -151,7 +151,7 @@ TEST(NeuMfTriples, TensorsHoldTheTriplesAtThePositionsAskedFor) {
     EXPECT_EQ(some.labels.data<double>()[i], at % 2 == 0 ? 1 : 0);
   }
   EXPECT_EQ(TripleTensors(all, std::vector<std::int32_t>{}, DType::kFloat32, Device::kCpu).size(), 0);
-  EXPECT_EQ(TripleTensors(all, DType::kFloat32, Device::kCpu).users.span<std::int32_t>()[4], 14) << "all of them";
+  EXPECT_EQ(TripleTensors(all, DType::kFloat32, Device::kCpu).users.data<std::int32_t>()[4], 14) << "all of them";
 }
 
 TEST(NeuMfTriples, EveryEpochSplitsAfreshAndAddsAsManyZerosAsOnes) {

@@ -78,7 +78,7 @@ double ranking_quality(const MultiVae& model, const CsrMatrix& x) {
   double right = 0;
   double pairs = 0;
   for (std::int64_t row = 0; row < x.rows(); ++row) {
-    const std::span<const float> scores = logits.slice_rows(row, row + 1).span<float>();
+    const std::span<const float> scores = logits.span<float>().subspan(static_cast<std::size_t>(row * x.cols()));
     const std::set<std::int32_t> liked(x.row(row).begin(), x.row(row).end());
     for (std::size_t i = 1; i < x.row(row).size(); i += 2) {
       for (std::int32_t other = 0; other < x.cols(); ++other) {
@@ -213,7 +213,8 @@ TEST(FitVae, TakesOddSizes) {
     VaeFit fit;
     const auto model = fitted(x, config, 3, &fit);
     for (const VaeEpoch& epoch : fit.history) EXPECT_TRUE(std::isfinite(epoch.loss));
-    for (const float value : model->latents(x).span<float>()) EXPECT_TRUE(std::isfinite(value));
+    const Tensor latents = model->latents(x);
+    for (const float value : latents.span<float>()) EXPECT_TRUE(std::isfinite(value));
   };
   expect_finite(CsrMatrix::from_rows(5, {{0, 3}}));               // one row, batch larger than that
   expect_finite(CsrMatrix::from_rows(5, {{0, 3}, {}, {1}, {}}));  // users without items

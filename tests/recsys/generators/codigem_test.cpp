@@ -207,7 +207,8 @@ TEST(Codigem, TheBestLogVarianceIsThatOfTheTarget) {
                                                                      {50, 2}));
     autograd::Tape tape;
     tape.backward(autograd::gaussian_nll(output, z, clamp));
-    return column_sum(output.gradient()).span<double>()[1];
+    const Tensor slopes = column_sum(output.gradient());
+    return slopes.span<double>()[1];
   };
   EXPECT_NEAR(slope_at(best, 1e9), 0, 1e-12);
   EXPECT_LT(slope_at(best - 0.1, 1e9), 0);
