@@ -63,7 +63,8 @@ void declare(CLI::App& app, Raw& raw) {
             ", or all of those found; default ml-100k, simulated if it is not found");
   names("--recommender", raw.recommenders, "Recommenders: " + joined(recsys::known_recommenders()) + ", or all; default svd");
   names("--generators", raw.generators,
-        "Generators: " + joined(recsys::known_generators()) + ", or all; default original,multivae++,f-sdrm,m-sdrm");
+        "Generators: " + joined(recsys::known_generators()) + ", or all; not of the paper, by name alone: " +
+            joined(recsys::generators_beyond_all()) + "; default original,multivae++,f-sdrm,m-sdrm");
   names("--setting", raw.settings,
         "What synthetic users do to the real ones: " + joined(recsys::known_settings()) + ", or all; default all");
   one("--protocol", raw.protocol, "NAME", "published (the paper's program) or strict; default published");
@@ -172,7 +173,8 @@ ReproduceOptions resolve(const Raw& raw, const recsys::GivenOptions& given) {
   options.given = given;
   recsys::ExperimentOptions& experiment = options.experiment;
   experiment.recommenders = recsys::select_names("recommender", raw.recommenders, recsys::known_recommenders());
-  experiment.generators = recsys::select_names("generator", raw.generators, recsys::known_generators());
+  experiment.generators =
+      recsys::select_names("generator", raw.generators, recsys::known_generators(), recsys::generators_beyond_all());
   experiment.settings = recsys::select_names("setting", raw.settings, recsys::known_settings());
   experiment.protocol = recsys::parse_protocol(raw.protocol);
   experiment.variant = recsys::parse_variant(raw.variant);
@@ -255,7 +257,8 @@ std::string list_text(const ReproduceOptions& options) {
     text += "  " + name + std::string(24 - std::min<std::size_t>(22, name.size()), ' ') + state + "\n";
   }
   text += "recommenders: " + joined(recsys::known_recommenders()) + "\n";
-  text += "generators:   " + joined(recsys::known_generators()) + "\n";
+  text += "generators:   " + joined(recsys::known_generators()) +
+          "; not of the paper: " + joined(recsys::generators_beyond_all()) + "\n";
   text += "settings:     " + joined(recsys::known_settings()) + "\n";
   text += "deviations:   " + joined(recsys::known_deviations()) + "\n";
   text += "NeuMF keeps:  " + joined(recsys::neumf_selections()) + "\n";

@@ -17,8 +17,6 @@ namespace {
 /// An epoch without validation that lasts this many seconds is not measured a second time on more users.
 constexpr double kLong = 0.6;
 
-bool is_table(const std::string& generator) { return generator == "ctgan" || generator == "tvae"; }
-
 /// Takes the time of every stage and epoch.
 class Stopwatch : public StageListener {
  public:
@@ -108,8 +106,8 @@ std::int64_t batch_of(const GeneratorSettings& settings, const std::string& stag
                                                        {"codigem_fit", baselines.codigem.batch},
                                                        {"diffrec_fit", baselines.diffrec.batch},
                                                        {"ctgan_fit", baselines.ctgan.batch},
-                                                       {"tvae_fit", baselines.tvae.batch},
-                                                       {"sample_ctgan", baselines.ctgan.batch}};
+                                                       {"tvae_fit", baselines.tvae.batch}};
+  if (stage.starts_with("sample_ctgan")) return std::max<std::int64_t>(1, baselines.ctgan.batch);
   const auto found = batches.find(stage);
   return found == batches.end() ? 1 : std::max<std::int64_t>(1, found->second);
 }
@@ -145,7 +143,7 @@ double measure_sampling(const Generator& generator, const GeneratorSettings& set
 /// Fits the generators on `rows` users and, if `drawn` is not 0, measures how long it takes to draw that many from each.
 Rates measure_part(const RunJob& job, std::span<const std::string> names, std::int64_t rows, std::int64_t drawn,
                    const CalibrationOptions& options) {
-  const bool table = std::any_of(names.begin(), names.end(), is_table);
+  const bool table = std::any_of(names.begin(), names.end(), is_of_a_table);
   const ProtocolData part = part_of(*job.protocol, rows, table);
   const GeneratorSettings settings = short_settings(job);
   Stopwatch watch([&] { return options.now(); });
@@ -207,7 +205,7 @@ std::map<std::string, StageRate> measure_generators(const RunJob& job, std::span
     // Drawing does not depend on how many users were learnt from: once is enough.
     points.emplace_back(rows, measure_part(job, names, rows, points.empty() ? drawn : 0, options));
     const double seconds = longest_epoch(points.back().second);
-    const bool single = seconds > kLong && is_table(names.front());  // validates nothing
+    const bool single = seconds > kLong && is_of_a_table(names.front());  // validates nothing
     if (rows == all || single || (points.size() > 1 && seconds >= options.enough)) break;
     rows = std::min(all, (seconds > kLong ? 2 : 4) * rows);
   }

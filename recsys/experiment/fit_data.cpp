@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "recsys/experiment/selection.h"
-#include "recsys/generators/sdrm_family.h"
+#include "recsys/generators/make_generators.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -39,7 +39,7 @@ std::vector<Block> block_order(const ProtocolData& protocol, const std::string& 
 
 /// Whose users the published NeuMF script reads as tables of 1, 0 and -1. To make zeros of the -1 it sets whole triples to
 /// (0, 0, 0) instead of their labels (`neural_cf_benchmark_pt.py`, benchmark_datasets_neuralcf).
-bool loses_dislikes(const std::string& generator) { return generator == "ctgan" || generator == "tvae"; }
+bool loses_dislikes(const std::string& generator) { return is_of_a_table(generator) && generator != "tvae-threshold"; }
 
 /// The first user that the script does not drop for having no entry at all; 0 when there is none.
 std::int64_t first_with_entries(const Interactions& users) {

@@ -1,6 +1,7 @@
 #include "recsys/experiment/planned_work.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "recsys/experiment/selection.h"
@@ -44,10 +45,10 @@ bool belongs_to_recommender(const std::string& generator) {
 
 std::vector<std::string> missing_generators(const RunJob& job) {
   std::vector<std::string> names;
-  for (const std::string& name : known_generator_names()) {
-    const bool wanted =
-        std::any_of(job.missing.begin(), job.missing.end(), [&](const UnitKey& key) { return key.generator == name; });
-    if (wanted) names.push_back(name);
+  for (const std::vector<std::string>& all : {known_generator_names(), unprinted_generator_names()}) {
+    std::copy_if(all.begin(), all.end(), std::back_inserter(names), [&](const std::string& name) {
+      return std::any_of(job.missing.begin(), job.missing.end(), [&](const UnitKey& key) { return key.generator == name; });
+    });
   }
   return names;
 }
@@ -96,8 +97,10 @@ bool share_an_unfitted_model(const RunJob& one, const RunJob& other, const Folde
   if (one.dataset != other.dataset || one.run != other.run) return false;
   const std::vector<std::string> theirs = missing_generators(other);
   for (const std::string& name : missing_generators(one)) {
-    const bool both = std::find(theirs.begin(), theirs.end(), name) != theirs.end();
-    if (both && !belongs_to_recommender(name) && !is_kept(folder(one, kBaselineOwner), name)) return true;
+    const std::string model = model_of(name);
+    const bool both =
+        std::any_of(theirs.begin(), theirs.end(), [&](const std::string& their) { return model_of(their) == model; });
+    if (both && !belongs_to_recommender(name) && !is_kept(folder(one, kBaselineOwner), model)) return true;
   }
   return false;
 }

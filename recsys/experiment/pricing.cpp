@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "recsys/data/joined.h"
 #include "recsys/experiment/expected_epochs.h"
 #include "recsys/experiment/selection.h"
+#include "recsys/generators/make_generators.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -43,7 +45,7 @@ std::optional<KnownMean> Pricing::known(const RunJob& job, const StageCall& call
 void Pricing::measure_group(const RunJob& job, const std::vector<std::string>& generators) {
   const bool shared = !belongs_to_recommender(generators.front());
   // With dislikes drawing takes longer.
-  const std::string key = concat(job.dataset, " ", generators.front(), " ", learns_from_dislikes(job.recommender));
+  const std::string key = concat(job.dataset, " ", joined(generators), " ", learns_from_dislikes(job.recommender));
   std::map<std::string, StageRate> rates;
   if (const auto found = for_all_.find(key); shared && found != for_all_.end()) {
     rates = found->second;
@@ -57,12 +59,13 @@ void Pricing::measure_group(const RunJob& job, const std::vector<std::string>& g
 
 void Pricing::measure(const RunJob& job, const std::vector<StageCall>& calls) {
   PairRates& rates = rates_[{job.dataset, job.recommender}];
-  std::vector<std::string> family, others;
+  std::vector<std::string> family;
+  std::map<std::string, std::vector<std::string>> others;  // by model
   for (const StageCall& call : calls) {
     if (known(job, call) || call.stage == kSimilarity) continue;
     if (!of_recommender(call)) {
       if (rates.generators.count(call.stage) == 0)
-        add_once(belongs_to_recommender(call.generator) ? family : others, call.generator);
+        add_once(belongs_to_recommender(call.generator) ? family : others[model_of(call.generator)], call.generator);
     } else if (rates.recommenders.count(kind_of(job, call)) == 0) {
       if (options_.progress) options_.progress(job.dataset + " " + job.recommender + " " + kind_of(job, call));
       if (!rates.evaluation) rates.evaluation = measure_evaluation(job, {.clock = options_.clock, .poll = options_.poll});
@@ -70,7 +73,7 @@ void Pricing::measure(const RunJob& job, const std::vector<StageCall>& calls) {
                                                                    {.clock = options_.clock, .poll = options_.poll});
     }
   }
-  for (const std::string& name : others) measure_group(job, {name});
+  for (const auto& [model, names] : others) measure_group(job, names);
   if (!family.empty()) measure_group(job, family);
 }
 
@@ -114,7 +117,7 @@ std::vector<PricedCall> Pricing::price(const RunJob& job, const std::vector<Stag
     } else if (const auto found = rates.generators.find(call.stage); found != rates.generators.end()) {
       rate = found->second;
     }
-    const std::string owner = belongs_to_recommender(call.generator) ? "family" : call.generator;
+    const std::string owner = belongs_to_recommender(call.generator) ? "family" : model_of(call.generator);
     std::int64_t others = 0;
     for (const auto& [name, bytes] : kept) others += of_recommender(call) || name != owner ? bytes : 0;
     priced.push_back(price(job, call, rate));

@@ -1,6 +1,7 @@
 #include "recsys/experiment/selection.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "recsys/data/joined.h"
 #include "recsys/generators/make_generators.h"
@@ -19,22 +20,27 @@ std::vector<std::string> known_generators() {
   return names;
 }
 
+std::vector<std::string> generators_beyond_all() { return unprinted_generator_names(); }
+
 std::vector<std::string> known_settings() { return {"augment", "replace"}; }
 
 std::vector<std::string> select_names(const std::string& what, std::span<const std::string> asked,
-                                      std::span<const std::string> known) {
-  const std::string list = joined(known);
-  bool all = false;
+                                      std::span<const std::string> known, std::span<const std::string> beyond) {
+  const std::string list = joined(known) + (beyond.empty() ? "" : ", and by name alone " + joined(beyond));
+  const auto has = [](std::span<const std::string> names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
   for (const std::string& name : asked) {
-    all = all || name == "all";
-    if (name != "all" && std::find(known.begin(), known.end(), name) == known.end()) {
+    if (name != "all" && !has(known, name) && !has(beyond, name)) {
       fail(ErrorKind::kUsage, "no ", what, " is called '", name, "', there are: ", list);
     }
   }
+  const bool all = has(asked, "all");
   std::vector<std::string> selected;
-  for (const std::string& name : known) {
-    if (all || std::find(asked.begin(), asked.end(), name) != asked.end()) selected.push_back(name);
-  }
+  std::copy_if(known.begin(), known.end(), std::back_inserter(selected),
+               [&](const std::string& name) { return all || has(asked, name); });
+  std::copy_if(beyond.begin(), beyond.end(), std::back_inserter(selected),
+               [&](const std::string& name) { return has(asked, name); });
   if (selected.empty()) fail(ErrorKind::kUsage, "no ", what, " was asked for, there are: ", list);
   return selected;
 }

@@ -14,13 +14,15 @@ namespace tapestry::recsys {
 inline constexpr const char* kOriginal = "original";  ///< no generator: the recommender learns from the real users
 
 std::vector<std::string> known_recommenders();
-std::vector<std::string> known_generators();  ///< kOriginal first
+std::vector<std::string> known_generators();       ///< kOriginal first, then the paper's
+std::vector<std::string> generators_beyond_all();  ///< those that the paper does not print
 std::vector<std::string> known_settings();
 
-/// Those of `known` that are in `asked`, in the order of `known` and each once; all of them for "all". Throws Error(kUsage) for a
-/// name that is not known ("no <what> is called 'x', there are: ...") and when nothing is asked for.
+/// Those of `known` that are in `asked`, in the order of `known` and each once; all of them for "all". Behind them those of
+/// `beyond`, which "all" leaves out. Throws Error(kUsage) for a name that is not known ("no <what> is called 'x', there are:
+/// ...") and when nothing is asked for.
 std::vector<std::string> select_names(const std::string& what, std::span<const std::string> asked,
-                                      std::span<const std::string> known);
+                                      std::span<const std::string> known, std::span<const std::string> beyond = {});
 
 /// A recommender by name, trained as `values` say, on `device`. `seed` decides what is random in its training. Throws
 /// Error(kUsage) for an unknown name.

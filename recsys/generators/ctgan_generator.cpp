@@ -1,7 +1,6 @@
 #include "recsys/generators/ctgan_generator.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace tapestry::recsys {
@@ -64,14 +63,14 @@ class CtganFamily : public TableFamily {
 
 std::vector<std::string> ctgan_names() { return {"ctgan", "ctgan-paper", "ctgan-old", "ctgan-new"}; }
 
-std::unique_ptr<Generator> make_ctgan_generator(const std::string& name, TableSettings settings, const CtganConfig& config) {
-  return std::move(make_ctgan_generators(std::array{name}, std::move(settings), config).front());
+std::shared_ptr<TableFamily> make_ctgan_family(TableSettings settings, const CtganConfig& config) {
+  return std::make_shared<CtganFamily>(std::move(settings), config);
 }
 
 std::vector<std::unique_ptr<Generator>> make_ctgan_generators(std::span<const std::string> names, TableSettings settings,
                                                               const CtganConfig& config) {
   const std::vector<std::string> known = ctgan_names();
-  const auto family = std::make_shared<CtganFamily>(std::move(settings), config);
+  const std::shared_ptr<TableFamily> family = make_ctgan_family(std::move(settings), config);
   std::vector<std::unique_ptr<Generator>> generators;
   for (const std::string& name : names) {
     check(std::find(known.begin(), known.end(), name) != known.end(), "no CTGAN generator is called '", name, "'");

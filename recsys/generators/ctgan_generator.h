@@ -19,11 +19,11 @@ namespace tapestry::recsys {
 /// none of.
 std::vector<std::string> ctgan_names();
 
+/// The model that they draw from, kept in "<stem>-ctgan.safetensors"; make_table_generator makes a generator of it.
+std::shared_ptr<TableFamily> make_ctgan_family(TableSettings settings, const CtganConfig& config = {});
 /// The generators of these names, sharing one model, whose generator is kept in "<stem>-ctgan.safetensors". Throws
 /// Error(kMisuse) for another name.
 std::vector<std::unique_ptr<Generator>> make_ctgan_generators(std::span<const std::string> names, TableSettings settings,
                                                               const CtganConfig& config = {});
-/// One of them, with a model of its own.
-std::unique_ptr<Generator> make_ctgan_generator(const std::string& name, TableSettings settings, const CtganConfig& config = {});
 
 }  // namespace tapestry::recsys

@@ -26,9 +26,15 @@ struct GeneratorSettings {
 
 /// The names in the order of the paper's tables.
 std::vector<std::string> known_generator_names();
+/// Other ways to draw from their models, which the paper does not print: "ctgan-paper", ..., "tvae-threshold".
+std::vector<std::string> unprinted_generator_names();
+/// By the name of which generator its fitted model is kept: "tvae" for "tvae-threshold", for most its own.
+std::string model_of(const std::string& generator);
+/// Whether it draws from a model of the user x item table: CTGAN's and TVAE's.
+bool is_of_a_table(const std::string& generator);
 
 /// The generators of these names, in the order asked for. Nothing is computed yet. multivae++, f-sdrm and m-sdrm share one fitted
-/// MultiVAE and score model. Throws Error(kMisuse) for a name that is not known.
+/// MultiVAE and score model, those with the same model_of that one. Throws Error(kMisuse) for a name that is not known.
 std::vector<std::unique_ptr<Generator>> make_generators(std::span<const std::string> names, const GeneratorSettings& settings);
 
 /// What these generators are going to do, one after the other: fit and sample. A fit that several share counts once.

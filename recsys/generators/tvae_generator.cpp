@@ -1,7 +1,6 @@
 #include "recsys/generators/tvae_generator.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace tapestry::recsys {
@@ -53,14 +52,14 @@ class TvaeFamily : public TableFamily {
 
 std::vector<std::string> tvae_names() { return {"tvae", "tvae-tanh", "tvae-sample", "tvae-threshold"}; }
 
-std::unique_ptr<Generator> make_tvae_generator(const std::string& name, TableSettings settings, const TvaeConfig& config) {
-  return std::move(make_tvae_generators(std::array{name}, std::move(settings), config).front());
+std::shared_ptr<TableFamily> make_tvae_family(TableSettings settings, const TvaeConfig& config) {
+  return std::make_shared<TvaeFamily>(std::move(settings), config);
 }
 
 std::vector<std::unique_ptr<Generator>> make_tvae_generators(std::span<const std::string> names, TableSettings settings,
                                                              const TvaeConfig& config) {
   const std::vector<std::string> known = tvae_names();
-  const auto family = std::make_shared<TvaeFamily>(std::move(settings), config);
+  const std::shared_ptr<TableFamily> family = make_tvae_family(std::move(settings), config);
   std::vector<std::unique_ptr<Generator>> generators;
   for (const std::string& name : names) {
     check(std::find(known.begin(), known.end(), name) != known.end(), "no TVAE generator is called '", name, "'");

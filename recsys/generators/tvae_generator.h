@@ -19,10 +19,10 @@ namespace tapestry::recsys {
 /// binary table has none of; tvae-threshold gives the unlikeliest likes.
 std::vector<std::string> tvae_names();
 
+/// The model that they draw from, kept in "<stem>-tvae.safetensors"; make_table_generator makes a generator of it.
+std::shared_ptr<TableFamily> make_tvae_family(TableSettings settings, const TvaeConfig& config = {});
 /// The generators of these names, sharing one model, kept in "<stem>-tvae.safetensors". Throws Error(kMisuse) for another name.
 std::vector<std::unique_ptr<Generator>> make_tvae_generators(std::span<const std::string> names, TableSettings settings,
                                                              const TvaeConfig& config = {});
-/// One of them, with a model of its own.
-std::unique_ptr<Generator> make_tvae_generator(const std::string& name, TableSettings settings, const TvaeConfig& config = {});
 
 }  // namespace tapestry::recsys

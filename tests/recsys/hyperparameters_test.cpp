@@ -182,6 +182,15 @@ TEST(Selection, KeepsTheOrderOfReportsAndNoRepeats) {
             (Names{"original", "ctgan", "tvae", "codigem", "diffrec", "multivae", "multivae++", "f-sdrm", "m-sdrm"}));
 }
 
+TEST(Selection, WhatIsBeyondAllIsHadByNameAlone) {
+  const Names known = {"a", "b"}, beyond = {"c", "d"};
+  EXPECT_EQ(select_names("thing", Names{"all"}, known, beyond), known);
+  EXPECT_EQ(select_names("thing", Names{"d", "b", "d"}, known, beyond), (Names{"b", "d"}));
+  EXPECT_EQ(select_names("thing", Names{"c", "all"}, known, beyond), (Names{"a", "b", "c"}));
+  const std::string text = tests::error_of(ErrorKind::kUsage, [&] { select_names("thing", Names{"e"}, known, beyond); });
+  EXPECT_EQ(text, "no thing is called 'e', there are: a, b, and by name alone c, d");
+}
+
 TEST(Selection, UnknownNamesListTheKnownOnes) {
   const std::string text = tests::error_of(ErrorKind::kUsage, [] {
     select_names("setting", Names{"augment", "replaced"}, known_settings());

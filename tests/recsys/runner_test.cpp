@@ -310,6 +310,22 @@ TEST(Runner, EveryGeneratorGivesFigures) {
   EXPECT_EQ(Saboteur::begun().count("vae_fit"), 1U) << "MultiVAE++ has hyperparameters of its own for each";
 }
 
+TEST(Runner, GeneratorsOfOneModelFitItOnceAndHaveFiguresOfTheirOwn) {
+  const TempFolder folder;
+  ExperimentOptions options = tiny_options(folder.path());
+  options.recommenders = {"svd", "neumf"};
+  options.generators = {"tvae", "tvae-sample", "tvae-threshold"};
+  options.runs = 1;
+  options.quick = true;
+  options.jobs = 2;
+  const std::vector<Cell> cells = run(options);
+  for (const Cell& cell : cells) EXPECT_FALSE(std::isnan(cell.runs.front())) << cell.generator << " " << cell.metric;
+  EXPECT_EQ(Saboteur::begun().at("tvae_fit"), 1) << "for two recommenders and three generators";
+  EXPECT_EQ(Saboteur::begun().at("sample_tvae-threshold"), 2);
+  const std::string table = read_file(folder.path() / "table.md");
+  EXPECT_NE(table.find("| tvae-threshold |"), std::string::npos) << "beside nothing printed";
+}
+
 TEST(Runner, InterruptedIsReported) {
   const TempFolder folder;
   ExperimentOptions options = tiny_options(folder.path());

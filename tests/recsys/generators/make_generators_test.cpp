@@ -27,6 +27,7 @@ std::vector<std::string> stage_names(const std::vector<std::string>& generators,
 
 TEST(MakeGenerators, EveryKnownNameCanBeMade) {
   for (const std::string& name : known_generator_names()) EXPECT_EQ(make_one(name, tiny_settings())->name(), name);
+  for (const std::string& name : unprinted_generator_names()) EXPECT_EQ(make_one(name, tiny_settings())->name(), name);
   EXPECT_THROW(make_one("original", tiny_settings()), Error);
   EXPECT_TRUE(make_generators(std::vector<std::string>{}, tiny_settings()).empty());
 }
@@ -37,6 +38,23 @@ TEST(MakeGenerators, SharedFitsArePlannedOnce) {
             (Names{"vae_fit", "sample_vae", "sdrm_fit", "sample_f", "sample_m"}));
   EXPECT_EQ(stage_names({"multivae", "multivae++"}, tiny_settings()),
             (Names{"multivae_fit", "sample_multivae", "vae_fit", "sample_vae"}));
+  EXPECT_EQ(stage_names({"tvae", "tvae-threshold", "ctgan-new"}, tiny_settings()),
+            (Names{"tvae_fit", "sample_tvae", "sample_tvae-threshold", "ctgan_fit", "sample_ctgan-new"}));
+}
+
+TEST(MakeGenerators, WhatThePaperDoesNotPrintDrawsFromTheSameModel) {
+  EXPECT_EQ(unprinted_generator_names(),
+            (std::vector<std::string>{"ctgan-paper", "ctgan-old", "ctgan-new", "tvae-tanh", "tvae-sample", "tvae-threshold"}));
+  EXPECT_EQ(model_of("ctgan-new") + model_of("tvae-sample") + model_of("tvae") + model_of("m-sdrm"), "ctgantvaetvaem-sdrm");
+  EXPECT_TRUE(is_of_a_table("ctgan") && is_of_a_table("tvae-threshold") && !is_of_a_table("codigem"));
+  const ProtocolData protocol = tiny_protocol();
+  RecordingListener listener;
+  const auto tvae = make_generators(std::vector<std::string>{"tvae", "tvae-threshold"}, tiny_settings());
+  for (const auto& generator : tvae) generator->fit(protocol, listener);
+  EXPECT_EQ(std::count(listener.begun.begin(), listener.begun.end(), "tvae_fit"), 1);
+  const auto alone = make_one("tvae-threshold", tiny_settings());
+  alone->fit(protocol, listener);
+  EXPECT_TRUE(same_pattern(alone->sample({20, 0.2}, listener).likes, tvae[1]->sample({20, 0.2}, listener).likes));
 }
 
 TEST(MakeGenerators, WhoElseIsAskedForChangesNothing) {
