@@ -94,14 +94,6 @@ constexpr double kTables[kSettings.size()][kRecommenders.size()][kGenerators.siz
   },
   },
 };
-
-/// By data set and metric.
-constexpr double kExactSvdOriginal[kDatasets.size()][kMetrics.size()] = {
-    {.2647, .2770, .3023, .3113, .3281, .3762, .2647, .2720, .2838, .2870, .2917, .3047},  // ALB
-    {.5579, .4175, .4084, .3716, .3791, .5010, .5579, .4481, .4333, .3973, .3853, .4284},  // ml-100k
-    {.0263, .0354, .0437, .0624, .0953, .1511, .0263, .0310, .0353, .0427, .0532, .0675},  // ADM
-    {.5074, .4567, .4217, .3769, .3607, .4142, .5074, .4692, .4416, .4035, .3781, .3843},  // ml-1m
-};
 // clang-format on
 
 bool same_but_for_case(std::string_view a, std::string_view b) {
@@ -137,13 +129,6 @@ std::optional<PublishedFigure> published_figure(std::string_view setting, std::s
   if (!s || !r || !g || !d || (!recall && metric != "NDCG@10")) return std::nullopt;
   const double* cell = kTables[*s][*r][*g][*d] + (recall ? 0 : 2);
   return PublishedFigure{cell[0], cell[1]};
-}
-
-std::optional<double> exact_svd_original(std::string_view dataset, std::string_view metric) {
-  const auto d = index_of(kDatasets, dataset);
-  const auto m = index_of(kMetrics, metric);
-  if (!d || !m) return std::nullopt;
-  return kExactSvdOriginal[*d][*m];
 }
 
 }  // namespace tapestry::recsys

@@ -23,8 +23,4 @@ std::optional<std::string> paper_generator(std::string_view name);
 std::optional<PublishedFigure> published_figure(std::string_view setting, std::string_view recommender, std::string_view dataset,
                                                 std::string_view generator, std::string_view metric);
 
-/// SVD on the original data, the one row without randomness, under the published protocol: Recall and NDCG at 1, 3, 5, 10, 20,
-/// 50 to four decimals. The paper prints those at 10; the others were obtained by running its program.
-std::optional<double> exact_svd_original(std::string_view dataset, std::string_view metric);
-
 }  // namespace tapestry::recsys
