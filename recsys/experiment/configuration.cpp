@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "recsys/data/sha256.h"
+#include "recsys/generators/make_generators.h"
 #include "tensor/error.h"
 
 namespace tapestry::recsys {
@@ -96,8 +97,6 @@ std::string configuration_digest(const Configuration& configuration, const std::
   check(json.contains("dataset"), "configuration_digest: data set ", dataset, " is not part of the configuration");
   return sha256(json.dump());
 }
-
-int generator_figures(const std::string& generator) { return generator == "codigem" ? 2 : 1; }
 
 std::string unit_digest(const Configuration& configuration, const std::string& dataset, const std::string& recommender,
                         const std::string& generator) {

@@ -39,9 +39,6 @@ std::string to_json(const Configuration& configuration);
 /// SHA-256 of what decides the figures of one data set with one recommender.
 std::string configuration_digest(const Configuration& configuration, const std::string& dataset, const std::string& recommender);
 
-/// Raised, from 1, by every change of the program after which this generator's users are others from the same model, so that its
-/// units are computed again and those of the others kept: 2 for `codigem` since its log-variances are held while sampling.
-int generator_figures(const std::string& generator);
 /// What a unit goes by: configuration_digest, with generator_figures behind it where that has been raised.
 std::string unit_digest(const Configuration& configuration, const std::string& dataset, const std::string& recommender,
                         const std::string& generator);

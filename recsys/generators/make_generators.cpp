@@ -100,6 +100,8 @@ bool is_of_a_table(const std::string& generator) {
   return model_of(generator) == ctgan_names().front() || model_of(generator) == tvae_names().front();
 }
 
+int generator_figures(const std::string& generator) { return generator == "codigem" ? 2 : 1; }
+
 std::vector<std::unique_ptr<Generator>> make_generators(std::span<const std::string> names, const GeneratorSettings& settings) {
   Workshop shop(settings);
   std::vector<std::unique_ptr<Generator>> generators;

@@ -33,6 +33,10 @@ std::string model_of(const std::string& generator);
 /// Whether it draws from a model of the user x item table: CTGAN's and TVAE's.
 bool is_of_a_table(const std::string& generator);
 
+/// Raised, from 1, by every change of the program after which this generator's users are others from the same model, so that its
+/// units are computed again and those of the others kept: 2 for `codigem` since its log-variances are held while sampling.
+int generator_figures(const std::string& generator);
+
 /// The generators of these names, in the order asked for. Nothing is computed yet. multivae++, f-sdrm and m-sdrm share one fitted
 /// MultiVAE and score model, those with the same model_of that one. Throws Error(kMisuse) for a name that is not known.
 std::vector<std::unique_ptr<Generator>> make_generators(std::span<const std::string> names, const GeneratorSettings& settings);
