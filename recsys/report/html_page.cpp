@@ -30,7 +30,10 @@ table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabu
 th, td { padding: .25rem .6rem; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; vertical-align: top; }
 th { background: var(--band); font-weight: 600; }
 .left { text-align: left; }
-td.wide { white-space: normal; min-width: 16rem; text-align: left; }
+dl { display: grid; grid-template-columns: 16rem 1fr; font-size: .88rem; }
+dt, dd { margin: 0; padding: .25rem 1rem .25rem 0; border-bottom: 1px solid var(--rule); overflow-wrap: anywhere; min-width: 0; break-inside: avoid; }
+dt { font-weight: 600; }
+@media (max-width: 40rem) { dl { grid-template-columns: 1fr; } dt { border: none; padding-bottom: 0; } }
 .reproduced { background: var(--good); } .within { background: var(--near); }
 .above { background: var(--above); } .below { background: var(--below); }
 .key span { display: inline-block; padding: 0 .5rem; margin: 0 .4rem .3rem 0; }
@@ -45,10 +48,12 @@ figure svg { display: block; width: 100%; height: auto; }
 .legend svg { display: inline-block; width: 24px; height: 8px; margin-right: .35rem; }
 details { margin: .4rem 0; } summary { cursor: pointer; font-weight: 600; }
 th[scope=row] { position: sticky; left: 0; }
+@media (max-width: 40rem) { th[scope=row] { white-space: normal; max-width: 40vw; } }
 @page { size: A4 landscape; margin: 12mm; }
 @media print { :root { --page: #fff; --ink: #000; --quiet: #333; --rule: #999; --band: #eee; } body { max-width: none; font-size: 11px; }
   .scroll { overflow: visible; } nav { display: none; } h2, h3, summary { break-after: avoid; }
   .charts { grid-template-columns: repeat(3, 1fr); } table { font-size: 8px; } small { font-size: 7px; } th, td { white-space: normal; padding: .15rem .3rem; } th[scope=row] { position: static; }
+  tr { break-inside: avoid; } dl { font-size: 9px; }
   details::details-content { content-visibility: visible; } }
 )css";
 
@@ -78,6 +83,14 @@ std::string html_table(const std::vector<std::vector<HtmlCell>>& rows, std::size
     text += r == 0 ? "</tr>\n</thead>\n" : "</tr>\n";
   }
   return text + (rows.size() > 1 ? "</tbody>\n" : "") + "</table></div>\n";
+}
+
+std::string html_facts(const std::vector<std::pair<std::string, std::string>>& facts) {
+  std::string text = "<dl>\n";
+  for (const auto& [name, value] : facts) {
+    text += "<dt>" + escape_html(name) + "</dt><dd>" + escape_html(value) + "</dd>\n";
+  }
+  return text + "</dl>\n";
 }
 
 std::string html_page(const std::string& title, const std::string& body) {

@@ -29,18 +29,16 @@ std::string headline_html(const ReportContent& content) {
 Section failure_section(const ReportContent& content) {
   Section section("failed", "What failed");
   if (content.failures.empty()) return section;
-  TableRows rows = {{{"unit"}, {"reason"}}};
-  for (const Failure& one : content.failures) rows.push_back({{one.unit}, {one.reason, "", "wide"}});
-  section.table(rows, 2);
+  std::vector<std::pair<std::string, std::string>> reasons;
+  for (const Failure& one : content.failures) reasons.emplace_back(one.unit, one.reason);
+  section.facts({"unit", "reason"}, reasons);
   return section;
 }
 
 Section origin_section(const ReportContent& content) {
   Section section("origin", "How every number was made");
   if (content.origin.empty()) return section;
-  TableRows rows = {{{"what"}, {"value"}}};
-  for (const auto& [name, value] : content.origin) rows.push_back({{name}, {value, "", "wide"}});
-  section.table(rows, 2);
+  section.facts({"what", "value"}, content.origin);
   return section;
 }
 

@@ -50,6 +50,14 @@ void Section::table(const TableRows& rows, std::size_t text_columns) {
   markdown_ += tapestry::recsys::markdown(lines, text_columns) + "\n";
 }
 
+void Section::facts(const std::pair<std::string, std::string>& headings,
+                    const std::vector<std::pair<std::string, std::string>>& facts) {
+  std::vector<std::vector<std::string>> lines = {{headings.first, headings.second}};
+  for (const auto& [name, value] : facts) lines.push_back({escape_markdown(name), escape_markdown(value)});
+  html_ += html_facts(facts);
+  markdown_ += tapestry::recsys::markdown(lines, 2) + "\n";
+}
+
 void Section::charts(const std::vector<std::string>& pictures) {
   if (pictures.empty()) return;
   html_ += "<div class=\"charts\">\n";

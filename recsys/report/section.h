@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace tapestry::recsys {
@@ -26,6 +27,8 @@ class Section {
   void heading(const std::string& text);
   /// The first row holds the headings; the first `text_columns` columns are flush left.
   void table(const TableRows& rows, std::size_t text_columns);
+  /// Names and what they stand for, as long as it may be; `headings` are for Markdown, which has a table of them.
+  void facts(const std::pair<std::string, std::string>& headings, const std::vector<std::pair<std::string, std::string>>& facts);
   /// Pictures in a grid, ready markup. Markdown goes without: put what they show into a table too.
   void charts(const std::vector<std::string>& pictures);
   /// Markup that Markdown has no use for, such as the key to the colours.

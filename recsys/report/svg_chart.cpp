@@ -14,7 +14,9 @@ namespace {
 
 // The picture's own units; the page scales it to the room there is.
 constexpr double kWidth = 480, kHeight = 300;
-constexpr double kLeft = 66, kRight = 460, kTop = 12, kBottom = 252;
+constexpr double kTop = 12, kBottom = 252;
+/// Where the drawing area begins and ends at least, and how wide a figure of a tick's number is at most.
+constexpr double kLeft = 66, kRight = 460, kFigure = 8;
 constexpr int kColours = 8;
 
 /// Up to six significant digits, without zeros behind.
@@ -75,14 +77,29 @@ std::string label(double x, double y, const char* anchor, const std::string& tex
          escape_html(text) + "</text>\n";
 }
 
+double width_of(double tick) { return kFigure * static_cast<double>(short_number(tick).size()); }
+
+/// From where to where the lines go, across.
+struct Extent {
+  double left = kLeft, right = kRight;
+};
+
+/// Room for the numbers beside the left axis and its name, and for one half of the last number below the other.
+Extent extent_of(std::span<const double> x_ticks, std::span<const double> y_ticks) {
+  Extent across;
+  for (const double tick : y_ticks) across.left = std::max(across.left, 24 + width_of(tick));
+  if (!x_ticks.empty()) across.right = std::min(across.right, kWidth - 4 - width_of(x_ticks.back()) / 2);
+  return across;
+}
+
 /// Grid, ticks and the names of both axes.
-std::string frame(const ChartOptions& options, const Axis& x, const Axis& y, std::span<const double> x_ticks,
-                  std::span<const double> y_ticks) {
+std::string frame(const ChartOptions& options, const Extent& across, const Axis& x, const Axis& y,
+                  std::span<const double> x_ticks, std::span<const double> y_ticks) {
   std::string text;
   for (const double tick : y_ticks) {
     const double at = y.at(tick);
-    text += "<path class=\"grid\" d=\"M" + number(kLeft) + " " + number(at) + "H" + number(kRight) + "\"/>\n";
-    text += label(kLeft - 6, at + 4, "end", short_number(tick));
+    text += "<path class=\"grid\" d=\"M" + number(across.left) + " " + number(at) + "H" + number(across.right) + "\"/>\n";
+    text += label(across.left - 6, at + 4, "end", short_number(tick));
   }
   double last = -std::numeric_limits<double>::infinity();
   for (const double tick : x_ticks) {
@@ -92,8 +109,8 @@ std::string frame(const ChartOptions& options, const Axis& x, const Axis& y, std
     text += "<path class=\"axis\" d=\"M" + number(at) + " " + number(kBottom) + "v5\"/>\n";
     text += label(at, kBottom + 18, "middle", short_number(tick));
   }
-  text += "<path class=\"axis\" d=\"M" + number(kLeft) + " " + number(kBottom) + "H" + number(kRight) + "\"/>\n";
-  text += label((kLeft + kRight) / 2, kHeight - 10, "middle", options.x_label);
+  text += "<path class=\"axis\" d=\"M" + number(across.left) + " " + number(kBottom) + "H" + number(across.right) + "\"/>\n";
+  text += label((across.left + across.right) / 2, kHeight - 10, "middle", options.x_label);
   text += "<text class=\"text\" text-anchor=\"middle\" transform=\"translate(12 " + number((kTop + kBottom) / 2) +
           ") rotate(-90)\">" + escape_html(options.y_label) + "</text>\n";
   return text;
@@ -206,14 +223,15 @@ std::string line_chart(const ChartOptions& options, std::span<const Series> seri
     // Round numbers may reach beyond the data; a line need not end at one.
     if (own_ticks || options.x_scale == Scale::kLogarithmic) x_range.include(tick);
   }
-  const Axis x(options.x_scale, x_range.low, x_range.high, kLeft, kRight);
-  const Axis y(options.y_scale, y_range.low, y_range.high, kBottom, kTop);
   std::vector<double> inside;
   std::copy_if(x_ticks.begin(), x_ticks.end(), std::back_inserter(inside),
                [&](double tick) { return tick >= x_range.low && tick <= x_range.high; });
+  const Extent across = extent_of(inside, y_ticks);
+  const Axis x(options.x_scale, x_range.low, x_range.high, across.left, across.right);
+  const Axis y(options.y_scale, y_range.low, y_range.high, kBottom, kTop);
   std::string text = "<figure>\n" + caption + "<svg viewBox=\"0 0 " + number(kWidth) + " " + number(kHeight) +
                      "\" role=\"img\" aria-label=\"" + escape_html(options.title) + "\">\n";
-  text += frame(options, x, y, inside, y_ticks);
+  text += frame(options, across, x, y, inside, y_ticks);
   for (std::size_t i = 0; i < shown.size(); ++i) text += curve(shown[i], i, x, y);
   return text + "</svg>\n" + legend(shown) + "</figure>\n";
 }

@@ -53,6 +53,15 @@ TEST(SvgChartTest, PointsStandWhereTheirValuesSay) {
   EXPECT_NE(logs.find("M66.0 252.0L263.0 132.0L460.0 12.0"), std::string::npos) << logs;
 }
 
+TEST(SvgChartTest, NumbersOfManyFiguresHaveRoom) {
+  // A figure is up to 8 wide: 0.03175 ends at x = 74 and begins right of 18, where the axis' name stands; 10000 ends within 480.
+  const std::vector<Series> series = {{"a", {1, 10000}, {0.0317, 0.0318}}};
+  const std::string text = line_chart({.title = "t", .x_label = "x", .y_label = "y", .x_scale = Scale::kLogarithmic}, series);
+  EXPECT_NE(text.find(R"(x="74.0" y="136.0" text-anchor="end">0.03175)"), std::string::npos) << text;
+  EXPECT_NE(text.find(R"(x="456.0" y="270.0" text-anchor="middle">10000<)"), std::string::npos) << text;
+  EXPECT_NE(text.find("d=\"M80.0 252.0L456.0 "), std::string::npos) << "lines and axes agree: " << text;
+}
+
 TEST(SvgChartTest, MoreLinesThanColoursDifferInTheirStrokes) {
   std::vector<Series> runs;
   for (int run = 1; run <= 20; ++run) runs.push_back({"run " + std::to_string(run), {0, 1}, {0, run * 1.0}});
@@ -109,6 +118,17 @@ TEST(HtmlReportTest, IsOneWellFormedPageWithoutAnythingFromOutside) {
   EXPECT_NE(page.find("reproduce --data &lt;dir&gt; &amp; more"), std::string::npos);
   EXPECT_EQ(page.find("nan"), std::string::npos);
   EXPECT_EQ(html_report(content()), page) << "a function of its content";
+}
+
+TEST(HtmlReportTest, NamesWithLongValuesStandInNoTableThatScrolls) {
+  ReportContent report = content();
+  report.failures = {{"ml-100k_svd_augment_ctgan_run-1", "its loss is <nan>"}};
+  const std::string page = html_report(report);
+  EXPECT_NE(page.find("<dt>command</dt><dd>reproduce --data &lt;dir&gt; &amp; more</dd>"), std::string::npos);
+  EXPECT_NE(page.find("<dt>ml-100k_svd_augment_ctgan_run-1</dt><dd>its loss is &lt;nan&gt;</dd>"), std::string::npos);
+  const std::string text = markdown_report(report);
+  EXPECT_NE(text.find("| command | reproduce --data &lt;dir> & more |"), std::string::npos) << text;
+  EXPECT_NE(text.find("| ml-100k_svd_augment_ctgan_run-1 | its loss is &lt;nan> |"), std::string::npos) << text;
 }
 
 TEST(HtmlReportTest, ShowsOursOverThePrintedWithItsVerdict) {
