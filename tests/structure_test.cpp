@@ -152,6 +152,26 @@ Offences check_listed(const std::string& path, const std::string& text, const st
   return offences;
 }
 
+/// Who uses integers of a fixed width includes <cstdint> or a file of the project that does: that <string> brings it holds for
+/// some compilers only.
+Offences check_integers(const std::map<std::string, std::string>& files, const std::string& path) {
+  static const std::regex integer(R"(\bstd::u?int(8|16|32|64)_t\b)");
+  if (!std::regex_search(files.at(path), integer)) return {};
+  std::set<std::string> seen = {path};
+  std::vector<std::string> open = {path};
+  while (!open.empty()) {
+    std::istringstream lines(files.at(open.back()));
+    open.pop_back();
+    for (std::string line; std::getline(lines, line);) {
+      const std::string name = included(line);
+      if (name == "<cstdint>") return {};
+      const std::string target = name.empty() ? "" : name.substr(1, name.size() - 2);
+      if (files.count(target) != 0 && seen.insert(target).second) open.push_back(target);
+    }
+  }
+  return {path + ": uses integers of a fixed width, and neither it nor what it includes has #include <cstdint>"};
+}
+
 std::string read_file(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   if (!in) throw std::runtime_error("cannot read " + file.string());
@@ -222,6 +242,16 @@ TEST(Structure, CMakeListsEverySource) {
   EXPECT_EQ(all, "");
 }
 
+TEST(Structure, IntegersAreIncluded) {
+  const std::map<std::string, std::string> files = project_files();
+  std::string all;
+  for (const auto& [path, text] : files) {
+    if (!is_source(path)) continue;
+    for (const std::string& offence : check_integers(files, path)) all += offence + "\n";
+  }
+  EXPECT_EQ(all, "");
+}
+
 /// A rule that cannot fail protects nothing: each is shown a line that breaks it and one that does not.
 TEST(StructureRules, Layers) {
   EXPECT_EQ(check_layers("nn/linear.cpp", "#include \"autograd/ops.h\"\n#include <vector>\n").size(), 0U);
@@ -260,6 +290,18 @@ TEST(StructureRules, Randomness) {
   EXPECT_EQ(check_randomness("nn/a.cpp", "int x = std::rand();\nstd::random_device d;\nsrand(1);\n").size(), 3U);
   EXPECT_EQ(check_randomness("nn/a.cpp", "strand(x);  // unlike std::rand\nint operand;\n").size(), 0U);
   EXPECT_EQ(check_randomness("tests/a.cpp", "std::random_device d;\n").size(), 0U);
+}
+
+TEST(StructureRules, Integers) {
+  const std::string standard = "std::";  // in two parts, so that this file passes its own test
+  const std::map<std::string, std::string> files = {
+      {"a.h", "#include <cstdint>\n" + standard + "int8_t a;\n"},
+      {"b.h", "#include \"a.h\"\n#include \"b.h\"\n" + standard + "uint64_t b;\n"},
+      {"c.h", "#include <string>\n" + standard + "uint8_t c;\n"},
+      {"d.h", "#include <string>\nint d;\n"},
+  };
+  for (const char* path : {"a.h", "b.h", "d.h"}) EXPECT_EQ(check_integers(files, path).size(), 0U) << path;
+  EXPECT_EQ(check_integers(files, "c.h").size(), 1U);
 }
 
 TEST(StructureRules, MachinePaths) {
