@@ -9,6 +9,7 @@
 #   RESULTS=dir     where figures go (bench/results), each file as soon as it exists: <device>-<date>.md with all tables,
 #                   <device>-<date>.json, -tf32.json, -bf16.json and -pytorch.json; if it is set, the log too, else it is in BUILD
 #   BUDGET=s        seconds for all of it (540): what has not begun by then is left out and named, what runs is stopped
+#   JOBS=n          compilers at a time (as many as there are processors, and memory for)
 #   PYTHON=program  a Python with PyTorch for the comparison, which is left out without one (python3)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,6 +20,8 @@ results=${RESULTS:-bench/results}
 log=${RESULTS:-$build}/gpu.log
 budget=${BUDGET:-540}
 python=${PYTHON:-python3}
+jobs=${JOBS:-$(tools/jobs.sh)}
+own_cpath=${CPATH:-}
 [ "$#" -gt 0 ] || set -- all
 
 for step in "$@"; do
@@ -105,7 +108,8 @@ suite() { # LIMIT NAME SUITE FILTER [WRAPPER...]: tests of one suite on the GPU,
 find_library() { # NVCC HEADER LIBRARY: adds to `options`
   local folder
   printf '#include <%s>\n' "$2" >"$build/probe.cu"
-  if "$1" -E -o "$build/probe.ii" "$build/probe.cu" >/dev/null 2>&1; then return; fi
+  # Without what was added for another library, whose folder may hold this header as well: then this library would be missed.
+  if CPATH=$own_cpath "$1" -E -o "$build/probe.ii" "$build/probe.cu" >/dev/null 2>&1; then return; fi
   while read -r folder; do
     local found=("$folder/../lib/lib$3.so"*)
     if [ -f "$folder/$2" ] && [ -e "${found[0]}" ]; then
@@ -133,26 +137,38 @@ configure_and_build() {
   find_library "$nvcc" cublas_v2.h cublas
   find_library "$nvcc" cusparse.h cusparse
   [ ! -d "$staged" ] || options+=("-DTAPESTRY_STAGED=$(cd "$staged" && pwd)")
-  attempt 60 configure cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release "${options[@]}" || finish
+  # Make builds one target after the other and waits for the slowest file of each.
+  if [ -z "${CMAKE_GENERATOR:-}" ] && command -v ninja >/dev/null; then export CMAKE_GENERATOR=Ninja; fi
+  attempt 120 configure cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release "${options[@]}" || finish
 
   local targets=(reproduce tapestry_bench)
   for suite in "${suites[@]}"; do targets+=("tests_$suite"); done
   # What does not compile must not be there from an earlier build; the rest is built and tested.
   rm -f "$build/apps/reproduce" "$build/bench/tapestry_bench" "$build"/tests/tests_*
   if grep -q '^CMAKE_GENERATOR:INTERNAL=Ninja' "$build/CMakeCache.txt"; then keep_going=(-k 0); fi
-  attempt 400 build cmake --build "$build" --parallel "$(tools/jobs.sh)" --target "${targets[@]}" -- "${keep_going[@]}" || true
+  echo "gpu: $jobs compilers at a time"
+  attempt 400 build cmake --build "$build" --parallel "$jobs" --target "${targets[@]}" -- "${keep_going[@]}" || true
 }
 
-# Says what the machine computes on, and names the files after it; without a GPU nothing below makes sense.
+# Says what the machine computes on, and names the files after it; without a GPU nothing below makes sense. Where the doctor finds
+# a GPU that computes wrongly, or did not compile, the tests are what shows why.
 examine() {
-  if [ ! -x "$build/apps/reproduce" ]; then
-    if wants build; then finish; fi
+  local name
+  if [ -x "$build/apps/reproduce" ]; then
+    attempt 60 doctor "$build/apps/reproduce" --doctor || true
+    if grep -q '^No GPU is used' "$last"; then cannot "no working GPU: stopping before tests and benches"; fi
+    name=$(sed -n 's/^  GPU  *\([^,]*\),.*/\1/p' "$last")
+    capability=$(sed -n 's/.*compute capability \([0-9]*\)\..*/\1/p' "$last")
+  elif wants build; then
+    failed+=("doctor: $build/apps/reproduce is not there")
+  else
     cannot "$build/apps/reproduce is not there: tools/gpu.sh build makes it"
   fi
-  attempt 60 doctor "$build/apps/reproduce" --doctor || true
-  grep -q '^The GPU works' "$last" || cannot "no working GPU: stopping before tests and benches"
-  capability=$(sed -n 's/.*compute capability \([0-9]*\)\..*/\1/p' "$last")
-  file=$results/$(sed -n 's/^  GPU  *\([^,]*\),.*/\1/p' "$last" | tr 'A-Z ' 'a-z-')-$(date +%F)
+  if [ -z "${name:-}" ] && command -v nvidia-smi >/dev/null; then
+    name=$(nvidia-smi --query-gpu=name --format=csv,noheader | head -n 1) || true
+    capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -n 1 | cut -d . -f 1) || true
+  fi
+  file=$results/$(tr 'A-Z ' 'a-z-' <<<"${name:-unknown-gpu}")-$(date +%F)
 }
 
 bench() { # NAME FILE OPTION...: figures in FILE.json; their table goes to the end of the one .md

@@ -28,6 +28,10 @@ CudaGraph* cuda_end_capture() {
   const cudaError_t status = cudaGraphInstantiate(&executable, recorded, 0ull);
   static_cast<void>(cudaGraphDestroy(recorded));
   cuda::check(status, "cudaGraphInstantiate");
+  // Now, not at the first launch: if there is no memory for it, StepGraph::run can still record the step once more.
+  const cudaError_t uploaded = cudaGraphUpload(executable, context.stream());
+  if (uploaded != cudaSuccess) static_cast<void>(cudaGraphExecDestroy(executable));
+  cuda::check(uploaded, "cudaGraphUpload");
   return new CudaGraph{executable, context.stream()};
 }
 

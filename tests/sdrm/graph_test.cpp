@@ -1,6 +1,4 @@
 // Training and sampling with their steps repeated as CUDA graphs, against the same loops with every step called.
-#include <thread>
-
 #include "sdrm/sampling.h"
 #include "sdrm/score_training.h"
 #include "sdrm/vae_training.h"
@@ -10,6 +8,7 @@
 #include "tests/support/device.h"
 #include "tests/support/gpu_test.h"
 #include "tests/support/graphs_switch.h"
+#include "tests/support/side_by_side.h"
 
 namespace tapestry::sdrm {
 namespace {
@@ -151,13 +150,15 @@ TEST_F(SdrmOnDeviceGraphs, AFewUsersTakeNoMoreStepsThanOne) {
 TEST_F(SdrmOnDeviceGraphs, ModelsTrainSideBySide) {
   std::vector<TrainedVae> vaes(2);
   std::vector<TrainedScore> scores(2);
-  std::vector<std::thread> threads;
   const ScoreConfig config = score_config(Variant::kPublished);
-  for (std::size_t i = 0; i < 2; ++i) {
-    threads.emplace_back([&, i] { vaes[i] = trained_vae(rows_, DType::kFloat32, 40 + i); });
-    threads.emplace_back([&, i] { scores[i] = trained_score(latents(40), config, 50 + i); });
-  }
-  for (std::thread& thread : threads) thread.join();
+  tests::side_by_side(4, [&](std::size_t thread) {
+    const std::size_t i = thread / 2;
+    if (thread % 2 == 0) {
+      vaes[i] = trained_vae(rows_, DType::kFloat32, 40 + i);
+    } else {
+      scores[i] = trained_score(latents(40), config, 50 + i);
+    }
+  });
   for (std::size_t i = 0; i < 2; ++i) {
     EXPECT_EQ(vaes[i].losses, trained_vae(rows_, DType::kFloat32, 40 + i).losses);
     EXPECT_EQ(scores[i].losses, trained_score(latents(40), config, 50 + i).losses);

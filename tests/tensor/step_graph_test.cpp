@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <functional>
+#include <latch>
 #include <string>
 #include <thread>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "tests/support/device.h"
 #include "tests/support/gpu_test.h"
 #include "tests/support/graphs_switch.h"
+#include "tests/support/side_by_side.h"
 
 namespace tapestry::tests {
 namespace {
@@ -231,13 +233,9 @@ TEST_F(StepGraphOnDevice, OneWithinAnotherIsPartOfIt) {
 
 TEST_F(StepGraphOnDevice, ThreadsRecordAndRunSideBySide) {
   std::vector<std::vector<float>> results(4);
-  std::vector<std::thread> threads;
-  for (std::size_t i = 0; i < results.size(); ++i) {
-    threads.emplace_back([&results, i] {
-      for (int round = 0; round < 3; ++round) results[i] = walked(14, 30 + i);
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
+  tests::side_by_side(results.size(), [&](std::size_t i) {
+    for (int round = 0; round < 3; ++round) results[i] = walked(14, 30 + i);
+  });
   for (std::size_t i = 0; i < results.size(); ++i) EXPECT_EQ(results[i], walked(14, 30 + i)) << i;
 }
 
@@ -248,18 +246,28 @@ TEST_F(StepGraphOnDevice, AnotherThreadDoesNotWaitForAStreamThatIsRecorded) {
   { const Tensor freed_here = Tensor::empty({kOdd}, DType::kFloat32, Device::kCuda); }
   double total = 0;
   std::string error;
-  walk.go(1, 2, [&] {
-    // The pool's free block of this size was last used on the stream that is being recorded: asking for it now must not draw the
-    // other thread's stream into the recording.
-    std::thread other([&] {
-      try {
-        total = sum(Tensor::full({kOdd}, 1, DType::kFloat32, Device::kCuda)).item();
-      } catch (const Error& thrown) {
-        error = thrown.what();
-      }
-    });
-    other.join();
+  std::latch warm(1), recording(1);
+  std::thread other([&] {
+    try {
+      tests::warm_up();
+      warm.count_down();
+      recording.wait();
+      total = sum(Tensor::full({kOdd}, 1, DType::kFloat32, Device::kCuda)).item();
+    } catch (const std::exception& thrown) {
+      error = thrown.what();
+      if (!warm.try_wait()) warm.count_down();
+    }
   });
+  warm.wait();
+  const auto let_it_go_on = [&] {
+    if (!other.joinable()) return;
+    recording.count_down();
+    other.join();
+  };
+  // The pool's free block of this size was last used on the stream that is being recorded: asking for it now must not draw the
+  // other thread's stream into the recording.
+  walk.go(1, 2, let_it_go_on);
+  let_it_go_on();
   EXPECT_EQ(error, "");
   EXPECT_EQ(total, kOdd);
   walk.go(2, 9);

@@ -211,6 +211,28 @@ TEST_F(GpuScript, GoesOnAfterAFailureAndNamesIt) {
   EXPECT_TRUE(has(found.out, "  tests of autograd\n  tests of sdrm\n")) << found.out;
 }
 
+TEST_F(GpuScript, TestsAlsoWhatTheDoctorCannotVouchFor) {
+  program("built/reproduce", "echo 'The GPU gives wrong results: use --device cpu, and check its driver.'; exit 1");
+  Outcome found = gpu("build test");
+  EXPECT_EQ(found.status, 1) << found.out;
+  EXPECT_TRUE(has(found.out, "\nFAILED:\n  doctor: status 1\n")) << found.out;
+  EXPECT_TRUE(has(found.out, "  tests of tensor\n")) << found.out;
+
+  std::filesystem::remove(path("built/reproduce"));  // as if it had not compiled
+  found = gpu("build test bench");
+  EXPECT_EQ(found.status, 1) << found.out;
+  EXPECT_TRUE(has(found.out, "reproduce is not there\n")) << found.out;
+  EXPECT_TRUE(has(found.out, "  tests of tensor\n")) << found.out;
+  std::string files;
+  for (const auto& file : std::filesystem::directory_iterator(path("results"))) files += file.path().filename().string() + "\n";
+  EXPECT_TRUE(has(files, "9.0-")) << "named by what nvidia-smi says: " << files;
+
+  program("built/reproduce", "echo 'No GPU is used: there is none.'");
+  found = gpu("build test");
+  EXPECT_EQ(found.status, 4) << found.out;
+  EXPECT_FALSE(has(found.out, "tests of tensor")) << found.out;
+}
+
 TEST_F(GpuScript, StopsInTimeAndNamesTheRest) {
   program("built/tests_autograd", "sleep 60");
   const Outcome found = gpu("build test bench", "BUDGET=15");
@@ -238,7 +260,9 @@ TEST_F(GpuScript, SaysWhatTheMachineLacks) {
 }
 
 TEST_F(GpuScript, TakesLibrariesFromPythonsPackages) {
-  program("nvcc", "exit 1");
+  // Finds only what CPATH leads to, where after the first library the other's header lies as well.
+  program("nvcc", R"(name=$(sed -n 's/.*<\(.*\)>.*/\1/p' "${@: -1}"); IFS=:
+for folder in ${CPATH:-}; do if [ -e "$folder/$name" ]; then exit; fi; done; exit 1)");
   for (const char* name : {"include/cublas_v2.h", "include/cusparse.h", "lib/libcublas.so.13", "lib/libcusparse.so.12"}) {
     program(std::string("packages/nvidia/cu13/") + name, "");
   }
