@@ -48,7 +48,7 @@ class VaeTraining {
     const Tensor weights = Tensor::empty({updates_, 2}, DType::kFloat64);
     for (std::int64_t i = 0; i < updates_; ++i) {
       weights.data<double>()[2 * i] = 1;
-      weights.data<double>()[2 * i + 1] = std::min(config_.kl_cap, static_cast<double>(adam_.steps() + i) / config_.kl_steps);
+      weights.data<double>()[2 * i + 1] = kl_weight(config_, adam_.steps() + i);
     }
     bring(weights.to(model_.dtype()).raw_data(), weights_);
     cursor_.begin_epoch(adam_.steps());
@@ -85,6 +85,11 @@ class VaeTraining {
 };
 
 }  // namespace
+
+double kl_weight(const VaeConfig& config, std::int64_t update) {
+  if (config.kl_steps <= 0) return config.kl_cap;
+  return std::min(config.kl_cap, static_cast<double>(update) / config.kl_steps);
+}
 
 VaeFit fit_vae(MultiVae& model, const CsrMatrix& rows, const VaeConfig& config, std::uint64_t seed,
                const std::function<double(const MultiVae&, std::int64_t epoch)>& validate,

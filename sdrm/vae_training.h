@@ -18,6 +18,10 @@ struct VaeFit {
   std::vector<VaeEpoch> history;
 };
 
+/// beta, by which the KL term of update 0, 1, ... counts: min(kl_cap, update / kl_steps), the cap from the start when there are
+/// no steps.
+double kl_weight(const VaeConfig& config, std::int64_t update);
+
 /// Trains on the sparse rows with Adam at a constant rate, rows reshuffled every epoch, the short last batch kept. After every
 /// epoch `validate(model, epoch)` is asked for a metric; training stops once it has not improved for more than `patience` epochs
 /// in a row, and the best epoch's weights are restored. NaN is no improvement. The seed decides everything. Throws Error(kFit)

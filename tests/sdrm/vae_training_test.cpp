@@ -91,6 +91,18 @@ double ranking_quality(const MultiVae& model, const CsrMatrix& x) {
   return right / pairs;
 }
 
+TEST(KlWeight, GrowsToTheCapAndIsThereAtOnceWithoutSteps) {
+  VaeConfig config;
+  config.kl_cap = 0.3;
+  config.kl_steps = 200;
+  for (const auto& [update, expected] : {std::pair(0, 0.0), std::pair(20, 0.1), std::pair(60, 0.3), std::pair(1000, 0.3)}) {
+    EXPECT_EQ(kl_weight(config, update), expected) << update;
+  }
+  config.kl_steps = 0;
+  EXPECT_EQ(kl_weight(config, 0), 0.3);
+  EXPECT_EQ(kl_weight(config, 5), 0.3);
+}
+
 TEST(FitVae, LearnsTheTastesOfUsersItHasNotSeen) {
   VaeConfig config = small_config();
   config.max_epochs = 60;

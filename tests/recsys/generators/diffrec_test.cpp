@@ -215,6 +215,25 @@ TEST(DiffRec, AnOracleOfTheNoiseGivesTheSameAnswer) {
   }
 }
 
+TEST(DiffRec, AnOracleOfTheNoiseTakesAwayWhatTheCorruptionAdded) {
+  // What the network names is what the row was corrupted with, drawn from the same stream: at t = T x_0 comes back. The mean of
+  // x_1 then has all of its signal, and less noise than the network goes on naming.
+  const RandomStream stream = {5, Purpose::kTest, 0};
+  const Tensor noise = random_normal({1, 4}, stream, 0, 1, DType::kFloat64);
+  DiffRecConfig config = example(false, DiffRecTarget::kEpsExact);
+  config.timesteps = 2;
+  config.inference_steps = 2;
+  const DiffRecSchedule schedule(config);
+  const auto oracle = constant_model(4, config, {noise.span<double>().begin(), noise.span<double>().end()});
+  const Tensor scores = diffrec_scores(*oracle, CsrMatrix::from_rows(4, {{0, 2}}), schedule, config, stream);
+  const double kept = schedule.c2[2] * std::sqrt(1 - schedule.alpha_bar[2]), named = std::sqrt(1 - schedule.alpha_bar[1]);
+  const double x0[] = {1, 0, 1, 0};
+  for (std::size_t i = 0; i < 4; ++i) {
+    const double expected = x0[i] + (kept - named) / std::sqrt(schedule.alpha_bar[1]) * noise.span<double>()[i];
+    EXPECT_NEAR(scores.span<double>()[i], expected, 1e-12) << i;
+  }
+}
+
 TEST(DiffRec, InferenceIsDeterministicUnlessItCorrupts) {
   nn::Initializer init(1);
   DiffRecConfig config = example(true);

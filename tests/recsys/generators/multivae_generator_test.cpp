@@ -32,11 +32,11 @@ TEST(MultiVaeGenerator, HasTheSettingsOfTheOriginal) {
   EXPECT_EQ(config.vae.batch, 500);
   EXPECT_EQ(config.vae.max_epochs, 200);
   // beta at updates 0, 10,000 and 39,999 of the 200,000 schedule; the cap is reached at 40,000.
-  const auto beta = [&](double update) { return std::min(config.vae.kl_cap, update / config.vae.kl_steps); };
-  EXPECT_EQ(beta(0), 0);
-  EXPECT_EQ(beta(10000), 0.05);
-  EXPECT_LT(beta(39999), 0.2);
-  EXPECT_EQ(beta(40000), 0.2);
+  EXPECT_EQ(sdrm::kl_weight(config.vae, 0), 0);
+  EXPECT_EQ(sdrm::kl_weight(config.vae, 10000), 0.05);
+  EXPECT_LT(sdrm::kl_weight(config.vae, 39999), 0.2);
+  EXPECT_EQ(sdrm::kl_weight(config.vae, 40000), 0.2);
+  EXPECT_EQ(sdrm::kl_weight(config.vae, 1000000), 0.2);
 }
 
 // The likelihood does not see a constant added to a user's logits; the cut over the whole matrix does.
