@@ -24,10 +24,12 @@ int ablate(const ExperimentOptions& options, const std::vector<LoadedDataset>& d
   report.command = options.command;
   std::vector<std::string> dataset_names;
   for (const LoadedDataset& loaded : datasets) dataset_names.push_back(loaded.data.name);
+  report.quick = options.quick;
   // Names are looked up before anything is computed. Recommenders that have an ablation in common share its folder and report.
   std::map<std::string, std::vector<std::string>> recommenders;
-  for (const std::string& recommender : options.recommenders) {
-    for (const Ablation& ablation : recsys::select_ablations(recommender, names)) {
+  for (const auto& [recommender, own] : recsys::ablations_by_recommender(options.recommenders, names)) {
+    if (own.empty()) std::cout << recommender << " is left out: none of these ablations is one of its own\n";
+    for (const Ablation& ablation : own) {
       std::vector<std::string>& having = recommenders[ablation.name];
       if (having.empty()) report.ablations.push_back(ablation);
       having.push_back(recommender);

@@ -48,6 +48,10 @@ void announce(const Experiment& experiment, const ExperimentOptions& asked) {
     const recsys::Dataset& data = loaded.data;
     std::cout << data.name << ": " << data.stored.rows() << " users x " << data.stored.cols() << " items, " << data.stored.nnz()
               << " stored (" << data.source << ")\n";
+    const std::string expected = recsys::paper_digest(data.name);
+    if (asked.protocol == recsys::ProtocolName::kPublished && !expected.empty() && data.sha256 != expected) {
+      std::cout << "  its content is not the paper's (docs/formats.md has the digest): no printed figures beside its own\n";
+    }
   }
   const std::string without = asked.without.empty() ? "" : ", without " + recsys::joined(asked.without);
   const std::string folds = asked.folds > 0 ? ", " + std::to_string(asked.folds) + " folds" : "";
@@ -61,6 +65,16 @@ void announce(const Experiment& experiment, const ExperimentOptions& asked) {
   }
   if (!asked.only.empty()) std::cout << experiment.missing_units() << " of the others are selected by --only\n";
   std::cout << std::flush;
+}
+
+void print_failures(const std::vector<recsys::Failure>& failures) {
+  constexpr std::size_t kMost = 10;
+  if (failures.empty()) return;
+  std::cout << "\nFailed, and not tried again:\n";
+  for (std::size_t i = 0; i < std::min(kMost, failures.size()); ++i) {
+    std::cout << "  " << failures[i].unit << ": " << failures[i].reason << "\n";
+  }
+  if (failures.size() > kMost) std::cout << "  and " << failures.size() - kMost << " more, which table.md names\n";
 }
 
 /// Computes one experiment and prints its table.
@@ -80,6 +94,7 @@ void compute(const ReproduceOptions& options, const ExperimentOptions& asked) {
       std::cout << "\nNot finished, and left out of the report:\n";
       for (const std::string& line : recsys::unfinished_lines(experiment.unfinished())) std::cout << "  " << line << "\n";
     }
+    print_failures(experiment.failures());
   } catch (...) {
     progress->finish();
     throw;

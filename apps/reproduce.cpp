@@ -6,6 +6,7 @@
 #include "apps/interrupt.h"
 #include "apps/reproduce_options.h"
 #include "apps/revision.h"  // made at every build
+#include "apps/standard_streams.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"
 
@@ -53,9 +54,12 @@ int run_reproduce(int argc, char** argv) {
 }  // namespace tapestry::apps
 
 int main(int argc, char** argv) {
+  tapestry::apps::open_standard_streams();
   tapestry::let_waiting_threads_sleep(argv);
   try {
-    return tapestry::apps::run_reproduce(argc, argv);
+    const int status = tapestry::apps::run_reproduce(argc, argv);
+    const bool printed = tapestry::apps::printed_everything("reproduce");
+    return status != 0 || printed ? status : 3;
   } catch (const tapestry::Error& error) {
     std::cerr << "reproduce: " << error.what() << std::endl;
     return error.exit_status();

@@ -130,8 +130,9 @@ Names choose_datasets(const Raw& raw, Names& remarks) {
     if (left_out) absent.push_back(name);
     return left_out;
   });
-  // The paper knows nothing of simulated data: they stand in where there are no others.
-  if (raw.paper && selected.size() > 1) std::erase(selected, "simulated");
+  // The paper knows nothing of simulated data, and its means are not over them: they stand in where there are no others.
+  const bool asked = std::find(raw.datasets.begin(), raw.datasets.end(), "simulated") != raw.datasets.end();
+  if ((raw.paper || !asked) && selected.size() > 1) std::erase(selected, "simulated");
   if (!absent.empty()) remarks.push_back("not found in " + raw.data + " and left out: " + joined(absent));
   return selected;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "recsys/data/joined.h"
 #include "recsys/data/prepared.h"
@@ -73,6 +74,16 @@ Dataset load_raw(const std::filesystem::path& file, const std::string& name) {
 
 std::vector<std::string> known_datasets() {
   return {"ml-100k", "ml-1m", "amazon-luxury-beauty", "amazon-digital-music", kSimulated};
+}
+
+std::string paper_digest(const std::string& name) {
+  static const std::map<std::string, std::string> kDigests = {
+      {"ml-100k", "c100a4f1802555704e3cc3fa5e537c1fa46b7f1806529e20a5c8b29d2fca2b28"},
+      {"ml-1m", "68acf9d5abd33053d741fbbfac5107901c371c4fabb58a879ec1d38f549a57fe"},
+      {"amazon-luxury-beauty", "cd8e950587bfc9cf1c24919bf3efc3d05fe4e90d6a30fe3e51d8e265b742610e"},
+      {"amazon-digital-music", "65d4aebcec02284cd3aeb474310e27110fd70d957a26bbabf248a0528ab5a56b"}};
+  const auto found = kDigests.find(name);
+  return found == kDigests.end() ? "" : found->second;
 }
 
 bool dataset_available(const std::filesystem::path& data_dir, const std::string& name) {

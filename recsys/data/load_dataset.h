@@ -11,6 +11,9 @@ namespace tapestry::recsys {
 /// The data sets that exist by name. `simulated` needs no files.
 std::vector<std::string> known_datasets();
 
+/// The digest (dataset_digest) of the paper's data set of this name (docs/formats.md); empty for a name that is not the paper's.
+std::string paper_digest(const std::string& name);
+
 /// Whether load_dataset finds files for `name`. Throws Error(kUsage) for an unknown name.
 bool dataset_available(const std::filesystem::path& data_dir, const std::string& name);
 

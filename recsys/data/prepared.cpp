@@ -206,6 +206,10 @@ Dataset read_prepared(const std::filesystem::path& folder, const std::string& na
     fail(ErrorKind::kData, (folder / "holdout.csv").string(), ": no held-out items, expected some of each valid user's");
   }
   dataset.holdout_likes = read_holdout(folder / "holdout_neumf.csv", likes(dataset.stored), dataset.parts, "a liked item");
+  if (dataset.holdout_likes.nnz() == 0) {
+    fail(ErrorKind::kData, (folder / "holdout_neumf.csv").string(),
+         ": no held-out items, expected some likes of each valid user's");
+  }
   dataset.user_ids = read_ids(folder, "user", dataset.stored.rows());
   dataset.item_ids = read_ids(folder, "item", dataset.stored.cols());
   dataset.sha256 = dataset_digest(dataset);

@@ -4,7 +4,9 @@
 #include <array>
 #include <cmath>
 #include <functional>
+#include <map>
 
+#include "recsys/data/joined.h"
 #include "recsys/experiment/selection.h"
 #include "tensor/error.h"
 
@@ -102,6 +104,29 @@ std::vector<Ablation> select_ablations(const std::string& recommender, std::span
   }
   std::vector<Ablation> chosen;
   std::copy_if(all.begin(), all.end(), std::back_inserter(chosen), [&](const Ablation& a) { return needed.contains(a.name); });
+  return chosen;
+}
+
+std::vector<std::pair<std::string, std::vector<Ablation>>> ablations_by_recommender(std::span<const std::string> recommenders,
+                                                                                    std::span<const std::string> names) {
+  std::map<std::string, std::vector<std::string>> known;
+  std::vector<std::string> of_all;
+  for (const std::string& recommender : recommenders) {
+    for (const Ablation& ablation : ablations(recommender)) {
+      known[recommender].push_back(ablation.name);
+      if (std::find(of_all.begin(), of_all.end(), ablation.name) == of_all.end()) of_all.push_back(ablation.name);
+    }
+  }
+  select_names("ablation of " + joined(recommenders), names, of_all);
+  std::vector<std::pair<std::string, std::vector<Ablation>>> chosen;
+  for (const std::string& recommender : recommenders) {
+    std::vector<std::string> own;
+    std::copy_if(names.begin(), names.end(), std::back_inserter(own), [&](const std::string& name) {
+      const std::vector<std::string>& has = known[recommender];
+      return name == "all" || std::find(has.begin(), has.end(), name) != has.end();
+    });
+    chosen.emplace_back(recommender, own.empty() ? std::vector<Ablation>() : select_ablations(recommender, own));
+  }
   return chosen;
 }
 

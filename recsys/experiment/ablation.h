@@ -4,6 +4,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "recsys/experiment/runner.h"
@@ -29,6 +30,11 @@ std::vector<Ablation> ablations(const std::string& recommender);
 /// Those of some names ("all" for every one), with the references they need. Throws Error(kUsage) for a name the recommender has
 /// not, listing those it has.
 std::vector<Ablation> select_ablations(const std::string& recommender, std::span<const std::string> names);
+
+/// The same for several recommenders, of which each gets those of the names that it has, maybe none. Throws Error(kUsage) for a
+/// name that none of them has.
+std::vector<std::pair<std::string, std::vector<Ablation>>> ablations_by_recommender(std::span<const std::string> recommenders,
+                                                                                    std::span<const std::string> names);
 
 /// `options` for one ablation: in the folder of its name below options.out.
 ExperimentOptions options_for(const Ablation& ablation, ExperimentOptions options);

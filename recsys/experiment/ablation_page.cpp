@@ -7,6 +7,7 @@
 #include "recsys/data/joined.h"
 #include "recsys/experiment/selection.h"
 #include "recsys/metrics/ranking.h"
+#include "recsys/report/headline.h"
 #include "recsys/report/text.h"
 #include "tensor/error.h"
 #include "tensor/random.h"
@@ -123,12 +124,13 @@ std::vector<Choice> choices(const UnitStore& store, const ExperimentOptions& opt
 }
 
 std::string deviations_page(const AblationReport& report) {
-  std::string text =
-      "# What the deviations of the published program do to its figures\n\nMade with `" + report.command +
-      "`. Runs of the same number have the same seed and are compared with each other; intervals are Student's t "
-      "over their differences. \"both\" is the mean of the two settings. Nothing is corrected for the number of "
-      "comparisons: of intervals where there is no effect, one in twenty leaves out zero by chance. All are over runs "
-      "on the same reported users and do not speak of other users.\n\n";
+  std::string text = "# What the deviations of the published program do to its figures\n\n";
+  for (const std::string& remark : quick_remark({.quick = report.quick})) text += "**" + remark + "**\n\n";
+  text += "Made with `" + report.command +
+          "`. Runs of the same number have the same seed and are compared with each other; intervals are Student's t "
+          "over their differences. \"both\" is the mean of the two settings. Nothing is corrected for the number of "
+          "comparisons: of intervals where there is no effect, one in twenty leaves out zero by chance. All are over runs "
+          "on the same reported users and do not speak of other users.\n\n";
   for (const Ablation& ablation : report.ablations) {
     if (!ablation.reference.empty()) text += effect_tables(report, ablation);
   }

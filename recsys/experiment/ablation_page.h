@@ -29,6 +29,7 @@ std::vector<Choice> choices(const UnitStore& store, const ExperimentOptions& opt
 /// What a page of deviations is made of.
 struct AblationReport {
   std::string command;
+  bool quick = false;  ///< made with reduced epochs
   std::vector<Ablation> ablations;
   std::vector<Effect> effects;
   std::vector<Choice> choices;

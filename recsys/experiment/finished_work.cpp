@@ -2,20 +2,16 @@
 
 #include <algorithm>
 #include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
+
+#include "recsys/experiment/read_text.h"
+#include "tensor/error.h"
 
 namespace tapestry::recsys {
 namespace {
 
 using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
-
-std::optional<std::string> read_text(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(in), {});
-}
 
 void add(KnownMean& known, double value) { known.mean += (value - known.mean) / ++known.count; }
 
@@ -35,11 +31,15 @@ FinishedWork::FinishedWork(fs::path folder, Configuration configuration)
 }
 
 bool FinishedWork::has(const UnitKey& unit) const {
-  const std::optional<std::string> text = read_text(folder_ / "units" / (unit.text() + ".json"));
+  std::optional<std::string> text;
+  try {
+    text = read_text(folder_ / "units" / (unit.text() + ".json"));
+  } catch (const Error&) {  // will be computed again
+  }
   if (!text) return false;
   const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  return json.is_object() &&
-         json.value("configuration", "") == unit_digest(configuration_, unit.dataset, unit.recommender, unit.generator);
+  return json.is_object() && json.contains("configuration") &&
+         json["configuration"] == unit_digest(configuration_, unit.dataset, unit.recommender, unit.generator);
 }
 
 ModelFolder FinishedWork::models(const std::string& dataset, const std::string& owner, int run) const {

@@ -24,6 +24,7 @@ void read_line(const std::string& line, std::vector<Start>& starts) try {
     starts.push_back({number,
                       json.value("command", ""),
                       json.value("revision", ""),
+                      json.value("build", ""),
                       json.value("threads", 0),
                       json.value("jobs", 0),
                       "",
@@ -41,9 +42,9 @@ void read_line(const std::string& line, std::vector<Start>& starts) try {
 } catch (const Json::exception&) {  // a value of another type: not a line of ours
 }
 
-/// What the starts of one command and revision did together.
+/// What the starts of one command, revision and build did together.
 struct Share {
-  std::string command, revision;
+  std::string command, revision, build;
   std::size_t units = 0;
   int starts = 0, killed = 0;
   double seconds = 0;  ///< of those that were not killed
@@ -62,18 +63,23 @@ std::string in_words(const Share& share) {
     if (share.killed > 0) text += concat(" without those of ", share.killed, " killed");
   }
   if (!share.revision.empty()) text += ", revision " + share.revision;
+  if (!share.build.empty()) text += " (" + share.build + ")";
   return text + ": " + share.command;
 }
 
 }  // namespace
 
-void Journal::begin(const std::string& command, const std::string& revision, int threads, int jobs) {
+void Journal::begin(const std::string& command, const std::string& revision, const std::string& build, int threads, int jobs) {
   const std::vector<Start> before = starts();
   const std::lock_guard lock(mutex_);
   number_ = 1;
   for (const Start& start : before) number_ = std::max(number_, start.number + 1);
-  append_line(file_,
-              line_of({{"start", number_}, {"command", command}, {"revision", revision}, {"threads", threads}, {"jobs", jobs}}));
+  append_line(file_, line_of({{"start", number_},
+                              {"command", command},
+                              {"revision", revision},
+                              {"build", build},
+                              {"threads", threads},
+                              {"jobs", jobs}}));
 }
 
 void Journal::unit(const std::string& unit) {
@@ -106,9 +112,10 @@ std::vector<std::pair<std::string, std::string>> computed_by(std::span<const Sta
   std::vector<Share> shares;
   for (const Start& start : starts) {
     if (start.units.empty()) continue;
-    auto share = std::find_if(shares.begin(), shares.end(),
-                              [&](const Share& one) { return one.command == start.command && one.revision == start.revision; });
-    if (share == shares.end()) share = shares.insert(shares.end(), {start.command, start.revision});
+    auto share = std::find_if(shares.begin(), shares.end(), [&](const Share& one) {
+      return one.command == start.command && one.revision == start.revision && one.build == start.build;
+    });
+    if (share == shares.end()) share = shares.insert(shares.end(), {start.command, start.revision, start.build});
     share->units += start.units.size();
     ++share->starts;
     share->killed += start.wall_seconds ? 0 : 1;

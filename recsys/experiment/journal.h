@@ -13,8 +13,8 @@ namespace tapestry::recsys {
 
 /// One start of the program on a folder of results.
 struct Start {
-  int number = 0;  ///< from 1, in the order of the file
-  std::string command, revision;
+  int number = 0;                        ///< from 1, in the order of the file
+  std::string command, revision, build;  ///< build: compiler and matrix products, which decide the last bits
   int threads = 0, jobs = 0;
   std::string end;                     ///< "finished", "interrupted" or "error"; empty when it was killed, or runs still
   std::optional<double> wall_seconds;  ///< with the end
@@ -29,7 +29,7 @@ class Journal {
   explicit Journal(const std::filesystem::path& folder) : file_(folder / "starts.jsonl") {}
 
   /// A new start, which the lines after this one are about.
-  void begin(const std::string& command, const std::string& revision, int threads, int jobs);
+  void begin(const std::string& command, const std::string& revision, const std::string& build, int threads, int jobs);
   void unit(const std::string& unit);
   void end(const std::string& how, double wall_seconds);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <nlohmann/json.hpp>
 
 #include "recsys/experiment/peak_memory.h"
@@ -133,10 +134,13 @@ std::vector<std::string> baselines(const std::string& generator) {
 
 /// body(0), body(1), ... side by side, since a bootstrap over thousands of users takes a second; their results in order.
 template <typename Result, typename Body>
-std::vector<Result> gather(std::size_t count, const Body& body) {
+std::vector<Result> gather(std::size_t count, const std::function<void(double)>& told, const Body& body) {
   std::vector<std::vector<Result>> parts(count);
-  parallel_for(static_cast<std::int64_t>(count),
-               [&](std::int64_t i) { parts[static_cast<std::size_t>(i)] = body(static_cast<std::size_t>(i)); });
+  std::atomic<std::size_t> done = 0;
+  parallel_for(static_cast<std::int64_t>(count), [&](std::int64_t i) {
+    parts[static_cast<std::size_t>(i)] = body(static_cast<std::size_t>(i));
+    told(static_cast<double>(++done) / static_cast<double>(count));
+  });
   std::vector<Result> all;
   for (std::vector<Result>& part : parts) std::move(part.begin(), part.end(), std::back_inserter(all));
   return all;
@@ -170,6 +174,7 @@ Json starts_json(std::span<const Start> starts) {
   for (const Start& start : notable_starts(starts)) {
     json.push_back({{"command", start.command},
                     {"revision", start.revision},
+                    {"build", start.build},
                     {"wall_seconds", start.wall_seconds ? Json(*start.wall_seconds) : Json(nullptr)},
                     {"units", start.units.size()}});
   }
@@ -202,16 +207,17 @@ std::vector<UnitKey> all_unit_keys(const ExperimentOptions& options, std::span<c
   return all;
 }
 
-std::vector<Cell> collect_cells(const UnitStore& store, const ExperimentOptions& options, std::span<const std::string> datasets) {
+std::vector<Cell> collect_cells(const UnitStore& store, const ExperimentOptions& options, std::span<const std::string> datasets,
+                                const std::function<void(double)>& told) {
   std::vector<std::vector<Unit>> combinations;
   for_combinations(store, options, datasets, [&](Combination combination) {
     if (combination.complete()) combinations.push_back(std::move(combination.units));
   });
-  return gather<Cell>(combinations.size(), [&](std::size_t i) { return combination_cells(combinations[i], options); });
+  return gather<Cell>(combinations.size(), told, [&](std::size_t i) { return combination_cells(combinations[i], options); });
 }
 
 std::vector<Comparison> collect_comparisons(const UnitStore& store, const ExperimentOptions& options,
-                                            std::span<const std::string> datasets) {
+                                            std::span<const std::string> datasets, const std::function<void(double)>& told) {
   if (options.protocol != ProtocolName::kStrict) return {};
   std::vector<std::pair<std::vector<Unit>, std::vector<Unit>>> pairs;
   for_combinations(store, options, datasets, [&](const Combination& one) {
@@ -225,7 +231,7 @@ std::vector<Comparison> collect_comparisons(const UnitStore& store, const Experi
     }
   });
   std::vector<Comparison> comparisons =
-      gather<Comparison>(pairs.size(), [&](std::size_t i) { return compare(pairs[i].first, pairs[i].second, options); });
+      gather<Comparison>(pairs.size(), told, [&](std::size_t i) { return compare(pairs[i].first, pairs[i].second, options); });
   correct_for_number(comparisons);
   return comparisons;
 }
@@ -314,6 +320,7 @@ std::string manifest_text(const UnitStore& store, const ExperimentOptions& optio
                      {"jobs", options.jobs},
                      {"device", options.device},
                      {"precision", options.precision},
+                     {"neumf_selection", options.neumf_selection ? Json(to_string(*options.neumf_selection)) : Json(nullptr)},
                      {"out", options.out.string()}};
   json["seeds"] = {{"root", options.seed}, {"runs", Json::array()}};
   for (int run = 1; run <= options.runs; ++run) {

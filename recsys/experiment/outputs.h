@@ -15,14 +15,17 @@ std::vector<UnitKey> unit_keys(const ExperimentOptions& options, const std::stri
 std::vector<UnitKey> all_unit_keys(const ExperimentOptions& options, std::span<const std::string> datasets);
 
 /// Every metric of every combination asked for whose units are all finished. Intervals: over runs (t) under `published`, where a
-/// result without randomness is a point; bootstrap over users and fits under `strict`.
-std::vector<Cell> collect_cells(const UnitStore& store, const ExperimentOptions& options, std::span<const std::string> datasets);
+/// result without randomness is a point; bootstrap over users and fits under `strict`, which takes its time: `told` is told the
+/// fraction that is done, by several threads, and what it throws ends the work.
+std::vector<Cell> collect_cells(const UnitStore& store, const ExperimentOptions& options, std::span<const std::string> datasets,
+                                const std::function<void(double fraction)>& told);
 
 /// Under `strict`, for every metric: each generator against `original`, and the others against multivae++, user by user;
 /// corrected for their number. Of the combinations whose units are all finished. Empty under `published`, whose users were chosen
 /// on.
 std::vector<Comparison> collect_comparisons(const UnitStore& store, const ExperimentOptions& options,
-                                            std::span<const std::string> datasets);
+                                            std::span<const std::string> datasets,
+                                            const std::function<void(double fraction)>& told);
 
 /// The units that failed, in the order of the report, each once, with their reasons.
 std::vector<Failure> collect_failures(const UnitStore& store, const ExperimentOptions& options,

@@ -20,6 +20,9 @@ constexpr int kStrictRuns = 10;
 /// What ten runs of a data set with a recommender may take.
 constexpr double kCheapSeconds = 3600;
 
+/// More than anybody chose: a file that says more was not written by us.
+constexpr int kMostRuns = 100000;
+
 std::string name_of(const RunChoice& choice) { return choice.dataset + "/" + choice.recommender; }
 
 [[noreturn]] void fail_unreadable(const fs::path& file) {
@@ -37,6 +40,7 @@ std::map<std::string, RunChoice> read_choices(const fs::path& file) {
     for (const Json& one : json) {
       const RunChoice choice = {one.value("dataset", ""), one.value("recommender", ""), one.value("runs", 0),
                                 one.value("seconds_predicted", 0.0)};
+      if (choice.runs > kMostRuns) fail_unreadable(file);
       if (choice.runs > 0) choices[name_of(choice)] = choice;
     }
   } catch (const Json::exception&) {

@@ -12,6 +12,7 @@
 #include "recsys/experiment/selection.h"
 #include "recsys/experiment/synthetic_report.h"
 #include "recsys/report/csv_files.h"
+#include "recsys/report/text.h"
 #include "tensor/error.h"
 #include "tensor/random.h"
 
@@ -162,7 +163,7 @@ ReportContent report_content(const UnitStore& store, const ExperimentOptions& op
   content.curves = read_curves(store, options, names);
   content.recommender_curves = read_recommender_curves(store, options, names);
   content.times = stage_times(store, options, names);
-  content.origin.emplace_back("command", options.command);
+  content.origin.emplace_back("command", repaired_utf8(options.command));
   for (auto& row : computed_by(starts, unrecorded_units(store, options, names, starts))) content.origin.push_back(std::move(row));
   content.origin.emplace_back("protocol", report.protocol);
   content.origin.emplace_back("variant of SDRM", to_string(options.variant));

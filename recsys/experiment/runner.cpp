@@ -7,6 +7,7 @@
 #include <mutex>
 #include <thread>
 
+#include "recsys/data/load_dataset.h"
 #include "recsys/experiment/outputs.h"
 #include "recsys/experiment/planned_work.h"
 #include "recsys/experiment/report_content.h"
@@ -69,6 +70,8 @@ void leave_job(Workers& workers, const RunJob* job) {
   const std::lock_guard lock(workers.mutex);
   std::erase(workers.running, job);
 }
+
+constexpr const char* kReportStage = "report";
 
 /// Thrown to unwind the workers that have not failed themselves.
 struct Stopped {};
@@ -194,6 +197,17 @@ std::int64_t Experiment::missing_units() const {
   return missing;
 }
 
+double Experiment::report_seconds() const {
+  if (options_.protocol != ProtocolName::kStrict) return 0.1;
+  constexpr double kPerUser = 5e-4;  // of a bootstrap and the tests of all metrics, on one core
+  double users = 0;
+  for (const std::vector<ProtocolData>& folds : protocols_) {
+    for (const ProtocolData& protocol : folds) users += static_cast<double>(protocol.evaluation.input.rows());
+  }
+  const std::size_t combinations = options_.recommenders.size() * options_.settings.size() * options_.generators.size();
+  return kPerUser * users * static_cast<double>(2 * combinations) / std::max(1, options_.threads);
+}
+
 void Experiment::plan_progress(const FolderOf& folder) {
   // What a stage took before in this folder is the best guess there is.
   std::map<std::string, std::pair<double, int>> before;
@@ -203,6 +217,7 @@ void Experiment::plan_progress(const FolderOf& folder) {
     seconds += record.seconds;
     ++count;
   }
+  progress_.plan(0, kReportStage, report_seconds());
   for (const StageCall& call : planned_calls(work_.jobs, folder)) {
     const auto known = before.find(name(call));
     progress_.plan(call.job, call.stage, known == before.end() ? call.guess : known->second.first / known->second.second);
@@ -279,6 +294,10 @@ ReportOptions Experiment::report_options() const {
                     (options_.without.empty() ? "" : " without " + joined(options_.without)) +
                     (options_.folds > 0 ? concat(", ", options_.folds, " folds") : "") + (options_.quick ? ", quick" : "");
   report.compare = options_.protocol == ProtocolName::kPublished && options_.without.empty();
+  for (const LoadedDataset& loaded : datasets_) {
+    const std::string expected = paper_digest(loaded.data.name);
+    if (!expected.empty() && loaded.data.sha256 != expected) report.other_data.push_back(loaded.data.name);
+  }
   report.quick = options_.quick;
   return report;
 }
@@ -290,8 +309,13 @@ std::vector<Start> Experiment::starts() const {
 }
 
 std::vector<Cell> Experiment::run() {
-  const auto revision = options_.versions.find("revision");
-  journal_.begin(options_.command, revision == options_.versions.end() ? "" : revision->second, options_.threads, options_.jobs);
+  const auto version = [&](const char* name) {
+    const auto found = options_.versions.find(name);
+    return found == options_.versions.end() ? std::string() : found->second;
+  };
+  const std::string compiler = version("compiler"), products = version("blas");
+  journal_.begin(options_.command, version("revision"), compiler + (products.empty() ? "" : ", matrix products: " + products),
+                 options_.threads, options_.jobs);
   const auto broken_off = [&](const char* how) {
     try {
       journal_.end(how, progress_.elapsed());
@@ -318,18 +342,27 @@ std::vector<Cell> Experiment::write_reports() {
   std::vector<std::string> names;
   for (const LoadedDataset& loaded : datasets_) names.push_back(loaded.data.name);
   set_num_threads(options_.threads);
-  const std::vector<Cell> cells = collect_cells(store_, options_, names);
-  comparisons_ = collect_comparisons(store_, options_, names);
+  const StageLabel label = {.job = 0, .dataset = "", .recommender = "", .stage = kReportStage};
+  const auto task = progress_.begin(label);
+  const auto told = [&](double from) {  // half of the way each
+    return [&, from](double fraction) {
+      if (options_.interrupted && options_.interrupted()) throw Interrupted();
+      progress_.advance(task, label, {.fraction = from + fraction / 2});
+    };
+  };
+  const std::vector<Cell> cells = collect_cells(store_, options_, names, told(0));
+  comparisons_ = collect_comparisons(store_, options_, names, told(0.5));
   unfinished_ = collect_unfinished(store_, options_, names);
   const ReportOptions report = report_options();
   store_.write_file("results.csv", results_csv(cells, report));
-  const std::vector<Failure> failures = collect_failures(store_, options_, names);
-  store_.write_file("results.json", results_text(cells, comparisons_, failures, unfinished_, report));
-  store_.write_file("table.md", table_text(cells, comparisons_, failures, unfinished_, options_, report));
-  ReportContent content = report_content(store_, options_, datasets_, starts(), report, cells, comparisons_, failures);
+  failures_ = collect_failures(store_, options_, names);
+  store_.write_file("results.json", results_text(cells, comparisons_, failures_, unfinished_, report));
+  store_.write_file("table.md", table_text(cells, comparisons_, failures_, unfinished_, options_, report));
+  ReportContent content = report_content(store_, options_, datasets_, starts(), report, cells, comparisons_, failures_);
   for (const std::string& line : unfinished_lines(unfinished_)) content.origin.emplace_back("not finished", line);
   write_report(store_, content);
   store_.write_file("manifest.json", manifest_text(store_, options_, datasets_, starts(), progress_.elapsed()));
+  progress_.end(task, label);
   return cells;
 }
 

@@ -125,10 +125,14 @@ class Experiment {
 
   /// The combinations that run() could not report, since units of them are not finished.
   const std::vector<Unfinished>& unfinished() const { return unfinished_; }
+  /// The units of run()'s report that failed, now or at an earlier start, and why.
+  const std::vector<Failure>& failures() const { return failures_; }
 
   ReportOptions report_options() const;
 
  private:
+  /// What the reports are guessed to take.
+  double report_seconds() const;
   void plan_progress(const FolderOf& folder);
   void compute();
   std::vector<Cell> write_reports();
@@ -144,6 +148,7 @@ class Experiment {
   ExperimentJobs work_;
   std::vector<Comparison> comparisons_;
   std::vector<Unfinished> unfinished_;
+  std::vector<Failure> failures_;
 };
 
 }  // namespace tapestry::recsys

@@ -8,13 +8,12 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
-#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "recsys/data/sha256.h"
 #include "recsys/experiment/line_log.h"
+#include "recsys/experiment/read_text.h"
 #include "tensor/atomic_file.h"
 #include "tensor/error.h"
 
@@ -27,14 +26,6 @@ namespace fs = std::filesystem;
 constexpr const char* kConfigFile = "config.json";
 constexpr const char* kStagesFile = "stages.jsonl";
 constexpr std::array<const char*, 4> kResultFiles = {"results.csv", "results.json", "table.md", "manifest.json"};
-
-std::optional<std::string> read_text(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) return std::nullopt;
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 Json numbers(const std::vector<double>& values) {
   Json json = Json::array();
@@ -138,21 +129,26 @@ void UnitStore::take_lock() {
 
 std::optional<Unit> UnitStore::read(const UnitKey& key) const {
   const fs::path file = folder_ / "units" / (key.text() + ".json");
-  const std::optional<std::string> text = read_text(file);
-  if (!text) return std::nullopt;
-  Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  const auto refuse = [&](const char* why) {
-    warn_(file.string() + ": " + why + ", computed again");
+  const auto refuse = [&](const std::string& why) {
+    warn_(why + ", computed again");
     return std::nullopt;
   };
-  if (!json.is_object() || !json.contains("sha256")) return refuse("damaged");
+  std::optional<std::string> text;
+  try {
+    text = read_text(file);
+  } catch (const Error& error) {
+    return refuse(error.what());
+  }
+  if (!text) return std::nullopt;
+  Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || !json.contains("sha256")) return refuse(file.string() + ": damaged");
   const Json expected = json["sha256"];
   json.erase("sha256");
-  if (expected != sha256(json.dump())) return refuse("damaged");
+  if (expected != sha256(json.dump())) return refuse(file.string() + ": damaged");
   // Behind the checksum the content is what write() wrote.
   if (json.at("unit") != key.text() ||
       json.at("configuration") != unit_digest(configuration_, key.dataset, key.recommender, key.generator)) {
-    return refuse("of another configuration");
+    return refuse(file.string() + ": of another configuration");
   }
   Unit unit = {key, json.value("failure", ""), {}, std::nullopt};
   json.at("metrics").get_to(unit.measures.names);

@@ -1,6 +1,9 @@
 #include "recsys/generators/model_folder.h"
 
+#include <string_view>
+
 #include "nn/safetensors.h"
+#include "recsys/data/sha256.h"
 #include "tensor/atomic_file.h"
 #include "tensor/memory.h"
 
@@ -9,7 +12,25 @@ namespace {
 
 constexpr const char* kConfiguration = "configuration";  // metadata key
 
+std::string digest_of_module(const nn::Module& module) {
+  std::map<std::string, Tensor> tensors;
+  for (const nn::NamedParameter& parameter : module.named_parameters()) {
+    tensors.emplace(parameter.name, parameter.variable.value());
+  }
+  return digest_of(tensors);
+}
+
 }  // namespace
+
+std::string digest_of(const std::map<std::string, Tensor>& tensors) {
+  Sha256 hash;
+  for (const auto& [name, tensor] : tensors) {
+    hash.update(concat(name, " ", tensor.dtype(), " ", tensor.shape(), "\n"));
+    const Tensor here = tensor.to(Device::kCpu);
+    hash.update({static_cast<const char*>(here.raw_data()), static_cast<std::size_t>(here.bytes())});
+  }
+  return hash.finish();
+}
 
 std::filesystem::path model_file(const std::filesystem::path& stem, const std::string& part) {
   return stem.string() + "-" + part + ".safetensors";
@@ -26,9 +47,10 @@ bool load_kept(const ModelFolder& folder, nn::Module& module, const std::string&
   try {
     const auto metadata = nn::load_module(module, file);
     pool_trim(Device::kCpu);  // what the file took
-    const auto found = metadata.find(kConfiguration);
-    if (found != metadata.end() && found->second == folder.configuration) return true;
-    listener.warn(file.string() + ": made with another configuration, trained again");
+    const auto found = metadata.find(kConfiguration), digest = metadata.find(kDigest);
+    const bool whole = digest == metadata.end() || digest->second == digest_of_module(module);
+    if (whole && found != metadata.end() && found->second == folder.configuration) return true;
+    listener.warn(file.string() + (whole ? ": made with another configuration" : ": damaged") + ", trained again");
   } catch (const Error& error) {
     listener.warn(std::string(error.what()) + ", trained again");
   }
@@ -38,7 +60,9 @@ bool load_kept(const ModelFolder& folder, nn::Module& module, const std::string&
 void keep(const ModelFolder& folder, const nn::Module& module, const std::string& part, const std::string& stage,
           const std::string& history) {
   if (!folder.history.empty()) write_file_atomically(folder.history.string() + "-" + stage + ".csv", history);
-  if (!folder.models.empty()) nn::save_module(module, model_file(folder.models, part), {{kConfiguration, folder.configuration}});
+  if (folder.models.empty()) return;
+  nn::save_module(module, model_file(folder.models, part),
+                  {{kConfiguration, folder.configuration}, {kDigest, digest_of_module(module)}});
 }
 
 }  // namespace tapestry::recsys

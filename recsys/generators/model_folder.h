@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 
 #include "nn/module.h"
@@ -21,8 +22,12 @@ std::filesystem::path model_file(const std::filesystem::path& stem, const std::s
 /// Whether the folder has a file for the part. It may still be refused when it is loaded.
 bool is_kept(const ModelFolder& folder, const std::string& part);
 
-/// Loads a kept model into `module`. False when there is none, or none that fits (which is named to the listener); the module's
-/// values are then to be made anew.
+/// SHA-256 of tensors by name, which says of a file's numbers whether they are those that were written: 64 hex digits.
+std::string digest_of(const std::map<std::string, Tensor>& tensors);
+inline constexpr const char* kDigest = "sha256";  ///< metadata key of it; files of earlier programs have none
+
+/// Loads a kept model into `module`. False when there is none, or none that fits and is undamaged (which is named to the
+/// listener); the module's values are then to be made anew.
 bool load_kept(const ModelFolder& folder, nn::Module& module, const std::string& part, StageListener& listener);
 
 /// Writes a fitted model and the history of its stage.

@@ -168,12 +168,15 @@ void TableFamily::write(const std::filesystem::path& path) const {
   for (const nn::NamedParameter& parameter : model_->named_parameters()) {
     file.tensors.emplace(kModel + parameter.name, parameter.variable.value());
   }
+  file.metadata.emplace(kDigest, digest_of(file.tensors));
   nn::save_tensors(path, file);
 }
 
 std::map<std::string, std::string> TableFamily::read(const std::filesystem::path& path, std::int64_t items) {
   const std::string where = path.string();
   nn::TensorFile file = nn::load_tensors(path);
+  const auto digest = file.metadata.find(kDigest);
+  if (digest != file.metadata.end() && digest->second != digest_of(file.tensors)) fail(ErrorKind::kData, where, ": damaged");
   const TableEncoding::Parts parts = {part_of(file, "widths", where), part_of(file, "items", where),
                                       part_of(file, "values", where), part_of(file, "appearance", where),
                                       part_of(file, "counts", where)};

@@ -46,7 +46,7 @@ std::string similarity_csv(std::span<const SyntheticFigures> synthetic, const Re
     const std::string runs = std::to_string(one.runs);
     for (int bin = 0; bin < kSimilarityBins; ++bin) {
       const double counted = one.pairs[static_cast<std::size_t>(bin)], nearest = one.nearest[static_cast<std::size_t>(bin)];
-      const auto printed = options.compare ? published_pairs(one.dataset, one.generator, bin) : std::nullopt;
+      const auto printed = options.compares(one.dataset) ? published_pairs(one.dataset, one.generator, bin) : std::nullopt;
       text += line({one.dataset, one.recommender, one.generator, runs, fixed(bin / 10.0, 1), fixed((bin + 1) / 10.0, 1),
                     ours(counted), percent(counted, pairs), ours(nearest), percent(nearest, users),
                     printed ? std::to_string(*printed) : ""});

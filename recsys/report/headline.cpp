@@ -140,10 +140,19 @@ std::vector<std::string> quick_remark(const ReportOptions& options) {
 std::vector<std::string> published_answer(std::span<const Cell> cells, const ReportOptions& options) {
   const std::string counts = verdict_counts(cells, options);
   std::vector<std::string> answer = {
-      counts.empty() ? "The paper printed none of these figures, so that there is nothing to set them against." : counts,
+      !counts.empty()              ? counts
+      : options.other_data.empty() ? "The paper printed none of these figures, so that there is nothing to set them against."
+                                   : "No printed figure stands beside these."};
+  for (const std::string& name : options.other_data) {
+    answer.push_back(
+        "The content of " + name +
+        " is not that of the paper's data set of this name (docs/formats.md has its digest): none of the paper's figures "
+        "stands beside its own.");
+  }
+  answer.emplace_back(
       "This protocol follows the paper's evaluation and cannot answer whether SDRM beats MultiVAE++ or synthetic data beats "
       "none: the training was stopped, and the paper's hyperparameters were chosen, on the very users that are reported. "
-      "The strict protocol answers it (--protocol strict)."};
+      "The strict protocol answers it (--protocol strict).");
   std::size_t runs = 0;  // of what is random: the rest needs one
   for (const Cell& cell : cells) runs = std::max(runs, cell.interval ? 0 : cell.runs.size());
   if (!counts.empty() && runs > 0 && runs < kPaperRuns) {

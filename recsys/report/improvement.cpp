@@ -39,7 +39,8 @@ std::vector<Improvement> improvements(std::span<const Cell> cells, const ReportO
     if (std::isnan(*found.full) || std::isnan(*found.multi)) continue;  // a run failed: there is no better one of the two
     const auto& [dataset, recommender, setting, metric] = key;
     const double percent = 100 * (std::max(*found.full, *found.multi) / *found.baseline - 1);
-    const auto published = options.compare ? published_improvement(setting, recommender, dataset, metric) : std::nullopt;
+    const auto published =
+        options.compares(dataset) ? published_improvement(setting, recommender, dataset, metric) : std::nullopt;
     result.push_back({dataset, recommender, setting, metric, percent, published});
   }
   return result;
@@ -58,7 +59,10 @@ std::vector<AverageImprovement> average_improvements(std::span<const Improvement
     }
     found->percent += one.percent;
     ++found->combinations;
-    if (!one.published) found->published_same.reset();
+    if (!one.published) {  // nor about means over such data sets as well
+      found->published.reset();
+      found->published_same.reset();
+    }
     if (found->published_same) *found->published_same += *one.published;
   }
   for (AverageImprovement& average : result) {

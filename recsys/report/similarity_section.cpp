@@ -74,7 +74,7 @@ Section similarity_section(const ReportContent& content) {
       if (generators.empty()) continue;
       section.fold(dataset + ", " + shown_recommender(recommender), first, [&] {
         section.paragraph("All pairs:");
-        section.table(pair_rows(generators, content.options.compare), 1);
+        section.table(pair_rows(generators, content.options.compares(dataset)), 1);
         section.paragraph("The nearest real user:");
         section.table(nearest_rows(generators), 1);
       });

@@ -26,13 +26,13 @@ TableRow table_row(const Cell& cell, const ReportOptions& options) {
   const Summary summary = summarise(cell, options);
   const std::string low = fixed(summary.interval.low, 4), high = fixed(summary.interval.high, 4);
   TableRow row = {cell.dataset, cell.recommender, cell.setting, cell.generator, cell.metric, std::to_string(cell.runs.size())};
-  row[6] = spread(summary.mean, summary.std, 4);
+  const bool failed = is_ranking_metric(cell.metric) && std::isnan(summary.mean);
+  row[6] = failed ? "failed" : spread(summary.mean, summary.std, 4);
   row[7] = low.empty() || high.empty() ? "–" : low + " to " + high;
   row[8] = row[9] = row[10] = "–";
   if (summary.published) {
-    const double difference = summary.mean - summary.published->mean;
     row[8] = spread(summary.published->mean, summary.published->std, 3);
-    row[9] = with_sign(difference, 4);
+    if (!failed) row[9] = with_sign(summary.mean - summary.published->mean, 4);
   }
   if (const std::optional<Verdict> found = verdict(summary)) row[10] = to_string(*found);
   return row;
@@ -97,6 +97,10 @@ nlohmann::ordered_json json_of(const Comparison& comparison) {
 
 }  // namespace
 
+bool ReportOptions::compares(const std::string& dataset) const {
+  return compare && std::find(other_data.begin(), other_data.end(), dataset) == other_data.end();
+}
+
 std::string printed_metric(const std::string& recommender, const std::string& metric) {
   if (recommender != "neumf" || metric.starts_with("Recall")) return metric;
   const std::string over_k = kNdcgOverK;
@@ -114,7 +118,7 @@ Summary summarise(const Cell& cell, const ReportOptions& options) {
   summary.mean = mean(cell.runs);
   summary.std = population_std(cell.runs);
   summary.interval = cell.interval ? *cell.interval : mean_interval(cell.runs);
-  if (options.compare) {
+  if (options.compares(cell.dataset)) {
     summary.published = published_figure(cell.setting, cell.recommender, cell.dataset, cell.generator,
                                          printed_metric(cell.recommender, cell.metric));
   }

@@ -28,7 +28,12 @@ struct ReportOptions {
   std::string protocol = "published";  ///< named in every report
   /// Sets the paper's figures beside ours. Off for protocols under which they are not comparable: the columns stay empty.
   bool compare = true;
+  /// Data sets under a name of the paper's whose content is another: nothing that the paper prints is about them.
+  std::vector<std::string> other_data = {};
   bool quick = false;  ///< made with reduced epochs: every report says first that its figures mean nothing
+
+  /// Whether the paper's figures of a data set stand beside ours.
+  bool compares(const std::string& dataset) const;
 };
 
 /// A cell with its statistics.

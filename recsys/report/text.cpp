@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 namespace tapestry::recsys {
 namespace {
@@ -50,6 +51,11 @@ std::string percent_text(double percent) {
 }
 
 std::string p_text(double p) { return p < 0.00005 ? "< 0.0001" : fixed(p, 4); }
+
+std::string repaired_utf8(const std::string& text) {
+  const std::string json = nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return nlohmann::json::parse(json).get<std::string>();
+}
 
 std::string csv_field(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;

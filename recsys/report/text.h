@@ -19,6 +19,9 @@ std::string percent_text(double percent);
 /// A p-value with four decimals, "< 0.0001" for less: no p is 0. Empty for NaN.
 std::string p_text(double p);
 
+/// The text with what is not UTF-8 in it replaced by U+FFFD: a command may hold any bytes, a report may not.
+std::string repaired_utf8(const std::string& text);
+
 /// A CSV field, quoted when it has to be.
 std::string csv_field(const std::string& text);
 

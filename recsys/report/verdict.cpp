@@ -25,16 +25,21 @@ std::optional<Verdict> verdict(const Summary& summary) {
 
 std::string verdict_counts(std::span<const Cell> cells, const ReportOptions& options) {
   std::array<int, kVerdicts.size()> counts = {};
-  int printed = 0;
+  int printed = 0, failed = 0;
   for (const Cell& cell : cells) {
-    if (const std::optional<Verdict> found = verdict(summarise(cell, options))) {
+    const Summary summary = summarise(cell, options);
+    if (!summary.published) continue;
+    ++printed;
+    if (const std::optional<Verdict> found = verdict(summary)) {
       ++counts[static_cast<std::size_t>(*found)];
-      ++printed;
+    } else {
+      ++failed;
     }
   }
   if (printed == 0) return "";
   std::string text = std::to_string(counts[0]) + " of " + std::to_string(printed) + " printed figures reproduced";
   for (std::size_t v = 1; v < counts.size(); ++v) text += ", " + std::to_string(counts[v]) + " " + kNames[v];
+  if (failed > 0) text += ", " + std::to_string(failed) + " failed";
   return text + ".";
 }
 

@@ -25,7 +25,8 @@ const char* to_string(Verdict verdict);
 /// `reproduced`. Printed deviations have three decimals: each counts as up to half a digit more, the means likewise.
 std::optional<Verdict> verdict(const Summary& summary);
 
-/// "12 of 32 printed figures reproduced, 16 within 3 sd, 1 above, 3 below." Empty when none of the cells was printed.
+/// "12 of 32 printed figures reproduced, 16 within 3 sd, 1 above, 3 below.", with "4 failed" at the end where ours is missing.
+/// Empty when none of the cells was printed.
 std::string verdict_counts(std::span<const Cell> cells, const ReportOptions& options = {});
 
 }  // namespace tapestry::recsys

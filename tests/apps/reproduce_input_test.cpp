@@ -1,7 +1,9 @@
 // apps/reproduce on what it must refuse: one line on standard error, the right exit status, nothing left behind.
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "tensor/cuda/cuda_memory.h"
 #include "tests/apps/child_process.h"
@@ -236,6 +238,43 @@ TEST_F(ReproduceInput, ThePaperIsTwoExperiments) {
     EXPECT_NE(published.find(name), std::string::npos) << name;
   }
   EXPECT_EQ(read_file(out() / "strict" / "manifest.json").find("ctgan"), std::string::npos);
+}
+
+TEST_F(ReproduceInput, DataOfANameThatAreNotThePapersSaySo) {
+  ratings(good_ratings());
+  const Outcome outcome = run(kMovies);
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("its content is not the paper's"), std::string::npos) << outcome.out;
+  EXPECT_EQ(outcome.out.find("printed figures reproduced"), std::string::npos) << outcome.out;
+}
+
+TEST_F(ReproduceInput, AllLeavesSimulatedDataOutWhereThereAreOthers) {
+  ratings(good_ratings());
+  EXPECT_EQ(run({"--dataset", "all", "--generators", "original"}).out.find("simulated:"), std::string::npos);
+  fs::remove_all(out());
+  const Outcome outcome = run({"--dataset", "all,simulated", "--generators", "original"});
+  EXPECT_NE(outcome.out.find("simulated:"), std::string::npos) << outcome.out;
+}
+
+/// Nothing that is printed gets into a file of results, though their numbers are free to be given to files.
+TEST_F(ReproduceInput, ClosedStandardStreamsDoNoHarm) {
+  const Arguments simulated = {"--dataset", "simulated", "--generators", "original"};
+  ASSERT_EQ(run(simulated).status, 0);
+  const std::string expected = read_file(out() / "results.csv");
+  fs::remove_all(out());
+  const std::string command = std::string(TAPESTRY_REPRODUCE_BINARY) +
+                              " --quick --dataset simulated --generators original --out " + out().string() + " <&- >&- 2>&-";
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  EXPECT_EQ(read_file(out() / "results.csv"), expected);
+  EXPECT_EQ(read_file(out() / ".lock"), "");
+}
+
+TEST_F(ReproduceInput, OutputThatCannotBePrintedIsAnError) {
+  if (!fs::exists("/dev/full")) GTEST_SKIP() << "there is no /dev/full";
+  const std::string command =
+      std::string(TAPESTRY_REPRODUCE_BINARY) + " --list >/dev/full 2>" + (folder_.path() / "err").string();
+  EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), kData);
+  EXPECT_NE(read_file(folder_.path() / "err").find("standard output cannot be written"), std::string::npos);
 }
 
 TEST_F(ReproduceInput, HelpVersionAndList) {

@@ -41,12 +41,13 @@ TEST(Ablations, LeaveOutOneDeviationEach) {
   EXPECT_EQ(options.without, all[2].without);
 }
 
+Names names(const std::vector<Ablation>& selected) {
+  Names found;
+  for (const Ablation& ablation : selected) found.push_back(ablation.name);
+  return found;
+}
+
 TEST(Ablations, AreSelectedWithWhatTheyNeed) {
-  const auto names = [](const std::vector<Ablation>& selected) {
-    Names found;
-    for (const Ablation& ablation : selected) found.push_back(ablation.name);
-    return found;
-  };
   EXPECT_EQ(names(select_ablations("svd", Names{"without-tied-layers"})), (Names{"published", "without-tied-layers"}));
   EXPECT_EQ(names(select_ablations("neumf", Names{"neumf-best-recall-without-selection-leak"})),
             (Names{"neumf-first-epoch", "neumf-best-recall", "neumf-best-recall-without-selection-leak"}));
@@ -55,6 +56,17 @@ TEST(Ablations, AreSelectedWithWhatTheyNeed) {
   EXPECT_EQ(select_ablations("mlp", Names{"all"}).size(), ablations("mlp").size());
   const std::string text = error_of(ErrorKind::kUsage, [] { select_ablations("svd", Names{"tied"}); });
   EXPECT_NE(text.find("without-tied-layers"), std::string::npos) << text;
+}
+
+TEST(Ablations, EachRecommenderGetsItsOwn) {
+  const Names both = {"svd", "neumf"};
+  const auto chosen = ablations_by_recommender(both, Names{"without-tied-layers"});
+  ASSERT_EQ(chosen.size(), 2U);
+  EXPECT_EQ(names(chosen[0].second), (Names{"published", "without-tied-layers"}));
+  EXPECT_TRUE(chosen[1].second.empty());
+  EXPECT_EQ(ablations_by_recommender(both, Names{"all"})[1].second.size(), ablations("neumf").size());
+  const std::string text = error_of(ErrorKind::kUsage, [&] { ablations_by_recommender(both, Names{"tied"}); });
+  EXPECT_NE(text.find("no ablation of svd, neumf is called 'tied'"), std::string::npos) << text;
 }
 
 TEST(Ablations, ConclusionsCombineRunByRun) {
@@ -112,6 +124,9 @@ TEST(Ablations, ThePageShowsEffectsAndChoices) {
     EXPECT_NE(page.find(text), std::string::npos) << text << "\n" << page;
   }
   EXPECT_EQ(page.find("## published"), std::string::npos);
+  EXPECT_EQ(page.find("quick run"), std::string::npos);
+  report.quick = true;
+  EXPECT_NE(deviations_page(report).find("**This is a quick run"), std::string::npos);
   EXPECT_NE(deviations_csv(report.effects).find("\nwithout-tied-layers,a,svd,augment,\"f-sdrm\",Recall@10,2,0.6250000000,"),
             std::string::npos);
   EXPECT_NE(choices_csv(report.choices).find(",2,others,0.0000000000,-0.1000000000,0.1000000000\n"), std::string::npos);

@@ -92,6 +92,7 @@ TEST(Prepared, NamesTheMistakeInSplitAndHoldouts) {
   expect_contains(refusal("holdout.csv", ""), "holdout.csv: the file is empty");
   expect_contains(refusal("holdout_neumf.csv", "user,item\n3,2\n"),
                   "holdout_neumf.csv:2: column 2 (item): found '2', expected a liked item");
+  expect_contains(refusal("holdout_neumf.csv", "user,item\n"), "holdout_neumf.csv: no held-out items, expected some likes");
   expect_contains(refusal("user_ids.csv", "user,id\n0,a\n"), "user_ids.csv: 1 ids, expected 4");
 }
 
@@ -229,6 +230,8 @@ TEST_P(RealData, HasThePublishedFigures) {
   EXPECT_EQ(std::count(dataset.parts.begin(), dataset.parts.end(), Part::kTrain), expected.train);
   EXPECT_EQ(std::count(dataset.parts.begin(), dataset.parts.end(), Part::kTest), expected.test);
   EXPECT_EQ(std::count(dataset.parts.begin(), dataset.parts.end(), Part::kValid), expected.valid);
+
+  EXPECT_EQ(dataset.sha256, paper_digest(expected.name));
 
   // Split and hold-outs drawn anew are the files'.
   Dataset redrawn = dataset;

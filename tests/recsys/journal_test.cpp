@@ -20,20 +20,21 @@ TEST(Journal, TellsHowStartsEnded) {
   const TempFolder folder;
   EXPECT_TRUE(Journal(folder.path()).starts().empty()) << "a folder from before there was such a file";
   Journal first(folder.path());
-  first.begin("reproduce --only a", "abc", 2, 1);
+  first.begin("reproduce --only a", "abc", "GCC", 2, 1);
   first.unit("one");
   first.unit("two");
   first.end("finished", 2.5);
   Journal killed(folder.path());
-  killed.begin("reproduce --only b", "def", 4, 3);
+  killed.begin("reproduce --only b", "def", "GCC", 4, 3);
   killed.unit("three");
   Journal third(folder.path());
-  third.begin("reproduce", "def", 1, 1);
+  third.begin("reproduce", "def", "GCC", 1, 1);
   third.end("interrupted", 0.5);
   const std::vector<Start> starts = third.starts();
   ASSERT_EQ(starts.size(), 3U);
   EXPECT_EQ(starts[0].command, "reproduce --only a");
   EXPECT_EQ(starts[0].revision, "abc");
+  EXPECT_EQ(starts[0].build, "GCC");
   EXPECT_EQ(starts[0].end, "finished");
   EXPECT_EQ(starts[0].wall_seconds, 2.5);
   EXPECT_EQ(starts[0].units, (std::set<std::string>{"one", "two"}));
@@ -53,7 +54,7 @@ TEST(Journal, LeavesOutLinesThatWereCutOff) {
   for (const char* cut : {"\n{\"start\":2,\"unit\":\"tw", "\n{\"start\":2,\"comm", "\n{\"start\":", "\n[1]",
                           "\n{\"start\":\"x\"}", "\n{\"start\":9,\"unit\":\"of no start\"}"}) {
     Journal journal(folder.path());
-    journal.begin("reproduce", "abc", 1, 1);
+    journal.begin("reproduce", "abc", "GCC", 1, 1);
     std::ofstream(folder.path() / "starts.jsonl", std::ios::app | std::ios::binary) << cut;
     journal.unit("one");
     const std::vector<Start> starts = journal.starts();
@@ -66,7 +67,7 @@ TEST(Journal, LeavesOutLinesThatWereCutOff) {
 TEST(Journal, TakesACommandThatIsNoText) {
   const TempFolder folder;
   Journal journal(folder.path());
-  journal.begin("reproduce --out \xff\n\"", "", 1, 1);
+  journal.begin("reproduce --out \xff\n\"", "", "GCC", 1, 1);
   journal.end("finished", 1);
   ASSERT_EQ(journal.starts().size(), 1U);
   EXPECT_EQ(journal.starts()[0].command, "reproduce --out \xef\xbf\xbd\n\"");
@@ -75,22 +76,27 @@ TEST(Journal, TakesACommandThatIsNoText) {
 TEST(Journal, AFileThatCannotBeWrittenIsNamed) {
   const TempFolder folder;
   Journal journal(folder.path() / "none");
-  const std::string text = tests::error_of(ErrorKind::kData, [&] { journal.begin("reproduce", "", 1, 1); });
+  const std::string text = tests::error_of(ErrorKind::kData, [&] { journal.begin("reproduce", "", "GCC", 1, 1); });
   EXPECT_NE(text.find("starts.jsonl"), std::string::npos) << text;
 }
 
 TEST(ComputedBy, AddsUpStartsOfOneCommandAndRevision) {
-  const std::vector<Start> starts = {{1, "a", "r1", 1, 1, "finished", 10.4, {"1", "2"}},
-                                     {2, "b", "r1", 1, 1, "", std::nullopt, {"3"}},
-                                     {3, "a", "r1", 1, 1, "", std::nullopt, {"4"}},
-                                     {4, "a", "r2", 1, 1, "error", 1.0, {"5"}},
-                                     {5, "c", "r2", 1, 1, "finished", 7.0, {}}};
+  const std::vector<Start> starts = {{1, "a", "r1", "", 1, 1, "finished", 10.4, {"1", "2"}},
+                                     {2, "b", "r1", "", 1, 1, "", std::nullopt, {"3"}},
+                                     {3, "a", "r1", "", 1, 1, "", std::nullopt, {"4"}},
+                                     {4, "a", "r2", "", 1, 1, "error", 1.0, {"5"}},
+                                     {5, "c", "r2", "", 1, 1, "finished", 7.0, {}}};
   const auto rows = computed_by(starts, 0);
   ASSERT_EQ(rows.size(), 3U);
   EXPECT_EQ(rows[0].first, "computed by");
   EXPECT_EQ(rows[0].second, "3 units in 2 starts, 10 seconds without those of 1 killed, revision r1: a");
   EXPECT_EQ(rows[1].second, "1 unit, killed, time not known, revision r1: b");
   EXPECT_EQ(rows[2].second, "1 unit, 1 second, revision r2: a");
+  std::vector<Start> builds = {starts[0], starts[0]};
+  builds[0].build = "GCC 12, matrix products: OpenBLAS";
+  const auto by_build = computed_by(builds, 0);
+  ASSERT_EQ(by_build.size(), 2U) << "other builds may give other last bits";
+  EXPECT_EQ(by_build[0].second, "2 units, 10 seconds, revision r1 (GCC 12, matrix products: OpenBLAS): a");
   EXPECT_EQ(computed_by({}, 2).at(0).second, "2 units by starts that left no record");
   const std::vector<Start> notable = notable_starts(starts);
   ASSERT_EQ(notable.size(), 5U) << "the last one too";

@@ -105,6 +105,7 @@ TEST(Plan, SaysWhatThereIsToDoAndTouchesNothing) {
   std::map<std::string, int> times;
   for (const PlannedRow& row : plan.rows) times[row.stage] = row.times;
   run(options);
+  times["report"] = 1;  // which a plan does not count
   EXPECT_EQ(times, Saboteur::begun()) << "the plan against what was done";
   EXPECT_EQ(measured, (std::vector<std::string>{"simulated svd original", "simulated svd augment", "simulated svd replace",
                                                 "simulated svd multivae++"}));

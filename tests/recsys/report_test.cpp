@@ -9,8 +9,10 @@
 #include <sstream>
 
 #include "recsys/metrics/ranking.h"
+#include "recsys/report/headline.h"
 #include "recsys/report/published.h"
 #include "recsys/report/table.h"
+#include "recsys/report/text.h"
 #include "tensor/error.h"
 #include "tests/recsys/exact_svd.h"
 
@@ -236,6 +238,31 @@ TEST(TableTest, NanRunsLeaveFieldsEmpty) {
   const std::vector<Cell> cells = {{"d", "svd", "augment", "x", "Recall@1", {0.5, std::nan("")}, {}}};
   EXPECT_NE(results_csv(cells).find("d,svd,augment,x,Recall@1,2,,,,,,\n"), std::string::npos) << results_csv(cells);
   EXPECT_TRUE(nlohmann::json::parse(results_json(cells))["results"][0]["mean"].is_null());
+}
+
+TEST(Text, BytesThatAreNoTextAreReplaced) {
+  EXPECT_EQ(repaired_utf8("--out r\xc3\xa9s\xff\"\n"), "--out r\xc3\xa9s\xef\xbf\xbd\"\n");
+}
+
+TEST(TableTest, AFailedFigureIsCalledSo) {
+  const std::vector<Cell> cells = {{"ml-100k", "svd", "augment", "f-sdrm", "Recall@10", {0.5, std::nan("")}, {}}};
+  for (const std::string& text : {markdown_table(cells), terminal_table(cells)}) {
+    EXPECT_NE(text.find("failed"), std::string::npos) << text;
+    EXPECT_EQ(text.find("nan"), std::string::npos) << text;
+    EXPECT_NE(text.find("0.3924 ± 0.005"), std::string::npos) << "the paper printed one: " << text;
+  }
+}
+
+TEST(TableTest, DataThatAreNotThePapersStandBesideNothing) {
+  const std::vector<Cell> cells = {{"ml-100k", "svd", "augment", "f-sdrm", "Recall@10", {0.5, 0.51}, {}},
+                                   {"ml-1m", "svd", "augment", "f-sdrm", "Recall@10", {0.5, 0.51}, {}}};
+  ReportOptions options;
+  options.other_data = {"ml-100k"};
+  EXPECT_FALSE(summarise(cells[0], options).published);
+  EXPECT_TRUE(summarise(cells[1], options).published);
+  const std::vector<std::string> answer = published_answer(cells, options);
+  EXPECT_EQ(answer[0], "0 of 1 printed figures reproduced, 0 within 3 sd, 1 above, 0 below.");
+  EXPECT_NE(answer[1].find("The content of ml-100k is not that of the paper's"), std::string::npos) << answer[1];
 }
 
 TEST(Report, NeuMfsNdcgIsComparedInTheFormThatWasPrinted) {

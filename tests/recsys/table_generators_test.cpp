@@ -188,6 +188,12 @@ TEST_P(TableGenerators, AKeptModelIsTakenUp) {
   kind().make(kind().names, kept("another"))[0]->fit(protocol_of(rows_), third);
   EXPECT_EQ(third.warnings.size(), 1u);
   EXPECT_EQ(third.stages.size(), 2u);
+
+  tests::flip_a_bit(folder_ / ("model-" + kind().name + ".safetensors"));
+  Recorder fourth;
+  kind().make(kind().names, kept("another"))[0]->fit(protocol_of(rows_), fourth);
+  ASSERT_EQ(fourth.warnings.size(), 1u);
+  EXPECT_NE(fourth.warnings[0].find("damaged, trained again"), std::string::npos) << fourth.warnings[0];
 }
 
 TEST_P(TableGenerators, MisuseIsNamed) {

@@ -93,6 +93,19 @@ TEST_F(UnitStoreTest, DamagedUnitsCountAsMissing) {
   }
 }
 
+TEST_F(UnitStoreTest, WhatCannotBeReadIsNotAbsent) {
+  UnitStore(out(), configuration(), {}).write(unit());
+  fs::remove(unit_file());
+  fs::create_directory(unit_file());  // whoever runs this may read any file
+  EXPECT_FALSE(open().read(unit().key));
+  ASSERT_EQ(warnings_.size(), 1U);
+  EXPECT_NE(warnings_[0].find("run-2.json cannot be read: Is a directory, computed again"), std::string::npos) << warnings_[0];
+
+  fs::remove(out() / "config.json");
+  fs::create_directory(out() / "config.json");
+  EXPECT_NE(error_of(ErrorKind::kUsage, [&] { open(); }).find("config.json cannot be read: Is a directory"), std::string::npos);
+}
+
 TEST_F(UnitStoreTest, UnitsOfAnotherConfigurationCountAsMissing) {
   Configuration other = configuration();
   other.seed = 7;

@@ -41,6 +41,11 @@ TEST(VerdictTest, CountsThePrintedOnes) {
   EXPECT_EQ(verdict_counts(cells), "2 of 3 printed figures reproduced, 0 within 3 sd, 0 above, 1 below.");
   EXPECT_EQ(verdict_counts(cells, {.compare = false}), "");
   EXPECT_EQ(verdict_counts({}), "");
+  const std::vector<Cell> failed = {cell("original", {0.37155, 0.37155}), cell("m-sdrm", {0.39, std::nan("")}),
+                                    cell("f-sdrm", {std::nan("")})};
+  EXPECT_EQ(verdict_counts(failed), "1 of 3 printed figures reproduced, 0 within 3 sd, 0 above, 0 below, 2 failed.");
+  EXPECT_EQ(verdict_counts(std::span(failed).last(1)),
+            "0 of 1 printed figures reproduced, 0 within 3 sd, 0 above, 0 below, 1 failed.");
 }
 
 TEST(ImprovementTest, TheBetterOfTheTwoAgainstMultiVae) {
@@ -73,7 +78,8 @@ TEST(ImprovementTest, AveragesByMetric) {
   EXPECT_EQ(found[2].published_same, 3.5) << "the paper's for the same two";
   EXPECT_EQ(found[0].percent, 3.5);
   EXPECT_EQ(found[0].combinations, 2);
-  EXPECT_EQ(found[0].published, 5.36);
+  EXPECT_EQ(found[0].published, std::nullopt) << "one of the two data sets is not the paper's";
+  EXPECT_EQ(found[2].published, 6.15);
   EXPECT_EQ(found[1].published, std::nullopt) << "a data set that the paper does not have";
 }
 

@@ -24,4 +24,12 @@ std::filesystem::path TempFolder::write(const std::string& name, std::string_vie
   return path_ / name;
 }
 
+void flip_a_bit(const std::filesystem::path& file) {
+  std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
+  bytes.seekg(-1, std::ios::end);
+  const auto last = static_cast<char>(bytes.get() ^ 0x08);
+  bytes.seekp(-1, std::ios::end);
+  bytes.put(last);
+}
+
 }  // namespace tapestry::tests

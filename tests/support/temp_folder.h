@@ -22,4 +22,7 @@ class TempFolder {
   std::filesystem::path path_;
 };
 
+/// Changes one bit of the last byte of a file, which keeps its length.
+void flip_a_bit(const std::filesystem::path& file);
+
 }  // namespace tapestry::tests

@@ -8,6 +8,7 @@
 #include "recsys/data/simulated.h"
 #include "tensor/parallel.h"
 #include "tests/recsys/data_support.h"
+#include "tests/support/temp_folder.h"
 
 namespace tapestry::recsys::tests {
 namespace {
@@ -142,6 +143,10 @@ void expect_damage_is_told(const std::string& name) {
     const std::vector<std::string> warnings = fitted_again(settings);
     ASSERT_EQ(warnings.size(), 1u) << model;
     EXPECT_NE(warnings[0].find(model.filename().string()), std::string::npos) << warnings[0];
+    tapestry::tests::flip_a_bit(model);  // of a number: the file is as long as it was
+    const std::vector<std::string> again = fitted_again(settings);
+    ASSERT_EQ(again.size(), 1u) << model;
+    EXPECT_NE(again[0].find("damaged, trained again"), std::string::npos) << again[0];
   }
   GeneratorSettings other = settings;
   other.folder.configuration = other.baseline_folder.configuration = "another";
