@@ -10,6 +10,7 @@
 #include <fstream>
 #include <queue>
 
+#include "recsys/data/joined.h"
 #include "recsys/experiment/pricing.h"
 #include "recsys/report/text.h"
 #include "tensor/parallel.h"
@@ -104,6 +105,40 @@ WorkPlan add_up(std::span<const PricedCall> calls, int workers, int threads) {
   return plan;
 }
 
+namespace {
+
+/// In the order of the jobs; settings and generators in theirs.
+std::vector<PlannedUnits> grouped_units(std::span<const RunJob> jobs) {
+  std::vector<PlannedUnits> single;  // of one generator each
+  for (const RunJob& job : jobs) {
+    for (const UnitKey& key : job.missing) {
+      auto found = std::find_if(single.begin(), single.end(), [&](const PlannedUnits& one) {
+        return one.dataset == key.dataset && one.recommender == key.recommender && one.setting == key.setting &&
+               one.generators.front() == key.generator;
+      });
+      if (found == single.end()) {
+        found = single.insert(found, {key.dataset, key.recommender, key.setting, {}, {key.generator}});
+      }
+      found->runs.push_back(key.run);
+    }
+  }
+  std::vector<PlannedUnits> grouped;
+  for (const PlannedUnits& one : single) {
+    const auto alike = std::find_if(grouped.begin(), grouped.end(), [&](const PlannedUnits& other) {
+      return one.dataset == other.dataset && one.recommender == other.recommender && one.setting == other.setting &&
+             one.runs == other.runs;
+    });
+    if (alike == grouped.end()) {
+      grouped.push_back(one);
+    } else {
+      alike->generators.push_back(one.generators.front());
+    }
+  }
+  return grouped;
+}
+
+}  // namespace
+
 WorkPlan make_plan(const std::vector<LoadedDataset>& datasets, const ExperimentOptions& options,
                    const PlanOptions& plan_options) {
   const double began = wall_time(), used_before = processor_time();
@@ -130,6 +165,7 @@ WorkPlan make_plan(const std::vector<LoadedDataset>& datasets, const ExperimentO
   WorkPlan plan = add_up(priced, workers, options.threads);
   plan.units = work.units;
   plan.finished = work.finished;
+  plan.missing_units = grouped_units(work.jobs);
   for (const RunJob& job : work.jobs) plan.missing += static_cast<std::int64_t>(job.missing.size());
   plan.peak_bytes += resident;
   plan.calibration_seconds = wall_time() - began;
@@ -140,10 +176,25 @@ WorkPlan make_plan(const std::vector<LoadedDataset>& datasets, const ExperimentO
   return plan;
 }
 
+std::string ranges_text(std::span<const int> numbers) {
+  std::string text;
+  for (std::size_t first = 0, last = 0; first < numbers.size(); first = last = last + 1) {
+    while (last + 1 < numbers.size() && numbers[last + 1] == numbers[last] + 1) ++last;
+    text += (text.empty() ? "" : ", ") + std::to_string(numbers[first]);
+    if (last > first) text += "-" + std::to_string(numbers[last]);
+  }
+  return text;
+}
+
 std::string plan_text(const WorkPlan& plan, const ExperimentOptions& options) {
   std::string text = concat("plan for ", options.out.string(), ": ", plan.finished, " of ", plan.units, " units are finished, ",
                             plan.missing, " are to be computed\n");
   if (plan.missing == 0) return text;
+  std::vector<std::vector<std::string>> units = {{"data set", "recommender", "setting", "runs", "users from"}};
+  for (const PlannedUnits& some : plan.missing_units) {
+    units.push_back({some.dataset, some.recommender, some.setting, ranges_text(some.runs), joined(some.generators)});
+  }
+  text += "\n" + aligned(units, units.front().size());
   std::vector<std::vector<std::string>> lines = {
       {"data set", "recommender", "stage", "basis", "times", "each", "together", "memory"}};
   for (const PlannedRow& row : plan.rows) {

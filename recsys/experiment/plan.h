@@ -30,10 +30,18 @@ struct PlannedRow {
   std::string basis;       ///< of the first call
 };
 
+/// Units to be computed that differ in their generators and runs alone: every one of the generators in every one of the runs.
+struct PlannedUnits {
+  std::string dataset, recommender, setting;
+  std::vector<int> runs;
+  std::vector<std::string> generators;
+};
+
 struct WorkPlan {
   std::int64_t units = 0;     ///< asked for
   std::int64_t finished = 0;  ///< of those
   std::int64_t missing = 0;   ///< to be computed: not finished, and selected by `only`
+  std::vector<PlannedUnits> missing_units;
   std::vector<PlannedRow> rows;
   std::map<int, double> job_seconds;  ///< by RunJob::index
   double core_seconds = 0;            ///< of processor time: seconds of all stages times the threads that each has
@@ -66,6 +74,9 @@ WorkPlan make_plan(const std::vector<LoadedDataset>& datasets, const ExperimentO
 
 /// The plan for the terminal.
 std::string plan_text(const WorkPlan& plan, const ExperimentOptions& options);
+
+/// "1-3, 5" for {1, 2, 3, 5}, which ascend.
+std::string ranges_text(std::span<const int> numbers);
 
 /// "45 s", "12 min", "3.4 h".
 std::string duration_text(double seconds);

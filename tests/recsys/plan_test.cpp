@@ -63,6 +63,12 @@ TEST(Duration, InTheUnitThatReadsBest) {
             "0.0 s, 45 s, 12 min, 3.4 h");
 }
 
+TEST(Ranges, InOneWordEach) {
+  EXPECT_EQ(ranges_text(std::vector{1, 2, 3, 5, 8, 9}), "1-3, 5, 8-9");
+  EXPECT_EQ(ranges_text(std::vector{4}), "4");
+  EXPECT_EQ(ranges_text({}), "");
+}
+
 TEST(CalibrationData, APartHasTheTableOfTheWhole) {
   const ProtocolData whole = make_protocol(tiny_dataset(), ProtocolName::kPublished, 1);
   const ProtocolData part = part_of(whole, 8, true);
@@ -112,7 +118,11 @@ TEST(Plan, SaysWhatThereIsToDoAndTouchesNothing) {
   EXPECT_GT(plan.wall_seconds, 0);
   EXPECT_GT(plan.peak_bytes, 1 << 20);
   const std::string text = plan_text(plan, options);
-  for (const char* part : {"0 of 14 units", "14 are to be computed", "3 epochs", "core-seconds", "MiB"}) {
+  ASSERT_EQ(plan.missing_units.size(), 4U);
+  EXPECT_EQ(plan.missing_units[2].generators, (std::vector<std::string>{"multivae++", "f-sdrm", "m-sdrm"}));
+  EXPECT_EQ(plan.missing_units[2].runs, (std::vector<int>{1, 2}));
+  for (const char* part : {"1     original", "1-2   multivae++, f-sdrm, m-sdrm", "0 of 14 units", "14 are to be computed",
+                           "3 epochs", "core-seconds", "MiB"}) {
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
   }
 }
@@ -132,6 +142,9 @@ TEST(Plan, KnowsWhatIsFinished) {
   EXPECT_EQ(plan.units, 2 + 3 * 6);
   EXPECT_EQ(plan.finished, 2 + 6);
   EXPECT_EQ(plan.missing, 3) << "of the twelve that are left";
+  ASSERT_EQ(plan.missing_units.size(), 1U);
+  EXPECT_EQ(plan.missing_units[0].setting, "replace");
+  EXPECT_EQ(plan.missing_units[0].runs, std::vector<int>{3});
   EXPECT_TRUE(measured.empty()) << "every stage has been done here before";
   for (const PlannedRow& row : plan.rows) EXPECT_NE(row.basis.find("finished here"), std::string::npos) << row.stage;
   EXPECT_EQ(all_results(folder.path()), before);
