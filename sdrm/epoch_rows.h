@@ -13,7 +13,7 @@ namespace tapestry::sdrm {
 /// epoch sends nothing but its order.
 class EpochRows {
  public:
-  /// `rows` anywhere, at least one; `batch` of them to a batch, the last one shorter.
+  /// `rows` on the host, at least one; `batch` of them to a batch, the last one shorter. Throws Error(kMisuse) for rows on a GPU.
   EpochRows(const CsrMatrix& rows, std::int64_t batch, Device device)
       : rows_(rows.device() == device ? rows : rows.to(device)),
         batch_(std::min(batch, rows.rows())),

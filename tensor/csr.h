@@ -42,7 +42,7 @@ class CsrMatrix {
   /// The same pattern with other values [nnz].
   CsrMatrix with_values(Tensor values) const;
 
-  /// Rows `indices[0..n)` (int32 or int64 values on the host) in that order: the batch of a training step.
+  /// Rows `indices[0..n)` in that order, the matrix on the host: the batch of a training step.
   CsrMatrix gather_rows(std::span<const std::int32_t> indices) const;
   /// Rows [begin, end), copied.
   CsrMatrix slice_rows(std::int64_t begin, std::int64_t end) const;

@@ -115,7 +115,7 @@ TAPESTRY_HD inline T softplus(T x) {
 
 namespace tapestry {
 
-/// y = f(x). The derivative is taken from whichever of x and y makes it cheapest; kSavesOutput says which one is read.
+/// y = f(x). The derivative is taken from whichever of x and y makes it cheapest, as derivative_from_output says.
 enum class UnaryOp : std::uint8_t {
   kExp,
   kLog,

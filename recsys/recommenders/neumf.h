@@ -63,7 +63,9 @@ class NeuMfRecommender : public Recommender {
   NeuMfFit fit_;
 };
 
-/// For each user of a block in the fit, what is not to be ranked: his own entries, and items that no triple of the fit has.
+/// For each user of a block in the fit, what is not to be ranked: his own entries, and items without an entry in any block of it.
+/// Misplaced dislikes do not count here: item 0 is masked where it has no other entry. The published script, which ranks the
+/// items of its triples, would rank it.
 CsrMatrix neumf_masked(const FitData& data, Block which);
 
 }  // namespace tapestry::recsys

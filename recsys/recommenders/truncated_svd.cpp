@@ -35,7 +35,7 @@ class BlockLanczos {
         options_(options),
         projected_(Columns::Zero(vectors_held(wanted), vectors_held(wanted))) {}
 
-  /// Finds the leading eigenpairs, for eigenvalues() and eigenvectors(). Throws Error(kData) when max_restarts does not suffice.
+  /// Finds the leading eigenpairs, for eigenvalues() and eigenvectors(). Throws Error(kFit) when max_restarts does not suffice.
   void solve() {
     basis_.fill_random(0);
     basis_.orthonormalise(0, 0);

@@ -18,12 +18,12 @@ std::string similarity_csv(std::span<const SyntheticFigures> synthetic, const Re
 /// users have generator `original` and no recommender. Sizes that nobody has are left out.
 std::string shapes_csv(std::span<const DatasetFigures> datasets, std::span<const SyntheticFigures> synthetic);
 
-/// dataset,recommender,setting,metric,percent,published_percent,combinations: tables 7 and 8, then table 6, whose lines have
-/// neither data set nor recommender.
+/// dataset,recommender,setting,metric,percent,published_percent,combinations,published_percent_of_these: tables 7 and 8, then
+/// table 6, whose lines have neither data set nor recommender.
 std::string improvements_csv(std::span<const Improvement> improvements);
 
 /// dataset,recommender,setting,generator,baseline,metric,difference,ci_low,ci_high,standard_error,degrees,
-/// p_these_fits,p_two_sided,p_holm,users,fits.
+/// p_these_fits,p_two_sided,p_holm,p_holm_these_fits,users,fits.
 std::string comparisons_csv(std::span<const Comparison> comparisons);
 
 }  // namespace tapestry::recsys
