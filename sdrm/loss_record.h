@@ -5,8 +5,8 @@
 
 #include "tensor/ops.h"
 
-// The losses of an epoch's updates, kept where they were computed and read once at its end: asking a GPU for each as it comes
-// would make it wait for the host at every step.
+// The losses of an epoch's updates or of a validation's tiles, kept where they were computed and read once at the end: asking a
+// GPU for each as it comes would make it wait for the host at every step.
 namespace tapestry::sdrm {
 
 /// The mean of values [n, 1] or [n], summed in order on the host.
@@ -17,10 +17,11 @@ inline double mean_in_order(const Tensor& values) {
   return total / static_cast<double>(host.numel());
 }
 
-/// For updates that are called one by one.
+/// For numbers that come one by one in the order of calls, as those of a validation's tiles do.
 class LossRecord {
  public:
-  LossRecord(std::int64_t updates, DType dtype, Device device) : losses_(Tensor::empty({updates}, dtype, device)) {}
+  /// With room for `most` of them.
+  LossRecord(std::int64_t most, DType dtype, Device device) : losses_(Tensor::empty({most}, dtype, device)) {}
 
   /// loss: scalar []. Throws Error(kMisuse) when more come than there is room for.
   void add(const Tensor& loss) {
@@ -29,14 +30,7 @@ class LossRecord {
     ++count_;
   }
 
-  /// Their mean, and an empty record for the next epoch.
-  double take_mean() {
-    const double mean = mean_in_order(losses_.slice_rows(0, count_));
-    count_ = 0;
-    return mean;
-  }
-
-  /// All of them in order, and an empty record: for sums of another kind.
+  /// All of them in order, and an empty record.
   std::vector<double> take() {
     const Tensor host = losses_.slice_rows(0, count_).to(Device::kCpu).to(DType::kFloat64);
     count_ = 0;
@@ -44,7 +38,7 @@ class LossRecord {
   }
 
  private:
-  Tensor losses_;  ///< [updates]
+  Tensor losses_;  ///< [most]
   std::int64_t count_ = 0;
 };
 

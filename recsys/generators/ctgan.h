@@ -88,7 +88,7 @@ class CtganCritic : public nn::Module {
   CtganCritic(const CategoryPlanes& planes, const CtganConfig& config, nn::Initializer& init);
 
   /// What the first layer gives before its activation, [P, H] each, for generated rows [B, C] and real rows. Those come as
-  /// packed_marks has them, conditions of generated and then of real rows as packed_conditions (ctgan_packed.h).
+  /// packed_marks has them, conditions of generated and then of real rows one-hot where packed_columns says (ctgan_packed.h).
   struct FirstLayer {
     autograd::Variable fake;
     autograd::Variable real;

@@ -1,6 +1,5 @@
 #include "recsys/generators/ctgan_generator.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace tapestry::recsys {
@@ -65,18 +64,6 @@ std::vector<std::string> ctgan_names() { return {"ctgan", "ctgan-paper", "ctgan-
 
 std::shared_ptr<TableFamily> make_ctgan_family(TableSettings settings, const CtganConfig& config) {
   return std::make_shared<CtganFamily>(std::move(settings), config);
-}
-
-std::vector<std::unique_ptr<Generator>> make_ctgan_generators(std::span<const std::string> names, TableSettings settings,
-                                                              const CtganConfig& config) {
-  const std::vector<std::string> known = ctgan_names();
-  const std::shared_ptr<TableFamily> family = make_ctgan_family(std::move(settings), config);
-  std::vector<std::unique_ptr<Generator>> generators;
-  for (const std::string& name : names) {
-    check(std::find(known.begin(), known.end(), name) != known.end(), "no CTGAN generator is called '", name, "'");
-    generators.push_back(make_table_generator(name, family));
-  }
-  return generators;
 }
 
 }  // namespace tapestry::recsys

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -21,9 +20,5 @@ std::vector<std::string> ctgan_names();
 
 /// The model that they draw from, kept in "<stem>-ctgan.safetensors"; make_table_generator makes a generator of it.
 std::shared_ptr<TableFamily> make_ctgan_family(TableSettings settings, const CtganConfig& config = {});
-/// The generators of these names, sharing one model, whose generator is kept in "<stem>-ctgan.safetensors". Throws
-/// Error(kMisuse) for another name.
-std::vector<std::unique_ptr<Generator>> make_ctgan_generators(std::span<const std::string> names, TableSettings settings,
-                                                              const CtganConfig& config = {});
 
 }  // namespace tapestry::recsys

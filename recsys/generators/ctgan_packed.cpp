@@ -42,16 +42,4 @@ Tensor packed_offsets(std::int64_t pac, std::int64_t rows) {
   return offsets;
 }
 
-CsrMatrix packed_conditions(const CategoryPlanes& planes, std::int64_t pac, std::span<const Conditions* const> batches) {
-  std::int64_t rows = 0;
-  for (const Conditions* batch : batches) rows += static_cast<std::int64_t>(batch->position.size());
-  const Tensor columns = Tensor::empty({rows}, DType::kInt32);
-  std::int32_t* out = columns.data<std::int32_t>();
-  for (const Conditions* batch : batches) {
-    packed_columns(planes, pac, *batch, out);
-    out += batch->position.size();
-  }
-  return {rows / pac, pac * planes.categories(), packed_offsets(pac, rows / pac), columns};
-}
-
 }  // namespace tapestry::recsys

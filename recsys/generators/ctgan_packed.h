@@ -1,7 +1,5 @@
 #pragma once
 
-#include <span>
-
 #include "recsys/generators/table_sampler.h"
 
 /// Rows as the critic's first layer takes them: a pac is `pac` consecutive rows of C categories side by side. All on the host.
@@ -15,7 +13,5 @@ CsrMatrix packed_marks(const CategoryPlanes& planes, std::int64_t pac, const Csr
 void packed_columns(const CategoryPlanes& planes, std::int64_t pac, const Conditions& conditions, std::int32_t* columns);
 /// Offsets of rows with `pac` entries each: int64 [rows + 1].
 Tensor packed_offsets(std::int64_t pac, std::int64_t rows);
-/// One-hot conditions of these batches, one behind the other: [their rows / pac, pac C].
-CsrMatrix packed_conditions(const CategoryPlanes& planes, std::int64_t pac, std::span<const Conditions* const> batches);
 
 }  // namespace tapestry::recsys

@@ -44,10 +44,6 @@ inline constexpr std::int64_t kTypicalVaeEpochs = 150;
 class SdrmFamily {
  public:
   static std::vector<std::string> names();
-  /// Where the part ("vae", "score") of what belongs to `stem` is kept.
-  static std::filesystem::path model_file(const std::filesystem::path& stem, const std::string& part) {
-    return recsys::model_file(stem, part);
-  }
 
   explicit SdrmFamily(SdrmSettings settings) : settings_(std::move(settings)) {}
 

@@ -1,6 +1,5 @@
 #include "recsys/generators/tvae_generator.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace tapestry::recsys {
@@ -54,18 +53,6 @@ std::vector<std::string> tvae_names() { return {"tvae", "tvae-tanh", "tvae-sampl
 
 std::shared_ptr<TableFamily> make_tvae_family(TableSettings settings, const TvaeConfig& config) {
   return std::make_shared<TvaeFamily>(std::move(settings), config);
-}
-
-std::vector<std::unique_ptr<Generator>> make_tvae_generators(std::span<const std::string> names, TableSettings settings,
-                                                             const TvaeConfig& config) {
-  const std::vector<std::string> known = tvae_names();
-  const std::shared_ptr<TableFamily> family = make_tvae_family(std::move(settings), config);
-  std::vector<std::unique_ptr<Generator>> generators;
-  for (const std::string& name : names) {
-    check(std::find(known.begin(), known.end(), name) != known.end(), "no TVAE generator is called '", name, "'");
-    generators.push_back(make_table_generator(name, family));
-  }
-  return generators;
 }
 
 }  // namespace tapestry::recsys

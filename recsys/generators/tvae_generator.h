@@ -1,7 +1,6 @@
 #pragma once
 
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -21,8 +20,5 @@ std::vector<std::string> tvae_names();
 
 /// The model that they draw from, kept in "<stem>-tvae.safetensors"; make_table_generator makes a generator of it.
 std::shared_ptr<TableFamily> make_tvae_family(TableSettings settings, const TvaeConfig& config = {});
-/// The generators of these names, sharing one model, kept in "<stem>-tvae.safetensors". Throws Error(kMisuse) for another name.
-std::vector<std::unique_ptr<Generator>> make_tvae_generators(std::span<const std::string> names, TableSettings settings,
-                                                             const TvaeConfig& config = {});
 
 }  // namespace tapestry::recsys

@@ -82,7 +82,7 @@ class GoldenCtgan : public ::testing::TestWithParam<DType> {
     const Conditions fake = conditions("critic_conditions" + suffix), real = conditions("real_conditions" + suffix);
     const CsrMatrix marks = tests::marks_of(kGoldenPlanes, tests::integers(golden_, "real" + suffix));
     batch.real = packed_marks(kGoldenPlanes, both_.critic.pac(), marks, GetParam());
-    batch.conditions = packed_conditions(kGoldenPlanes, both_.critic.pac(), std::array{&fake, &real});
+    batch.conditions = tests::packed(kGoldenPlanes, both_.critic.pac(), {&fake, &real});
     batch.mixture = recorded("mixture" + suffix);
     for (int pass = 0; pass < 3; ++pass) batch.masks[static_cast<std::size_t>(pass)] = masks("critic", pass, suffix);
     {

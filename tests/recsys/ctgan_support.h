@@ -1,6 +1,6 @@
 #pragma once
 
-#include <array>
+#include <initializer_list>
 #include <numeric>
 #include <vector>
 
@@ -11,9 +11,21 @@
 
 namespace tapestry::tests {
 
-/// One batch of conditions as the critic takes it.
+/// One-hot conditions of these batches as the critic takes them, one behind the other: [their rows / pac, pac C].
+inline CsrMatrix packed(const CategoryPlanes& planes, std::int64_t pac,
+                        std::initializer_list<const recsys::Conditions*> batches) {
+  std::int64_t rows = 0;
+  for (const recsys::Conditions* batch : batches) rows += static_cast<std::int64_t>(batch->position.size());
+  const Tensor columns = Tensor::empty({rows}, DType::kInt32);
+  std::int32_t* out = columns.data<std::int32_t>();
+  for (const recsys::Conditions* batch : batches) {
+    packed_columns(planes, pac, *batch, out);
+    out += batch->position.size();
+  }
+  return {rows / pac, pac * planes.categories(), recsys::packed_offsets(pac, rows / pac), columns};
+}
 inline CsrMatrix packed(const recsys::CtganCritic& critic, const recsys::Conditions& conditions) {
-  return packed_conditions(critic.planes(), critic.pac(), std::array{&conditions});
+  return packed(critic.planes(), critic.pac(), {&conditions});
 }
 
 inline autograd::ColumnTargets targets(const CategoryPlanes& planes, const recsys::Conditions& conditions, DType dtype) {

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -143,8 +142,7 @@ struct Batch {
     std::vector<std::int32_t> chosen = tests::random_indices(config.batch, 30, 6);
     real = table.encode(rows).gather_rows(chosen);
     batch.real = packed_marks(table.planes(), config.pac, real, DType::kFloat64);
-    batch.conditions = packed_conditions(table.planes(), config.pac,
-                                         std::array{&std::as_const(fake_conditions), &std::as_const(real_conditions)});
+    batch.conditions = tests::packed(table.planes(), config.pac, {&fake_conditions, &real_conditions});
     batch.mixture = random_tensor({pacs, 1}, 7, 0, 1);
     for (std::uint64_t pass = 0; pass < 3; ++pass) {
       const auto mask = [&](std::uint32_t layer) {
