@@ -2,18 +2,24 @@
 //   tapestry_bench [--threads N] [--device cpu|cuda] [--precision float32|tf32|bf16] [--json FILE] [name...]
 // --json writes the figures of `kernels`, `steps` and `recommenders` with the machine's peaks, and a table of them beside it
 // (README.md).
+#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
+#include <optional>
 
 #include "bench/benches.h"
 #include "bench/record.h"
+#include "recsys/data/joined.h"
 #include "tensor/cuda/cuda_device.h"
 #include "tensor/parallel.h"
 
 namespace tapestry::bench {
 namespace {
 
+/// As written, before names are looked up.
 struct Options {
-  std::string json;
+  int threads = 0;
+  std::string device = "cpu", precision = "float32", json;
   std::vector<std::string> names;
 };
 
@@ -25,38 +31,53 @@ Device parse_device(const std::string& name) {
   return Device::kCuda;
 }
 
-Options parse(const std::vector<std::string>& arguments) {
+std::vector<std::string> known_names() {
+  std::vector<std::string> names;
+  for (const Bench& bench : all()) names.push_back(bench.name);
+  return names;
+}
+
+/// Nothing when --help was answered.
+std::optional<Options> parse(int argc, char** argv) {
   Options options;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const std::string& option = arguments[i];
-    if (option.rfind("--", 0) != 0) {
-      options.names.push_back(option);
-      continue;
-    }
-    if (++i == arguments.size()) fail(ErrorKind::kUsage, option, " wants a value");
-    if (option == "--threads") {
-      set_num_threads(std::stoi(arguments[i]));
-    } else if (option == "--device") {
-      record().device = parse_device(arguments[i]);
-    } else if (option == "--precision") {
-      record().precision = parse_precision(arguments[i]);
-    } else if (option == "--json") {
-      options.json = arguments[i];
-    } else {
-      fail(ErrorKind::kUsage, option, " is unknown, there are: --threads, --device, --precision, --json");
-    }
+  CLI::App app("Times operations, steps and stages (bench/README.md).", "tapestry_bench");
+  // Given twice, the last one counts, so that a command can be extended at its end.
+  const auto one = [&](const std::string& option, auto& value, const char* type, const std::string& help) {
+    return app.add_option(option, value, help)->type_name(type)->take_last();
+  };
+  one("--threads", options.threads, "N", "Threads; default one per processor")->check(CLI::Range(1, 10000));
+  one("--device", options.device, "NAME", "Where the benches that can choose run: cpu or cuda; default cpu");
+  one("--precision", options.precision, "NAME",
+      "What matrix products on a GPU round float32 operands to: " + recsys::joined(known_precisions()) + "; default float32");
+  one("--json", options.json, "FILE", "Write the figures of kernels, steps and recommenders here, and their table beside it");
+  app.add_option("name", options.names, "Benches: " + recsys::joined(known_names()) + "; default all that the device can run")
+      ->type_name("NAME");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& answer) {
+    app.exit(answer);
+    return std::nullopt;
+  } catch (const CLI::ParseError& error) {
+    fail(ErrorKind::kUsage, error.what(), " (--help lists the options)");
   }
+  return options;
+}
+
+/// Looks everything up and sets threads, device and precision, so that what is wrong is said before the first bench.
+void prepare(const Options& options) {
+  const std::vector<std::string> known = known_names();
   for (const std::string& name : options.names) {
-    const std::vector<Bench> known = all();
-    if (std::none_of(known.begin(), known.end(), [&](const Bench& bench) { return bench.name == name; })) {
-      fail(ErrorKind::kUsage, "no bench is called '", name, "'");
-    }
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    fail(ErrorKind::kUsage, "no bench is called '", name, "', there are: ", recsys::joined(known));
   }
+  set_num_threads(options.threads);
+  record().device = parse_device(options.device);
+  record().precision = parse_precision(options.precision);
   if (record().precision != MatmulPrecision::kFloat32) {
     if (record().device == Device::kCpu) fail(ErrorKind::kUsage, "--precision is for --device cuda: the CPU computes in float32");
     check_precision(record().precision, cuda_report());
   }
-  return options;
+  if (!options.json.empty()) Record::check_writable(options.json);
 }
 
 void run(const Options& options) {
@@ -82,7 +103,10 @@ void run(const Options& options) {
 int main(int argc, char** argv) {
   tapestry::let_waiting_threads_sleep(argv);
   try {
-    tapestry::bench::run(tapestry::bench::parse({argv + 1, argv + argc}));
+    const auto options = tapestry::bench::parse(argc, argv);
+    if (!options) return 0;
+    tapestry::bench::prepare(*options);
+    tapestry::bench::run(*options);
     return 0;
   } catch (const tapestry::Error& error) {
     std::cerr << "tapestry_bench: " << error.what() << "\n";

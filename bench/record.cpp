@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <iomanip>
 #include <nlohmann/json.hpp>
@@ -43,8 +44,15 @@ std::string fixed(double value, int digits) {
   return text.str();
 }
 
-void write_file(const std::string& file, const std::string& text) {
-  std::ofstream out(file);
+/// Where the table of `file` lies.
+std::string table_beside(const std::string& file) {
+  const std::size_t ending = file.rfind(".json");
+  return (ending == std::string::npos ? file : file.substr(0, ending)) + ".md";
+}
+
+/// Writes into a file that is opened so, and throws when that cannot be done.
+void write_file(const std::string& file, const std::string& text, std::ios::openmode mode = std::ios::out) {
+  std::ofstream out(file, mode);
   out << text;
   out.close();
   if (!out) fail(ErrorKind::kUsage, file, " cannot be written");
@@ -135,10 +143,19 @@ std::string Record::markdown() const {
   return text;
 }
 
+void Record::check_writable(const std::string& file) {
+  for (const std::string& one : {file, table_beside(file)}) {
+    std::error_code ignored;
+    const bool there = std::filesystem::exists(one, ignored);
+    write_file(one, "", std::ios::app);
+    // What is new goes again: scripts take a file for figures (tools/bench_pytorch.sh).
+    if (!there) std::filesystem::remove(one, ignored);
+  }
+}
+
 void Record::write(const std::string& file) const {
-  const std::size_t ending = file.rfind(".json");
   write_file(file, json());
-  write_file((ending == std::string::npos ? file : file.substr(0, ending)) + ".md", markdown());
+  write_file(table_beside(file), markdown());
 }
 
 Record& record() {

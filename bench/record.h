@@ -52,6 +52,8 @@ class Record {
   /// Measures the peaks of the device.
   void measure_peaks();
 
+  /// Throws Error(kUsage) when write() could not write its two files. Leaves what is there as it is.
+  static void check_writable(const std::string& file);
   /// Writes `file` (machine, settings, peaks, figures) and, beside it with the ending .md, the same as a table to read. Throws
   /// Error(kUsage) when one cannot be written.
   void write(const std::string& file) const;

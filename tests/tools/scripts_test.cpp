@@ -1,36 +1,16 @@
 // The scripts that need a GPU or PyTorch, as far as they go without: what they are given comes from files and programs made here.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
 
 #include "tests/support/temp_folder.h"
+#include "tests/tools/shell.h"
 
 namespace tapestry::tests {
 namespace {
-
-struct Outcome {
-  int status = -1;
-  std::string out;  ///< standard output and standard error
-};
-
-Outcome shell(const std::string& command) {
-  Outcome outcome;
-  std::FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
-  if (pipe == nullptr) return outcome;
-  char part[4096];
-  for (std::size_t read = 0; (read = std::fread(part, 1, sizeof part, pipe)) > 0;) outcome.out.append(part, read);
-  const int status = ::pclose(pipe);
-  outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return outcome;
-}
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 std::string content(const std::filesystem::path& file) {
   std::ifstream in(file);
