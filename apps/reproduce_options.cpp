@@ -13,6 +13,7 @@
 #include "tensor/error.h"
 #include "tensor/parallel.h"
 #include "tensor/precision.h"
+#include "tensor/step_graph.h"
 
 namespace tapestry::apps {
 namespace {
@@ -211,6 +212,7 @@ ReproduceOptions resolve(const Raw& raw, const recsys::GivenOptions& given) {
   experiment.quick = raw.quick;
   experiment.device = choose_device(raw.device, options.remarks);
   experiment.precision = choose_precision(raw.precision, experiment.device);
+  static_cast<void>(StepGraph(Device::kCpu));  // refuses a TAPESTRY_GRAPHS that is wrong before a folder is made
   if (raw.out.empty()) fail(ErrorKind::kUsage, "--out names no folder");
   experiment.out = raw.out;
   experiment.only = raw.only;

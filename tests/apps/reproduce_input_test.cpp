@@ -128,6 +128,12 @@ TEST_F(ReproduceInput, BadOptions) {
   expect_refused(kUsage, "extra", {"extra"});
 }
 
+TEST_F(ReproduceInput, AWrongSwitchInTheEnvironment) {
+  ::setenv("TAPESTRY_GRAPHS", "maybe", 1);
+  expect_refused(kUsage, "TAPESTRY_GRAPHS=maybe: on or off is expected", {"--dataset", "simulated"});
+  ::unsetenv("TAPESTRY_GRAPHS");
+}
+
 TEST_F(ReproduceInput, TheCpuHasFloat32Only) {
   expect_refused(kUsage, "--precision tf32 is for matrix products on a GPU", {"--dataset", "simulated", "--precision", "tf32"});
   expect_refused(kUsage, "float32", {"--dataset", "simulated", "--device", "cpu", "--precision", "bf16"});
