@@ -44,12 +44,12 @@ std::vector<LoadedDataset> load(const ReproduceOptions& options, Progress& progr
 
 /// What is going to be done, before it is done.
 void announce(const Experiment& experiment, const ExperimentOptions& asked) {
+  const recsys::ReportOptions report = experiment.report_options();
   for (const LoadedDataset& loaded : experiment.datasets()) {
     const recsys::Dataset& data = loaded.data;
     std::cout << data.name << ": " << data.stored.rows() << " users x " << data.stored.cols() << " items, " << data.stored.nnz()
               << " stored (" << data.source << ")\n";
-    const std::string expected = recsys::paper_digest(data.name);
-    if (asked.protocol == recsys::ProtocolName::kPublished && !expected.empty() && data.sha256 != expected) {
+    if (report.compare && !report.compares(data.name)) {
       std::cout << "  its content is not the paper's (docs/formats.md has the digest): no printed figures beside its own\n";
     }
   }

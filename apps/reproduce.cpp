@@ -59,7 +59,7 @@ int main(int argc, char** argv) {
   try {
     const int status = tapestry::apps::run_reproduce(argc, argv);
     const bool printed = tapestry::apps::printed_everything("reproduce");
-    return status != 0 || printed ? status : 3;
+    return status != 0 || printed ? status : static_cast<int>(tapestry::ErrorKind::kData);
   } catch (const tapestry::Error& error) {
     std::cerr << "reproduce: " << error.what() << std::endl;
     return error.exit_status();

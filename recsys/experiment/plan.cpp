@@ -53,6 +53,36 @@ class JobThreads {
   int before_;
 };
 
+/// In the order of the jobs; settings and generators in theirs.
+std::vector<PlannedUnits> grouped_units(std::span<const RunJob> jobs) {
+  std::vector<PlannedUnits> single;  // of one generator each
+  for (const RunJob& job : jobs) {
+    for (const UnitKey& key : job.missing) {
+      auto found = std::find_if(single.begin(), single.end(), [&](const PlannedUnits& one) {
+        return one.dataset == key.dataset && one.recommender == key.recommender && one.setting == key.setting &&
+               one.generators.front() == key.generator;
+      });
+      if (found == single.end()) {
+        found = single.insert(found, {key.dataset, key.recommender, key.setting, {}, {key.generator}});
+      }
+      found->runs.push_back(key.run);
+    }
+  }
+  std::vector<PlannedUnits> grouped;
+  for (const PlannedUnits& one : single) {
+    const auto alike = std::find_if(grouped.begin(), grouped.end(), [&](const PlannedUnits& other) {
+      return one.dataset == other.dataset && one.recommender == other.recommender && one.setting == other.setting &&
+             one.runs == other.runs;
+    });
+    if (alike == grouped.end()) {
+      grouped.push_back(one);
+    } else {
+      alike->generators.push_back(one.generators.front());
+    }
+  }
+  return grouped;
+}
+
 }  // namespace
 
 std::string duration_text(double seconds) {
@@ -104,40 +134,6 @@ WorkPlan add_up(std::span<const PricedCall> calls, int workers, int threads) {
   for (std::size_t i = 0; i < bytes.size() && i < static_cast<std::size_t>(side_by_side); ++i) plan.peak_bytes += bytes[i];
   return plan;
 }
-
-namespace {
-
-/// In the order of the jobs; settings and generators in theirs.
-std::vector<PlannedUnits> grouped_units(std::span<const RunJob> jobs) {
-  std::vector<PlannedUnits> single;  // of one generator each
-  for (const RunJob& job : jobs) {
-    for (const UnitKey& key : job.missing) {
-      auto found = std::find_if(single.begin(), single.end(), [&](const PlannedUnits& one) {
-        return one.dataset == key.dataset && one.recommender == key.recommender && one.setting == key.setting &&
-               one.generators.front() == key.generator;
-      });
-      if (found == single.end()) {
-        found = single.insert(found, {key.dataset, key.recommender, key.setting, {}, {key.generator}});
-      }
-      found->runs.push_back(key.run);
-    }
-  }
-  std::vector<PlannedUnits> grouped;
-  for (const PlannedUnits& one : single) {
-    const auto alike = std::find_if(grouped.begin(), grouped.end(), [&](const PlannedUnits& other) {
-      return one.dataset == other.dataset && one.recommender == other.recommender && one.setting == other.setting &&
-             one.runs == other.runs;
-    });
-    if (alike == grouped.end()) {
-      grouped.push_back(one);
-    } else {
-      alike->generators.push_back(one.generators.front());
-    }
-  }
-  return grouped;
-}
-
-}  // namespace
 
 WorkPlan make_plan(const std::vector<LoadedDataset>& datasets, const ExperimentOptions& options,
                    const PlanOptions& plan_options) {
