@@ -63,6 +63,13 @@ void announce(const Experiment& experiment, const ExperimentOptions& asked) {
   if (const std::int64_t finished = experiment.finished_units(); finished > 0) {
     std::cout << finished << " of " << experiment.units() << " units are finished in " << asked.out.string() << "\n";
   }
+  for (const recsys::Reused& one : experiment.reused()) {
+    if (one.conflict) {
+      std::cout << "  none from " << one.folder.string() << ", which is of another configuration: " << *one.conflict << "\n";
+    } else if (one.units > 0) {
+      std::cout << "  " << one.units << " of them now taken from " << one.folder.string() << "\n";
+    }
+  }
   if (!asked.only.empty()) std::cout << experiment.missing_units() << " of the others are selected by --only\n";
   std::cout << std::flush;
 }
@@ -140,10 +147,9 @@ void check_selection(const ReproduceOptions& options, const std::vector<Experime
   recsys::check_patterns(options.experiment.only, texts);
 }
 
-/// How many runs the strict part of the paper has is decided by what they cost, unless it was said.
 bool chooses_runs(const ReproduceOptions& options, const ExperimentOptions& part) {
   const bool strict = part.protocol == recsys::ProtocolName::kStrict;
-  return options.paper && strict && !options.given.runs && !part.quick && part.folds == 0;
+  return options.paper && strict && recsys::chooses_strict_runs(options.experiment, options.given);
 }
 
 void choose_runs(const ReproduceOptions& options, ExperimentOptions& part) {

@@ -26,7 +26,7 @@ using recsys::joined;
 struct Raw {
   std::string data;
   Names datasets, recommenders = {"svd"}, generators = {"original", "multivae++", "f-sdrm", "m-sdrm"}, settings = {"all"}, only,
-                  without, ablations;
+                  without, ablations, reuse;
   std::string protocol = "published", variant = "published", device = "cpu", precision = "float32", out = "results",
               neumf_selection;
   int runs = 5, folds = 0, threads = 0, jobs = 0;
@@ -93,6 +93,12 @@ void declare(CLI::App& app, Raw& raw) {
   names("--only", raw.only,
         "Compute only units whose name matches a pattern (*, ?), such as 'ml-1m_mlp_*_run-2'; the report shows what is finished");
   one("--out", raw.out, "DIR", "Folder for results, from which an interrupted job goes on; default results");
+  app.add_option("--reuse", raw.reuse,
+                 "Folders of results whose finished units are taken over instead of being computed again, where they are of the "
+                 "same configuration; folders in them count too")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("DIR,...");
   app.add_flag("--quick", raw.quick, "A few epochs only, to see that everything works; the figures mean nothing");
   app.add_flag("--paper", raw.paper,
                "All that the paper reports, into OUT/published, and the question behind it, protocol strict, into OUT/strict");
@@ -216,6 +222,7 @@ ReproduceOptions resolve(const Raw& raw, const recsys::GivenOptions& given) {
   if (raw.out.empty()) fail(ErrorKind::kUsage, "--out names no folder");
   experiment.out = raw.out;
   experiment.only = raw.only;
+  experiment.reuse = recsys::result_folders(std::vector<fs::path>(raw.reuse.begin(), raw.reuse.end()));
   options.datasets = choose_datasets(raw, options.remarks);
   experiment.threads = raw.threads > 0 ? raw.threads : num_threads();
   const int all_runs = experiment.runs * static_cast<int>(options.datasets.size() * experiment.recommenders.size());

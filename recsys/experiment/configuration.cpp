@@ -43,41 +43,42 @@ Json configuration_json(const Configuration& configuration) {
 
 std::string text_of(const Json& json) { return json.dump(2) + "\n"; }
 
-[[noreturn]] void fail_conflict(const std::filesystem::path& folder, const std::string& difference) {
-  fail(ErrorKind::kUsage, folder.string(), " holds results of another configuration: ", difference,
-       "; choose another --out or remove that folder");
-}
+/// Thrown at the first difference.
+struct Conflict {
+  std::string difference;
+};
+
+[[noreturn]] void conflict(const std::string& difference) { throw Conflict{difference}; }
 
 /// What may be missing on either side: data sets and recommenders join a folder one after the other, their values do not.
 enum class Missing : std::uint8_t { kMayJoin, kConflicts };
 
-/// Throws at the first value that differs or, with kConflicts, that one side lacks. `where` names the values in the message:
-/// "ml-100k svd score ".
-void check_agreement(const Json& existing, const Json& wanted, const std::string& where, const std::filesystem::path& folder,
-                     Missing missing = Missing::kMayJoin) {
+/// Throws Conflict at the first value that differs or, with kConflicts, that one side lacks. `where` names the values in the
+/// message: "ml-100k svd score ".
+void check_agreement(const Json& existing, const Json& wanted, const std::string& where, Missing missing = Missing::kMayJoin) {
   if (missing == Missing::kConflicts) {
     for (const auto& [key, value] : existing.items()) {
-      if (!wanted.contains(key)) fail_conflict(folder, where + key + " is " + value.dump() + " there and not set here");
+      if (!wanted.contains(key)) conflict(where + key + " is " + value.dump() + " there and not set here");
     }
   }
   for (const auto& [key, value] : wanted.items()) {
     const auto found = existing.find(key);
     if (found == existing.end()) {
-      if (missing == Missing::kConflicts) fail_conflict(folder, where + key + " is not set there and " + value.dump() + " here");
+      if (missing == Missing::kConflicts) conflict(where + key + " is not set there and " + value.dump() + " here");
       continue;
     }
     if (value.is_object() && found->is_object()) {
       if (key == "hyperparameters") {
         for (const auto& [recommender, values] : value.items()) {
           if (found->contains(recommender)) {
-            check_agreement(found->at(recommender), values, where + recommender + " ", folder, Missing::kConflicts);
+            check_agreement(found->at(recommender), values, where + recommender + " ", Missing::kConflicts);
           }
         }
       } else {
-        check_agreement(*found, value, key == "datasets" ? where : where + key + " ", folder, missing);
+        check_agreement(*found, value, key == "datasets" ? where : where + key + " ", missing);
       }
     } else if (*found != value) {
-      fail_conflict(folder, where + key + " is " + found->dump() + " there and " + value.dump() + " here");
+      conflict(where + key + " is " + found->dump() + " there and " + value.dump() + " here");
     }
   }
 }
@@ -105,34 +106,43 @@ std::string unit_digest(const Configuration& configuration, const std::string& d
   return figures == 1 ? digest : concat(digest, ".", figures);
 }
 
-std::string merge_configuration(const std::string& existing, const Configuration& wanted,
-                                const std::filesystem::path& folder) try {
-  Json merged = Json::parse(existing, nullptr, /*allow_exceptions=*/false);
-  const Json joining = configuration_json(wanted);
-  if (!merged.is_object()) fail_conflict(folder, "its config.json cannot be read");
-  if (const int figures = merged.value("figures", 1); figures != kFigures) {
-    fail_conflict(folder, concat("the program that made it computes figures in its own way (number ", figures, ", this program ",
-                                 kFigures, ": \"figures\" in config.json, 1 where it is missing)"));
+std::optional<std::string> configuration_conflict(const std::string& existing, const Configuration& wanted) try {
+  const Json there = Json::parse(existing, nullptr, /*allow_exceptions=*/false);
+  if (!there.is_object()) conflict("its config.json cannot be read");
+  if (const int figures = there.value("figures", 1); figures != kFigures) {
+    conflict(concat("the program that made it computes figures in its own way (number ", figures, ", this program ", kFigures,
+                    ": \"figures\" in config.json, 1 where it is missing)"));
   }
-  const std::string without = merged.value("without", "");
+  const std::string without = there.value("without", "");
   if (without != wanted.without) {
     const auto named = [](const std::string& names) { return names.empty() ? "with all deviations" : "without " + names; };
-    fail_conflict(folder, "it was made " + named(without) + ", asked for is " + named(wanted.without));
+    conflict("it was made " + named(without) + ", asked for is " + named(wanted.without));
   }
-  const std::string precision = merged.value("precision", kUsualPrecision);
+  const std::string precision = there.value("precision", kUsualPrecision);
   if (precision != wanted.precision) {
-    fail_conflict(folder, "its matrix products are " + precision + ", asked for is " + wanted.precision);
+    conflict("its matrix products are " + precision + ", asked for is " + wanted.precision);
   }
   const Json common = common_json(wanted);
   for (const auto& [key, value] : common.items()) {
-    if (!merged.contains(key)) fail_conflict(folder, "its config.json names no " + key);
+    if (!there.contains(key)) conflict("its config.json names no " + key);
   }
-  check_agreement(merged, common, "", folder);  // first: hyperparameters differ because of it
-  check_agreement(merged, joining, "", folder);
-  merged.merge_patch(joining);
-  return text_of(merged);
+  check_agreement(there, common, "");  // first: hyperparameters differ because of it
+  check_agreement(there, configuration_json(wanted), "");
+  return std::nullopt;
+} catch (const Conflict& found) {
+  return found.difference;
 } catch (const Json::exception&) {
-  fail_conflict(folder, "its config.json cannot be read");
+  return "its config.json cannot be read";
+}
+
+std::string merge_configuration(const std::string& existing, const Configuration& wanted, const std::filesystem::path& folder) {
+  if (const std::optional<std::string> difference = configuration_conflict(existing, wanted)) {
+    fail(ErrorKind::kUsage, folder.string(), " holds results of another configuration: ", *difference,
+         "; choose another --out or remove that folder");
+  }
+  Json merged = Json::parse(existing);
+  merged.merge_patch(configuration_json(wanted));
+  return text_of(merged);
 }
 
 }  // namespace tapestry::recsys

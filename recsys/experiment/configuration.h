@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,10 @@ std::string configuration_digest(const Configuration& configuration, const std::
 /// What a unit goes by: configuration_digest, with generator_figures behind it where that has been raised.
 std::string unit_digest(const Configuration& configuration, const std::string& dataset, const std::string& recommender,
                         const std::string& generator);
+
+/// Why results of the configuration in `existing`, the text of a config.json, cannot stand beside `wanted`: the first value that
+/// differs; nothing when they can.
+std::optional<std::string> configuration_conflict(const std::string& existing, const Configuration& wanted);
 
 /// The text of config.json of `folder` once `wanted` joins it: `existing` with the data sets and recommenders that it lacks.
 /// Throws Error(kUsage), naming the first value that differs, when the two cannot share a folder.

@@ -1,10 +1,12 @@
 #include "recsys/experiment/finished_work.h"
 
 #include <algorithm>
-#include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 
+#include "recsys/experiment/line_log.h"
 #include "recsys/experiment/read_text.h"
+#include "recsys/experiment/reuse.h"
 #include "tensor/error.h"
 
 namespace tapestry::recsys {
@@ -17,13 +19,19 @@ void add(KnownMean& known, double value) { known.mean += (value - known.mean) / 
 
 }  // namespace
 
-FinishedWork::FinishedWork(fs::path folder, Configuration configuration)
-    : folder_(std::move(folder)), configuration_(std::move(configuration)) {
-  if (const std::optional<std::string> existing = read_text(folder_ / "config.json")) {
-    merge_configuration(*existing, configuration_, folder_);
+FinishedWork::FinishedWork(fs::path folder, Configuration configuration, std::span<const fs::path> reuse)
+    : folders_({std::move(folder)}), configuration_(std::move(configuration)) {
+  if (const std::optional<std::string> existing = read_text(folders_.front() / "config.json")) {
+    merge_configuration(*existing, configuration_, folders_.front());
   }
-  std::ifstream stages(folder_ / "stages.jsonl", std::ios::binary);
-  for (std::string line; std::getline(stages, line);) {
+  for (const fs::path& other : reuse) {
+    if (!reuse_conflict(other, configuration_)) folders_.push_back(other);
+  }
+  std::set<std::string> lines;  // one that was taken over is in two folders
+  for (const fs::path& one : folders_) {
+    for (const std::string& line : read_lines(one / "stages.jsonl")) lines.insert(line);
+  }
+  for (const std::string& line : lines) {
     if (const std::optional<StageRecord> record = parse_stage(line)) {
       add(seconds_[{record->dataset, record->recommender, record->stage}], record->seconds);
     }
@@ -31,20 +39,31 @@ FinishedWork::FinishedWork(fs::path folder, Configuration configuration)
 }
 
 bool FinishedWork::has(const UnitKey& unit) const {
-  std::optional<std::string> text;
-  try {
-    text = read_text(folder_ / "units" / (unit.text() + ".json"));
-  } catch (const Error&) {  // will be computed again
-  }
-  if (!text) return false;
-  const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  return json.is_object() && json.contains("configuration") &&
-         json["configuration"] == unit_digest(configuration_, unit.dataset, unit.recommender, unit.generator);
+  const std::string digest = unit_digest(configuration_, unit.dataset, unit.recommender, unit.generator);
+  return std::any_of(folders_.begin(), folders_.end(), [&](const fs::path& folder) {
+    std::optional<std::string> text;
+    try {
+      text = read_text(folder / "units" / (unit.text() + ".json"));
+    } catch (const Error&) {  // will be computed again
+    }
+    if (!text) return false;
+    const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
+    return json.is_object() && json.contains("configuration") && json["configuration"] == digest;
+  });
 }
 
 ModelFolder FinishedWork::models(const std::string& dataset, const std::string& owner, int run) const {
   const std::string name = "run-" + std::to_string(run);
-  return {folder_ / "models" / dataset / owner / name, folder_ / "history" / dataset / owner / name,
+  const auto has_models = [&](const fs::path& folder) {
+    std::error_code none;
+    const fs::directory_iterator files(folder / "models" / dataset / owner, none);
+    return std::any_of(begin(files), end(files), [&](const fs::directory_entry& entry) {
+      return entry.path().filename().string().starts_with(name + "-");
+    });
+  };
+  const auto found = std::find_if(folders_.begin(), folders_.end(), has_models);
+  const fs::path& folder = found == folders_.end() ? folders_.front() : *found;
+  return {folder / "models" / dataset / owner / name, folder / "history" / dataset / owner / name,
           configuration_digest(configuration_, dataset, owner)};
 }
 
@@ -58,12 +77,16 @@ std::optional<KnownMean> FinishedWork::seconds(const std::string& dataset, const
 std::optional<KnownMean> FinishedWork::epochs(const std::string& dataset, const std::string& owner,
                                               const std::string& stage) const {
   KnownMean known;
-  std::error_code none;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder_ / "history" / dataset / owner, none)) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with("run-") || !name.ends_with((stage.starts_with("-") ? "" : "-") + stage + ".csv")) continue;
-    const std::optional<std::string> text = read_text(entry.path());
-    if (text) add(known, static_cast<double>(std::count(text->begin(), text->end(), '\n') - 1));  // the first line has names
+  std::set<std::string> seen;  // one that was taken over is in two folders
+  for (const fs::path& folder : folders_) {
+    std::error_code none;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder / "history" / dataset / owner, none)) {
+      const std::string name = entry.path().filename().string();
+      if (!name.starts_with("run-") || !name.ends_with((stage.starts_with("-") ? "" : "-") + stage + ".csv")) continue;
+      if (!seen.insert(name).second) continue;
+      const std::optional<std::string> text = read_text(entry.path());
+      if (text) add(known, static_cast<double>(std::count(text->begin(), text->end(), '\n') - 1));  // the first line has names
+    }
   }
   if (known.count == 0) return std::nullopt;
   return known;

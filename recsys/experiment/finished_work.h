@@ -4,8 +4,10 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "recsys/experiment/configuration.h"
 #include "recsys/experiment/unit_store.h"
@@ -19,15 +21,16 @@ struct KnownMean {
   int count = 0;
 };
 
-/// What a folder of results holds, for planning: read without taking the folder, and without making one.
+/// What a folder of results holds and what it would take over from others (reuse.h), for planning: read without taking the
+/// folder, and without making one.
 class FinishedWork {
  public:
   /// Throws Error(kUsage) when the folder has results of another configuration, as UnitStore does.
-  FinishedWork(std::filesystem::path folder, Configuration configuration);
+  FinishedWork(std::filesystem::path folder, Configuration configuration, std::span<const std::filesystem::path> reuse = {});
 
   /// Whether there is a file of this unit and configuration. Whether it is damaged shows when it is read for the report.
   bool has(const UnitKey& unit) const;
-  /// Where the models of a run are kept; no folder is made.
+  /// Where the models of a run are kept, in the first folder that has one of them; no folder is made.
   ModelFolder models(const std::string& dataset, const std::string& owner, int run) const;
 
   /// What the finished stages of this name took, in wall seconds, whatever else the machine was doing.
@@ -37,7 +40,7 @@ class FinishedWork {
   std::optional<KnownMean> epochs(const std::string& dataset, const std::string& owner, const std::string& stage) const;
 
  private:
-  std::filesystem::path folder_;
+  std::vector<std::filesystem::path> folders_;  ///< its own first
   Configuration configuration_;
   std::map<std::tuple<std::string, std::string, std::string>, KnownMean> seconds_;
 };

@@ -29,7 +29,9 @@ void read_line(const std::string& line, std::vector<Start>& starts) try {
                       json.value("jobs", 0),
                       "",
                       std::nullopt,
-                      {}});
+                      {},
+                      json.value("folder", ""),
+                      json.value("number_there", 0)});
     return;
   }
   const auto found = std::find_if(starts.begin(), starts.end(), [&](const Start& start) { return start.number == number; });
@@ -49,6 +51,23 @@ struct Share {
   int starts = 0, killed = 0;
   double seconds = 0;  ///< of those that were not killed
 };
+
+int next_number(std::span<const Start> before) {
+  int number = 1;
+  for (const Start& start : before) number = std::max(number, start.number + 1);
+  return number;
+}
+
+/// The first line of a start.
+Json beginning(const Start& start) {
+  Json json = {{"start", start.number}, {"command", start.command}, {"revision", start.revision},
+               {"build", start.build},  {"threads", start.threads}, {"jobs", start.jobs}};
+  if (!start.folder.empty()) {
+    json["folder"] = start.folder;
+    json["number_there"] = start.number_there;
+  }
+  return json;
+}
 
 std::string counted(std::size_t count, const std::string& what) { return concat(count, " ", what, count == 1 ? "" : "s"); }
 
@@ -72,14 +91,15 @@ std::string in_words(const Share& share) {
 void Journal::begin(const std::string& command, const std::string& revision, const std::string& build, int threads, int jobs) {
   const std::vector<Start> before = starts();
   const std::lock_guard lock(mutex_);
-  number_ = 1;
-  for (const Start& start : before) number_ = std::max(number_, start.number + 1);
-  append_line(file_, line_of({{"start", number_},
-                              {"command", command},
-                              {"revision", revision},
-                              {"build", build},
-                              {"threads", threads},
-                              {"jobs", jobs}}));
+  number_ = next_number(before);
+  Start start;
+  start.number = number_;
+  start.command = command;
+  start.revision = revision;
+  start.build = build;
+  start.threads = threads;
+  start.jobs = jobs;
+  append_line(file_, line_of(beginning(start)));
 }
 
 void Journal::unit(const std::string& unit) {
@@ -92,6 +112,27 @@ void Journal::end(const std::string& how, double wall_seconds) {
   for (const Start& start : starts()) units = start.number == number_ ? start.units.size() : units;
   const std::lock_guard lock(mutex_);
   append_line(file_, line_of({{"start", number_}, {"end", how}, {"wall_seconds", wall_seconds}, {"units", units}}));
+}
+
+void Journal::adopt(const Start& start, const std::string& folder, const std::set<std::string>& units) {
+  const std::vector<Start> before = starts();
+  const std::lock_guard lock(mutex_);
+  const auto known = std::find_if(before.begin(), before.end(),
+                                  [&](const Start& one) { return one.folder == folder && one.number_there == start.number; });
+  const int number = known != before.end() ? known->number : next_number(before);
+  if (known == before.end()) {
+    Start here = start;
+    here.number = number;
+    here.folder = folder;
+    here.number_there = start.number;
+    append_line(file_, line_of(beginning(here)));
+  }
+  for (const std::string& unit : units) append_line(file_, line_of({{"start", number}, {"unit", unit}}));
+  const bool ended = known != before.end() && known->wall_seconds;
+  if (!ended && start.wall_seconds) {
+    append_line(file_,
+                line_of({{"start", number}, {"end", start.end}, {"wall_seconds", *start.wall_seconds}, {"units", units.size()}}));
+  }
 }
 
 std::vector<Start> Journal::starts() const {

@@ -19,6 +19,8 @@ struct Start {
   std::string end;                     ///< "finished", "interrupted" or "error"; empty when it was killed, or runs still
   std::optional<double> wall_seconds;  ///< with the end
   std::set<std::string> units;         ///< those it computed
+  std::string folder = {};             ///< where it computed them, if that was another folder of results; else empty
+  int number_there = 0;                ///< its number in that folder
 };
 
 /// Which start computed what, in starts.jsonl: a line when a start begins, one for each unit that it finishes, one when it ends.
@@ -32,6 +34,10 @@ class Journal {
   void begin(const std::string& command, const std::string& revision, const std::string& build, int threads, int jobs);
   void unit(const std::string& unit);
   void end(const std::string& how, double wall_seconds);
+
+  /// A start on another folder of results that computed `units`, which have been taken over from there. Units of a start that is
+  /// known already join it.
+  void adopt(const Start& start, const std::string& folder, const std::set<std::string>& units);
 
   /// All starts in order. Lines cut off by a kill are left out.
   std::vector<Start> starts() const;

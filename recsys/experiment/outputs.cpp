@@ -30,7 +30,8 @@ constexpr std::uint64_t kComparisonSeed = 1'000'001;
 
 UserValues user_values(const std::vector<Unit>& units, std::size_t metric, int folds) {
   UserValues values;
-  values.folds = folds;
+  // With fewer runs than folds (ExperimentOptions::fewer_runs) the first folds are all there are.
+  values.folds = std::min(folds, static_cast<int>(units.size()));
   for (const Unit& unit : units) values.fits.push_back(unit.measures.users[metric]);
   return values;
 }
@@ -181,13 +182,20 @@ Json starts_json(std::span<const Start> starts) {
   return json;
 }
 
+std::vector<std::string> folder_names(std::span<const std::filesystem::path> folders) {
+  std::vector<std::string> names;
+  for (const std::filesystem::path& folder : folders) names.push_back(folder.string());
+  return names;
+}
+
 }  // namespace
 
 std::vector<UnitKey> unit_keys(const ExperimentOptions& options, const std::string& dataset, const std::string& recommender,
                                const std::string& setting, const std::string& generator) {
   // Without randomness one run per fold says it all.
   const bool once = generator == kOriginal && is_deterministic(recommender);
-  const int runs = once ? std::max(1, options.folds) : runs_of(options, dataset, recommender);
+  const int asked = runs_of(options, dataset, recommender);
+  const int runs = once ? std::min(std::max(1, options.folds), asked) : asked;
   std::vector<UnitKey> keys;
   for (int run = 1; run <= runs; ++run) keys.push_back({dataset, recommender, setting, generator, run});
   return keys;
@@ -321,7 +329,8 @@ std::string manifest_text(const UnitStore& store, const ExperimentOptions& optio
                      {"device", options.device},
                      {"precision", options.precision},
                      {"neumf_selection", options.neumf_selection ? Json(to_string(*options.neumf_selection)) : Json(nullptr)},
-                     {"out", options.out.string()}};
+                     {"out", options.out.string()},
+                     {"reuse", folder_names(options.reuse)}};
   json["seeds"] = {{"root", options.seed}, {"runs", Json::array()}};
   for (int run = 1; run <= options.runs; ++run) {
     json["seeds"]["runs"].push_back(derive_seed(options.seed, static_cast<std::uint64_t>(run)));

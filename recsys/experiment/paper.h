@@ -18,10 +18,13 @@ struct GivenOptions {
 };
 
 /// The experiments of `--paper`, to be run one after the other. `asked`: the options as given, all recommenders, generators and
-/// settings where none were. Published: five runs, into OUT/published. Strict: no synthetic users, MultiVAE++ and SDRM, ten runs
-/// (choose_runs may lower that), into OUT/strict. One run each under `quick`. A given protocol leaves only its own; folds are
-/// strict's.
+/// settings where none were. Published: five runs, into OUT/published. Strict: no synthetic users, MultiVAE++ and SDRM, ten runs,
+/// each of which reports another tenth of the users (choose_runs may lower that), into OUT/strict. One run each, without folds,
+/// under `quick`. A given protocol leaves only its own; folds are strict's; where runs or folds are given, those are taken.
 std::vector<ExperimentOptions> paper_parts(const ExperimentOptions& asked, const GivenOptions& given);
+
+/// Whether nothing was said that decides how often the strict part is run, so that its cost does (decided_runs).
+bool chooses_strict_runs(const ExperimentOptions& asked, const GivenOptions& given);
 
 /// How often to run a data set with a recommender.
 struct RunChoice {
@@ -36,9 +39,9 @@ std::vector<RunChoice> choose_runs(std::vector<RunChoice> predicted, int runs, i
 /// "strict: ml-1m mlp: 5 runs, about 21 min each".
 std::vector<std::string> choice_lines(std::span<const RunChoice> choices);
 
-/// Decides for a strict part by what make_plan predicts: ten runs where they take at most an hour, otherwise the paper's five.
-/// The decision is read from `file` where it has been made before, so that a job that goes on keeps it. Written there when
-/// `keep`.
+/// Decides for a strict part by what make_plan predicts: ten runs where they take at most an hour, otherwise the paper's five,
+/// with folds the first five. The decision is read from `file` where it has been made before, so that a job that goes on keeps
+/// it. Written there when `keep`.
 std::vector<RunChoice> decided_runs(const std::vector<LoadedDataset>& datasets, const ExperimentOptions& strict,
                                     const std::filesystem::path& file, bool keep, const PlanOptions& plan = {});
 

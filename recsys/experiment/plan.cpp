@@ -139,9 +139,9 @@ WorkPlan make_plan(const std::vector<LoadedDataset>& datasets, const ExperimentO
                    const PlanOptions& plan_options) {
   const double began = wall_time(), used_before = processor_time();
   const std::int64_t resident = resident_bytes();
-  // Nothing lies below a file.
-  const std::filesystem::path folder = plan_options.as_if_new ? std::filesystem::path("/dev/null") : options.out;
-  const FinishedWork finished(folder, configuration_of(datasets, options));
+  const Configuration configuration = configuration_of(datasets, options);
+  const FinishedWork finished = plan_options.as_if_new ? FinishedWork("/dev/null", configuration)  // nothing lies below a file
+                                                       : FinishedWork(options.out, configuration, options.reuse);
   const std::vector<std::vector<ProtocolData>> protocols = protocols_of(datasets, options);
   const ExperimentJobs work =
       experiment_jobs(datasets, protocols, options, [&](const UnitKey& key) { return finished.has(key); });

@@ -73,6 +73,12 @@ void leave_job(Workers& workers, const RunJob* job) {
 
 constexpr const char* kReportStage = "report";
 
+std::vector<UnitKey> asked_units(const std::vector<LoadedDataset>& datasets, const ExperimentOptions& options) {
+  std::vector<std::string> names;
+  for (const LoadedDataset& loaded : datasets) names.push_back(loaded.data.name);
+  return all_unit_keys(options, names);
+}
+
 /// Thrown to unwind the workers that have not failed themselves.
 struct Stopped {};
 
@@ -129,8 +135,8 @@ Configuration configuration_of(const std::vector<LoadedDataset>& datasets, const
 
 std::vector<std::vector<ProtocolData>> protocols_of(const std::vector<LoadedDataset>& datasets,
                                                     const ExperimentOptions& options) {
-  check(options.folds == 0 || options.runs % options.folds == 0, "Experiment: ", options.runs, " runs do not visit ",
-        options.folds, " folds equally often");
+  check(options.runs <= options.folds || options.folds == 0 || options.runs % options.folds == 0, "Experiment: ", options.runs,
+        " runs do not visit ", options.folds, " folds equally often");
   std::vector<std::vector<ProtocolData>> protocols(datasets.size());
   for (std::size_t d = 0; d < datasets.size(); ++d) {
     for (int fold = 0; fold < std::max(1, options.folds); ++fold) {
@@ -189,6 +195,7 @@ Experiment::Experiment(std::vector<LoadedDataset> datasets, ExperimentOptions op
       protocols_(protocols_of(datasets_, options_)),
       store_(options_.out, configuration_of(datasets_, options_), [&](const std::string& message) { progress_.warn(message); }),
       journal_(store_.folder()),
+      reused_(take_over(store_, journal_, asked_units(datasets_, options_), options_.reuse)),
       work_(experiment_jobs(datasets_, protocols_, options_, [&](const UnitKey& key) { return store_.has(key); })) {}
 
 std::int64_t Experiment::missing_units() const {

@@ -18,6 +18,7 @@
 #include "recsys/experiment/journal.h"
 #include "recsys/experiment/planned_work.h"
 #include "recsys/experiment/progress.h"
+#include "recsys/experiment/reuse.h"
 #include "recsys/experiment/run_job.h"
 #include "recsys/experiment/unit_store.h"
 #include "recsys/report/comparison.h"
@@ -31,11 +32,13 @@ struct ExperimentOptions {
   ProtocolName protocol = ProtocolName::kPublished;
   sdrm::Variant variant = sdrm::Variant::kPublished;
   std::set<Deviation> without = {};  ///< deviations.h; check_deviations says with what they go
-  /// Cross-validation over users, `strict` only: run r reports the users of fold (r - 1) mod folds, and runs is a multiple of
-  /// folds, so that every user is reported equally often. 0: all runs report the same users.
+  /// Cross-validation over users, `strict` only: run r reports the users of fold (r - 1) mod folds. Runs are a multiple of folds,
+  /// so that every user is reported equally often, or fewer than folds: then the users of the first folds are reported, once
+  /// each, and stand for all. 0: all runs report the same users.
   int folds = 0;
   int runs = 5;
-  /// Fewer runs than `runs` for some, by "data set/recommender" (`--paper` decides so by what they cost).
+  /// Fewer runs than `runs` for some, by "data set/recommender" (`--paper` decides so by what they cost); with folds, fewer than
+  /// those or a multiple as well.
   std::map<std::string, int> fewer_runs = {};
   /// Computes only the units whose text matches one of these (unit_pattern.h); empty: all. The report is made from everything
   /// that is asked for and finished.
@@ -48,6 +51,8 @@ struct ExperimentOptions {
   int threads = 1;                                     ///< shared by the jobs that run side by side
   int jobs = 1;
   std::filesystem::path out;
+  /// Folders of results whose finished units are taken over (reuse.h); those of other configurations give none.
+  std::vector<std::filesystem::path> reuse = {};
   std::map<std::string, std::string> versions;  ///< for the manifest; "tapestry" is part of the configuration
   std::string command;                          ///< for the manifest and starts.jsonl
   /// Hyperparameters by data set and recommender, instead of the paper's: for tests.
@@ -106,12 +111,14 @@ int default_jobs(int threads, int runs);
 /// An experiment in its results folder: taken, checked and planned by the constructor, computed by run().
 class Experiment {
  public:
-  /// Throws Error(kUsage) when the results folder is not for it (UnitStore), and as make_protocol does.
+  /// Throws Error(kUsage) when the results folder is not for it (UnitStore), and as make_protocol and take_over do.
   Experiment(std::vector<LoadedDataset> datasets, ExperimentOptions options, Progress& progress);
 
   std::int64_t units() const { return work_.units; }              ///< asked for
   std::int64_t finished_units() const { return work_.finished; }  ///< of those, when the constructor looked
   std::int64_t missing_units() const;                             ///< that run() is going to compute
+  /// What the constructor took over from `reuse`, in its order.
+  const std::vector<Reused>& reused() const { return reused_; }
   const UnitStore& store() const { return store_; }
   const std::vector<LoadedDataset>& datasets() const { return datasets_; }
 
@@ -145,6 +152,7 @@ class Experiment {
   std::vector<std::vector<ProtocolData>> protocols_;  ///< by data set and fold
   UnitStore store_;
   Journal journal_;
+  std::vector<Reused> reused_;
   ExperimentJobs work_;
   std::vector<Comparison> comparisons_;
   std::vector<Unfinished> unfinished_;

@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cmath>
@@ -127,8 +128,8 @@ void UnitStore::take_lock() {
   fail_folder(folder_, std::strerror(reason));
 }
 
-std::optional<Unit> UnitStore::read(const UnitKey& key) const {
-  const fs::path file = folder_ / "units" / (key.text() + ".json");
+std::optional<Unit> UnitStore::read_from(const fs::path& folder, const UnitKey& key) const {
+  const fs::path file = folder / "units" / (key.text() + ".json");
   const auto refuse = [&](const std::string& why) {
     warn_(why + ", computed again");
     return std::nullopt;
@@ -181,6 +182,12 @@ void UnitStore::log_stage(const StageRecord& record) {
                      {"stage", record.stage},     {"seconds", record.seconds},         {"peak_rss_bytes", record.peak_rss_bytes}};
   const std::lock_guard lock(log_mutex_);
   append_line(folder_ / kStagesFile, json.dump());
+}
+
+void UnitStore::adopt_stage(const std::string& line) {
+  const std::lock_guard lock(log_mutex_);
+  const std::vector<std::string> known = read_lines(folder_ / kStagesFile);
+  if (std::find(known.begin(), known.end(), line) == known.end()) append_line(folder_ / kStagesFile, line);
 }
 
 std::optional<StageRecord> parse_stage(const std::string& line) try {

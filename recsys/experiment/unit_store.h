@@ -62,13 +62,16 @@ class UnitStore {
   ~UnitStore();
 
   const std::filesystem::path& folder() const { return folder_; }
+  const Configuration& configuration() const { return configuration_; }
   std::string digest(const std::string& dataset, const std::string& recommender) const {
     return configuration_digest(configuration_, dataset, recommender);
   }
 
   /// A finished unit; nothing when there is none. A file that is damaged or of another configuration is named to `warn` and
   /// counts as none.
-  std::optional<Unit> read(const UnitKey& key) const;
+  std::optional<Unit> read(const UnitKey& key) const { return read_from(folder_, key); }
+  /// The same of a unit of this configuration in another folder of results, which nobody needs to have taken.
+  std::optional<Unit> read_from(const std::filesystem::path& folder, const UnitKey& key) const;
   bool has(const UnitKey& key) const { return read(key).has_value(); }
   void write(const Unit& unit);
 
@@ -77,6 +80,8 @@ class UnitStore {
 
   /// Adds a line to stages.jsonl.
   void log_stage(const StageRecord& record);
+  /// Adds a line of another folder's stages.jsonl as it is, unless it is there.
+  void adopt_stage(const std::string& line);
   /// All lines, those of earlier starts too. A line cut off by a kill is left out.
   std::vector<StageRecord> stages() const;
 

@@ -246,6 +246,26 @@ TEST_F(ReproduceInput, ThePaperIsTwoExperiments) {
   EXPECT_EQ(read_file(out() / "strict" / "manifest.json").find("ctgan"), std::string::npos);
 }
 
+TEST_F(ReproduceInput, UnitsOfAnotherFolderAreTakenOver) {
+  ratings(good_ratings());
+  expect_refused(kUsage, "nothing can be taken from nowhere", {"--dataset", "ml-100k", "--reuse", "nowhere"});
+  ASSERT_EQ(run(kMovies).status, 0);
+  const fs::path second = folder_.path() / "second";
+  Arguments again = kMovies;
+  again.insert(again.end(), {"--out", second.string(), "--reuse", out().string()});
+  Outcome outcome = run(again);
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_NE(
+      outcome.out.find("2 of 2 units are finished in " + second.string() + "\n  2 of them now taken from " + out().string()),
+      std::string::npos)
+      << outcome.out;
+  EXPECT_EQ(read_file(second / "results.json"), read_file(out() / "results.json"));
+  again.insert(again.end(), {"--out", (folder_.path() / "third").string(), "--seed", "7"});
+  outcome = run(again);
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("another configuration: seed is 1 there and 7 here"), std::string::npos) << outcome.out;
+}
+
 TEST_F(ReproduceInput, DataOfANameThatAreNotThePapersSaySo) {
   ratings(good_ratings());
   const Outcome outcome = run(kMovies);

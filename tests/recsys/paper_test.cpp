@@ -27,6 +27,8 @@ TEST(Paper, PublishedThenStrict) {
   EXPECT_EQ(parts[1].protocol, ProtocolName::kStrict);
   EXPECT_EQ(parts[1].out, fs::path("results/strict"));
   EXPECT_EQ(parts[1].runs, 10);
+  EXPECT_EQ(parts[0].folds, 0);
+  EXPECT_EQ(parts[1].folds, 10) << "each run reports other users";
   EXPECT_EQ(parts[1].generators, (std::vector<std::string>{"original", "multivae++", "f-sdrm", "m-sdrm"}));
   EXPECT_EQ(parts[1].recommenders, known_recommenders());
 }
@@ -38,6 +40,7 @@ TEST(Paper, WhatIsGivenWins) {
   std::vector<ExperimentOptions> parts = paper_parts(asked, {.runs = true, .generators = true});
   EXPECT_EQ(parts[0].runs, 3);
   EXPECT_EQ(parts[1].runs, 3);
+  EXPECT_EQ(parts[1].folds, 0) << "three runs do not visit ten folds";
   EXPECT_EQ(parts[1].generators, asked.generators);
   asked.protocol = ProtocolName::kStrict;
   parts = paper_parts(asked, {.protocol = true});
@@ -48,7 +51,10 @@ TEST(Paper, WhatIsGivenWins) {
 TEST(Paper, QuickIsOneRunOfEach) {
   ExperimentOptions asked = everything();
   asked.quick = true;
-  for (const ExperimentOptions& part : paper_parts(asked, {})) EXPECT_EQ(part.runs, 1);
+  for (const ExperimentOptions& part : paper_parts(asked, {})) {
+    EXPECT_EQ(part.runs, 1);
+    EXPECT_EQ(part.folds, 0);
+  }
 }
 
 TEST(Paper, FoldsAreStrictsAndEachIsReportedEquallyOften) {

@@ -121,8 +121,31 @@ TEST(Runner, FoldsReportEveryUserOnceAndGiveOneIntervalOverAll) {
 
   options.folds = 0;  // another experiment: not in this folder
   EXPECT_THROW(run(options), Error);
-  options.folds = 3;  // two runs cannot visit three folds
+  options.folds = 2;
+  options.runs = 3;  // cannot visit two folds equally often
   EXPECT_THROW(run(options), Error);
+}
+
+TEST(Runner, FewerRunsThanFoldsReportTheUsersOfTheFirst) {
+  const TempFolder folder;
+  ExperimentOptions options = tiny_options(folder.path());
+  options.protocol = ProtocolName::kStrict;
+  options.folds = 4;
+  options.runs = 4;
+  options.fewer_runs = {{"simulated/svd", 2}};
+  const std::vector<Comparison> comparisons = compare(options);
+  ASSERT_EQ(comparisons.size(), 2U * 5 * 16);
+  for (const Comparison& one : comparisons) {
+    if (is_ranking_metric(one.metric)) {
+      EXPECT_EQ(one.test.users, 40) << one.metric;
+    }
+    EXPECT_EQ(one.test.degrees, 1) << "two folds of four";
+  }
+  EXPECT_EQ(Saboteur::begun()["vae_fit"], 2);
+  const std::string csv = read_file(folder.path() / "results.csv");
+  EXPECT_NE(csv.find("simulated,svd,augment,original,Recall@10,2,"), std::string::npos) << csv;
+  EXPECT_NE(read_file(folder.path() / "report.md").find("the first 2 with simulated/svd, which report the users of the first"),
+            std::string::npos);
 }
 
 TEST(Runner, ReportShowsTheUsersThemselves) {

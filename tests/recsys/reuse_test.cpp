@@ -1,0 +1,195 @@
+// recsys/experiment/reuse.h: units of other folders are taken over with all that belongs to them, those of another configuration
+// and damaged ones are not, and what comes out is what computing them here would have given.
+#include "recsys/experiment/reuse.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "recsys/experiment/plan.h"
+#include "tests/recsys/runner_support.h"
+
+namespace tapestry::recsys {
+namespace {
+
+const std::map<std::string, int> kReportAlone = {{"report", 1}};
+
+/// Two folders of half of the units each, computed by commands of their own.
+class Reuse : public testing::Test {
+ protected:
+  void SetUp() override {
+    augment_ = part("augment", "*_augment_*");
+    replace_ = part("replace", "*_replace_*");
+  }
+
+  ExperimentOptions part(const std::string& name, const std::string& only) {
+    ExperimentOptions options = tiny_options(folder_.path() / name);
+    options.command = "reproduce --only " + name;
+    options.versions["revision"] = name + "-revision";
+    options.only = {only};
+    run(options);
+    return options;
+  }
+  ExperimentOptions whole(std::vector<fs::path> reuse) const {
+    ExperimentOptions options = tiny_options(folder_.path() / "whole");
+    options.command = "reproduce";
+    options.reuse = result_folders(reuse);
+    return options;
+  }
+  /// What the constructor takes over, and nothing more.
+  std::vector<Reused> take(const ExperimentOptions& options) {
+    Saboteur::warnings() = 0;
+    Progress progress(std::make_unique<Saboteur>());
+    std::vector<LoadedDataset> datasets;
+    datasets.push_back({tiny_dataset(), 0.5});
+    return Experiment(std::move(datasets), options, progress).reused();
+  }
+
+  TempFolder folder_;
+  ExperimentOptions augment_, replace_;
+};
+
+TEST_F(Reuse, TwoFoldersBecomeOne) {
+  run(whole({augment_.out, replace_.out}));
+  EXPECT_EQ(Saboteur::begun(), kReportAlone);
+  EXPECT_TRUE(all_results(folder_.path() / "whole") == undisturbed());
+  // The parts are not needed afterwards.
+  fs::remove_all(augment_.out);
+  fs::remove_all(replace_.out);
+  run(whole({}));
+  EXPECT_EQ(Saboteur::begun(), kReportAlone);
+  EXPECT_TRUE(all_results(folder_.path() / "whole") == undisturbed());
+}
+
+TEST_F(Reuse, FoldersInAFolderCount) {
+  const std::vector<fs::path> found = result_folders(std::vector<fs::path>{folder_.path(), augment_.out});
+  EXPECT_EQ(found, (std::vector<fs::path>{augment_.out, replace_.out})) << "each once";
+  fs::create_directories(folder_.path() / "empty");
+  const std::string error = tests::error_of(ErrorKind::kUsage, [&] {
+    result_folders(std::vector<fs::path>{augment_.out, folder_.path() / "empty"});
+  });
+  EXPECT_NE(error.find("empty: neither it nor a folder in it has a config.json"), std::string::npos) << error;
+}
+
+TEST_F(Reuse, TheReportSaysWhoComputedIt) {
+  run(whole({folder_.path()}));
+  const std::string report = read_file(folder_.path() / "whole" / "report.md");
+  for (const char* name : {"augment", "replace"}) {
+    const std::size_t at = report.find(": reproduce --only " + std::string(name) + " |");
+    ASSERT_NE(at, std::string::npos) << report;
+    const std::string row = report.substr(report.rfind('\n', at), at - report.rfind('\n', at));
+    EXPECT_NE(row.find("| 7 units, "), std::string::npos) << row;
+    EXPECT_NE(row.find(name + std::string("-revision")), std::string::npos) << row;
+  }
+  EXPECT_EQ(report.find("left no record"), std::string::npos);
+  const std::vector<Start> starts = Journal(folder_.path() / "whole").starts();
+  ASSERT_EQ(starts.size(), 3U);
+  EXPECT_EQ(starts[0].folder, augment_.out.string());
+  EXPECT_EQ(starts[0].number_there, 1);
+  EXPECT_EQ(starts[2].folder, "");
+  EXPECT_EQ(starts[2].number, 3);
+  // Times and curves are the parts'.
+  const auto manifest = nlohmann::json::parse(read_file(folder_.path() / "whole" / "manifest.json"));
+  EXPECT_GT(manifest.at("stage_seconds").at("vae_fit").get<double>(), 0);
+  EXPECT_EQ(manifest.at("starts").size(), 3U);
+  EXPECT_TRUE(fs::exists(folder_.path() / "whole" / "history" / "simulated" / "svd" / "run-2-sdrm_fit.csv"));
+}
+
+TEST_F(Reuse, ModelsComeAlongForWhatIsStillToBeComputed) {
+  run(whole({augment_.out}));
+  EXPECT_EQ(Saboteur::begun().count("vae_fit"), 0U);
+  EXPECT_EQ(Saboteur::begun().count("sdrm_fit"), 0U);
+  EXPECT_EQ(Saboteur::begun()["sample_m"], 2);
+  EXPECT_TRUE(all_results(folder_.path() / "whole") == undisturbed());
+  EXPECT_TRUE(fs::exists(folder_.path() / "whole" / "models" / "simulated" / "svd" / "run-1-score.safetensors"));
+  run(whole({replace_.out}));  // all is there: nothing is taken twice
+  EXPECT_EQ(Journal(folder_.path() / "whole").starts().size(), 3U);
+}
+
+TEST_F(Reuse, WithoutNeedNoModels) {
+  run(whole({augment_.out, replace_.out}));
+  EXPECT_FALSE(fs::exists(folder_.path() / "whole" / "models" / "simulated" / "svd" / "run-1-score.safetensors"));
+}
+
+TEST_F(Reuse, MoreOfTheSameStartLaterJoinsIt) {
+  ExperimentOptions options = whole({augment_.out});
+  options.generators = {kOriginal};
+  EXPECT_EQ(take(options).at(0).units, 1) << "the original users, once in all";
+  options.generators = {kOriginal, "m-sdrm"};
+  EXPECT_EQ(take(options).at(0).units, 2);
+  const std::vector<Start> starts = Journal(options.out).starts();
+  ASSERT_EQ(starts.size(), 1U);
+  EXPECT_EQ(starts[0].units.size(), 3U);
+  EXPECT_TRUE(starts[0].wall_seconds.has_value());
+  std::vector<std::string> lines;
+  std::istringstream stages(read_file(options.out / "stages.jsonl"));
+  for (std::string line; std::getline(stages, line);) {
+    if (!line.empty()) lines.push_back(line);
+  }
+  std::sort(lines.begin(), lines.end());
+  EXPECT_EQ(std::adjacent_find(lines.begin(), lines.end()), lines.end()) << "no stage counts twice";
+}
+
+TEST_F(Reuse, AnotherConfigurationGivesNothingAndSaysWhy) {
+  ExperimentOptions options = whole({augment_.out});
+  options.seed = 2;
+  const std::vector<Reused> reused = take(options);
+  ASSERT_EQ(reused.size(), 1U);
+  EXPECT_EQ(reused[0].units, 0);
+  EXPECT_EQ(reused[0].conflict, "seed is 1 there and 2 here");
+  EXPECT_EQ(Saboteur::warnings(), 0);
+  EXPECT_TRUE(fs::is_empty(options.out / "units"));
+}
+
+TEST_F(Reuse, ADamagedUnitIsComputed) {
+  const fs::path unit = augment_.out / "units" / "simulated_svd_augment_m-sdrm_run-2.json";
+  std::string text = read_file(unit);
+  text[text.size() / 2] ^= 1;
+  folder_.write("augment/units/simulated_svd_augment_m-sdrm_run-2.json", text);
+  run(whole({augment_.out, replace_.out}));
+  EXPECT_EQ(Saboteur::begun()["recommender_fit"], 1);
+  EXPECT_EQ(Saboteur::begun().count("vae_fit"), 0U);
+  EXPECT_TRUE(all_results(folder_.path() / "whole") == undisturbed());
+  EXPECT_EQ(read_file(unit), text) << "the other folder is not touched";
+}
+
+TEST_F(Reuse, ItsOwnFolderIsNoOther) {
+  ExperimentOptions options = augment_;
+  options.reuse = result_folders(std::vector<fs::path>{folder_.path()});
+  options.only = {};
+  EXPECT_EQ(take(options).size(), 1U);
+  EXPECT_EQ(Journal(augment_.out).starts().size(), 2U);
+}
+
+TEST_F(Reuse, AKilledTakingGoesOn) {
+  const ExperimentOptions options = whole({augment_.out, replace_.out});
+  take(options);
+  // As if the kill had come behind the first unit, before the lines about it.
+  const fs::path units = options.out / "units";
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(units)) files.push_back(entry.path());
+  for (std::size_t i = 1; i < files.size(); ++i) fs::remove(files[i]);
+  fs::remove(options.out / "starts.jsonl");
+  fs::remove(options.out / "stages.jsonl");
+  run(options);
+  EXPECT_EQ(Saboteur::begun(), kReportAlone);
+  EXPECT_TRUE(all_results(options.out) == undisturbed());
+  EXPECT_NE(read_file(options.out / "report.md").find("1 unit by starts that left no record"), std::string::npos);
+}
+
+TEST_F(Reuse, APlanCountsThemAsFinished) {
+  std::vector<LoadedDataset> datasets;
+  datasets.push_back({tiny_dataset(), 0});
+  const ExperimentOptions options = whole({augment_.out});
+  const WorkPlan plan = make_plan(datasets, options);
+  EXPECT_EQ(plan.units, 14);
+  EXPECT_EQ(plan.finished, 7);
+  for (const PlannedRow& row : plan.rows)
+    EXPECT_FALSE(row.stage.ends_with("_fit") && row.stage != "recommender_fit") << row.stage;
+  EXPECT_FALSE(fs::exists(options.out));
+  EXPECT_EQ(make_plan(datasets, whole({folder_.path()})).missing, 0);
+}
+
+}  // namespace
+}  // namespace tapestry::recsys
