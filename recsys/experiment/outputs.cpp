@@ -264,15 +264,6 @@ std::vector<Unfinished> collect_unfinished(const UnitStore& store, const Experim
   return unfinished;
 }
 
-std::vector<std::string> unfinished_lines(std::span<const Unfinished> unfinished) {
-  std::vector<std::string> lines;
-  for (const Unfinished& one : unfinished) {
-    lines.push_back(concat(one.dataset, " ", one.recommender, " ", one.setting, " ", one.generator, ": ", one.finished, " of ",
-                           one.asked, one.asked == 1 ? " unit" : " units", " finished"));
-  }
-  return lines;
-}
-
 std::string results_text(std::span<const Cell> cells, std::span<const Comparison> comparisons, std::span<const Failure> failures,
                          std::span<const Unfinished> unfinished, const ReportOptions& report) {
   std::string text = results_json(cells, report, comparisons, failures);

@@ -36,9 +36,6 @@ std::vector<Failure> collect_failures(const UnitStore& store, const ExperimentOp
 std::vector<Unfinished> collect_unfinished(const UnitStore& store, const ExperimentOptions& options,
                                            std::span<const std::string> datasets);
 
-/// A line for each: "ml-1m mlp replace ctgan: 2 of 5 units finished".
-std::vector<std::string> unfinished_lines(std::span<const Unfinished> unfinished);
-
 /// The text of results.json; "unfinished" is in it when there are any.
 std::string results_text(std::span<const Cell> cells, std::span<const Comparison> comparisons, std::span<const Failure> failures,
                          std::span<const Unfinished> unfinished, const ReportOptions& report);

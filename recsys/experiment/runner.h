@@ -20,6 +20,7 @@
 #include "recsys/experiment/progress.h"
 #include "recsys/experiment/reuse.h"
 #include "recsys/experiment/run_job.h"
+#include "recsys/experiment/unfinished.h"
 #include "recsys/experiment/unit_store.h"
 #include "recsys/report/comparison.h"
 #include "recsys/report/table.h"
@@ -58,13 +59,6 @@ struct ExperimentOptions {
   /// Hyperparameters by data set and recommender, instead of the paper's: for tests.
   std::function<Hyperparameters(const std::string& dataset, const std::string& recommender)> hyperparameters;
   std::function<bool()> interrupted;  ///< asked at every stage and epoch
-};
-
-/// A combination that cannot be reported, since not all of its units are finished.
-struct Unfinished {
-  std::string dataset, recommender, setting, generator;
-  int finished = 0;  ///< of `asked` units
-  int asked = 0;
 };
 
 /// A data set as loaded, with the seconds that took.

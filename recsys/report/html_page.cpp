@@ -41,7 +41,7 @@ dt { font-weight: 600; }
 figure { margin: 0; padding: .5rem; border: 1px solid var(--rule); border-radius: .3rem; break-inside: avoid; max-width: 36rem; }
 figcaption { font-weight: 600; font-size: .92rem; }
 figure svg { display: block; width: 100%; height: auto; }
-.text { fill: var(--ink); font-size: 13px; } .grid { stroke: var(--rule); } .axis { stroke: var(--quiet); }
+figure text { fill: var(--ink); font-size: 13px; } .grid { stroke: var(--rule); } .axis { stroke: var(--quiet); }
 .line { fill: none; stroke-width: 2; } .dashed.line { stroke-dasharray: 5 4; stroke-width: 1.6; }
 .dotted.line { stroke-dasharray: 1.5 4; }
 .legend { display: flex; flex-wrap: wrap; gap: .1rem .9rem; list-style: none; margin: .3rem 0 0; padding: 0; font-size: .82rem; }

@@ -70,11 +70,19 @@ std::vector<double> ticks_of(Scale scale, const Range& range, int count) {
   return ticks;
 }
 
-std::string number(double value) { return fixed(value, 1); }
+/// A coordinate. A report has thousands of them: no character too many.
+std::string number(double value) {
+  const std::string text = fixed(value, 1);
+  return text.ends_with(".0") ? text.substr(0, text.size() - 2) : text;
+}
 
-std::string label(double x, double y, const char* anchor, const std::string& text) {
-  return "<text class=\"text\" x=\"" + number(x) + "\" y=\"" + number(y) + "\" text-anchor=\"" + anchor + "\">" +
-         escape_html(text) + "</text>\n";
+std::string label(double x, double y, const std::string& text) {
+  return "<text x=\"" + number(x) + "\" y=\"" + number(y) + "\">" + escape_html(text) + "</text>\n";
+}
+
+/// Elements that have an attribute in common.
+std::string group(const std::string& attribute, const std::string& elements) {
+  return "<g " + attribute + ">\n" + elements + "</g>\n";
 }
 
 double width_of(double tick) { return kFigure * static_cast<double>(short_number(tick).size()); }
@@ -95,25 +103,26 @@ Extent extent_of(std::span<const double> x_ticks, std::span<const double> y_tick
 /// Grid, ticks and the names of both axes.
 std::string frame(const ChartOptions& options, const Extent& across, const Axis& x, const Axis& y,
                   std::span<const double> x_ticks, std::span<const double> y_ticks) {
-  std::string text;
+  std::string grid, y_numbers;
   for (const double tick : y_ticks) {
     const double at = y.at(tick);
-    text += "<path class=\"grid\" d=\"M" + number(across.left) + " " + number(at) + "H" + number(across.right) + "\"/>\n";
-    text += label(across.left - 6, at + 4, "end", short_number(tick));
+    grid += "M" + number(across.left) + " " + number(at) + "H" + number(across.right);
+    y_numbers += label(across.left - 6, at + 4, short_number(tick));
   }
+  std::string axis = "M" + number(across.left) + " " + number(kBottom) + "H" + number(across.right), x_numbers;
   double last = -std::numeric_limits<double>::infinity();
   for (const double tick : x_ticks) {
     const double at = x.at(tick);
     if (at - last < 30) continue;  // the next number would touch this one
     last = at;
-    text += "<path class=\"axis\" d=\"M" + number(at) + " " + number(kBottom) + "v5\"/>\n";
-    text += label(at, kBottom + 18, "middle", short_number(tick));
+    axis += "M" + number(at) + " " + number(kBottom) + "v5";
+    x_numbers += label(at, kBottom + 18, short_number(tick));
   }
-  text += "<path class=\"axis\" d=\"M" + number(across.left) + " " + number(kBottom) + "H" + number(across.right) + "\"/>\n";
-  text += label((across.left + across.right) / 2, kHeight - 10, "middle", options.x_label);
-  text += "<text class=\"text\" text-anchor=\"middle\" transform=\"translate(12 " + number((kTop + kBottom) / 2) +
-          ") rotate(-90)\">" + escape_html(options.y_label) + "</text>\n";
-  return text;
+  const std::string names = label((across.left + across.right) / 2, kHeight - 10, options.x_label) +
+                            "<text transform=\"translate(12 " + number((kTop + kBottom) / 2) + ") rotate(-90)\">" +
+                            escape_html(options.y_label) + "</text>\n";
+  return "<path class=\"grid\" d=\"" + grid + "\"/>\n" + "<path class=\"axis\" d=\"" + axis + "\"/>\n" +
+         group("text-anchor=\"end\"", y_numbers) + group("text-anchor=\"middle\"", x_numbers + names);
 }
 
 std::string colour_of(const Series& series, std::size_t place) {
@@ -127,6 +136,7 @@ std::string colour_of(const Series& series, std::size_t place) {
 std::string curve(const Series& series, std::size_t place, const Axis& x, const Axis& y) {
   constexpr std::size_t kDots = 20;
   std::string path, dots;
+  const std::string colour = colour_of(series, place);
   bool drawing = false;
   for (std::size_t i = 0; i < series.x.size(); ++i) {
     if (!x.shows(series.x[i]) || !y.shows(series.y[i])) {
@@ -137,11 +147,11 @@ std::string curve(const Series& series, std::size_t place, const Axis& x, const 
     path += (drawing ? "L" : "M") + at;
     drawing = true;
     if (series.x.size() <= kDots) {
-      dots += "<circle class=\"" + colour_of(series, place) + " dot\" cx=\"" + number(x.at(series.x[i])) + "\" cy=\"" +
-              number(y.at(series.y[i])) + "\" r=\"3\"/>\n";
+      dots += "<circle cx=\"" + number(x.at(series.x[i])) + "\" cy=\"" + number(y.at(series.y[i])) + "\" r=\"3\"/>\n";
     }
   }
-  return "<path class=\"" + colour_of(series, place) + " line\" d=\"" + path + "\"/>\n" + dots;
+  const std::string line = "<path class=\"" + colour + " line\" d=\"" + path + "\"/>\n";
+  return dots.empty() ? line : line + group("class=\"" + colour + " dot\"", dots);
 }
 
 bool has_points(const ChartOptions& options, const Series& series) {

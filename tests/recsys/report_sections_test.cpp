@@ -203,7 +203,7 @@ TEST(ReportSectionsTest, LongCurvesAreDrawnByFewerPointsToTheirEnd) {
   const std::string path = line.substr(0, line.find("/>"));
   EXPECT_LE(count_of(path, "L"), 120u);
   EXPECT_GE(count_of(path, "L"), 60u);
-  EXPECT_NE(path.find("L460.0 12.0"), std::string::npos) << "epoch 1000: " << path;
+  EXPECT_NE(path.find("L460 12"), std::string::npos) << "epoch 1000: " << path;
   EXPECT_TRUE(has(training_section(report).markdown(), "| 1000.0 | 1.0000 | 1000.0000 |")) << "the table has all of it";
 }
 

@@ -44,6 +44,16 @@ TEST(UnitPattern, OneThatMatchesNothingIsRefusedWithSomeNames) {
   for (const char* part : {"*neumf", "6 units", "a_svd", "c_svd"}) EXPECT_NE(text.find(part), std::string::npos) << text;
 }
 
+TEST(UnfinishedLines, ThoseAlikeAreOne) {
+  const std::vector<Unfinished> unfinished = {{"a", "svd", "augment", "x", 0, 5}, {"a", "svd", "augment", "y", 3, 5},
+                                              {"a", "svd", "augment", "z", 0, 5}, {"a", "svd", "replace", "x", 0, 5},
+                                              {"a", "svd", "replace", "z", 0, 5}, {"a", "mlp", "augment", "x", 0, 1}};
+  EXPECT_EQ(unfinished_lines(unfinished),
+            (std::vector<std::string>{"a svd augment, replace x, z: 0 of 5 units finished each",
+                                      "a svd augment y: 3 of 5 units finished", "a mlp augment x: 0 of 1 unit finished"}));
+  EXPECT_TRUE(unfinished_lines({}).empty());
+}
+
 /// The same work in two parts, the second asked for first.
 TEST(Runner, PartsInAnyOrderGiveTheWholeAndEachAReport) {
   const TempFolder folder;
@@ -62,7 +72,8 @@ TEST(Runner, PartsInAnyOrderGiveTheWholeAndEachAReport) {
   EXPECT_EQ(json["unfinished"][3]["asked"], 2);
   const std::string table = read_file(folder.path() / "table.md");
   EXPECT_NE(table.find("* simulated svd augment m-sdrm: 1 of 2 units finished\n"), std::string::npos) << table;
-  EXPECT_NE(read_file(folder.path() / "report.html").find("augment f-sdrm: 0 of 2 units finished"), std::string::npos);
+  EXPECT_NE(table.find("* simulated svd augment multivae++, f-sdrm: 0 of 2 units finished each\n"), std::string::npos) << table;
+  EXPECT_NE(read_file(folder.path() / "report.html").find("augment multivae++, f-sdrm: 0 of 2 units"), std::string::npos);
 
   options.only = {"*_augment_*"};
   const std::vector<Cell> more = run(options);
