@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "recsys/metrics/ranking.h"
+#include "recsys/report/published.h"
 #include "recsys/report/sections.h"
 #include "recsys/report/text.h"
 #include "recsys/report/verdict.h"
@@ -32,8 +33,16 @@ const Cell* find_printed(const std::vector<Cell>& cells, const std::string& data
   return found == cells.end() ? find_cell(cells, dataset, recommender, setting, generator, metric) : &*found;
 }
 
-TableCell figure_cell(const Cell* cell, const ReportOptions& options) {
-  if (cell == nullptr) return {"–"};
+std::string printed_text(const PublishedFigure& printed) {
+  return "printed " + fixed(printed.mean, 4) + " ± " + fixed(printed.std, 3);
+}
+
+TableCell figure_cell(const Cell* cell, const std::optional<PublishedFigure>& printed, const ReportOptions& options) {
+  if (cell == nullptr) {
+    TableCell missing = {"–"};
+    if (printed) missing.below = printed_text(*printed);
+    return missing;
+  }
   const Summary summary = summarise(*cell, options);
   TableCell shown = {mean_text(*cell, summary)};
   if (!std::isfinite(summary.mean)) return shown;
@@ -41,8 +50,7 @@ TableCell figure_cell(const Cell* cell, const ReportOptions& options) {
     shown.text += " " + mark_of(*found);
     shown.style = style_of(*found);
   }
-  shown.below = summary.published ? "printed " + fixed(summary.published->mean, 4) + " ± " + fixed(summary.published->std, 3)
-                                  : interval_text(summary.interval);
+  shown.below = summary.published ? printed_text(*summary.published) : interval_text(summary.interval);
   return shown;
 }
 
@@ -66,7 +74,7 @@ Section main_section(const ReportContent& content) {
         "First our mean ± population standard deviation over runs, then what the paper prints or, where it prints nothing, "
         "the 95 % interval. Reproduced (✓): the printed mean, to its four decimals, lies in our 95 % interval for the mean; "
         "within 3 sd (≈): not that, but our mean lies within three printed standard deviations (which are rounded to three "
-        "decimals: each may be up to half a digit more); above (↑), below (↓): further away.");
+        "decimals: each may be up to half a digit more); above (↑), below (↓): further away; –: not computed.");
     section.html_only(verdict_key());
   } else {
     const bool strict = content.options.protocol.starts_with("strict");
@@ -88,8 +96,11 @@ Section main_section(const ReportContent& content) {
         std::vector<TableCell> row = {{shown_generator(generator)}};
         for (const std::string& dataset : datasets) {
           for (const char* metric : kShown) {
-            row.push_back(
-                figure_cell(find_printed(content.cells, dataset, recommender, setting, generator, metric), content.options));
+            row.push_back(figure_cell(find_printed(content.cells, dataset, recommender, setting, generator, metric),
+                                      content.options.compares(dataset)
+                                          ? published_figure(setting, recommender, dataset, generator, metric)
+                                          : std::nullopt,
+                                      content.options));
           }
         }
         rows.push_back(std::move(row));

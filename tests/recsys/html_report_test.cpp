@@ -131,6 +131,16 @@ TEST(HtmlReportTest, NamesWithLongValuesStandInNoTableThatScrolls) {
   EXPECT_NE(text.find("| ml-100k_svd_augment_ctgan_run-1 | its loss is &lt;nan> |"), std::string::npos) << text;
 }
 
+TEST(HtmlReportTest, WhatIsNotComputedHasThePrintedFigureAlone) {
+  ReportContent report = content();
+  for (const std::string& metric : metric_names()) {
+    report.cells.push_back({"amazon-luxury-beauty", "svd", "augment", "original", metric, {0.3, 0.3}, {}});
+  }
+  EXPECT_NE(html_report(report).find("<td>–<small>printed 0.3249 ± 0.004</small></td>"), std::string::npos) << "M-SDRM there";
+  report.options.other_data = {"amazon-luxury-beauty"};
+  EXPECT_EQ(html_report(report).find("–<small>"), std::string::npos) << "other data have no printed figures";
+}
+
 TEST(HtmlReportTest, ShowsOursOverThePrintedWithItsVerdict) {
   const std::string page = html_report(content());
   EXPECT_NE(page.find("<td class=\"above\">0.4976 ± 0.0005 ↑<small>printed 0.3971 ± 0.004</small></td>"), std::string::npos);
