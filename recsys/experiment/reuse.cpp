@@ -28,10 +28,13 @@ bool same_folder(const fs::path& a, const fs::path& b) {
   return fs::equivalent(a, b, none);
 }
 
-/// Copies a file that is not there yet, in one step.
+/// Copies a file that is not there yet, in one step. A second name for the same file will do where the file system has that: no
+/// file of results is changed in place, only replaced.
 void copy_missing(const fs::path& from, const fs::path& to) {
-  std::error_code ignored;
-  if (fs::exists(to, ignored)) return;
+  std::error_code failed;
+  if (fs::exists(to, failed)) return;
+  if (fs::is_regular_file(fs::symlink_status(from, failed))) fs::create_hard_link(from, to, failed);
+  if (fs::exists(to, failed)) return;
   if (const std::optional<std::string> text = read_text(from)) write_file_atomically(to, *text);
 }
 
@@ -91,10 +94,12 @@ class Taker {
                             std::inserter(units, units.end()));
       if (!units.empty()) journal_.adopt(start, folder_.string(), units);
     }
-    for (const std::string& line : read_lines(folder_ / "stages.jsonl")) {
+    std::vector<std::string> stages = read_lines(folder_ / "stages.jsonl");
+    std::erase_if(stages, [&](const std::string& line) {
       const std::optional<StageRecord> record = parse_stage(line);
-      if (record && runs_.contains({record->dataset, record->recommender, record->run})) store_.adopt_stage(line);
-    }
+      return !record || !runs_.contains({record->dataset, record->recommender, record->run});
+    });
+    store_.adopt_stages(stages);
   }
 
   std::int64_t units() const { return static_cast<std::int64_t>(taken_.size()); }

@@ -4,13 +4,13 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "recsys/data/sha256.h"
 #include "recsys/experiment/line_log.h"
@@ -184,10 +184,13 @@ void UnitStore::log_stage(const StageRecord& record) {
   append_line(folder_ / kStagesFile, json.dump());
 }
 
-void UnitStore::adopt_stage(const std::string& line) {
+void UnitStore::adopt_stages(std::span<const std::string> lines) {
   const std::lock_guard lock(log_mutex_);
-  const std::vector<std::string> known = read_lines(folder_ / kStagesFile);
-  if (std::find(known.begin(), known.end(), line) == known.end()) append_line(folder_ / kStagesFile, line);
+  const std::vector<std::string> here = read_lines(folder_ / kStagesFile);
+  std::set<std::string> known(here.begin(), here.end());
+  for (const std::string& line : lines) {
+    if (known.insert(line).second) append_line(folder_ / kStagesFile, line);
+  }
 }
 
 std::optional<StageRecord> parse_stage(const std::string& line) try {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -80,8 +81,8 @@ class UnitStore {
 
   /// Adds a line to stages.jsonl.
   void log_stage(const StageRecord& record);
-  /// Adds a line of another folder's stages.jsonl as it is, unless it is there.
-  void adopt_stage(const std::string& line);
+  /// Adds lines of another folder's stages.jsonl as they are, but for those that are there.
+  void adopt_stages(std::span<const std::string> lines);
   /// All lines, those of earlier starts too. A line cut off by a kill is left out.
   std::vector<StageRecord> stages() const;
 
