@@ -206,7 +206,7 @@ std::int64_t Experiment::missing_units() const {
 
 double Experiment::report_seconds() const {
   if (options_.protocol != ProtocolName::kStrict) return 0.1;
-  constexpr double kPerUser = 5e-4;  // of a bootstrap and the tests of all metrics, on one core
+  constexpr double kPerUser = 4e-5;  // of a bootstrap and the tests of all metrics, on one core
   double users = 0;
   for (const std::vector<ProtocolData>& folds : protocols_) {
     for (const ProtocolData& protocol : folds) users += static_cast<double>(protocol.evaluation.input.rows());

@@ -141,6 +141,40 @@ TEST(SignFlipTest, SampledAndExactPValuesAgree) {
   expect_near(sampled.p_two_sided, exact.p_two_sided, 0.02);
 }
 
+/// The test as it reads: a random sign for each difference, one after the other.
+double plain_two_sided(const std::vector<double>& differences, const ResamplingOptions& options) {
+  const auto size = [&](const auto& positive) {
+    double sum = 0;
+    for (std::size_t i = 0; i < differences.size(); ++i) sum += positive(i) ? differences[i] : -differences[i];
+    return std::abs(sum);
+  };
+  double magnitude = 0;
+  for (const double difference : differences) magnitude += std::abs(difference);
+  const double observed = size([](std::size_t) { return true; });
+  int farther = 0;
+  for (int s = 0; s < options.samples; ++s) {
+    RandomSequence random(RandomStream{options.seed, Purpose::kBootstrap, (1u << 31) + static_cast<std::uint32_t>(s)});
+    std::uint32_t bits = 0;
+    farther += size([&](std::size_t i) {
+                 if (i % 32 == 0) bits = random.next_u32();
+                 return (bits >> (i % 32) & 1u) != 0;
+               }) >= observed - 1e-12 * magnitude
+                   ? 1
+                   : 0;
+  }
+  return (1.0 + farther) / (1.0 + options.samples);
+}
+
+TEST(SignFlipTest, IsThePlainOneForAnyNumberOfUsers) {
+  for (const int users : {31, 32, 33, 63, 95, 128, 1001}) {
+    std::vector<double> differences = normals(static_cast<std::size_t>(users), 0.1, static_cast<std::uint32_t>(users));
+    for (double& difference : differences) difference = std::round(4 * difference) / 20;  // spikes and ties, as of Recall@20
+    const ResamplingOptions options = {.samples = 2000, .seed = 5};
+    const std::vector<double> zero(differences.size(), 0.0);
+    EXPECT_EQ(sign_flip_test(differences, zero, options).p_two_sided, plain_two_sided(differences, options)) << users;
+  }
+}
+
 TEST(SignFlipTest, RejectsAtTheNominalRateUnderNoDifference) {
   int rejected = 0;
   for (std::uint32_t trial = 0; trial < 500; ++trial) {
