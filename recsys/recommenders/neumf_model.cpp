@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "recsys/recommenders/neumf_tower.h"
 #include "tensor/parallel.h"
 
 namespace tapestry::recsys {
@@ -89,6 +90,14 @@ Tensor NeuMfModel::all_items(std::int64_t begin, std::int64_t end) const {
   const auto add = [&](std::int64_t from, std::int64_t to, const Tensor& by_tower) {
     add_in_place(scores.slice_rows(from, to), by_tower.to(DType::kFloat32).reshape({to - from, items()}));
   };
+  if (device() == Device::kCpu && dtype() == DType::kFloat32) {
+    const NeuMfTower tower(item_part, second_, third_, slice_columns(w, 0, third_.bias().value().numel()),
+                           output_.bias().value());
+    parallel_for(end - begin, [&](std::int64_t user) {
+      tower.add_to(user_part.data<float>() + user * half, scores.data<float>() + user * items());
+    });
+    return scores;
+  }
   if (device() == Device::kCpu) {
     parallel_for(end - begin, [&](std::int64_t user) {
       const Tensor h = item_part.clone();
