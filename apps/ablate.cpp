@@ -42,6 +42,8 @@ int ablate(const ExperimentOptions& options, const std::vector<LoadedDataset>& d
     std::cout << recsys::joined(one.recommenders) << ", " << ablation.name << ": " << ablation.description << std::endl;
     const std::unique_ptr<Progress> progress = make_progress();
     Experiment experiment(datasets, one, *progress);
+    progress->clear();
+    for (const std::string& line : recsys::reused_lines(experiment.reused())) std::cout << "  " << line << "\n" << std::flush;
     progress->release();
     cells[ablation.name] = recsys::with_conclusions(experiment.run());
     progress->finish();

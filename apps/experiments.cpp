@@ -10,6 +10,7 @@
 #include "apps/ablate.h"
 #include "apps/interrupt.h"
 #include "recsys/data/load_dataset.h"
+#include "recsys/experiment/finished_work.h"
 #include "recsys/experiment/outputs.h"
 #include "recsys/experiment/paper.h"
 #include "recsys/experiment/unit_pattern.h"
@@ -63,13 +64,7 @@ void announce(const Experiment& experiment, const ExperimentOptions& asked) {
   if (const std::int64_t finished = experiment.finished_units(); finished > 0) {
     std::cout << finished << " of " << experiment.units() << " units are finished in " << asked.out.string() << "\n";
   }
-  for (const recsys::Reused& one : experiment.reused()) {
-    if (one.conflict) {
-      std::cout << "  none from " << one.folder.string() << ", which is of another configuration: " << *one.conflict << "\n";
-    } else if (one.units > 0) {
-      std::cout << "  " << one.units << " of them now taken from " << one.folder.string() << "\n";
-    }
-  }
+  for (const std::string& line : recsys::reused_lines(experiment.reused())) std::cout << "  " << line << "\n";
   if (!asked.only.empty()) std::cout << experiment.missing_units() << " of the others are selected by --only\n";
   std::cout << std::flush;
 }
@@ -147,6 +142,12 @@ void check_selection(const ReproduceOptions& options, const std::vector<Experime
   recsys::check_patterns(options.experiment.only, texts);
 }
 
+/// Each folder must be for its part, before hours go into the first.
+void check_folders(const ReproduceOptions& options, const std::vector<ExperimentOptions>& parts) {
+  const std::vector<LoadedDataset> datasets = load_silently(options);
+  for (const ExperimentOptions& part : parts) recsys::FinishedWork(part.out, recsys::configuration_of(datasets, part));
+}
+
 bool chooses_runs(const ReproduceOptions& options, const ExperimentOptions& part) {
   const bool strict = part.protocol == recsys::ProtocolName::kStrict;
   return options.paper && strict && recsys::chooses_strict_runs(options.experiment, options.given);
@@ -171,6 +172,7 @@ int reproduce(const ReproduceOptions& options) {
   for (ExperimentOptions& part : parts) {
     if (chooses_runs(options, part)) choose_runs(options, part);
   }
+  if (parts.size() > 1) check_folders(options, parts);
   for (const ExperimentOptions& part : parts) {
     if (!options.plan) {
       compute(options, part);

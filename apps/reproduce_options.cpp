@@ -70,7 +70,7 @@ void declare(CLI::App& app, Raw& raw) {
         "What synthetic users do to the real ones: " + joined(recsys::known_settings()) + ", or all; default all");
   one("--protocol", raw.protocol, "NAME", "published (the paper's program) or strict; default published");
   one("--folds", raw.folds, "N",
-      "Cross-validation over users, --protocol strict only: run r reports the users of fold r; default none")
+      "Cross-validation over users, --protocol strict only: run r reports the users of fold r; default none, with --paper 10")
       ->check(CLI::Range(2, 100));
   one("--variant", raw.variant, "NAME",
       "SDRM as in the authors' program (published) or in the paper's text (paper); default published");

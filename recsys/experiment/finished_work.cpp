@@ -6,7 +6,6 @@
 
 #include "recsys/experiment/line_log.h"
 #include "recsys/experiment/read_text.h"
-#include "recsys/experiment/reuse.h"
 #include "tensor/error.h"
 
 namespace tapestry::recsys {
@@ -25,7 +24,12 @@ FinishedWork::FinishedWork(fs::path folder, Configuration configuration, std::sp
     merge_configuration(*existing, configuration_, folders_.front());
   }
   for (const fs::path& other : reuse) {
-    if (!reuse_conflict(other, configuration_)) folders_.push_back(other);
+    std::optional<std::string> conflict = reuse_conflict(other, configuration_);
+    if (conflict) {
+      unfit_.push_back({other, 0, std::move(conflict)});
+    } else {
+      folders_.push_back(other);
+    }
   }
   std::set<std::string> lines;  // one that was taken over is in two folders
   for (const fs::path& one : folders_) {

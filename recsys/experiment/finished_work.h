@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "recsys/experiment/configuration.h"
+#include "recsys/experiment/reuse.h"
 #include "recsys/experiment/unit_store.h"
 #include "recsys/generators/model_folder.h"
 
@@ -28,6 +29,9 @@ class FinishedWork {
   /// Throws Error(kUsage) when the folder has results of another configuration, as UnitStore does.
   FinishedWork(std::filesystem::path folder, Configuration configuration, std::span<const std::filesystem::path> reuse = {});
 
+  /// The folders of `reuse` that do not fit, and why.
+  const std::vector<Reused>& unfit() const { return unfit_; }
+
   /// Whether there is a file of this unit and configuration. Whether it is damaged shows when it is read for the report.
   bool has(const UnitKey& unit) const;
   /// Where the models of a run are kept, in the first folder that has one of them; no folder is made.
@@ -41,6 +45,7 @@ class FinishedWork {
 
  private:
   std::vector<std::filesystem::path> folders_;  ///< its own first
+  std::vector<Reused> unfit_;
   Configuration configuration_;
   std::map<std::tuple<std::string, std::string, std::string>, KnownMean> seconds_;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "recsys/experiment/line_log.h"
 #include "tensor/error.h"
@@ -39,7 +40,7 @@ void read_line(const std::string& line, std::vector<Start>& starts) try {
   if (json.contains("unit")) found->units.insert(json.value("unit", ""));
   if (json.contains("end")) {
     found->end = json.value("end", "");
-    found->wall_seconds = json.value("wall_seconds", 0.0);
+    found->wall_seconds = std::clamp(json.value("wall_seconds", 0.0), 0.0, kMostSeconds);
   }
 } catch (const Json::exception&) {  // a value of another type: not a line of ours
 }
@@ -115,23 +116,26 @@ void Journal::end(const std::string& how, double wall_seconds) {
 }
 
 void Journal::adopt(const Start& start, const std::string& folder, const std::set<std::string>& units) {
-  const std::vector<Start> before = starts();
-  const std::lock_guard lock(mutex_);
-  const auto known = std::find_if(before.begin(), before.end(),
-                                  [&](const Start& one) { return one.folder == folder && one.number_there == start.number; });
-  const int number = known != before.end() ? known->number : next_number(before);
-  if (known == before.end()) {
-    Start here = start;
-    here.number = number;
+  Start here = start;
+  if (here.folder.empty()) {
     here.folder = folder;
     here.number_there = start.number;
-    append_line(file_, line_of(beginning(here)));
   }
-  for (const std::string& unit : units) append_line(file_, line_of({{"start", number}, {"unit", unit}}));
-  const bool ended = known != before.end() && known->wall_seconds;
-  if (!ended && start.wall_seconds) {
-    append_line(file_,
-                line_of({{"start", number}, {"end", start.end}, {"wall_seconds", *start.wall_seconds}, {"units", units.size()}}));
+  const std::vector<Start> before = starts();
+  const std::lock_guard lock(mutex_);
+  // A folder's name may come to mean another one, which has numbers of its own.
+  const auto identity = [](const Start& one) {
+    return std::tie(one.folder, one.number_there, one.command, one.revision, one.build);
+  };
+  const auto known =
+      std::find_if(before.begin(), before.end(), [&](const Start& one) { return identity(one) == identity(here); });
+  const bool is_new = known == before.end();
+  if (is_new && units.empty()) return;
+  here.number = is_new ? next_number(before) : known->number;
+  if (is_new) append_line(file_, line_of(beginning(here)));
+  for (const std::string& unit : units) append_line(file_, line_of({{"start", here.number}, {"unit", unit}}));
+  if (start.wall_seconds && (is_new || !known->wall_seconds)) {
+    append_line(file_, line_of({{"start", here.number}, {"end", start.end}, {"wall_seconds", *start.wall_seconds}}));
   }
 }
 

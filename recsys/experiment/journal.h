@@ -36,7 +36,8 @@ class Journal {
   void end(const std::string& how, double wall_seconds);
 
   /// A start on another folder of results that computed `units`, which have been taken over from there. Units of a start that is
-  /// known already join it.
+  /// known already join it, and so does its end, should it have come since. What that folder has taken over itself keeps its
+  /// place of origin. Without units only what is known already counts.
   void adopt(const Start& start, const std::string& folder, const std::set<std::string>& units);
 
   /// All starts in order. Lines cut off by a kill are left out.

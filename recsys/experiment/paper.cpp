@@ -122,6 +122,12 @@ std::vector<std::string> choice_lines(std::span<const RunChoice> choices) {
 std::vector<RunChoice> decided_runs(const std::vector<LoadedDataset>& datasets, const ExperimentOptions& strict,
                                     const fs::path& file, bool keep, const PlanOptions& plan) {
   std::map<std::string, RunChoice> known = read_choices(file);
+  for (const auto& [name, choice] : known) {
+    if (choice.runs > strict.runs) {
+      fail(ErrorKind::kUsage, file.string(), " says ", choice.runs, " runs of ", name, ", there are at most ", strict.runs,
+           "; remove it to have the runs chosen again");
+    }
+  }
   std::vector<LoadedDataset> open;
   std::vector<RunChoice> choices;
   for (const LoadedDataset& loaded : datasets) {

@@ -160,6 +160,7 @@ WorkPlan make_plan(const std::vector<LoadedDataset>& datasets, const ExperimentO
   }
   WorkPlan plan = add_up(priced, workers, options.threads);
   plan.units = work.units;
+  plan.unfit = finished.unfit();
   plan.finished = work.finished;
   plan.missing_units = grouped_units(work.jobs);
   for (const RunJob& job : work.jobs) plan.missing += static_cast<std::int64_t>(job.missing.size());
@@ -185,6 +186,7 @@ std::string ranges_text(std::span<const int> numbers) {
 std::string plan_text(const WorkPlan& plan, const ExperimentOptions& options) {
   std::string text = concat("plan for ", options.out.string(), ": ", plan.finished, " of ", plan.units, " units are finished, ",
                             plan.missing, " are to be computed\n");
+  for (const std::string& line : reused_lines(plan.unfit)) text += "  " + line + "\n";
   if (plan.missing == 0) return text;
   std::vector<std::vector<std::string>> units = {{"data set", "recommender", "setting", "runs", "users from"}};
   for (const PlannedUnits& some : plan.missing_units) {

@@ -42,6 +42,7 @@ struct WorkPlan {
   std::int64_t finished = 0;  ///< of those
   std::int64_t missing = 0;   ///< to be computed: not finished, and selected by `only`
   std::vector<PlannedUnits> missing_units;
+  std::vector<Reused> unfit;  ///< folders of `reuse` from which nothing can be taken
   std::vector<PlannedRow> rows;
   std::map<int, double> job_seconds;  ///< by RunJob::index
   double core_seconds = 0;            ///< of processor time: seconds of all stages times the threads that each has

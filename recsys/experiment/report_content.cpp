@@ -83,7 +83,10 @@ std::string runs_and_seeds(const ExperimentOptions& options) {
   for (int run = 1; run <= options.runs; ++run)
     text += concat(run == 1 ? " " : ", ", derive_seed(options.seed, static_cast<std::uint64_t>(run)));
   for (const auto& [where, runs] : options.fewer_runs) text += concat("; the first ", runs, " with ", where);
-  if (options.folds > 0 && !options.fewer_runs.empty()) text += ", which report the users of the first folds alone";
+  if (options.runs < options.folds || (options.folds > 0 && !options.fewer_runs.empty())) {
+    text +=
+        concat("; fewer runs than the ", options.folds, " folds report the users of the first folds alone, who stand for all");
+  }
   return text;
 }
 

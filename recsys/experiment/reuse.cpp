@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <set>
 #include <tuple>
+#include <utility>
 
 #include "recsys/experiment/line_log.h"
 #include "recsys/experiment/planned_work.h"
 #include "recsys/experiment/read_text.h"
 #include "recsys/experiment/recommender_history.h"
 #include "recsys/experiment/run_job.h"
+#include "recsys/experiment/selection.h"
+#include "recsys/generators/make_generators.h"
 #include "tensor/atomic_file.h"
 #include "tensor/error.h"
 
@@ -29,94 +32,125 @@ bool same_folder(const fs::path& a, const fs::path& b) {
 }
 
 /// Copies a file that is not there yet, in one step. A second name for the same file will do where the file system has that: no
-/// file of results is changed in place, only replaced.
-void copy_missing(const fs::path& from, const fs::path& to) {
+/// finished file of results is changed in place, only replaced.
+void copy_missing(const UnitStore& store, const fs::path& from, const fs::path& to) {
   std::error_code failed;
+  if (fs::exists(to, failed) || !fs::is_regular_file(from, failed)) return;
+  if (!fs::is_symlink(from, failed)) fs::create_hard_link(from, to, failed);
   if (fs::exists(to, failed)) return;
-  if (fs::is_regular_file(fs::symlink_status(from, failed))) fs::create_hard_link(from, to, failed);
-  if (fs::exists(to, failed)) return;
-  if (const std::optional<std::string> text = read_text(from)) write_file_atomically(to, *text);
+  std::optional<std::string> text;
+  try {
+    text = read_text(from);
+  } catch (const Error& error) {
+    store.warn(concat(error.what(), ", left out"));
+  }
+  if (text) write_file_atomically(to, *text);
 }
 
-/// Copies the files "<stem>-*" of another folder that `wanted` says yes to, by what stands in the place of the star.
+/// Copies the files "<stem>-*<ending>" of another folder that `wanted` says yes to, by what stands in the place of the star.
+/// (Files that are being written have another ending.)
 template <typename Wanted>
-void copy_files(const fs::path& from, const fs::path& stem, const Wanted& wanted) {
+void copy_files(const UnitStore& store, const fs::path& from, const fs::path& stem, const std::string& ending,
+                const Wanted& wanted) {
   const std::string prefix = stem.filename().string() + "-";
   std::error_code none;
   for (const fs::directory_entry& entry : fs::directory_iterator(from, none)) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with(prefix) && wanted(name.substr(prefix.size()))) copy_missing(entry.path(), stem.parent_path() / name);
+    if (!name.starts_with(prefix) || !name.ends_with(ending) || name.size() < prefix.size() + ending.size()) continue;
+    if (!wanted(name.substr(prefix.size(), name.size() - prefix.size() - ending.size()))) continue;
+    copy_missing(store, entry.path(), stem.parent_path() / name);
   }
 }
 
-/// Files of a run: those in the recommender's own folders, and those in the folders of what all recommenders share.
-template <typename Visit>
-void for_owners(const UnitStore& store, const RunKey& run, const Visit& visit) {
-  const auto& [dataset, recommender, number] = run;
-  for (const std::string& owner : {recommender, std::string(kBaselineOwner)}) {
-    visit(fs::path(dataset) / owner, store.run_paths(dataset, owner, number));
-  }
+/// Stages whose times are not told apart by generator.
+bool is_any_generators(const std::string& stage) {
+  return stage == kRecommenderFit || stage == kEvaluate || stage == kSimilarity;
 }
 
 /// Everything of one folder that goes with the units taken from it.
 class Taker {
  public:
-  Taker(UnitStore& store, Journal& journal, fs::path folder) : store_(store), journal_(journal), folder_(std::move(folder)) {}
+  Taker(UnitStore& store, Journal& journal, fs::path folder)
+      : store_(store),
+        journal_(journal),
+        folder_(std::move(folder)),
+        starts_(Journal(folder_).starts()),
+        stages_(read_lines(folder_ / "stages.jsonl")) {
+    std::error_code none;
+    const fs::path known = fs::weakly_canonical(folder_, none);
+    known_as_ = (none ? folder_ : known).string();
+  }
 
-  /// Histories come before the unit, so that no unit lacks its own.
+  /// Histories and times come before the unit, so that no unit lacks its own; who computed it right behind it.
   bool take(const UnitKey& key) {
     const std::optional<Unit> unit = store_.read_from(folder_, key);
     if (!unit) return false;
-    copy_generator_histories(run_of(key));
-    const RunPaths paths = store_.run_paths(key.dataset, key.recommender, key.run);
-    const std::string file = recommender_history_stage(key.generator, key.setting) + ".csv";
-    copy_files(folder_ / "history" / key.dataset / key.recommender, paths.history,
-               [&](const std::string& name) { return name == file; });
+    const std::vector<std::string> stages = key.generator == kOriginal ? std::vector<std::string>() : stages_of(key.generator);
+    copy_histories(run_of(key), stages);
+    const std::string fit = recommender_history_stage(key.generator, key.setting);
+    copy_files(store_, folder_ / "history" / key.dataset / key.recommender,
+               store_.run_paths(key.dataset, key.recommender, key.run).history, ".csv",
+               [&](const std::string& name) { return name == fit; });
+    if (timed_.emplace(run_of(key), key.generator).second) copy_times(run_of(key), stages);
     store_.write(*unit);
-    taken_.insert(key.text());
-    runs_.insert(run_of(key));
+    ++units_;
+    for (const Start& start : starts_) {
+      if (start.units.contains(key.text())) journal_.adopt(start, known_as_, {key.text()});
+    }
     return true;
   }
 
-  void copy_models(const RunKey& run) {
-    for_owners(store_, run, [&](const fs::path& owner, const RunPaths& paths) {
-      copy_files(folder_ / "models" / owner, paths.models, [](const std::string&) { return true; });
+  /// For units that are still to be computed.
+  void copy_models(const UnitKey& key) const {
+    const RunKey run = run_of(key);
+    for_owners(run, [&](const fs::path& owner, const RunPaths& paths) {
+      copy_files(store_, folder_ / "models" / owner, paths.models, ".safetensors", [](const std::string&) { return true; });
     });
-    copy_generator_histories(run);
+    if (key.generator != kOriginal) copy_histories(run, stages_of(key.generator));
   }
 
-  /// The lines about what was taken: who computed it, and how long that took.
-  void tell() {
-    if (taken_.empty()) return;
-    for (const Start& start : Journal(folder_).starts()) {
-      std::set<std::string> units;
-      std::set_intersection(start.units.begin(), start.units.end(), taken_.begin(), taken_.end(),
-                            std::inserter(units, units.end()));
-      if (!units.empty()) journal_.adopt(start, folder_.string(), units);
-    }
-    std::vector<std::string> stages = read_lines(folder_ / "stages.jsonl");
-    std::erase_if(stages, [&](const std::string& line) {
-      const std::optional<StageRecord> record = parse_stage(line);
-      return !record || !runs_.contains({record->dataset, record->recommender, record->run});
-    });
-    store_.adopt_stages(stages);
+  /// Starts of which something is known may have ended since.
+  void tell_ends() const {
+    for (const Start& start : starts_) journal_.adopt(start, known_as_, {});
   }
 
-  std::int64_t units() const { return static_cast<std::int64_t>(taken_.size()); }
+  std::int64_t units() const { return units_; }
 
  private:
-  void copy_generator_histories(const RunKey& run) {
-    for_owners(store_, run, [&](const fs::path& owner, const RunPaths& paths) {
-      copy_files(folder_ / "history" / owner, paths.history,
-                 [](const std::string& name) { return name.find(kRecommenderFit) == std::string::npos; });
+  /// Files of a run lie in the recommender's own folders, and in those of what all recommenders share.
+  template <typename Visit>
+  void for_owners(const RunKey& run, const Visit& visit) const {
+    const auto& [dataset, recommender, number] = run;
+    for (const std::string& owner : {recommender, std::string(kBaselineOwner)}) {
+      visit(fs::path(dataset) / owner, store_.run_paths(dataset, owner, number));
+    }
+  }
+
+  void copy_histories(const RunKey& run, const std::vector<std::string>& stages) const {
+    for_owners(run, [&](const fs::path& owner, const RunPaths& paths) {
+      copy_files(store_, folder_ / "history" / owner, paths.history, ".csv",
+                 [&](const std::string& name) { return std::find(stages.begin(), stages.end(), name) != stages.end(); });
     });
+  }
+
+  void copy_times(const RunKey& run, const std::vector<std::string>& stages) const {
+    std::vector<std::string> lines = stages_;
+    std::erase_if(lines, [&](const std::string& line) {
+      const std::optional<StageRecord> record = parse_stage(line);
+      if (!record || RunKey(record->dataset, record->recommender, record->run) != run) return true;
+      return !is_any_generators(record->stage) && std::find(stages.begin(), stages.end(), record->stage) == stages.end();
+    });
+    store_.adopt_stages(lines);
   }
 
   UnitStore& store_;
   Journal& journal_;
   fs::path folder_;
-  std::set<std::string> taken_;
-  std::set<RunKey> runs_;
+  std::string known_as_;  ///< the same wherever the program is started
+  std::vector<Start> starts_;
+  std::vector<std::string> stages_;
+  std::set<std::pair<RunKey, std::string>> timed_;  ///< runs and generators
+  std::int64_t units_ = 0;
 };
 
 }  // namespace
@@ -126,14 +160,17 @@ std::vector<fs::path> result_folders(std::span<const fs::path> folders) {
   std::error_code none;
   const auto holds_results = [&](const fs::path& folder) { return fs::exists(folder / kConfigFile, none); };
   for (const fs::path& folder : folders) {
+    if (folder.empty()) fail(ErrorKind::kUsage, "--reuse names no folder");
     std::vector<fs::path> here;
     if (holds_results(folder)) here.push_back(folder);
     std::vector<fs::path> inside;
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder, none)) {
+    std::error_code failed;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder, failed)) {
       if (holds_results(entry.path())) inside.push_back(entry.path());
     }
     std::sort(inside.begin(), inside.end());
     here.insert(here.end(), inside.begin(), inside.end());
+    if (here.empty() && failed) fail(ErrorKind::kUsage, "nothing can be taken from ", folder.string(), ": ", failed.message());
     if (here.empty()) {
       fail(ErrorKind::kUsage, "nothing can be taken from ", folder.string(), ": neither it nor a folder in it has a ",
            kConfigFile, " (--reuse takes folders that reproduce wrote to)");
@@ -146,14 +183,27 @@ std::vector<fs::path> result_folders(std::span<const fs::path> folders) {
   return found;
 }
 
-std::optional<std::string> reuse_conflict(const fs::path& folder, const Configuration& wanted) {
+std::optional<std::string> reuse_conflict(const fs::path& folder, const Configuration& wanted) try {
   const std::optional<std::string> existing = read_text(folder / kConfigFile);
   if (!existing) return "its config.json is gone";
-  return configuration_conflict(*existing, wanted);
+  const std::optional<std::string> difference = configuration_conflict(*existing, wanted);
+  return difference ? std::optional("another configuration: " + *difference) : std::nullopt;
+} catch (const Error& error) {
+  return error.what();
+}
+
+std::vector<std::string> reused_lines(std::span<const Reused> reused) {
+  std::vector<std::string> lines;
+  for (const Reused& one : reused) {
+    if (one.conflict) lines.push_back(concat("none from ", one.folder.string(), ": ", *one.conflict));
+    if (one.units > 0) lines.push_back(concat(one.units, " of them now taken from ", one.folder.string()));
+  }
+  return lines;
 }
 
 std::vector<Reused> take_over(UnitStore& store, Journal& journal, std::span<const UnitKey> asked,
                               std::span<const fs::path> folders) {
+  if (folders.empty()) return {};
   std::vector<UnitKey> missing;
   std::copy_if(asked.begin(), asked.end(), std::back_inserter(missing), [&](const UnitKey& key) { return !store.has(key); });
   std::vector<Reused> reused;
@@ -162,16 +212,13 @@ std::vector<Reused> take_over(UnitStore& store, Journal& journal, std::span<cons
     if (same_folder(folder, store.folder())) continue;
     reused.push_back({folder, 0, reuse_conflict(folder, store.configuration())});
     if (reused.back().conflict) continue;
-    Taker taker(store, journal, folder);
+    Taker& taker = takers.emplace_back(store, journal, folder);
     std::erase_if(missing, [&](const UnitKey& key) { return taker.take(key); });
-    taker.tell();
+    taker.tell_ends();
     reused.back().units = taker.units();
-    takers.push_back(std::move(taker));
   }
-  std::set<RunKey> unfinished;
-  for (const UnitKey& key : missing) unfinished.insert(run_of(key));
-  for (const RunKey& run : unfinished) {
-    for (Taker& taker : takers) taker.copy_models(run);
+  for (const UnitKey& key : missing) {
+    for (const Taker& taker : takers) taker.copy_models(key);
   }
   return reused;
 }

@@ -14,10 +14,11 @@
 namespace tapestry::recsys {
 
 /// The folders of results among these folders and those directly inside them (as --paper and --ablations make them), each once,
-/// in order. Throws Error(kUsage) for one that has none.
+/// in order. Throws Error(kUsage) for one that has none or cannot be read.
 std::vector<std::filesystem::path> result_folders(std::span<const std::filesystem::path> folders);
 
-/// Why units of `folder` cannot stand beside those of `wanted`: the first value that differs; nothing when they can.
+/// Why units of `folder` cannot stand beside those of `wanted`, such as "another configuration: seed is 1 there and 2 here";
+/// nothing when they can.
 std::optional<std::string> reuse_conflict(const std::filesystem::path& folder, const Configuration& wanted);
 
 /// What came of one folder.
@@ -27,10 +28,14 @@ struct Reused {
   std::optional<std::string> conflict;  ///< why nothing could
 };
 
+/// Lines for the user: what was taken, and why nothing was.
+std::vector<std::string> reused_lines(std::span<const Reused> reused);
+
 /// Takes over what is asked for, not finished in `store`, and finished and undamaged in one of `folders`, the first that has it:
 /// the unit, its trainings' histories, the lines that tell of its start, and the times of its run; for units that are still to be
-/// computed also the models of their runs. The folders are only read, and not needed afterwards. Killed at any instant, the next
-/// call goes on. Throws Error(kData) when the folder of the store cannot be written.
+/// computed also the models of their runs. The folders are only read, and not needed afterwards; what cannot be read there is
+/// named in a warning and left out. Killed at any instant, the next call goes on. Throws Error(kData) when the folder of the
+/// store cannot be written.
 std::vector<Reused> take_over(UnitStore& store, Journal& journal, std::span<const UnitKey> asked,
                               std::span<const std::filesystem::path> folders);
 

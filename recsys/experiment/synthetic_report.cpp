@@ -51,10 +51,18 @@ std::vector<DatasetFigures> dataset_figures(std::span<const LoadedDataset> datas
     const CsrMatrix& stored = loaded.data.stored;
     DatasetFigures figures = {
         loaded.data.name, stored.rows(), stored.cols(), stored.nnz(), likes(loaded.data.stored).nnz(), 0, {}};
+    std::vector<std::int64_t> reported;  // of the first so many folds
     for (int fold = 0; fold < std::max(1, options.folds); ++fold) {
       const ProtocolData protocol = make_protocol(loaded.data, options.protocol, options.seed, {fold, options.folds});
-      figures.reported += protocol.evaluation.input.rows();
+      reported.push_back(protocol.evaluation.input.rows() + (fold > 0 ? reported.back() : 0));
       if (fold == 0) figures.shape = matrix_shape(protocol.train);
+    }
+    const auto by = [&](const std::string& recommender) {
+      return reported[std::min(reported.size(), static_cast<std::size_t>(runs_of(options, loaded.data.name, recommender))) - 1];
+    };
+    for (const std::string& recommender : options.recommenders) figures.reported = std::max(figures.reported, by(recommender));
+    for (const std::string& recommender : options.recommenders) {
+      if (by(recommender) < figures.reported) figures.fewer.emplace_back(recommender, by(recommender));
     }
     all.push_back(std::move(figures));
   }

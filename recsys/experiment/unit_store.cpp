@@ -73,6 +73,20 @@ Json unit_json(const Unit& unit, const std::string& digest) {
   return json;
 }
 
+/// Throws Json::exception when it is none.
+Unit unit_of(const UnitKey& key, const Json& json) {
+  Unit unit = {key, json.value("failure", ""), {}, std::nullopt};
+  json.at("metrics").get_to(unit.measures.names);
+  unit.measures.means = numbers(json.at("means"));
+  for (const Json& values : json.at("users")) unit.measures.users.push_back(numbers(values));
+  const std::size_t metrics = unit.measures.names.size();
+  if (unit.measures.means.size() != metrics || unit.measures.users.size() != metrics) {
+    throw Json::other_error::create(0, "metrics without figures", &json);
+  }
+  if (json.contains("synthetic")) unit.synthetic = summary_of(json["synthetic"]);
+  return unit;
+}
+
 /// The text of config.json with `wanted` in it, or the reason why the folder is not for it.
 std::string joined_configuration(const fs::path& folder, const Configuration& wanted) {
   std::error_code ignored;
@@ -131,7 +145,7 @@ void UnitStore::take_lock() {
 std::optional<Unit> UnitStore::read_from(const fs::path& folder, const UnitKey& key) const {
   const fs::path file = folder / "units" / (key.text() + ".json");
   const auto refuse = [&](const std::string& why) {
-    warn_(why + ", computed again");
+    warn_(why + (folder == folder_ ? ", computed again" : ", not taken"));
     return std::nullopt;
   };
   std::optional<std::string> text;
@@ -146,17 +160,16 @@ std::optional<Unit> UnitStore::read_from(const fs::path& folder, const UnitKey& 
   const Json expected = json["sha256"];
   json.erase("sha256");
   if (expected != sha256(json.dump())) return refuse(file.string() + ": damaged");
-  // Behind the checksum the content is what write() wrote.
+  if (!json.contains("unit") || !json.contains("configuration")) return refuse(file.string() + ": damaged");
   if (json.at("unit") != key.text() ||
       json.at("configuration") != unit_digest(configuration_, key.dataset, key.recommender, key.generator)) {
     return refuse(file.string() + ": of another configuration");
   }
-  Unit unit = {key, json.value("failure", ""), {}, std::nullopt};
-  json.at("metrics").get_to(unit.measures.names);
-  unit.measures.means = numbers(json.at("means"));
-  for (const Json& values : json.at("users")) unit.measures.users.push_back(numbers(values));
-  if (json.contains("synthetic")) unit.synthetic = summary_of(json["synthetic"]);
-  return unit;
+  try {
+    return unit_of(key, json);
+  } catch (const Json::exception&) {  // behind the checksum, but not as write() wrote it
+    return refuse(file.string() + ": damaged");
+  }
 }
 
 void UnitStore::write(const Unit& unit) {
@@ -203,6 +216,7 @@ std::optional<StageRecord> parse_stage(const std::string& line) try {
   record.stage = json.value("stage", "");
   record.seconds = json.value("seconds", 0.0);
   record.peak_rss_bytes = json.value("peak_rss_bytes", std::int64_t{0});
+  if (!(record.seconds >= 0 && record.seconds <= kMostSeconds)) return std::nullopt;
   return record;
 } catch (const Json::exception&) {
   return std::nullopt;

@@ -86,6 +86,8 @@ class UnitStore {
   /// All lines, those of earlier starts too. A line cut off by a kill is left out.
   std::vector<StageRecord> stages() const;
 
+  void warn(const std::string& message) const { warn_(message); }
+
   /// Writes a file of the folder in one step.
   void write_file(const std::string& name, const std::string& text) const;
 

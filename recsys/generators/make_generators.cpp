@@ -96,6 +96,13 @@ std::string model_of(const std::string& generator) {
   return generator;
 }
 
+std::vector<std::string> stages_of(const std::string& generator) {
+  if (generator == "multivae++") return {"vae_fit", "sample_vae"};
+  if (generator == "f-sdrm") return {"vae_fit", "sdrm_fit", "sample_f"};
+  if (generator == "m-sdrm") return {"vae_fit", "sdrm_fit", "sample_m"};
+  return {model_of(generator) + "_fit", "sample_" + generator};
+}
+
 bool is_of_a_table(const std::string& generator) {
   return model_of(generator) == ctgan_names().front() || model_of(generator) == tvae_names().front();
 }

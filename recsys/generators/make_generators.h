@@ -30,6 +30,9 @@ std::vector<std::string> known_generator_names();
 std::vector<std::string> unprinted_generator_names();
 /// By the name of which generator its fitted model is kept: "tvae" for "tvae-threshold", for most its own.
 std::string model_of(const std::string& generator);
+/// What its stages are called, those that fit first: "vae_fit", "sdrm_fit", "sample_m" for "m-sdrm". Their histories and times go
+/// by these names.
+std::vector<std::string> stages_of(const std::string& generator);
 /// Whether it draws from a model of the user x item table: CTGAN's and TVAE's.
 bool is_of_a_table(const std::string& generator);
 

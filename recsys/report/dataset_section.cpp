@@ -1,3 +1,4 @@
+#include "recsys/report/printed_names.h"
 #include "recsys/report/published_dataset.h"
 #include "recsys/report/sections.h"
 #include "recsys/report/text.h"
@@ -8,6 +9,15 @@ namespace {
 TableCell beside(std::int64_t ours, const std::optional<PublishedDataset>& printed, std::int64_t PublishedDataset::*figure) {
   TableCell cell = {count_text(static_cast<double>(ours))};
   if (printed) cell.below = "printed " + count_text(static_cast<double>((*printed).*figure));
+  return cell;
+}
+
+TableCell reported(const DatasetFigures& one) {
+  TableCell cell = {count_text(static_cast<double>(one.reported))};
+  for (const auto& [recommender, users] : one.fewer) {
+    cell.below +=
+        (cell.below.empty() ? "" : ", ") + shown_recommender(recommender) + " " + count_text(static_cast<double>(users));
+  }
   return cell;
 }
 
@@ -30,7 +40,7 @@ Section dataset_section(const ReportContent& content) {
                     {count_text(static_cast<double>(one.likes))},
                     {percent_text(places > 0 ? 100 * static_cast<double>(one.stored) / places : 0)},
                     {count_text(shape_statistics(as_numbers(one.shape.users_by_length)).total)},
-                    {count_text(static_cast<double>(one.reported))}});
+                    reported(one)});
   }
   std::string text =
       "Stored entries are likes and dislikes; density is their share of all users times items. D are the users that the "
@@ -38,7 +48,7 @@ Section dataset_section(const ReportContent& content) {
   if (content.options.protocol.find("folds") != std::string::npos) {
     text +=
         " Every run has another fold of the users to report and another D: here the D of the first run, and the reported users "
-        "of all.";
+        "of all runs.";
   }
   if (any_printed) text += " The paper counts stored entries as ratings.";
   if (exchanged) text += " Where both differ, the paper prints the users and items of a data set in each other's place.";

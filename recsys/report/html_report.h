@@ -20,6 +20,8 @@ struct DatasetFigures {
   std::int64_t likes = 0;     ///< of them
   std::int64_t reported = 0;  ///< users whose held-out items the figures are over
   MatrixShape shape;          ///< of the protocol's D, whose users are the real ones everywhere
+  /// Of those, how many with a recommender that has fewer runs than there are folds; not named where it is all of them.
+  std::vector<std::pair<std::string, std::int64_t>> fewer = {};
 };
 
 /// What a stage took, over all runs.

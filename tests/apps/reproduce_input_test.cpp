@@ -246,6 +246,17 @@ TEST_F(ReproduceInput, ThePaperIsTwoExperiments) {
   EXPECT_EQ(read_file(out() / "strict" / "manifest.json").find("ctgan"), std::string::npos);
 }
 
+TEST_F(ReproduceInput, AFolderThatDoesNotFitIsRefusedBeforeAnyPartIsComputed) {
+  ratings(good_ratings());
+  Arguments strict = kMovies;
+  strict.insert(strict.end(), {"--protocol", "strict", "--seed", "7", "--out", (out() / "strict").string()});
+  ASSERT_EQ(run(strict).status, 0);
+  const Outcome outcome = run({"--paper", "--only", "*_svd_*_original_*"});
+  EXPECT_EQ(outcome.status, kUsage);
+  EXPECT_NE(outcome.err.find("strict holds results of another configuration: seed is 7 there"), std::string::npos) << outcome.err;
+  EXPECT_FALSE(fs::exists(out() / "published"));
+}
+
 TEST_F(ReproduceInput, UnitsOfAnotherFolderAreTakenOver) {
   ratings(good_ratings());
   expect_refused(kUsage, "nothing can be taken from nowhere", {"--dataset", "ml-100k", "--reuse", "nowhere"});

@@ -95,6 +95,8 @@ TEST(Paper, ADecisionIsKept) {
   text.replace(text.find("10"), 2, "7");
   folder.write("strict-runs.json", text);
   EXPECT_EQ(decide(true).runs, 7) << "what was decided before";
+  folder.write("strict-runs.json", R"([{"dataset": "a", "recommender": "svd", "runs": 15}])");
+  EXPECT_NE(tests::error_of(ErrorKind::kUsage, [&] { decide(true); }).find("15 runs of a/svd"), std::string::npos);
   for (const char* damaged : {"{", "[1]", R"([{"dataset": "a", "runs": "many"}])", R"([{"dataset": "a", "runs": 2000000000}])"}) {
     folder.write("strict-runs.json", damaged);
     EXPECT_NE(tests::error_of(ErrorKind::kUsage, [&] { decide(true); }).find("remove it"), std::string::npos) << damaged;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "recsys/data/sha256.h"
 #include "recsys/experiment/plan.h"
 #include "tests/recsys/runner_support.h"
 
@@ -70,6 +71,11 @@ TEST_F(Reuse, FoldersInAFolderCount) {
     result_folders(std::vector<fs::path>{augment_.out, folder_.path() / "empty"});
   });
   EXPECT_NE(error.find("empty: neither it nor a folder in it has a config.json"), std::string::npos) << error;
+  for (const char* name : {"", "nowhere"}) {
+    tests::error_of(ErrorKind::kUsage, [&] { result_folders(std::vector<fs::path>{name}); });
+  }
+  fs::create_directories(folder_.path() / "odd" / "config.json");
+  EXPECT_TRUE(reuse_conflict(folder_.path() / "odd", {}).has_value()) << "cannot be read: no reason to end";
 }
 
 TEST_F(Reuse, TheReportSaysWhoComputedIt) {
@@ -85,7 +91,7 @@ TEST_F(Reuse, TheReportSaysWhoComputedIt) {
   EXPECT_EQ(report.find("left no record"), std::string::npos);
   const std::vector<Start> starts = Journal(folder_.path() / "whole").starts();
   ASSERT_EQ(starts.size(), 3U);
-  EXPECT_EQ(starts[0].folder, augment_.out.string());
+  EXPECT_EQ(starts[0].folder, fs::canonical(augment_.out).string());
   EXPECT_EQ(starts[0].number_there, 1);
   EXPECT_EQ(starts[2].folder, "");
   EXPECT_EQ(starts[2].number, 3);
@@ -137,7 +143,7 @@ TEST_F(Reuse, AnotherConfigurationGivesNothingAndSaysWhy) {
   const std::vector<Reused> reused = take(options);
   ASSERT_EQ(reused.size(), 1U);
   EXPECT_EQ(reused[0].units, 0);
-  EXPECT_EQ(reused[0].conflict, "seed is 1 there and 2 here");
+  EXPECT_EQ(reused[0].conflict, "another configuration: seed is 1 there and 2 here");
   EXPECT_EQ(Saboteur::warnings(), 0);
   EXPECT_TRUE(fs::is_empty(options.out / "units"));
 }
@@ -162,20 +168,117 @@ TEST_F(Reuse, ItsOwnFolderIsNoOther) {
   EXPECT_EQ(Journal(augment_.out).starts().size(), 2U);
 }
 
-TEST_F(Reuse, AKilledTakingGoesOn) {
+TEST_F(Reuse, WhatABrokenOffTakingHasIsOnRecord) {
   const ExperimentOptions options = whole({augment_.out, replace_.out});
-  take(options);
-  // As if the kill had come behind the first unit, before the lines about it.
-  const fs::path units = options.out / "units";
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(units)) files.push_back(entry.path());
-  for (std::size_t i = 1; i < files.size(); ++i) fs::remove(files[i]);
-  fs::remove(options.out / "starts.jsonl");
-  fs::remove(options.out / "stages.jsonl");
+  // The last unit of the first folder cannot be written.
+  const fs::path obstacle = options.out / "units" / "simulated_svd_augment_m-sdrm_run-2.json";
+  fs::create_directories(obstacle / "occupied");
+  EXPECT_THROW(take(options), Error);
+  const std::vector<Start> starts = Journal(options.out).starts();
+  ASSERT_EQ(starts.size(), 1U);
+  EXPECT_EQ(starts[0].units.size(), 6U);
+  fs::remove_all(obstacle);
   run(options);
   EXPECT_EQ(Saboteur::begun(), kReportAlone);
   EXPECT_TRUE(all_results(options.out) == undisturbed());
-  EXPECT_NE(read_file(options.out / "report.md").find("1 unit by starts that left no record"), std::string::npos);
+  const std::string report = read_file(options.out / "report.md");
+  EXPECT_EQ(report.find("left no record"), std::string::npos);
+  EXPECT_NE(report.find("| 7 units, "), std::string::npos) << "in two goes, of one start";
+}
+
+TEST_F(Reuse, FilesThatAreBeingWrittenAreLeftAlone) {
+  const fs::path models = augment_.out / "models" / "simulated" / "svd";
+  fs::copy_file(models / "run-1-vae.safetensors", models / "run-1-vae.safetensors.tmp");
+  fs::remove(models / "run-1-vae.safetensors");
+  fs::remove(models / "run-2-score.safetensors");
+  fs::create_directory(models / "run-2-score.safetensors");  // not a file: as good as none
+  const std::string before = read_file(models / "run-1-vae.safetensors.tmp");
+  run(whole({augment_.out}));
+  EXPECT_EQ(Saboteur::begun()["vae_fit"], 1);
+  EXPECT_EQ(Saboteur::begun()["sdrm_fit"], 1);
+  EXPECT_TRUE(all_results(folder_.path() / "whole") == undisturbed());
+  EXPECT_EQ(fs::hard_link_count(models / "run-1-vae.safetensors.tmp"), 1U);
+  EXPECT_EQ(read_file(models / "run-1-vae.safetensors.tmp"), before);
+}
+
+TEST_F(Reuse, OnlyTheHistoriesAndTimesOfWhatIsTakenComeAlong) {
+  ExperimentOptions options = whole({augment_.out});
+  options.generators = {kOriginal, "multivae++"};
+  options.settings = {"augment"};
+  run(options);
+  const fs::path history = options.out / "history" / "simulated" / "svd";
+  EXPECT_TRUE(fs::exists(history / "run-1-vae_fit.csv"));
+  EXPECT_FALSE(fs::exists(history / "run-1-sdrm_fit.csv"));
+  const std::string stages = read_file(options.out / "stages.jsonl");
+  EXPECT_NE(stages.find("\"vae_fit\""), std::string::npos);
+  EXPECT_EQ(stages.find("sample_m"), std::string::npos);
+}
+
+TEST_F(Reuse, OfTwoFoldersThatFitTheUndamagedUnitIsTaken) {
+  const ExperimentOptions other = part("augment-again", "*_augment_*");
+  folder_.write("augment/units/simulated_svd_augment_m-sdrm_run-2.json", "{");
+  run(whole({augment_.out, other.out, replace_.out}));
+  EXPECT_EQ(Saboteur::begun(), kReportAlone);
+  EXPECT_EQ(Saboteur::warnings(), 1) << "damaged, not taken";
+  EXPECT_TRUE(all_results(folder_.path() / "whole") == undisturbed());
+}
+
+TEST_F(Reuse, AUnitWithAChecksumButWithoutFiguresIsNone) {
+  const std::string name = "simulated_svd_augment_m-sdrm_run-2.json";
+  for (const char* without : {"means", "users", "metrics", "unit", "synthetic"}) {
+    auto json = nlohmann::ordered_json::parse(read_file(augment_.out / "units" / name));
+    json.erase("sha256");
+    json[without] = nlohmann::ordered_json::array();
+    if (std::string(without) == "synthetic") json[without] = nlohmann::ordered_json::object();
+    json["sha256"] = sha256(json.dump());
+    const TempFolder forged;
+    fs::copy(augment_.out, forged.path() / "augment", fs::copy_options::recursive);
+    forged.write("augment/units/" + name, json.dump() + "\n");
+    ExperimentOptions options = tiny_options(forged.path() / "whole");
+    options.settings = {"augment"};
+    options.reuse = {forged.path() / "augment"};
+    EXPECT_EQ(take(options).at(0).units, 6) << without;
+    EXPECT_EQ(Saboteur::warnings(), 1) << without;
+  }
+}
+
+TEST_F(Reuse, AStartThatWasRunningIsToldOfWhenItHasEnded) {
+  const std::string told = read_file(augment_.out / "starts.jsonl");
+  folder_.write("augment/starts.jsonl", told.substr(0, told.rfind("\n{")));  // as it was before its last line
+  const ExperimentOptions options = whole({augment_.out});
+  EXPECT_EQ(take(options).at(0).units, 7);
+  EXPECT_FALSE(Journal(options.out).starts().at(0).wall_seconds.has_value());
+  folder_.write("augment/starts.jsonl", told);
+  EXPECT_EQ(take(options).at(0).units, 0);
+  EXPECT_TRUE(Journal(options.out).starts().at(0).wall_seconds.has_value());
+}
+
+TEST_F(Reuse, AStartIsOneByWhateverWayItsUnitsCome) {
+  // Through another folder, and by another spelling of its name.
+  ExperimentOptions between = tiny_options(folder_.path() / "between");
+  between.settings = {"augment"};
+  between.generators = {kOriginal, "m-sdrm"};
+  between.reuse = {augment_.out};
+  EXPECT_EQ(take(between).at(0).units, 3);
+  run(whole({between.out, folder_.path() / "replace" / ".." / "augment", replace_.out}));
+  EXPECT_EQ(Saboteur::begun(), kReportAlone);
+  const std::vector<Start> starts = Journal(folder_.path() / "whole").starts();
+  ASSERT_EQ(starts.size(), 3U) << "augment's, replace's, and the one that wrote the report";
+  EXPECT_EQ(starts[0].units.size(), 7U);
+  EXPECT_EQ(starts[0].folder, fs::canonical(augment_.out).string());
+}
+
+TEST_F(Reuse, AnotherStartUnderTheSameNameIsAnother) {
+  ExperimentOptions options = whole({augment_.out});
+  options.generators = {kOriginal, "m-sdrm"};
+  take(options);
+  fs::remove_all(augment_.out);
+  fs::rename(replace_.out, augment_.out);
+  EXPECT_EQ(take(options).at(0).units, 3);
+  const std::vector<Start> starts = Journal(options.out).starts();
+  ASSERT_EQ(starts.size(), 2U);
+  EXPECT_EQ(starts[0].command, "reproduce --only augment");
+  EXPECT_EQ(starts[1].command, "reproduce --only replace");
 }
 
 TEST_F(Reuse, APlanCountsThemAsFinished) {
@@ -189,6 +292,11 @@ TEST_F(Reuse, APlanCountsThemAsFinished) {
     EXPECT_FALSE(row.stage.ends_with("_fit") && row.stage != "recommender_fit") << row.stage;
   EXPECT_FALSE(fs::exists(options.out));
   EXPECT_EQ(make_plan(datasets, whole({folder_.path()})).missing, 0);
+  ExperimentOptions other = whole({augment_.out});
+  other.seed = 2;
+  const WorkPlan unfit = make_plan(datasets, other);
+  EXPECT_EQ(unfit.finished, 0);
+  EXPECT_NE(plan_text(unfit, other).find("another configuration: seed is 1 there and 2 here"), std::string::npos);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "tests/recsys/data_support.h"
@@ -30,6 +31,17 @@ TEST(MakeGenerators, EveryKnownNameCanBeMade) {
   for (const std::string& name : unprinted_generator_names()) EXPECT_EQ(make_one(name, tiny_settings())->name(), name);
   EXPECT_THROW(make_one("original", tiny_settings()), Error);
   EXPECT_TRUE(make_generators(std::vector<std::string>{}, tiny_settings()).empty());
+}
+
+TEST(MakeGenerators, StagesAreKnownByName) {
+  for (const auto& names : {known_generator_names(), unprinted_generator_names()}) {
+    for (const std::string& name : names) {
+      std::vector<std::string> planned = stage_names({name}, tiny_settings()), known = stages_of(name);
+      std::sort(planned.begin(), planned.end());
+      std::sort(known.begin(), known.end());
+      EXPECT_EQ(planned, known) << name;
+    }
+  }
 }
 
 TEST(MakeGenerators, SharedFitsArePlannedOnce) {
