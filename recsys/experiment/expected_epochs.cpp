@@ -23,8 +23,8 @@ struct MlpEpochs {
 
 /// What trainings that stop early took on the build machine: rounded means of seed 1, protocol and variant `published` (under
 /// `strict` they stop at other epochs). Those of generators are over five runs, from docs/results/published/report.md, section
-/// "Training" (ml-1m's with MLP and NeuMF from docs/results/ml-1m); for `simulated`, where a few minutes give them again, there is no such
-/// report. MLP's: over five runs and, with synthetic users, the generators that the same report has ("Training of the
+/// "Training" (ml-1m's with MLP and NeuMF from docs/results/ml-1m); for `simulated`, where a few minutes give them again, there
+/// is no such report. MLP's: over five runs and, with synthetic users, the generators that the same report has ("Training of the
 /// recommenders"); ml-1m's original users over two runs, as are all of amazon-digital-music's, those with MultiVAE++'s users.
 struct Row {
   std::string_view dataset;
