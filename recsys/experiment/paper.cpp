@@ -5,6 +5,8 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "recsys/experiment/finished_work.h"
+#include "recsys/experiment/outputs.h"
 #include "recsys/experiment/selection.h"
 #include "tensor/atomic_file.h"
 #include "tensor/error.h"
@@ -78,6 +80,13 @@ std::vector<RunChoice> predict(const std::vector<LoadedDataset>& datasets, Exper
   return predicted;
 }
 
+/// Whether all runs are finished, here or where they are taken from, so that they cost nothing.
+bool is_finished(const FinishedWork& finished, ExperimentOptions strict, const RunChoice& choice) {
+  strict.recommenders = {choice.recommender};
+  const std::vector<UnitKey> keys = all_unit_keys(strict, std::vector<std::string>{choice.dataset});
+  return std::all_of(keys.begin(), keys.end(), [&](const UnitKey& key) { return finished.has(key); });
+}
+
 }  // namespace
 
 bool chooses_strict_runs(const ExperimentOptions& asked, const GivenOptions& given) {
@@ -137,7 +146,9 @@ std::vector<RunChoice> decided_runs(const std::vector<LoadedDataset>& datasets, 
     if (!decided) open.push_back(loaded);
   }
   if (!open.empty()) {
-    for (const RunChoice& choice : choose_runs(predict(open, strict, plan), strict.runs, kPaperRuns, kCheapSeconds)) {
+    const FinishedWork finished(strict.out, configuration_of(open, strict), strict.reuse);
+    for (RunChoice choice : choose_runs(predict(open, strict, plan), strict.runs, kPaperRuns, kCheapSeconds)) {
+      if (is_finished(finished, strict, choice)) choice.runs = strict.runs;
       known.emplace(name_of(choice), choice);  // what was decided before stays
     }
     if (keep) write_choices(file, known);

@@ -39,9 +39,9 @@ std::vector<RunChoice> choose_runs(std::vector<RunChoice> predicted, int runs, i
 /// "strict: ml-1m mlp: 5 runs, about 21 min each".
 std::vector<std::string> choice_lines(std::span<const RunChoice> choices);
 
-/// Decides for a strict part by what make_plan predicts: ten runs where they take at most an hour, otherwise the paper's five,
-/// with folds the first five. The decision is read from `file` where it has been made before, so that a job that goes on keeps
-/// it. Written there when `keep`.
+/// Decides for a strict part by what make_plan predicts: ten runs where they take at most an hour or are finished, otherwise the
+/// paper's five, with folds the first five. The decision is read from `file` where it has been made before, so that a job that
+/// goes on keeps it. Written there when `keep`.
 std::vector<RunChoice> decided_runs(const std::vector<LoadedDataset>& datasets, const ExperimentOptions& strict,
                                     const std::filesystem::path& file, bool keep, const PlanOptions& plan = {});
 

@@ -79,6 +79,29 @@ TEST(Paper, TenRunsWhereTheyAreCheap) {
   EXPECT_EQ(runs_of(options, "a", "mlp"), 5);
 }
 
+TEST(Paper, WhatIsFinishedCostsNothing) {
+  const TempFolder folder;
+  ExperimentOptions options = tiny_options(folder.path() / "computed");
+  options.protocol = ProtocolName::kStrict;
+  options.generators = {kOriginal, "multivae++"};
+  options.runs = 10;
+  run(options);
+  std::vector<LoadedDataset> datasets;
+  datasets.push_back({tiny_dataset(), 0});
+  double now = 0;
+  const PlanOptions slow = {.clock = [&] { return now += 1000; }};
+  const auto decide = [&](const fs::path& out, std::vector<fs::path> reuse) {
+    options.out = out;
+    options.reuse = std::move(reuse);
+    return decided_runs(datasets, options, folder.path() / "none.json", /*keep=*/false, slow).front().runs;
+  };
+  EXPECT_EQ(decide(folder.path() / "empty", {}), 5) << "far more than an hour";
+  EXPECT_EQ(decide(folder.path() / "computed", {}), 10);
+  EXPECT_EQ(decide(folder.path() / "empty", {folder.path() / "computed"}), 10);
+  fs::remove(folder.path() / "computed" / "units" / "simulated_svd_replace_multivae++_run-10.json");
+  EXPECT_EQ(decide(folder.path() / "computed", {}), 5);
+}
+
 TEST(Paper, ADecisionIsKept) {
   const TempFolder folder;
   ExperimentOptions options = tiny_options(folder.path() / "strict");
