@@ -148,6 +148,7 @@ void check_folders(const ReproduceOptions& options, const std::vector<Experiment
   for (const ExperimentOptions& part : parts) recsys::FinishedWork(part.out, recsys::configuration_of(datasets, part));
 }
 
+/// How many runs the strict part of the paper has is decided by what they cost, unless it was said.
 bool chooses_runs(const ReproduceOptions& options, const ExperimentOptions& part) {
   const bool strict = part.protocol == recsys::ProtocolName::kStrict;
   return options.paper && strict && recsys::chooses_strict_runs(options.experiment, options.given);
@@ -169,10 +170,10 @@ int reproduce(const ReproduceOptions& options) {
   std::vector<ExperimentOptions> parts = {options.experiment};
   if (options.paper) parts = recsys::paper_parts(options.experiment, options.given);
   check_selection(options, parts);
+  if (parts.size() > 1) check_folders(options, parts);
   for (ExperimentOptions& part : parts) {
     if (chooses_runs(options, part)) choose_runs(options, part);
   }
-  if (parts.size() > 1) check_folders(options, parts);
   for (const ExperimentOptions& part : parts) {
     if (!options.plan) {
       compute(options, part);

@@ -50,8 +50,8 @@ std::string check_seed(const std::string& text) {
 }
 
 void declare(CLI::App& app, Raw& raw) {
-  const auto names = [&](const std::string& option, Names& values, const std::string& help) {
-    app.add_option(option, values, help)->delimiter(',')->allow_extra_args(false)->type_name("NAME,...");
+  const auto names = [&](const std::string& option, Names& values, const std::string& help, const char* type = "NAME,...") {
+    app.add_option(option, values, help)->delimiter(',')->allow_extra_args(false)->type_name(type);
   };
   // Given twice, the last one counts, so that a command can be extended at its end.
   const auto one = [&](const std::string& option, auto& value, const char* type, const std::string& help) {
@@ -93,12 +93,10 @@ void declare(CLI::App& app, Raw& raw) {
   names("--only", raw.only,
         "Compute only units whose name matches a pattern (*, ?), such as 'ml-1m_mlp_*_run-2'; the report shows what is finished");
   one("--out", raw.out, "DIR", "Folder for results, from which an interrupted job goes on; default results");
-  app.add_option("--reuse", raw.reuse,
-                 "Folders of results whose finished units are taken over instead of being computed again, where they are of the "
-                 "same configuration; folders in them count too")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->type_name("DIR,...");
+  names("--reuse", raw.reuse,
+        "Folders of results whose finished units are taken over instead of being computed again, where they are of the same "
+        "configuration; folders in them count too",
+        "DIR,...");
   app.add_flag("--quick", raw.quick, "A few epochs only, to see that everything works; the figures mean nothing");
   app.add_flag("--paper", raw.paper,
                "All that the paper reports, into OUT/published, and the question behind it, protocol strict, into OUT/strict");

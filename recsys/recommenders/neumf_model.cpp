@@ -12,7 +12,7 @@ using autograd::Variable;
 
 namespace {
 
-/// Pairs of a user and an item that go through the tower together on a GPU: 64 MiB at its widest.
+/// Pairs of a user and an item that go through the tower together where a product per layer is made: 64 MiB at its widest.
 constexpr std::int64_t kPairs = 1 << 19;
 
 /// All pairs of `users` users and `items` items, user by user: int32 [users * items] each.
@@ -87,22 +87,11 @@ Tensor NeuMfModel::all_items(std::int64_t begin, std::int64_t end) const {
   // p_u * q_i . w_g = (p_u * w_g) . q_i for all pairs at once
   const Tensor weighted = binary(BinaryOp::kMultiply, user_gmf_.weight().value().slice_rows(begin, end), of_gmf);  // [n, 8]
   const Tensor scores = matmul(weighted, item_gmf_.weight().value(), false, true).to(DType::kFloat32);             // [n, I]
-  const auto add = [&](std::int64_t from, std::int64_t to, const Tensor& by_tower) {
-    add_in_place(scores.slice_rows(from, to), by_tower.to(DType::kFloat32).reshape({to - from, items()}));
-  };
   if (device() == Device::kCpu && dtype() == DType::kFloat32) {
     const NeuMfTower tower(item_part, second_, third_, slice_columns(w, 0, third_.bias().value().numel()),
                            output_.bias().value());
     parallel_for(end - begin, [&](std::int64_t user) {
       tower.add_to(user_part.data<float>() + user * half, scores.data<float>() + user * items());
-    });
-    return scores;
-  }
-  if (device() == Device::kCpu) {
-    parallel_for(end - begin, [&](std::int64_t user) {
-      const Tensor h = item_part.clone();
-      add(user, user + 1,
-          tower(bias_activation(Activation::kRelu, h, user_part.slice_rows(user, user + 1).reshape({half}))));  // [I, 32]
     });
     return scores;
   }
@@ -113,7 +102,8 @@ Tensor NeuMfModel::all_items(std::int64_t begin, std::int64_t end) const {
     const std::int64_t to = std::min(end - begin, from + group), count = (to - from) * items();
     const Tensor h = gather_rows(item_part, pairs.item.slice_rows(0, count));
     add_in_place(h, gather_rows(user_part.slice_rows(from, to), pairs.user.slice_rows(0, count)));
-    add(from, to, tower(bias_activation(Activation::kRelu, h, {})));
+    const Tensor by_tower = tower(bias_activation(Activation::kRelu, h, {}));
+    add_in_place(scores.slice_rows(from, to), by_tower.to(DType::kFloat32).reshape({to - from, items()}));
   }
   return scores;
 }
