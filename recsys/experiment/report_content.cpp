@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <fstream>
+#include <iterator>
 #include <set>
 
 #include "recsys/experiment/planned_work.h"
@@ -12,7 +13,9 @@
 #include "recsys/experiment/selection.h"
 #include "recsys/experiment/synthetic_report.h"
 #include "recsys/report/csv_files.h"
+#include "recsys/report/other_verdicts.h"
 #include "recsys/report/text.h"
+#include "recsys/report/verdict.h"
 #include "tensor/error.h"
 #include "tensor/random.h"
 
@@ -88,6 +91,30 @@ std::string runs_and_seeds(const ExperimentOptions& options) {
         concat("; fewer runs than the ", options.folds, " folds report the users of the first folds alone, who stand for all");
   }
   return text;
+}
+
+/// Whether the rules by which NeuMF keeps an epoch are those that were found by the printed figures.
+bool rules_by_printed(const ExperimentOptions& options) {
+  return options.protocol == ProtocolName::kPublished && !options.neumf_selection;
+}
+
+/// NeuMF's share of the counts apart from the others': its rules had the printed figures to go by.
+std::string neumf_counts(std::span<const Cell> cells, const ExperimentOptions& options, const ReportOptions& report) {
+  if (!rules_by_printed(options)) return "";
+  const auto of = [&](bool neumf) {
+    std::vector<Cell> some;
+    std::copy_if(cells.begin(), cells.end(), std::back_inserter(some),
+                 [&](const Cell& cell) { return (cell.recommender == "neumf") == neumf; });
+    return count_verdicts(some, report);
+  };
+  const VerdictCounts neumf = of(true), others = of(false);
+  if (neumf.printed() == 0) return "";
+  std::string text = "NeuMF apart: " + neumf.text("printed figures", true);
+  if (others.printed() > 0) text += "; of the other recommenders: " + others.text("printed figures", true);
+  return text +
+         ". Which epoch NeuMF keeps follows no one rule in the published program: the rules used here, column by column, are "
+         "those "
+         "that the printed figures agree with (How every number was made names them).";
 }
 
 }  // namespace
@@ -167,6 +194,12 @@ ReportContent report_content(const UnitStore& store, const ExperimentOptions& op
   content.curves = read_curves(store, options, names);
   content.recommender_curves = read_recommender_curves(store, options, names);
   content.times = stage_times(store, options, names);
+  std::vector<std::string> more = other_verdicts(content);
+  if (const std::string of_neumf = neumf_counts(content.cells, options, report); !of_neumf.empty()) {
+    more.insert(more.begin(), of_neumf);
+  }
+  const std::size_t counts = quick_remark(report).size() + 1;  // the first paragraph of the answer itself
+  content.headline.answer.insert(content.headline.answer.begin() + static_cast<std::ptrdiff_t>(counts), more.begin(), more.end());
   content.origin.emplace_back("command", repaired_utf8(options.command));
   for (auto& row : computed_by(starts, unrecorded_units(store, options, names, starts))) content.origin.push_back(std::move(row));
   content.origin.emplace_back("protocol", report.protocol);
@@ -185,9 +218,9 @@ ReportContent report_content(const UnitStore& store, const ExperimentOptions& op
     const Dataset& data = loaded.data;
     const bool asked = std::find(options.recommenders.begin(), options.recommenders.end(), "neumf") != options.recommenders.end();
     if (const std::string rules = asked ? neumf_rules(hyperparameters_for(options, data.name, "neumf")) : ""; !rules.empty()) {
-      const bool chosen = options.protocol == ProtocolName::kPublished && !options.neumf_selection;
-      content.origin.emplace_back("epoch that NeuMF keeps, " + data.name,
-                                  rules + (chosen ? " (chosen by the printed figures, docs/reproduction.md)" : ""));
+      content.origin.emplace_back(
+          "epoch that NeuMF keeps, " + data.name,
+          rules + (rules_by_printed(options) ? " (chosen by the printed figures, docs/reproduction.md)" : ""));
     }
     content.origin.emplace_back(data.name, concat(data.source, ": ", data.stored.rows(), " users, ", data.stored.cols(),
                                                   " items, ", data.stored.nnz(), " entries, SHA-256 ", data.sha256));

@@ -40,7 +40,9 @@ std::string size_lines(const std::string& dataset, const std::string& recommende
 }  // namespace
 
 std::string similarity_csv(std::span<const SyntheticFigures> synthetic, const ReportOptions& options) {
-  std::string text = "dataset,recommender,generator,runs,low,high,pairs,pairs_percent,nearest,nearest_percent,published_pairs\n";
+  std::string text =
+      "dataset,recommender,generator,runs,low,high,pairs,pairs_percent,nearest,nearest_percent,published_pairs,pairs_ci_low,"
+      "pairs_ci_high\n";
   for (const SyntheticFigures& one : synthetic) {
     const double pairs = sum_of(one.pairs), users = sum_of(one.nearest);
     const std::string runs = std::to_string(one.runs);
@@ -49,10 +51,11 @@ std::string similarity_csv(std::span<const SyntheticFigures> synthetic, const Re
       const auto printed = options.compares(one.dataset) ? published_pairs(one.dataset, one.generator, bin) : std::nullopt;
       text += line({one.dataset, one.recommender, one.generator, runs, fixed(bin / 10.0, 1), fixed((bin + 1) / 10.0, 1),
                     ours(counted), percent(counted, pairs), ours(nearest), percent(nearest, users),
-                    printed ? std::to_string(*printed) : ""});
+                    printed ? std::to_string(*printed) : "", ours(one.pairs_interval[static_cast<std::size_t>(bin)].low),
+                    ours(one.pairs_interval[static_cast<std::size_t>(bin)].high)});
     }
     text += line({one.dataset, one.recommender, one.generator, runs, "1.0", "1.0", "", "", ours(one.copies),
-                  percent(one.copies, users), ""});
+                  percent(one.copies, users), "", "", ""});
   }
   return text;
 }
@@ -72,14 +75,18 @@ std::string shapes_csv(std::span<const DatasetFigures> datasets, std::span<const
 
 std::string improvements_csv(std::span<const Improvement> improvements) {
   const auto printed = [](const std::optional<double>& value) { return value ? shortest(*value) : std::string(); };
-  std::string text = "dataset,recommender,setting,metric,percent,published_percent,combinations,published_percent_of_these\n";
+  std::string text =
+      "dataset,recommender,setting,metric,percent,published_percent,combinations,published_percent_of_these,ci_low,ci_high\n";
   for (const Improvement& one : improvements) {
+    const Interval interval = interval_of(one);
     text += line({one.dataset, one.recommender, one.setting, one.metric, ours(one.percent), printed(one.published), "1",
-                  printed(one.published)});
+                  printed(one.published), ours(interval.low), ours(interval.high)});
   }
-  for (const AverageImprovement& one : average_improvements(improvements)) {
-    text += line({"", "", one.setting, one.metric, ours(one.percent), printed(one.published), std::to_string(one.combinations),
-                  one.published_same ? ours(*one.published_same) : ""});
+  for (const auto& averages : {average_improvements(improvements), overall_improvements(improvements)}) {
+    for (const AverageImprovement& one : averages) {
+      text += line({"", "", one.setting, one.metric, ours(one.percent), printed(one.published), std::to_string(one.combinations),
+                    one.published_same ? ours(*one.published_same) : "", ours(one.interval.low), ours(one.interval.high)});
+    }
   }
   return text;
 }

@@ -84,29 +84,19 @@ std::string setting_text(const std::string& setting) {
   return setting;
 }
 
-/// "question With augment: answer. With replace: answer." Empty when no comparison passes the filter.
-std::string by_setting(const std::string& question, std::span<const Comparison> comparisons, const Filter& filter) {
+/// "question With augment: answer. With replace: answer.", and where the models were fitted several times what holds of the
+/// fitted ones alone. Empty when no comparison passes the filter.
+std::string answer_to(const std::string& question, std::span<const Comparison> comparisons, const Filter& filter) {
   std::string text;
   for (const std::string& setting : names_of(comparisons, &Comparison::setting)) {
     const Tally counts = tally(comparisons, [&](const Comparison& one) { return one.setting == setting && filter(one); });
     if (counts.all > 0) text += " With " + setting_text(setting) + ": " + answer_text(counts) + ".";
   }
-  return text.empty() ? "" : question + text;
-}
-
-/// What is left where the same models' other trainings are not asked about: "SDRM against MultiVAE++: ...".
-std::string these_fits_text(std::span<const Comparison> comparisons, const Filter& against_vae, const Filter& against_none) {
-  std::string text;
-  const auto add = [&](const char* what, const Filter& filter) {
-    const Tally counts = tally(comparisons, filter, finding_of_these_fits);
-    if (counts.all > 0) text += std::string(text.empty() ? "" : "; ") + "SDRM against " + what + ": " + answer_text(counts);
-  };
-  add("MultiVAE++", against_vae);
-  add("no synthetic users", against_none);
   if (text.empty()) return "";
-  return "Of the trained models as they are, before other users but not trained anew (sign-flip test over users, corrected "
-         "alike): " +
-         text + ".";
+  const Tally these_fits = tally(
+      comparisons, [&](const Comparison& one) { return one.test.fits > 1 && filter(one); }, finding_of_these_fits);
+  if (these_fits.all > 0) text += " Of these fitted models alone, before other users: " + answer_text(these_fits) + ".";
+  return question + text;
 }
 
 /// One comparison in a sentence.
@@ -138,9 +128,10 @@ std::vector<std::string> quick_remark(const ReportOptions& options) {
 }
 
 std::vector<std::string> published_answer(std::span<const Cell> cells, const ReportOptions& options) {
-  const std::string counts = verdict_counts(cells, options);
+  const VerdictCounts counts = count_verdicts(cells, options);
+  const bool any = counts.printed() > 0;
   std::vector<std::string> answer = {
-      !counts.empty()              ? counts
+      any                          ? counts.text("printed figures", true) + "."
       : options.other_data.empty() ? "The paper printed none of these figures, so that there is nothing to set them against."
                                    : "No printed figure stands beside these."};
   for (const std::string& name : options.other_data) {
@@ -155,7 +146,7 @@ std::vector<std::string> published_answer(std::span<const Cell> cells, const Rep
       "The strict protocol answers it (--protocol strict).");
   std::size_t runs = 0;  // of what is random: the rest needs one
   for (const Cell& cell : cells) runs = std::max(runs, cell.interval ? 0 : cell.runs.size());
-  if (!counts.empty() && runs > 0 && runs < kPaperRuns) {
+  if (any && runs > 0 && runs < kPaperRuns) {
     answer.push_back("The paper's figures are means of " + std::to_string(kPaperRuns) + " runs, these of " +
                      std::to_string(runs) +
                      (runs == 1 ? ", which has no interval: nothing random can be found reproduced."
@@ -175,11 +166,11 @@ Headline strict_answer(std::span<const Comparison> comparisons) {
   const bool one_fit =
       std::any_of(comparisons.begin(), comparisons.end(), [](const Comparison& one) { return one.test.fits == 1; });
   const bool others = tally(comparisons, against_none).all > tally(comparisons, sdrm_against_none).all;
-  for (const std::string& paragraph : {by_setting("Does SDRM beat MultiVAE++?", comparisons, sdrm_against_vae),
-                                       by_setting("Does SDRM's synthetic data beat none?", comparisons, sdrm_against_none),
-                                       others ? by_setting("Does synthetic data beat none, that of " +
-                                                               and_joined(generators_of(comparisons)) + " counted together?",
-                                                           comparisons, against_none)
+  for (const std::string& paragraph : {answer_to("Does SDRM beat MultiVAE++?", comparisons, sdrm_against_vae),
+                                       answer_to("Does SDRM's synthetic data beat none?", comparisons, sdrm_against_none),
+                                       others ? answer_to("Does synthetic data beat none, that of " +
+                                                              and_joined(generators_of(comparisons)) + " counted together?",
+                                                          comparisons, against_none)
                                               : ""}) {
     if (!paragraph.empty()) result.answer.push_back(paragraph);
   }
@@ -187,10 +178,10 @@ Headline strict_answer(std::span<const Comparison> comparisons) {
       "A comparison is one generator (F-SDRM and M-SDRM apart) on one data set with one recommender, on Recall@10 or NDCG@10. "
       "Better and worse are said where the p-value is below 0.05 after Holm's correction for the " +
       comparisons_text(family) + " of this report on these two metrics. " +
-      (one_fit ? "As there was one run only, the p-values speak of its fitted models alone: trained anew, they may differ."
-               : "The p-values are over users and over fits: they speak of such models trained anew and put before such users."));
-  const std::string these_fits = one_fit ? "" : these_fits_text(comparisons, sdrm_against_vae, sdrm_against_none);
-  if (!these_fits.empty()) result.answer.push_back(these_fits);
+      (one_fit
+           ? "As there was one run only, the p-values speak of its fitted models alone: trained anew, they may differ."
+           : "The p-values are over users and over fits: they speak of such models trained anew and put before such users. Of "
+             "the fitted models alone speaks a sign-flip test paired over users, corrected alike."));
   const std::vector<std::string> datasets = names_of(comparisons, &Comparison::dataset);
   for (const std::string& dataset : datasets) {
     if (datasets.size() < 2) break;

@@ -14,7 +14,7 @@ constexpr const char* kStyle = R"css(
   --band: #1f2226; --good: #1d4029; --near: #1f3355; --above: #4c3c10; --below: #55211f;
   --c0: #56b4e9; --c1: #ff8c42; --c2: #2fc99a; --c3: #e08bd0; --c4: #e3c541; --c5: #8fd3f4; --c6: #b5b5b5; --c7: #fff; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1rem; max-width: 76rem; background: var(--page); color: var(--ink);
+body { margin: 0 auto; padding: 1rem; max-width: 110rem; background: var(--page); color: var(--ink);
   font: 16px/1.5 system-ui, "Segoe UI", Roboto, "Liberation Sans", sans-serif; overflow-wrap: break-word; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: .5rem 0; }
 h2 { font-size: 1.3rem; margin: 2.2rem 0 .5rem; border-bottom: 1px solid var(--rule); padding-bottom: .2rem; }

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <tuple>
+#include <utility>
 
 #include "recsys/metrics/ranking.h"
+#include "recsys/report/names.h"
 #include "recsys/report/published_improvement.h"
 
 namespace tapestry::recsys {
@@ -13,63 +16,151 @@ namespace {
 
 using Key = std::tuple<std::string, std::string, std::string, std::string>;  // data set, recommender, setting, metric
 
-struct Means {
-  std::optional<double> baseline, full, multi;
+struct Three {
+  std::vector<double> baseline, full, multi;  // values of the runs
 };
+
+constexpr const char* kBothSettings = "augment and replace";
+
+std::vector<double> deviations_of(const std::vector<double>& runs, const std::vector<double>& baseline) {
+  if (runs.size() != baseline.size() || runs.size() < 2) return {};
+  const double v = mean(baseline), ratio = mean(runs) / v;
+  std::vector<double> deviations;
+  for (std::size_t r = 0; r < runs.size(); ++r) deviations.push_back(100 * (runs[r] - ratio * baseline[r]) / v);
+  return deviations;
+}
+
+/// 95 % for the mean of improvements. Those of one data set and recommender come from the same runs, in either setting: their
+/// deviations are added up run by run. Combinations are independent of each other, and each has its own spread: the degrees of
+/// freedom are Welch's and Satterthwaite's.
+Interval mean_interval_of(double percent, std::span<const Improvement* const> some) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  std::map<std::pair<std::string, std::string>, std::vector<double>> sums;
+  for (const Improvement* one : some) {
+    if (one->deviations.empty()) return {nan, nan};
+    std::vector<double>& sum = sums[{one->dataset, one->recommender}];
+    if (sum.empty()) sum.resize(one->deviations.size());
+    if (sum.size() != one->deviations.size()) return {nan, nan};
+    for (std::size_t r = 0; r < sum.size(); ++r) sum[r] += one->deviations[r] / static_cast<double>(some.size());
+  }
+  double variance = 0, squares = 0;
+  for (const auto& [combination, sum] : sums) {
+    const auto runs = static_cast<double>(sum.size());
+    const double deviation = sample_std(sum), own = deviation * deviation / runs;
+    variance += own;
+    squares += own * own / (runs - 1);
+  }
+  if (!(variance > 0)) return {percent, percent};
+  const double half = student_t_quantile(0.975, variance * variance / squares) * std::sqrt(variance);
+  return {percent - half, percent + half};
+}
+
+/// The mean of what the paper prints for some; nothing unless it prints all.
+std::optional<double> published_mean(std::span<const Improvement* const> some) {
+  double sum = 0;
+  for (const Improvement* one : some) {
+    if (!one->published) return std::nullopt;
+    sum += *one->published;
+  }
+  return sum / static_cast<double>(some.size());
+}
+
+/// `published`: the paper's own mean; it says nothing about data sets that the paper does not have.
+AverageImprovement average(const std::string& setting, const std::string& metric, std::span<const Improvement* const> some,
+                           std::optional<double> published) {
+  AverageImprovement result = {setting, metric, 0, {}, 0, {}, published_mean(some)};
+  std::map<std::pair<std::string, std::string>, int> combinations;
+  for (const Improvement* one : some) {
+    result.percent += one->percent / static_cast<double>(some.size());
+    combinations[{one->dataset, one->recommender}] = 1;
+  }
+  result.combinations = static_cast<int>(combinations.size());
+  result.interval = mean_interval_of(result.percent, some);
+  if (result.published_same) result.published = published;
+  return result;
+}
+
+template <typename Filter>
+std::vector<const Improvement*> those(std::span<const Improvement> all, const Filter& filter) {
+  std::vector<const Improvement*> some;
+  for (const Improvement& one : all) {
+    if (filter(one)) some.push_back(&one);
+  }
+  return some;
+}
 
 }  // namespace
 
 std::vector<Improvement> improvements(std::span<const Cell> cells, const ReportOptions& options) {
   std::vector<Key> order;
-  std::map<Key, Means> means;
+  std::map<Key, Three> runs;
   for (const Cell& cell : cells) {
     const std::string metric = options.compare ? printed_metric(cell.recommender, cell.metric) : cell.metric;
     if (metric.empty() || !is_ranking_metric(metric)) continue;
     const Key key = {cell.dataset, cell.recommender, cell.setting, metric};
-    if (means.count(key) == 0) order.push_back(key);
-    Means& found = means[key];
-    if (cell.generator == "multivae++") found.baseline = mean(cell.runs);
-    if (cell.generator == "f-sdrm") found.full = mean(cell.runs);
-    if (cell.generator == "m-sdrm") found.multi = mean(cell.runs);
+    if (runs.count(key) == 0) order.push_back(key);
+    Three& found = runs[key];
+    if (cell.generator == "multivae++") found.baseline = cell.runs;
+    if (cell.generator == "f-sdrm") found.full = cell.runs;
+    if (cell.generator == "m-sdrm") found.multi = cell.runs;
   }
   std::vector<Improvement> result;
   for (const Key& key : order) {
-    const Means& found = means.at(key);
-    if (!found.baseline || !found.full || !found.multi || !(*found.baseline > 0)) continue;
-    if (std::isnan(*found.full) || std::isnan(*found.multi)) continue;  // a run failed: there is no better one of the two
+    const Three& found = runs.at(key);
+    const double baseline = mean(found.baseline), full = mean(found.full), multi = mean(found.multi);  // NaN without runs
+    if (!(baseline > 0)) continue;
+    if (std::isnan(full) || std::isnan(multi)) continue;  // a run failed: there is no better one of the two
     const auto& [dataset, recommender, setting, metric] = key;
-    const double percent = 100 * (std::max(*found.full, *found.multi) / *found.baseline - 1);
     const auto published =
         options.compares(dataset) ? published_improvement(setting, recommender, dataset, metric) : std::nullopt;
-    result.push_back({dataset, recommender, setting, metric, percent, published});
+    result.push_back({dataset, recommender, setting, metric, 100 * (std::max(full, multi) / baseline - 1), published,
+                      deviations_of(full > multi ? found.full : found.multi, found.baseline)});
   }
   return result;
 }
 
+std::optional<double> AverageImprovement::printed() const {
+  return combinations < kPaperCombinations ? published_same : published;
+}
+
 std::vector<AverageImprovement> average_improvements(std::span<const Improvement> improvements) {
   std::vector<AverageImprovement> result;
-  for (const Improvement& one : improvements) {
-    auto found = std::find_if(result.begin(), result.end(), [&](const AverageImprovement& average) {
-      return average.setting == one.setting && average.metric == one.metric;
-    });
-    if (found == result.end()) {
-      // The paper's means say nothing about data sets that it does not have.
-      const auto published = one.published ? published_average_improvement(one.setting, one.metric) : std::nullopt;
-      found = result.insert(result.end(), {one.setting, one.metric, 0, 0, published, 0.0});
-    }
-    found->percent += one.percent;
-    ++found->combinations;
-    if (!one.published) {  // nor about means over such data sets as well
-      found->published.reset();
-      found->published_same.reset();
-    }
-    if (found->published_same) *found->published_same += *one.published;
-  }
-  for (AverageImprovement& average : result) {
-    average.percent /= average.combinations;
-    if (average.published_same) *average.published_same /= average.combinations;
+  for (const Improvement& first : improvements) {
+    const auto same = [&](const auto& one) { return one.setting == first.setting && one.metric == first.metric; };
+    if (std::any_of(result.begin(), result.end(), same)) continue;
+    result.push_back(average(first.setting, first.metric, those(improvements, same),
+                             published_average_improvement(first.setting, first.metric)));
   }
   return result;
+}
+
+std::vector<AverageImprovement> overall_improvements(std::span<const Improvement> improvements) {
+  std::vector<std::string> settings = names_of(improvements, &Improvement::setting);
+  if (settings.size() > 1) settings.emplace_back(kBothSettings);
+  std::vector<AverageImprovement> result;
+  for (const std::string& setting : settings) {
+    for (const char* kind : {"Recall@", "NDCG@"}) {
+      const std::vector<const Improvement*> some = those(improvements, [&](const Improvement& one) {
+        return one.metric.starts_with(kind) && (setting == kBothSettings || one.setting == setting);
+      });
+      if (some.empty()) continue;
+      result.push_back(average(setting, std::string(kind) + "k", some, published_overall_improvement(setting, kind)));
+    }
+  }
+  return result;
+}
+
+Interval interval_of(const Improvement& one) {
+  const std::array<const Improvement*, 1> alone = {&one};
+  return mean_interval_of(one.percent, alone);
+}
+
+std::optional<Verdict> verdict(const Improvement& one) {
+  return verdict(one.percent, interval_of(one), one.published, kGainDigit);
+}
+
+std::optional<Verdict> verdict(const AverageImprovement& one) {
+  return verdict(one.percent, one.interval, one.printed(), kGainDigit);
 }
 
 }  // namespace tapestry::recsys

@@ -6,8 +6,13 @@
 #include <vector>
 
 #include "recsys/report/table.h"
+#include "recsys/report/verdict.h"
 
 /// The gain of SDRM over MultiVAE++, as tables 6 to 8 and Figure 2 of the SDRM paper state it.
+///
+/// Its interval comes from the spread over runs. With s the mean over runs of the better of F-SDRM and M-SDRM and v that of
+/// MultiVAE++, the gain s / v - 1 changes to first order by (s_r - (s / v) v_r) / v with run r, whose VAE both share; these
+/// deviations sum to zero and are as independent as the runs. That one of two was picked because it came out better is not in it.
 namespace tapestry::recsys {
 
 /// 100 (max(F-SDRM, M-SDRM) / MultiVAE++ - 1), each a mean over runs: "the percentage increase of max Recall and NDCG value
@@ -17,22 +22,37 @@ struct Improvement {
   std::string dataset, recommender, setting, metric;
   double percent = 0;
   std::optional<double> published;
+  std::vector<double> deviations = {};  ///< in percent, by run; none where the cells have not the same two or more runs
 };
 
 /// One for every combination whose three cells are there and whose MultiVAE++ is positive, of Recall and NDCG, in the
 /// order of the cells.
 std::vector<Improvement> improvements(std::span<const Cell> cells, const ReportOptions& options = {});
 
-/// The mean of a setting's improvements over data sets and recommenders, by metric.
+/// A mean of improvements over data sets and recommenders.
 struct AverageImprovement {
   std::string setting, metric;
   double percent = 0;
-  int combinations = 0;                  ///< that the mean is over
+  Interval interval;                     ///< 95 %; NaN ends without deviations
+  int combinations = 0;                  ///< of data set and recommender
   std::optional<double> published;       ///< the paper's mean, over all of its 12
   std::optional<double> published_same;  ///< the mean of the paper's figures for these combinations, if it has all of them
-};
 
-/// `published` only where an improvement has it.
+  /// What stands beside it: the mean over these combinations where there are fewer than the paper's 12.
+  std::optional<double> printed() const;
+};
+inline constexpr int kPaperCombinations = 12;
+inline constexpr double kGainDigit = 0.01;  ///< the step in which gains are printed
+
+/// By setting and metric (table 6).
 std::vector<AverageImprovement> average_improvements(std::span<const Improvement> improvements);
+/// Over all cut-offs as well, as the paper's abstract and the caption of Figure 2 have it: "Recall@k" and "NDCG@k" in each
+/// setting, and in both, "augment and replace".
+std::vector<AverageImprovement> overall_improvements(std::span<const Improvement> improvements);
+
+/// 95 % interval of one: NaN ends without deviations.
+Interval interval_of(const Improvement& one);
+std::optional<Verdict> verdict(const Improvement& one);
+std::optional<Verdict> verdict(const AverageImprovement& one);
 
 }  // namespace tapestry::recsys

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -9,17 +10,6 @@
 
 namespace tapestry::recsys {
 namespace {
-
-std::string style_of(Verdict found) {
-  constexpr std::array kStyles = {"reproduced", "within", "above", "below"};
-  return kStyles[static_cast<std::size_t>(found)];
-}
-
-/// Colour is never the only sign of a verdict.
-std::string mark_of(Verdict found) {
-  constexpr std::array kMarks = {"✓", "≈", "↑", "↓"};
-  return kMarks[static_cast<std::size_t>(found)];
-}
 
 /// The cell that a metric of the paper's tables is compared with: NeuMF's NDCG@k in the form the paper printed, where there is
 /// one.
@@ -47,7 +37,7 @@ TableCell figure_cell(const Cell* cell, const std::optional<PublishedFigure>& pr
   TableCell shown = {mean_text(*cell, summary)};
   if (!std::isfinite(summary.mean)) return shown;
   if (const std::optional<Verdict> found = verdict(summary)) {
-    shown.text += " " + mark_of(*found);
+    shown.text += std::string(" ") + mark_of(*found);
     shown.style = style_of(*found);
   }
   shown.below = summary.published ? printed_text(*summary.published) : interval_text(summary.interval);
@@ -57,7 +47,7 @@ TableCell figure_cell(const Cell* cell, const std::optional<PublishedFigure>& pr
 std::string verdict_key() {
   std::string text = "<p class=\"key\">";
   for (const Verdict one : kVerdicts) {
-    text += "<span class=\"" + style_of(one) + "\">" + mark_of(one) + " " + to_string(one) + "</span>";
+    text += concat("<span class=\"", style_of(one), "\">", mark_of(one), " ", to_string(one), "</span>");
   }
   return text + "</p>\n";
 }
@@ -73,8 +63,8 @@ Section main_section(const ReportContent& content) {
     section.paragraph(
         "First our mean ± population standard deviation over runs, then what the paper prints or, where it prints nothing, "
         "the 95 % interval. Reproduced (✓): the printed mean, to its four decimals, lies in our 95 % interval for the mean; "
-        "within 3 sd (≈): not that, but our mean lies within three printed standard deviations (which are rounded to three "
-        "decimals: each may be up to half a digit more); above (↑), below (↓): further away; –: not computed.");
+        "within 3 sd (≈): not that, but our mean lies within three printed standard deviations; above (↑), below (↓): further "
+        "away; –: not computed.");
     section.html_only(verdict_key());
   } else {
     const bool strict = content.options.protocol.starts_with("strict");

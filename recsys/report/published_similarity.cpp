@@ -19,4 +19,11 @@ std::optional<std::int64_t> published_pairs(std::string_view dataset, std::strin
   return std::nullopt;
 }
 
+std::optional<Verdict> pairs_verdict(const SyntheticFigures& ours, int bin) {
+  const auto printed = published_pairs(ours.dataset, ours.generator, bin);
+  if (!printed) return std::nullopt;
+  const auto at = static_cast<std::size_t>(bin);
+  return verdict(ours.pairs[at], ours.pairs_interval[at], static_cast<double>(*printed), 1);
+}
+
 }  // namespace tapestry::recsys

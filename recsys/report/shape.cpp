@@ -39,6 +39,11 @@ SyntheticFigures mean_synthetic(const std::string& dataset, const std::string& r
     add_share(figures.users_by_length, run.shape.users_by_length, count);
     add_share(figures.items_by_users, run.shape.items_by_users, count);
   }
+  for (std::size_t bin = 0; bin < figures.pairs.size(); ++bin) {
+    std::vector<double> pairs;
+    for (const SyntheticSummary& run : runs) pairs.push_back(static_cast<double>(run.pairs[bin]));
+    figures.pairs_interval[bin] = mean_interval(pairs);
+  }
   return figures;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "recsys/metrics/statistics.h"
 #include "recsys/metrics/synthetic_summary.h"
 
 /// What users look like, real and synthetic: figures over runs for table 5 and Figure 3 of the SDRM paper.
@@ -18,6 +19,7 @@ struct SyntheticFigures {
   std::array<double, kSimilarityBins> pairs = {}, nearest = {};
   double copies = 0;
   std::vector<double> users_by_length, items_by_users;
+  std::array<Interval, kSimilarityBins> pairs_interval = {};  ///< 95 %, for the mean over runs; NaN ends when there is one
 };
 /// Zero runs when there are none.
 SyntheticFigures mean_synthetic(const std::string& dataset, const std::string& recommender, const std::string& generator,

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <numeric>
 
 #include "recsys/report/published_similarity.h"
@@ -24,10 +25,16 @@ TableRows pair_rows(const std::vector<SyntheticFigures>& generators, bool compar
   for (const SyntheticFigures& one : generators) {
     rows[0].push_back({shown_generator(one.generator)});
     const double total = total_of(one.pairs);
+    const bool beside = compare && published_pairs(one.dataset, one.generator, 0);
     for (int bin = 0; bin < kSimilarityBins; ++bin) {
-      rows[static_cast<std::size_t>(bin) + 1].push_back(share_cell(one.pairs[static_cast<std::size_t>(bin)], total));
+      TableCell cell = share_cell(one.pairs[static_cast<std::size_t>(bin)], total);
+      if (const std::optional<Verdict> found = beside ? pairs_verdict(one, bin) : std::nullopt) {
+        cell.text += std::string(" ") + mark_of(*found);
+        cell.style = style_of(*found);
+      }
+      rows[static_cast<std::size_t>(bin) + 1].push_back(std::move(cell));
     }
-    if (!compare || !published_pairs(one.dataset, one.generator, 0)) continue;
+    if (!beside) continue;
     rows[0].push_back({shown_generator(one.generator), "printed"});
     double printed = 0;
     for (int bin = 0; bin < kSimilarityBins; ++bin) {
@@ -73,7 +80,15 @@ Section similarity_section(const ReportContent& content) {
                    [&](const SyntheticFigures& one) { return one.dataset == dataset && one.recommender == recommender; });
       if (generators.empty()) continue;
       section.fold(dataset + ", " + shown_recommender(recommender), first, [&] {
-        section.paragraph("All pairs:");
+        const bool printed =
+            content.options.compares(dataset) && std::any_of(generators.begin(), generators.end(), [](const auto& one) {
+              return published_pairs(one.dataset, one.generator, 0).has_value();
+            });
+        section.paragraph(
+            printed ? "All pairs; reproduced (✓): the printed number lies in the 95 % interval for our mean over runs, else "
+                      "ours lies above (↑) or below (↓) it. The paper does not say which recommender's hyperparameters "
+                      "its table 5 was made with:"
+                    : "All pairs:");
         section.table(pair_rows(generators, content.options.compares(dataset)), 1);
         section.paragraph("The nearest real user:");
         section.table(nearest_rows(generators), 1);

@@ -59,6 +59,9 @@ TEST(ShapeTest, MeansOverRunsOfDifferentLength) {
   EXPECT_EQ(found.runs, 2);
   EXPECT_EQ(found.pairs[0], 7.5);
   EXPECT_EQ(found.pairs[1], 3);
+  const Interval interval = mean_interval(std::vector<double>{2, 4});
+  EXPECT_EQ(found.pairs_interval[1].low, interval.low);
+  EXPECT_EQ(found.pairs_interval[1].high, interval.high);
   EXPECT_EQ(found.nearest[3] + found.nearest[9], 4);
   EXPECT_EQ(found.copies, 1.5);
   EXPECT_EQ(found.users_by_length, (std::vector<double>{1, 2, 1}));
@@ -150,12 +153,14 @@ TEST(ReportSectionsTest, DataSetsBesideThePrintedOnes) {
 TEST(ReportSectionsTest, SimilarityBesideThePrintedTable) {
   const std::string text = similarity_section(content()).markdown();
   EXPECT_TRUE(has(text, "| similarity | M-SDRM | M-SDRM (printed) |")) << text;
-  EXPECT_TRUE(has(text, "| 0.0 to 0.1 | 98.95 % (990) | 98.88 % (90,331,367) |")) << text;
-  EXPECT_TRUE(has(text, "| 0.2 to 0.3 | 0.05 % (0.5) | 0.04 % (32,636) |")) << text;
+  EXPECT_TRUE(has(text, "| 0.0 to 0.1 | 98.95 % ↓ (990) | 98.88 % (90,331,367) |")) << text;
+  EXPECT_TRUE(has(text, "| 0.2 to 0.3 | 0.05 % ↓ (0.5) | 0.04 % (32,636) |")) << text;
+  EXPECT_TRUE(has(text, "| 0.9 to 1.0 | 0 % ✓ (0) | 0 % (0) |")) << text;
   EXPECT_TRUE(has(text, "| M-SDRM | 10 | 5.00 % (0.5) | 0 % | 90.00 % |")) << "a copy in every second run: " << text;
   ReportContent strict = content();
   strict.options.compare = false;
   EXPECT_FALSE(has(similarity_section(strict).markdown(), "(printed)")) << "another D";
+  EXPECT_FALSE(has(similarity_section(strict).markdown(), "↓"));
 }
 
 TEST(ReportSectionsTest, ShapesOfRealAndSyntheticUsers) {
@@ -290,16 +295,20 @@ TEST(ReportSectionsTest, MarkdownHoldsWhatThePageShows) {
 }
 
 TEST(CsvFilesTest, Similarity) {
-  const ReportContent report = content();
+  ReportContent report = content();
+  report.synthetic.at(0).pairs_interval[0] = {900, 1079.5};
   const std::string text = similarity_csv(report.synthetic, report.options);
   EXPECT_EQ(
-      text.rfind("dataset,recommender,generator,runs,low,high,pairs,pairs_percent,nearest,nearest_percent,published_pairs\n"
-                 "amazon-digital-music,svd,m-sdrm,2,0.0,0.1,989.5000000000,98.9500000000,0.0000000000,0.0000000000,90331367\n"
-                 "amazon-digital-music,svd,m-sdrm,2,0.1,0.2,10.0000000000,1.0000000000,9.0000000000,90.0000000000,989059\n",
+      text.rfind("dataset,recommender,generator,runs,low,high,pairs,pairs_percent,nearest,nearest_percent,published_pairs,pairs_"
+                 "ci_low,pairs_ci_high\n"
+                 "amazon-digital-music,svd,m-sdrm,2,0.0,0.1,989.5000000000,98.9500000000,0.0000000000,0.0000000000,90331367,"
+                 "900.0000000000,1079.5000000000\n"
+                 "amazon-digital-music,svd,m-sdrm,2,0.1,0.2,10.0000000000,1.0000000000,9.0000000000,90.0000000000,989059,"
+                 "0.0000000000,0.0000000000\n",
                  0),
       0u)
       << text;
-  EXPECT_TRUE(has(text, "\namazon-digital-music,svd,m-sdrm,2,1.0,1.0,,,0.5000000000,5.0000000000,\n")) << text;
+  EXPECT_TRUE(has(text, "\namazon-digital-music,svd,m-sdrm,2,1.0,1.0,,,0.5000000000,5.0000000000,,,\n")) << text;
   EXPECT_EQ(count_of(text, "\n"), 12u);
   EXPECT_FALSE(has(similarity_csv(report.synthetic, {.compare = false}), "90331367"));
 }
@@ -323,13 +332,15 @@ TEST(CsvFilesTest, Shapes) {
 }
 
 TEST(CsvFilesTest, ImprovementsThenTheirMeans) {
-  const std::vector<Improvement> some = {{"ml-100k", "svd", "augment", "Recall@10", 2, 2.4},
+  const std::vector<Improvement> some = {{"ml-100k", "svd", "augment", "Recall@10", 2, 2.4, {-1, 0, 1, 0}},
                                          {"mine, too", "svd", "augment", "Recall@10", 5, {}}};
   EXPECT_EQ(improvements_csv(some),
-            "dataset,recommender,setting,metric,percent,published_percent,combinations,published_percent_of_these\n"
-            "ml-100k,svd,augment,Recall@10,2.0000000000,2.4,1,2.4\n"
-            "\"mine, too\",svd,augment,Recall@10,5.0000000000,,1,\n"
-            ",,augment,Recall@10,3.5000000000,,2,\n")
+            "dataset,recommender,setting,metric,percent,published_percent,combinations,published_percent_of_these,ci_low,ci_"
+            "high\n"
+            "ml-100k,svd,augment,Recall@10,2.0000000000,2.4,1,2.4,0.7007717364,3.2992282636\n"
+            "\"mine, too\",svd,augment,Recall@10,5.0000000000,,1,,,\n"
+            ",,augment,Recall@10,3.5000000000,,2,,,\n"
+            ",,augment,Recall@k,3.5000000000,,2,,,\n")
       << "the paper has only one of the two";
 }
 

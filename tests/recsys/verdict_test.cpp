@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "recsys/report/improvement.h"
+#include "recsys/report/other_verdicts.h"
 #include "recsys/report/published_improvement.h"
 
 namespace tapestry::recsys {
@@ -29,23 +30,33 @@ TEST(VerdictTest, EachKind) {  // printed: M-SDRM .3971 +- .004, original .3716 
   EXPECT_EQ(judged(cell("m-sdrm", {0.39, 0.40}, "Recall@5")), std::nullopt) << "not printed";
 }
 
-TEST(VerdictTest, TheEdgeOfThreeDeviationsAllowsForRounding) {
-  const double edge = 0.3971 + 3 * 0.0045 + 0.00005;  // .004 may have been .0045
+TEST(VerdictTest, TheEdgeIsThreePrintedDeviations) {
+  const double edge = 0.3971 + 3 * 0.004 + 0.00005;  // the mean has four decimals
   EXPECT_EQ(judged(cell("m-sdrm", {edge - 1e-6, edge - 1e-6})), Verdict::kWithinThree);
   EXPECT_EQ(judged(cell("m-sdrm", {edge + 1e-6, edge + 1e-6})), Verdict::kAbove);
 }
 
+TEST(VerdictTest, WithoutAPrintedDeviation) {
+  EXPECT_EQ(verdict(2, {1, 3}, 2.5, 0.01), Verdict::kReproduced);
+  EXPECT_EQ(verdict(2, {1, 3}, 3.005, 0.01), Verdict::kReproduced) << "may have been 3";
+  EXPECT_EQ(verdict(2, {1, 3}, 3.02, 0.01), Verdict::kBelow);
+  EXPECT_EQ(verdict(2, {1, 3}, 0.98, 0.01), Verdict::kAbove);
+  EXPECT_EQ(verdict(2, {1, 3}, {}, 0.01), std::nullopt);
+  EXPECT_EQ(verdict(2, {std::nan(""), std::nan("")}, 2, 0.01), std::nullopt) << "one run";
+}
+
 TEST(VerdictTest, CountsThePrintedOnes) {
+  const auto counts = [](std::span<const Cell> cells) { return count_verdicts(cells).text("printed figures", true); };
   const std::vector<Cell> cells = {cell("m-sdrm", {0.39, 0.40, 0.41}), cell("f-sdrm", {0.1, 0.1001}),
                                    cell("m-sdrm", {0.9, 0.9}, "Recall@1"), cell("original", {0.37155, 0.37155})};
-  EXPECT_EQ(verdict_counts(cells), "2 of 3 printed figures reproduced, 0 within 3 sd, 0 above, 1 below.");
-  EXPECT_EQ(verdict_counts(cells, {.compare = false}), "");
-  EXPECT_EQ(verdict_counts({}), "");
+  EXPECT_EQ(counts(cells), "2 of 3 printed figures reproduced, 0 within 3 sd, 0 above, 1 below");
+  EXPECT_EQ(count_verdicts(cells).text("of the gains", false), "2 of 3 of the gains reproduced, 0 above, 1 below");
+  EXPECT_EQ(count_verdicts(cells, {.compare = false}).printed(), 0);
+  EXPECT_EQ(count_verdicts({}).printed(), 0);
   const std::vector<Cell> failed = {cell("original", {0.37155, 0.37155}), cell("m-sdrm", {0.39, std::nan("")}),
                                     cell("f-sdrm", {std::nan("")})};
-  EXPECT_EQ(verdict_counts(failed), "1 of 3 printed figures reproduced, 0 within 3 sd, 0 above, 0 below, 2 failed.");
-  EXPECT_EQ(verdict_counts(std::span(failed).last(1)),
-            "0 of 1 printed figures reproduced, 0 within 3 sd, 0 above, 0 below, 1 failed.");
+  EXPECT_EQ(counts(failed), "1 of 3 printed figures reproduced, 0 within 3 sd, 0 above, 0 below, 2 failed");
+  EXPECT_EQ(counts(std::span(failed).last(1)), "0 of 1 printed figures reproduced, 0 within 3 sd, 0 above, 0 below, 1 failed");
 }
 
 TEST(ImprovementTest, TheBetterOfTheTwoAgainstMultiVae) {
@@ -64,6 +75,75 @@ TEST(ImprovementTest, AFailedRunLeavesItsCombinationOut) {
     EXPECT_TRUE(
         improvements(std::vector<Cell>{cell("multivae++", {0.3}), cell("f-sdrm", {full}), cell("m-sdrm", {multi})}).empty());
   }
+}
+
+TEST(ImprovementTest, TheIntervalIsThatOfTheRatio) {
+  // s = .36, v = .3, gain 20 %; s_r - 1.2 v_r = .02, -.01, -.01, in percent of v
+  const std::vector<Cell> cells = {cell("multivae++", {0.30, 0.32, 0.28}), cell("f-sdrm", {0.1, 0.1, 0.1}),
+                                   cell("m-sdrm", {0.38, 0.374, 0.326})};
+  const Improvement found = improvements(cells).at(0);
+  ASSERT_EQ(found.deviations.size(), 3u);
+  const double wanted[] = {100 * 0.02 / 0.3, -100 * 0.01 / 0.3, -100 * 0.01 / 0.3};
+  for (int r = 0; r < 3; ++r) EXPECT_NEAR(found.deviations[static_cast<std::size_t>(r)], wanted[r], 1e-9);
+  const Interval interval = interval_of(found), same = mean_interval(wanted);
+  EXPECT_NEAR(interval.low, 20 + same.low, 1e-9);
+  EXPECT_NEAR(interval.high, 20 + same.high, 1e-9);
+  EXPECT_EQ(verdict(found), Verdict::kAbove) << "printed 2.40, the interval is 20 +- 14.3";
+  EXPECT_TRUE(improvements(std::vector<Cell>{cell("multivae++", {0.3, 0.3}), cell("f-sdrm", {0.1}), cell("m-sdrm", {0.4})})
+                  .at(0)
+                  .deviations.empty())
+      << "not the same runs";
+}
+
+TEST(ImprovementTest, MeansOfIndependentCombinationsHaveWelchsInterval) {
+  // Two means of three runs each; their sum's interval by the textbook.
+  const std::vector<double> one = {1, -1, 0}, other = {4, -2, -2};
+  std::vector<Improvement> some = {{"ml-100k", "svd", "augment", "Recall@10", 2, 2.0, one},
+                                   {"ml-1m", "svd", "augment", "Recall@10", 5, 3.0, other}};
+  const double a = sample_std(one) * sample_std(one) / 3, b = sample_std(other) * sample_std(other) / 3;
+  const double degrees = (a + b) * (a + b) / (a * a / 2 + b * b / 2);
+  const double half = student_t_quantile(0.975, degrees) * std::sqrt(a + b) / 2;
+  AverageImprovement found = average_improvements(some).at(0);
+  EXPECT_NEAR(found.interval.low, 3.5 - half, 1e-9);
+  EXPECT_NEAR(found.interval.high, 3.5 + half, 1e-9);
+  EXPECT_EQ(found.printed(), 2.5) << "of the same two, not the paper's 5.36 of all";
+  EXPECT_EQ(verdict(found), Verdict::kReproduced);
+  // The same runs at another cut-off are no new evidence.
+  some.push_back(some[0]);
+  some.push_back(some[1]);
+  some[2].metric = some[3].metric = "Recall@20";
+  const std::vector<AverageImprovement> overall = overall_improvements(some);
+  ASSERT_EQ(overall.size(), 1u) << "one setting, no NDCG";
+  EXPECT_EQ(overall[0].metric, "Recall@k");
+  EXPECT_EQ(overall[0].combinations, 2);
+  EXPECT_EQ(overall[0].published, 6.81);
+  EXPECT_NEAR(overall[0].interval.high - overall[0].interval.low, 2 * half, 1e-9);
+  some[3].deviations = {1, 2};
+  EXPECT_TRUE(std::isnan(overall_improvements(some).at(0).interval.low)) << "not the same runs";
+  some[3].setting = "replace";
+  EXPECT_EQ(overall_improvements(some).back().setting, "augment and replace");
+}
+
+TEST(OtherVerdictsTest, GainsAndPairsInWords) {
+  ReportContent content;
+  content.cells = {cell("multivae++", {0.38, 0.39, 0.40}), cell("f-sdrm", {0.1, 0.1, 0.1}), cell("m-sdrm", {0.389, 0.40, 0.408})};
+  SyntheticFigures pairs = {"amazon-digital-music", "svd", "m-sdrm", 5, {}, {}, 0, {}, {}};
+  pairs.pairs_interval[3] = {1800, 1900};  // printed 1,842; of the others 0 in the last bin only
+  content.synthetic = {pairs};
+  const std::vector<std::string> found = other_verdicts(content);
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(
+      found[0],
+      "Of the gains of SDRM over MultiVAE++: 1 of 1 printed in tables 7 and 8 reproduced, 0 above, 0 below; 1 of 1 means in "
+      "table 6 reproduced, 0 above, 0 below; 1 of 1 means over all cut-offs reproduced, 0 above, 0 below (means are compared "
+      "over the 1 of the paper's 12 combinations of data set and recommender that were computed).");
+  EXPECT_EQ(
+      found[1],
+      "Of table 5, which does not say whose hyperparameters it was made with: with the hyperparameters of SVD, 2 of 10 numbers "
+      "of pairs reproduced, 0 above, 8 below.");
+  content.options.compare = false;
+  EXPECT_TRUE(other_verdicts(content).empty());
+  EXPECT_TRUE(other_verdicts({}).empty());
 }
 
 TEST(ImprovementTest, AveragesByMetric) {
@@ -103,6 +183,23 @@ TEST(PublishedImprovementTest, SumsOfTheTables) {
   EXPECT_EQ(published_average_improvement("replace", "Recall@3"), -0.28);
   EXPECT_EQ(published_improvement("augment", "svd", "simulated", "Recall@10"), std::nullopt);
   EXPECT_EQ(published_average_improvement("augment", "Recall@2"), std::nullopt);
+}
+
+TEST(PublishedImprovementTest, TheCaptionsMeansAreThoseOfTheTable) {
+  for (const char* kind : {"Recall@", "NDCG@"}) {
+    double both = 0;
+    for (const char* setting : {"augment", "replace"}) {
+      double sum = 0;
+      for (const int k : {1, 3, 5, 10, 20, 50}) {
+        sum += published_average_improvement(setting, kind + std::to_string(k)).value();
+      }
+      EXPECT_NEAR(published_overall_improvement(setting, kind).value(), sum / 6, 0.011) << setting << " " << kind;
+      both += sum / 12;
+    }
+    EXPECT_NEAR(published_overall_improvement("augment and replace", kind).value(), both, 0.011) << kind;
+  }
+  EXPECT_EQ(published_overall_improvement("elsewhere", "Recall@"), std::nullopt);
+  EXPECT_EQ(published_overall_improvement("augment", "Precision@"), std::nullopt);
 }
 
 }  // namespace
