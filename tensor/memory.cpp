@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <bit>
+#include <condition_variable>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -85,7 +86,7 @@ class Pool {
       fail(ErrorKind::kDevice, "out of memory on ", device_, ": ", bytes, " bytes asked for, more than any has");
     const SizeClass wanted = size_class(bytes);
     PoolLists* const reserve = device_ == Device::kCpu ? nullptr : filled_lists;
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (reserve != nullptr) {  // what it holds is in use already
       if (Link* link = take_link(reserve->head[wanted.index])) return take_block(link);
     }
@@ -96,8 +97,10 @@ class Pool {
     }
     void* block = system_allocate(device_, wanted.bytes);
     if (block == nullptr) {
-      const std::int64_t given_back = reserve == nullptr ? stats_.bytes_cached : 0;
+      std::int64_t given_back = 0;
       if (reserve == nullptr) {  // while a step is recorded nothing can be freed, since that waits
+        wait_for_recordings(lock);
+        given_back = stats_.bytes_cached;
         trim_locked();
         block = system_allocate(device_, wanted.bytes);
       }
@@ -130,8 +133,11 @@ class Pool {
     recorded_streams_.push_back(cuda_stream_tag());
   }
   void end_reserve() {
-    const std::lock_guard lock(mutex_);
-    std::erase(recorded_streams_, cuda_stream_tag());
+    {
+      const std::lock_guard lock(mutex_);
+      std::erase(recorded_streams_, cuda_stream_tag());
+    }
+    recording_ended_.notify_all();
   }
   /// The reserve's blocks become the pool's.
   void release(PoolLists& reserve) {
@@ -147,7 +153,9 @@ class Pool {
   }
 
   void trim() {
-    const std::lock_guard lock(mutex_);
+    check(device_ == Device::kCpu || filled_lists == nullptr, "pool_trim: called within a step that is recorded");
+    std::unique_lock lock(mutex_);
+    wait_for_recordings(lock);
     trim_locked();
   }
 
@@ -228,6 +236,13 @@ class Pool {
          device_ == Device::kCpu ? "machine" : "GPU", " that no other program uses");
   }
 
+  /// Freeing device memory waits for the whole device, which breaks off what any thread records. None begins to record while the
+  /// lock is held, and who records does not wait for others.
+  void wait_for_recordings(std::unique_lock<std::mutex>& lock) {
+    recording_ended_.wait(lock, [this] { return recorded_streams_.empty(); });
+  }
+
+  /// On CUDA only when no thread records.
   void trim_locked() {
     for (Link*& head : lists_.head) {
       while (head != nullptr) {
@@ -245,6 +260,7 @@ class Pool {
   Link* spare_ = nullptr;                         ///< nodes of blocks that were taken, on CUDA
   std::unordered_map<void*, PoolLists*> owners_;  ///< of every block of a reserve
   std::vector<void*> recorded_streams_;
+  std::condition_variable recording_ended_;
   PoolStats stats_;
 };
 

@@ -24,7 +24,7 @@ void cuda_run_after(void*) {}
 bool cuda_available() { return false; }
 void cuda_begin_capture() { no_cuda("a CUDA graph"); }
 CudaGraph* cuda_end_capture() { no_cuda("a CUDA graph"); }
-void cuda_abandon_capture() noexcept {}
+bool cuda_abandon_capture() noexcept { return false; }
 void cuda_launch_graph(CudaGraph*) { no_cuda("a CUDA graph"); }
 void cuda_free_graph(CudaGraph*) noexcept {}
 

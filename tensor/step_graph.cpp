@@ -51,9 +51,10 @@ void StepGraph::end() {
   reserve_.end();
 }
 
-void StepGraph::abandon() noexcept {
-  cuda_abandon_capture();
+bool StepGraph::abandon() noexcept {
+  const bool broken = cuda_abandon_capture();
   reserve_.end();
+  return broken;
 }
 
 bool StepGraph::give_back_cache() {

@@ -30,7 +30,9 @@ struct CudaGraph;
 /// What a recorded step allocates comes from the pool and is set aside until the StepGraph is destroyed; the graphs of its keys
 /// share it, since they run one after the other. A StepGraph belongs to the thread that runs it. Inside another one's step it
 /// only calls. After an exception nothing of that step has been done if it was being recorded, and run() may be called again;
-/// where the device ran out of memory, run() does so once itself, after the pool has given back what it kept for later.
+/// where the device ran out of memory, run() does so once itself, after the pool has given back what it kept for later, and where
+/// something broke the recording off (another library waiting for the whole device) as well; broken off twice, the step is
+/// called.
 class StepGraph {
  public:
   /// Throws Error(kUsage) when TAPESTRY_GRAPHS is neither on nor off.
@@ -48,8 +50,9 @@ class StepGraph {
         step();
         end();
       } catch (const Error& error) {
-        abandon();
-        if (again || error.kind() != ErrorKind::kDevice || !give_back_cache()) throw;
+        const bool broken = abandon();
+        if (error.kind() != ErrorKind::kDevice || !(again ? broken : give_back_cache() || broken)) throw;
+        if (again) return step();
         begin(key);
         continue;
       } catch (...) {
@@ -73,7 +76,8 @@ class StepGraph {
   bool begin(std::int64_t key);
   bool launchable() const { return entries_[current_].graph != nullptr; }
   void end();
-  void abandon() noexcept;
+  /// Whether the recording had been broken off from outside.
+  bool abandon() noexcept;
   /// Gives what the pool keeps for later back to the GPU, which cannot be done while a step is recorded. False when it keeps
   /// nothing.
   static bool give_back_cache();

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds, tests and benches on a machine with a GPU, which needs nvcc, CMake and a C++ compiler but no package registry (see
 # tools/stage_dependencies.sh).
-#   tools/gpu.sh [build] [test] [bench] [pytorch] [sanitize]     always in this order; `all` of them when none is named
+#   tools/gpu.sh [build] [test] [bench] [cells] [pytorch] [sanitize]     always in this order; `all` of them when none is named
 # A step that fails is named at the end, and the others go on. The status is then 1; 3 if nothing failed but time ran out; 4 if the
 # machine cannot do it.
 #   BUILD=dir       the build folder (build-gpu)
@@ -9,7 +9,9 @@
 #   RESULTS=dir     where figures go (bench/results), each file as soon as it exists: <device>-<date>.md with all tables,
 #                   <device>-<date>.json, -tf32.json, -bf16.json and -pytorch.json; if it is set, the log too, else it is in BUILD
 #   BUDGET=s        seconds for all of it (540): what has not begun by then is left out and named, what runs is stopped
+#   RACECHECK=s     seconds for the race detector (200), which is slow: what it has not found by then it has not
 #   JOBS=n          compilers at a time (as many as there are processors, and memory for)
+#   TAPESTRY_DATA=dir  the data sets, for `cells`: whole experiments with SVD, timed; left out without them (shared/data, if it is there)
 #   PYTHON=program  a Python with PyTorch for the comparison, which is left out without one (python3)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,14 +22,16 @@ results=${RESULTS:-bench/results}
 log=${RESULTS:-$build}/gpu.log
 budget=${BUDGET:-540}
 python=${PYTHON:-python3}
+data=${TAPESTRY_DATA:-shared/data}
 jobs=${JOBS:-$(tools/jobs.sh)}
 own_cpath=${CPATH:-}
+toolkit=${CUDA_HOME:-/usr/local/cuda}/bin
 [ "$#" -gt 0 ] || set -- all
 
 for step in "$@"; do
   case "$step" in
-    all | build | test | bench | pytorch | sanitize) ;;
-    *) echo "gpu: unknown step '$step' (all, build, test, bench, pytorch and sanitize are known)" >&2; exit 2 ;;
+    all | build | test | bench | cells | pytorch | sanitize) ;;
+    *) echo "gpu: unknown step '$step' (all, build, test, bench, cells, pytorch and sanitize are known)" >&2; exit 2 ;;
   esac
 done
 steps="$*"
@@ -83,7 +87,8 @@ attempt() { # LIMIT NAME COMMAND...: runs it for LIMIT seconds at most, and no l
   timeout --kill-after=5 "$((limit < left ? limit : left))" "$@" 2>&1 | tee "$last" || status=$?
   case "$status" in
     0) passed+=("$name"); return 0 ;;
-    124 | 137) if [ "$limit" -lt "$left" ]; then failed+=("$name: stopped after $limit s"); else late+=("$name, which was stopped"); fi ;;
+    # A race detector that found nothing in its time has not failed.
+    124 | 137) if [ "$limit" -lt "$left" ] && [[ "$name" != racecheck* ]]; then failed+=("$name: stopped after $limit s"); else late+=("$name, which was stopped"); fi ;;
     *) failed+=("$name: status $status") ;;
   esac
   return 1
@@ -125,14 +130,23 @@ for path in sys.path: print(*glob.glob(path + "/nvidia/*/include"), sep="\n")' 2
 
 configure_and_build() {
   local nvcc said architecture suite keep_going=(-k)
-  nvcc=$(command -v "${CUDACXX:-nvcc}") || cannot "nvcc was not found; set CUDACXX to it"
+  # Where the toolkit's installer puts it, which is on no PATH by itself.
+  if ! command -v "${CUDACXX:-nvcc}" >/dev/null && [ -x "$toolkit/nvcc" ]; then export PATH="$PATH:$toolkit"; fi
+  nvcc=$(command -v "${CUDACXX:-nvcc}") || cannot "nvcc was not found, nor is it in $toolkit; set CUDACXX to it"
   options=(-DTAPESTRY_CUDA=ON -DTAPESTRY_TESTS=ON -DTAPESTRY_BENCH=ON)
   # Compute capability of the GPU here, such as 90; all that the project is built for where nothing says it.
   if command -v nvidia-smi >/dev/null; then
     said=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>&1 | head -n 1) || true
     architecture=$(tr -d '. ' <<<"$said")
     [[ "$architecture" =~ ^[0-9]+$ ]] || cannot "nvidia-smi should say a compute capability such as 9.0, and says '$said'"
-    options+=("-DTAPESTRY_CUDA_ARCHITECTURES=$architecture")
+    # A GPU that is newer than this toolkit runs what is compiled for the newest that the toolkit knows; an older one nothing.
+    if "$nvcc" --list-gpu-arch | grep -qx "compute_$architecture"; then
+      options+=("-DTAPESTRY_CUDA_ARCHITECTURES=$architecture")
+    elif [ "$architecture" -lt 75 ]; then
+      cannot "a GPU of compute capability $said is too old: 7.5 is the least"
+    else
+      echo "gpu: nvcc does not know compute capability $said: compiling for what it knows"
+    fi
   fi
   find_library "$nvcc" cublas_v2.h cublas
   find_library "$nvcc" cusparse.h cusparse
@@ -144,7 +158,7 @@ configure_and_build() {
   local targets=(reproduce tapestry_bench)
   for suite in "${suites[@]}"; do targets+=("tests_$suite"); done
   # What does not compile must not be there from an earlier build; the rest is built and tested.
-  rm -f "$build/apps/reproduce" "$build/bench/tapestry_bench" "$build"/tests/tests_*
+  rm -f "$build/apps/reproduce" "$build/bench/tapestry_bench" "${suites[@]/#/$build/tests/tests_}"
   if grep -q '^CMAKE_GENERATOR:INTERNAL=Ninja' "$build/CMakeCache.txt"; then keep_going=(-k 0); fi
   echo "gpu: $jobs compilers at a time"
   attempt 400 build cmake --build "$build" --parallel "$jobs" --target "${targets[@]}" -- "${keep_going[@]}" || true
@@ -189,6 +203,34 @@ benches() {
   fi
 }
 
+# Whole experiments of five runs with SVD: VAE, F and M, both settings. What five runs at once cost beside one after the other shows
+# on the first data set.
+cells() {
+  local dataset jobs begun name took
+  if [ ! -d "$data" ]; then
+    absent+=("whole experiments: there are no data in $data (TAPESTRY_DATA)")
+    return
+  fi
+  if [ ! -x "$build/apps/reproduce" ]; then
+    failed+=("whole experiments: $build/apps/reproduce is not there")
+    return
+  fi
+  rm -rf "$build/cells"
+  printf '\n## Whole experiments with SVD\n\nFive runs of MultiVAE++, F- and M-SDRM in both settings, from the start of the program to its end.\n\n' >>"$file.md"
+  printf '| data set | runs at a time | seconds |\n|---|---:|---:|\n' >>"$file.md"
+  while read -r dataset jobs; do
+    name="$dataset with SVD, $jobs at a time"
+    begun=$(date +%s%N)
+    attempt 100 "$name" "$build/apps/reproduce" --data "$data" --device cuda --dataset "$dataset" --recommender svd \
+      --generators original,multivae++,f-sdrm,m-sdrm --runs 5 --jobs "$jobs" --out "$build/cells/$dataset-$jobs" || continue
+    took=$((($(date +%s%N) - begun) / 10000000))
+    printf '| %s | %s | %d.%02d |\n' "$dataset" "$jobs" $((took / 100)) $((took % 100)) >>"$file.md"
+  done <<<'ml-100k 5
+ml-100k 1
+amazon-digital-music 5
+ml-1m 5'
+}
+
 pytorch() {
   local limit=300
   if ! "$python" -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("torch") is None)'; then
@@ -216,7 +258,7 @@ sanitized=(
   'memcheck:generators:GeneratorsOnDevice.*'
 )
 sanitizers() {
-  local sanitizer tool suite chosen entry probe=TensorTest.ItemAndFilling
+  local sanitizer tool suite chosen entry limit probe=TensorTest.ItemAndFilling
   sanitizer=$(command -v compute-sanitizer || command -v "$(dirname "$(command -v "${CUDACXX:-nvcc}")")/compute-sanitizer" || true)
   if [ -z "$sanitizer" ]; then
     absent+=("memcheck and racecheck: compute-sanitizer was not found")
@@ -244,7 +286,9 @@ sanitizers() {
   fi
   for entry in "${sanitized[@]}"; do
     IFS=: read -r tool suite chosen <<<"$entry"
-    suite 200 "$tool of $suite" "$suite" "$chosen-Long*:*/Long*:*IgnoresThreadCount*" \
+    limit=200
+    [ "$tool" != racecheck ] || limit=${RACECHECK:-200}
+    suite "$limit" "$tool of $suite" "$suite" "$chosen-Long*:*/Long*:*IgnoresThreadCount*" \
       "$sanitizer" --tool "$tool" --error-exitcode 1
   done
 }
@@ -258,6 +302,7 @@ main() {
     for suite in "${suites[@]}"; do suite 120 "tests of $suite" "$suite" "$(filter "$suite")"; done
   fi
   if wants bench; then benches; fi
+  if wants cells; then cells; fi
   if wants pytorch; then pytorch; fi
   if wants sanitize; then sanitizers; fi
   finish

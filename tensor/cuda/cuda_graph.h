@@ -11,8 +11,9 @@ struct CudaGraph;
 void cuda_begin_capture();
 /// Ends it: the recorded work, ready to be launched. Throws Error(kDevice) when it cannot be made a graph; recording has ended.
 CudaGraph* cuda_end_capture();
-/// Ends recording and forgets what was recorded: after an exception. The stream is as it was before.
-void cuda_abandon_capture() noexcept;
+/// Ends recording and forgets what was recorded: after an exception. The stream is as it was before. True when the recording had
+/// been broken off, by what this or another thread asked the device for.
+bool cuda_abandon_capture() noexcept;
 /// Queues the graph's work on the calling thread's stream, in one call.
 void cuda_launch_graph(CudaGraph* graph);
 /// Waits until the graph is no longer at work and frees it. Null is ignored.

@@ -23,7 +23,9 @@ CudaGraph* cuda_end_capture() {
   cuda::Context& context = cuda::context();
   context.set_capturing(false);
   cudaGraph_t recorded = nullptr;
-  cuda::check(cudaStreamEndCapture(context.stream(), &recorded), "cudaStreamEndCapture");
+  const cudaError_t ended = cudaStreamEndCapture(context.stream(), &recorded);
+  context.set_capture_broken(ended == cudaErrorStreamCaptureInvalidated);
+  cuda::check(ended, "cudaStreamEndCapture");
   cudaGraphExec_t executable = nullptr;
   const cudaError_t status = cudaGraphInstantiate(&executable, recorded, 0ull);
   static_cast<void>(cudaGraphDestroy(recorded));
@@ -35,13 +37,16 @@ CudaGraph* cuda_end_capture() {
   return new CudaGraph{executable, context.stream()};
 }
 
-void cuda_abandon_capture() noexcept {
+bool cuda_abandon_capture() noexcept {
   cuda::Context& context = cuda::context();
   context.set_capturing(false);
   cudaGraph_t recorded = nullptr;
-  static_cast<void>(cudaStreamEndCapture(context.stream(), &recorded));
+  const bool broken = cudaStreamEndCapture(context.stream(), &recorded) == cudaErrorStreamCaptureInvalidated;
   if (recorded != nullptr) static_cast<void>(cudaGraphDestroy(recorded));
   static_cast<void>(cudaGetLastError());  // a capture that was broken off is no error of the next call
+  const bool at_its_end = context.capture_broken();
+  context.set_capture_broken(false);
+  return broken || at_its_end;
 }
 
 void cuda_launch_graph(CudaGraph* graph) {

@@ -35,6 +35,9 @@ class Context {
   /// Whether what is asked for is recorded in a graph (cuda_graph.h) instead of being done.
   bool capturing() const { return capturing_; }
   void set_capturing(bool capturing) { capturing_ = capturing; }
+  /// Whether the last recording turned out to be broken off when it was ended.
+  bool capture_broken() const { return capture_broken_; }
+  void set_capture_broken(bool broken) { capture_broken_ = broken; }
   /// Throws Error(kMisuse) while it is: `what`, "copying 8 bytes from the GPU", cannot be repeated without the host.
   void refuse_in_capture(const char* what, std::size_t bytes = 0) const;
 
@@ -59,6 +62,7 @@ class Context {
   Slot slots_[kSlots];
   std::size_t next_slot_ = 0;
   bool capturing_ = false;
+  bool capture_broken_ = false;
 };
 
 /// The calling thread's, made at its first use. When the thread ends, it waits for another thread.

@@ -134,11 +134,13 @@ TEST_F(EmulationTest, WhatCannotBeRecordedBreaksTheRecordingOff) {
   ASSERT_EQ(cudaEventRecord(event, stream), cudaSuccess);
   EXPECT_EQ(cudaEventSynchronize(event), cudaErrorCapturedEvent);
   EXPECT_EQ(cudaMalloc(&block, 4), cudaSuccess);  // a relaxed recording allows it
-  EXPECT_EQ(cudaFree(block), cudaSuccess);
   cudaGraph_t graph = nullptr;
   EXPECT_EQ(cudaStreamEndCapture(stream, &graph), cudaSuccess);
   EXPECT_EQ(cudaGraphDestroy(graph), cudaSuccess);
   EXPECT_EQ(cudaStreamEndCapture(stream, &graph), cudaErrorIllegalState);
+  EXPECT_EQ(cudaFree(block), cudaSuccess);
+  EXPECT_EQ(broken_by(relaxed, [] { return cudaFree(nullptr); }), cudaErrorStreamCaptureUnsupported)
+      << "it waits for all streams";
   EXPECT_EQ(cudaEventDestroy(event), cudaSuccess);
   EXPECT_EQ(cudaStreamDestroy(stream), cudaSuccess);
 }

@@ -6,6 +6,7 @@
 
 #include "tensor/cuda/cuda_device.h"
 #include "tensor/cuda/cuda_memory.h"
+#include "tensor/error.h"
 
 namespace tapestry::tests {
 
@@ -17,6 +18,16 @@ Device test_device() {
 }
 
 bool device_is_emulated() { return test_device() == Device::kCuda && cuda_report().architectures == "emulated"; }
+
+bool device_takes(MatmulPrecision precision) {
+  if (test_device() == Device::kCpu) return true;
+  try {
+    check_precision(precision, cuda_report());
+  } catch (const Error&) {
+    return false;
+  }
+  return true;
+}
 
 namespace {
 

@@ -1,7 +1,10 @@
 // The pool when the emulated GPU has nothing left.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <optional>
+#include <thread>
 
 #include "tensor/memory.h"
 #include "tensor/ops.h"
@@ -99,6 +102,60 @@ TEST(OutOfDeviceMemory, AStepThatIsRecordedFailsWhenThatDoesNotHelp) {
   little.all();
   count_up(graph, count);
   EXPECT_EQ(count.item(), 2);
+}
+
+/// count += 1 by a step that something breaks off as long as it is recorded, at most `times` times.
+class BrokenOff {
+ public:
+  explicit BrokenOff(int times) : left_(times) {}
+  void step() {
+    graph_.run(0, [&] {
+      add_integer(count, 1);
+      if (PoolReserve::filling() && left_ > 0) {
+        --left_;
+        std::thread([] { EXPECT_NE(cudaFree(nullptr), cudaSuccess); }).join();  // waits for the whole device
+      }
+    });
+  }
+  const Tensor count = Tensor::from<std::int32_t>({0}, {1}, Device::kCuda);
+
+ private:
+  StepGraph graph_ = StepGraph(Device::kCuda);
+  int left_;
+};
+
+TEST(BrokenRecording, IsMadeOnceMore) {
+  BrokenOff once(1);
+  const std::int64_t launches = StepGraph::launches();
+  for (int i = 0; i < 4; ++i) once.step();
+  EXPECT_EQ(once.count.item(), 4);
+  EXPECT_EQ(StepGraph::launches(), launches + 3) << "the first step is called";
+}
+
+TEST(BrokenRecording, BrokenOffAgainTheStepIsCalled) {
+  BrokenOff often(3);
+  const std::int64_t launches = StepGraph::launches();
+  for (int i = 0; i < 6; ++i) often.step();
+  EXPECT_EQ(often.count.item(), 6) << "each was done once";
+  EXPECT_EQ(StepGraph::launches(), launches + 4) << "two of six were called";
+}
+
+TEST(BrokenRecording, TrimmingWaitsUntilNothingIsRecorded) {
+  static_cast<void>(bytes_on_device(kMebi));
+  PoolReserve reserve;
+  reserve.begin();
+  std::atomic<bool> trimmed = false;
+  std::thread other([&] {
+    pool_trim(Device::kCuda);
+    trimmed = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_FALSE(trimmed);
+  EXPECT_GE(pool_stats(Device::kCuda).bytes_cached, kMebi);
+  EXPECT_THROW(pool_trim(Device::kCuda), Error) << "it would wait for itself";
+  reserve.end();
+  other.join();
+  EXPECT_EQ(pool_stats(Device::kCuda).bytes_cached, 0);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <regex>
 #include <sstream>
 #include <string>
 
@@ -104,7 +105,7 @@ class GpuScript : public ::testing::Test {
  protected:
   void SetUp() override {
     program("nvidia-smi", "echo 9.0");
-    program("nvcc", "exit 0");
+    program("nvcc", "if [ \"$1\" = --list-gpu-arch ]; then printf 'compute_75\\ncompute_90\\n'; fi");
     program("python", "exit 1");
     // Configures, and "builds" by laying the programs of built/ where a build would.
     program("cmake", R"(if [ "$1" = -S ]; then echo "$*" >"$BUILD/configured"; touch "$BUILD/CMakeCache.txt"; exit; fi
@@ -115,7 +116,8 @@ for suite in tensor autograd nn optim sdrm generators recommenders recsys; do
   cp "$FAKES/built/$from" "$BUILD/tests/tests_$suite"
 done)");
     program("built/reproduce",
-            R"(echo "  GPU        Fake GPU 1, compute capability 9.0, 1 multiprocessors"; echo "The GPU works.")");
+            R"(if [ "$1" != --doctor ]; then echo "reproduce $*"; exit; fi
+echo "  GPU        Fake GPU 1, compute capability 9.0, 1 multiprocessors"; echo "The GPU works.")");
     program("built/tapestry_bench", R"(for word; do [ "${last:-}" != --json ] || json=$word; last=$word; done
 echo "bench $*"; [ -z "${json:-}" ] || { echo '{"figures": []}' >"$json"; echo "# table" >"${json%.json}.md"; })");
     program("built/tests", R"(echo "$0 $*"; echo '[  PASSED  ] 3 tests.')");
@@ -129,8 +131,8 @@ echo "bench $*"; [ -z "${json:-}" ] || { echo '{"figures": []}' >"$json"; echo "
   Outcome gpu(const std::string& arguments, const std::string& settings = "") const {
     const std::string fakes = "'" + folder_.path().string();
     return shell("FAKES=" + fakes + "' PATH=" + fakes + "':\"$PATH\" BUILD=" + fakes + "/build' RESULTS=" + fakes +
-                 "/results' PYTHON=" + fakes + "/python' STAGED=" + fakes + "/none' " + settings +
-                 " '" TAPESTRY_SOURCE_DIR "/tools/gpu.sh' " + arguments);
+                 "/results' PYTHON=" + fakes + "/python' STAGED=" + fakes + "/none' TAPESTRY_DATA=" + fakes + "/none' " +
+                 settings + " '" TAPESTRY_SOURCE_DIR "/tools/gpu.sh' " + arguments);
   }
 
  private:
@@ -167,6 +169,8 @@ passed:
   memcheck of sdrm
   memcheck of generators
 not possible here:
+  whole experiments: there are no data in )" +
+                               path("none").string() + R"( (TAPESTRY_DATA)
   comparison with PyTorch: )" + path("python").string() +
                                " has none\n";
   EXPECT_EQ(passed, expected);
@@ -180,6 +184,60 @@ not possible here:
   }
   EXPECT_EQ(files, 5U) << "a table, three files of figures, and the log";
   EXPECT_EQ(content(path("results/gpu.log")), found.out);
+}
+
+TEST_F(GpuScript, TimesWholeExperimentsWhereThereAreData) {
+  const std::string settings = "TAPESTRY_DATA='" + path("built").string() + "'";
+  const Outcome found = gpu("build cells", settings);
+  EXPECT_EQ(found.status, 0) << found.out;
+  for (const char* line :
+       {"--dataset ml-100k --recommender svd --generators original,multivae++,f-sdrm,m-sdrm --runs 5 --jobs 5 --out ",
+        "--dataset ml-100k --recommender svd --generators original,multivae++,f-sdrm,m-sdrm --runs 5 --jobs 1 --out ",
+        "--dataset amazon-digital-music ", "--dataset ml-1m "}) {
+    EXPECT_TRUE(has(found.out, std::string("reproduce --data ") + path("built").string() + " --device cuda " + line))
+        << found.out;
+  }
+  std::string table;
+  for (const auto& file : std::filesystem::directory_iterator(path("results"))) {
+    if (file.path().extension() == ".md") table += content(file.path());
+  }
+  std::smatch row;
+  EXPECT_TRUE(std::regex_search(table, row, std::regex("\\| ml-100k \\| 5 \\| [0-9]+\\.[0-9][0-9] \\|"))) << table;
+  EXPECT_TRUE(std::regex_search(table, row, std::regex("\\| ml-1m \\| 5 \\| [0-9]+\\.[0-9][0-9] \\|"))) << table;
+}
+
+TEST_F(GpuScript, CompilesForWhatTheToolkitKnows) {
+  program("nvidia-smi", "echo 12.1");
+  Outcome found = gpu("build");
+  EXPECT_EQ(found.status, 0) << found.out;
+  EXPECT_TRUE(has(found.out, "nvcc does not know compute capability 12.1")) << found.out;
+  EXPECT_FALSE(has(content(path("build/configured")), "ARCHITECTURES")) << content(path("build/configured"));
+  program("nvidia-smi", "echo 7.0");
+  found = gpu("build");
+  EXPECT_EQ(found.status, 4) << found.out;
+  EXPECT_TRUE(has(found.out, "compute capability 7.0 is too old")) << found.out;
+}
+
+TEST_F(GpuScript, FindsNvccWhereTheToolkitIs) {
+  std::filesystem::create_directories(path("cuda/bin"));
+  std::filesystem::rename(path("nvcc"), path("cuda/bin/nvcc-of-this-test"));
+  const std::string settings = "CUDACXX=nvcc-of-this-test CUDA_HOME='" + path("cuda").string() + "'";
+  Outcome found = gpu("build", settings);
+  EXPECT_EQ(found.status, 4) << found.out;
+  EXPECT_TRUE(has(found.out, "nvcc was not found, nor is it in " + path("cuda/bin").string())) << found.out;
+  std::filesystem::create_symlink("nvcc-of-this-test", path("cuda/bin/nvcc"));
+  found = gpu("build", settings);
+  EXPECT_EQ(found.status, 0) << found.out;
+}
+
+TEST_F(GpuScript, ARaceDetectorThatRunsOutOfTimeHasNotFailed) {
+  // Its limit is short here, so that there is time left when it is stopped.
+  program("compute-sanitizer", R"(case "$*" in *racecheck*) sleep 30 ;; esac
+while [ "${1#*tests_}" = "$1" ]; do shift; done; exec "$@")");
+  const Outcome found = gpu("build sanitize", "RACECHECK=3");
+  EXPECT_EQ(found.status, 3) << found.out;
+  EXPECT_TRUE(has(found.out, "no time left for:\n  racecheck of tensor, which was stopped\n")) << found.out;
+  EXPECT_FALSE(has(found.out, "FAILED")) << found.out;
 }
 
 TEST_F(GpuScript, GoesOnAfterAFailureAndNamesIt) {

@@ -88,6 +88,9 @@ cudaError_t record(cudaStream_t stream, Work work);
 cudaError_t break_capture(cudaStream_t stream, cudaError_t error);
 /// Whether the calling thread may ask for memory now: a recording that is not relaxed forbids it.
 bool may_allocate();
+/// Whether a call may wait for the whole device, as freeing memory does: while any stream is recorded it breaks the recording
+/// off. (CUDA may be more lenient; what holds under the strictest reading holds in any case.)
+bool may_wait_for_all();
 
 void block_barrier();
 unsigned exchange_in_warp(unsigned value, unsigned other_lane);

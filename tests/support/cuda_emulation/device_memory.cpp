@@ -106,7 +106,7 @@ cudaError_t cudaMalloc(void** block, std::size_t bytes) {
   return *block == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
 }
 cudaError_t cudaFree(void* block) {
-  if (!tapestry::tests::emulation::may_allocate()) return cudaErrorStreamCaptureUnsupported;
+  if (!tapestry::tests::emulation::may_wait_for_all()) return cudaErrorStreamCaptureUnsupported;
   return block == nullptr || memory().free(block) ? cudaSuccess : cudaErrorInvalidValue;
 }
 cudaError_t cudaMallocHost(void** block, std::size_t bytes) {

@@ -74,6 +74,12 @@ bool may_allocate() {
   return allowed;
 }
 
+bool may_wait_for_all() {
+  const std::lock_guard lock(mutex);
+  for (EmulatedStream* stream : recorded) stream->broken = true;
+  return recorded.empty();
+}
+
 }  // namespace tapestry::tests::emulation
 
 using tapestry::tests::emulation::broken;
