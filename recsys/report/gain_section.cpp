@@ -55,7 +55,7 @@ TableCell gain_cell(double percent, const Interval& interval, std::optional<Verd
     cell.style = style_of(*found);
   }
   if (std::isfinite(interval.low)) {
-    cell.below = fixed(interval.low, 1) + " to " + fixed(interval.high, 1) + (printed.empty() ? "" : ", " + printed);
+    cell.below = fixed(interval.low, 1) + " to " + fixed(interval.high, 1) + (printed.empty() ? "" : "\n" + printed);
   }
   return cell;
 }
@@ -67,7 +67,7 @@ TableCell gain_cell(const Improvement& one) {
 /// Where ours is over fewer combinations, the mean of the printed figures for these stands beside the paper's own mean.
 TableCell gain_cell(const AverageImprovement& one) {
   std::string printed = one.published ? "printed " + fixed(*one.published, 2) : "";
-  if (one.published_same && one.combinations < kPaperCombinations) printed += ", of these " + fixed(*one.published_same, 2);
+  if (one.published_same && one.combinations < kPaperCombinations) printed += "\nof these " + fixed(*one.published_same, 2);
   return gain_cell(one.percent, one.interval, verdict(one), printed);
 }
 

@@ -121,8 +121,11 @@ Section metric_section(const ReportContent& content) {
       rows.push_back({{shown_recommender(cell.recommender)}, {cell.setting}, {shown_generator(cell.generator)}});
       for (const std::string& metric : metrics) {
         const Cell* found = find_cell(content.cells, dataset, cell.recommender, cell.setting, cell.generator, metric);
-        rows.back().push_back(found == nullptr ? TableCell{"–"}
-                                               : TableCell{mean_text(*found, summarise(*found, {.compare = false}))});
+        TableCell& shown = rows.back().emplace_back(TableCell{"–"});
+        if (found == nullptr) continue;
+        const Summary summary = summarise(*found, {.compare = false});
+        shown.text = std::isfinite(summary.mean) ? fixed(summary.mean, 4) : "failed";
+        if (found->runs.size() > 1 && std::isfinite(summary.std)) shown.below = "± " + fixed(summary.std, 4);
       }
     }
     section.fold(dataset, false, [&] { section.table(rows, 3); });

@@ -1,5 +1,7 @@
 #include "recsys/report/section.h"
 
+#include <sstream>
+
 #include "recsys/report/html_page.h"
 #include "recsys/report/svg_chart.h"
 #include "recsys/report/text.h"
@@ -41,9 +43,14 @@ void Section::table(const TableRows& rows, std::size_t text_columns) {
     cells.emplace_back();
     lines.emplace_back();
     for (const TableCell& cell : row) {
-      const std::string below = cell.below.empty() ? "" : "<small>" + escape_html(cell.below) + "</small>";
-      cells.back().push_back({escape_html(cell.text) + below, cell.style});
-      lines.back().push_back(escape_markdown(cell.text + (cell.below.empty() ? "" : " (" + cell.below + ")")));
+      std::string markup = escape_html(cell.text), remarks;
+      std::istringstream below(cell.below);
+      for (std::string remark; std::getline(below, remark);) {
+        markup += "<small>" + escape_html(remark) + "</small>";
+        remarks += (remarks.empty() ? "" : ", ") + remark;
+      }
+      cells.back().push_back({markup, cell.style});
+      lines.back().push_back(escape_markdown(cell.text + (remarks.empty() ? "" : " (" + remarks + ")")));
     }
   }
   html_ += html_table(cells, text_columns);

@@ -7,11 +7,11 @@
 
 namespace tapestry::recsys {
 
-/// A cell of a report's table, plain text: what it says, a remark below it (in brackets in Markdown), and a class of the page's
+/// A cell of a report's table, plain text: what it says, remarks below it (in brackets in Markdown), and a class of the page's
 /// style sheet, or none.
 struct TableCell {
   std::string text;
-  std::string below = {};
+  std::string below = {};  ///< a line for each
   std::string style = {};
 };
 using TableRows = std::vector<std::vector<TableCell>>;

@@ -183,6 +183,32 @@ TEST(ReportSectionsTest, CatalogueWithItsSpread) {
   EXPECT_TRUE(catalogue_section(other).empty());
 }
 
+TEST(ReportSectionsTest, EveryCutOffWithItsSpread) {
+  ReportContent report = content();
+  report.cells.push_back({"amazon-digital-music", "svd", "augment", "f-sdrm", "Recall@10", {0.25, std::nan("")}, {}});
+  const Section section = metric_section(report);
+  EXPECT_EQ(markup_fault(section.html()), "");
+  EXPECT_TRUE(has(section.markdown(), "| SVD | augment | M-SDRM | 0.5000 (± 0.2500) |")) << section.markdown();
+  EXPECT_TRUE(has(section.markdown(), "| SVD | augment | F-SDRM | failed |")) << section.markdown();
+}
+
+TEST(ReportSectionsTest, GainsWithIntervalAndVerdict) {
+  ReportContent report;
+  for (const auto& [generator, runs] : std::vector<std::pair<std::string, std::vector<double>>>{
+           {"multivae++", {0.38, 0.39, 0.40}}, {"f-sdrm", {0.1, 0.1, 0.1}}, {"m-sdrm", {0.389, 0.40, 0.408}}}) {
+    report.cells.push_back({"ml-100k", "svd", "augment", generator, "Recall@10", runs, {}});
+  }
+  const Section section = gain_section(report);
+  EXPECT_EQ(markup_fault(section.html()), "");
+  EXPECT_TRUE(has(section.html(), "<td class=\"reproduced\">2.3 % ✓<small>1.6 to 3.0</small><small>printed 2.40</small></td>"))
+      << section.html();
+  EXPECT_TRUE(has(section.markdown(), "| augment | 1 | 2.3 % ✓ (1.6 to 3.0, printed 6.81, of these 2.40) |"))
+      << section.markdown();
+  report.options.compare = false;
+  EXPECT_FALSE(has(gain_section(report).markdown(), "printed 2.40"));
+  EXPECT_TRUE(has(gain_section(report).markdown(), "2.3 % (1.6 to 3.0)")) << gain_section(report).markdown();
+}
+
 TEST(ReportSectionsTest, EpochsWithoutAnEvaluationAreNoPoints) {
   ReportContent report;
   report.curves = {{"d", "svd", "diffrec_fit", 1, {0, 1, 2, 3}, {4, 3, 2, 1}, {std::nan(""), 0.25, std::nan(""), 0.75}}};

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
+#include <numeric>
 #include <string>
 
 #include "tests/recsys/table_support.h"
@@ -201,6 +203,36 @@ TEST(Table, MisuseIsNamed) {
   const TableEncoding table(users(2, {{0}, {}}, {{}, {}}), TableKind::kBinary);
   EXPECT_THROW(table.encode(users(2, {{1}}, {{}})), Error);  // nobody liked item 1 in the fit
   EXPECT_THROW(table.encode(users(3, {{1}}, {{}})), Error);
+}
+
+TEST(CategorySoftmax, ColumnsOfOneTwoAndThreeCategoriesSumToOneAndDrawBySoftmax) {
+  const CategoryPlanes planes = {400, 300, 200};  // 100 columns with one category, 100 with two, 200 with three
+  const Tensor differences = Tensor::empty({500, 500}, DType::kFloat32);
+  for (std::int64_t i = 0; i < differences.numel(); ++i) {
+    differences.data<float>()[i] = i % 500 < 300 ? 1.0F : -1.0F;  // logits (0, 1, -1)
+  }
+  const Tensor noise = random_gumbel({500, planes.categories()}, {4, Purpose::kTest, 0});
+  std::vector<double> drawn(3);
+  for (const double temperature : {0.2, 5.0}) {
+    const Tensor y = category_softmax(planes, differences, noise, temperature);
+    std::vector<double> counts(3);
+    for (std::int64_t row = 0; row < 500; ++row) {
+      const float* of_row = y.data<float>() + row * planes.categories();
+      for (std::int64_t j = 0; j < planes.columns; ++j) {
+        std::vector<float> column = {of_row[j]};
+        if (j < planes.two) column.push_back(of_row[planes.columns + j]);
+        if (j < planes.three) column.push_back(of_row[planes.columns + planes.two + j]);
+        EXPECT_NEAR(std::accumulate(column.begin(), column.end(), 0.0), 1, 1e-6) << "column " << j;
+        if (column.size() == 3)
+          ++counts[static_cast<std::size_t>(std::max_element(column.begin(), column.end()) - column.begin())];
+      }
+    }
+    const double total = 1 + std::exp(1.0) + std::exp(-1.0);
+    EXPECT_NEAR(counts[0] / 1e5, 1 / total, 0.0041);  // three deviations of 10^5 draws
+    EXPECT_NEAR(counts[1] / 1e5, std::exp(1.0) / total, 0.0045);
+    if (temperature == 0.2) drawn = counts;
+    EXPECT_EQ(counts, drawn) << "the temperature does not change which is largest";
+  }
 }
 
 }  // namespace
