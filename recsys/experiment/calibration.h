@@ -50,6 +50,10 @@ StageRate measure_evaluation(const RunJob& job, const CalibrationOptions& option
 StageRate measure_recommender(const RunJob& job, const std::string& generator, const std::string& setting,
                               const StageRate& evaluation, const CalibrationOptions& options);
 
+/// Comparing the synthetic users of one generator with the real ones. In their place some real ones, evenly chosen, are compared
+/// with all: they have as many likes, of as popular items.
+StageRate measure_similarity(const RunJob& job, const CalibrationOptions& options);
+
 /// y at `x` on the line through two measured points; in proportion to x when there is one. Never below what was measured at the
 /// smaller x, and never less than in proportion to a step backwards: times do not fall.
 double extrapolate(double x, double x1, double y1, double x2, double y2);

@@ -7,6 +7,7 @@
 #include "recsys/experiment/fit_data.h"
 #include "recsys/experiment/selection.h"
 #include "recsys/metrics/ranking.h"
+#include "recsys/metrics/synthetic_summary.h"
 #include "tensor/memory.h"
 
 namespace tapestry::recsys {
@@ -14,6 +15,9 @@ namespace {
 
 /// Users that are evaluated at most.
 constexpr std::int64_t kEvaluated = 96;
+
+/// Users that are compared with all others at most.
+constexpr std::int64_t kCompared = 256;
 
 /// Epochs of a recommender that is measured: what it reports is then the part of these three that is done.
 constexpr std::int64_t kShortEpochs = 3;
@@ -113,6 +117,24 @@ StageRate measure_evaluation(const RunJob& job, const CalibrationOptions& option
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kFit) throw;
   }
+  return rate;
+}
+
+StageRate measure_similarity(const RunJob& job, const CalibrationOptions& options) {
+  const CsrMatrix& real = job.protocol->train;
+  const std::int64_t rows = std::min(real.rows(), kCompared);
+  std::vector<std::int32_t> chosen;
+  for (std::int64_t i = 0; i < rows; ++i) chosen.push_back(static_cast<std::int32_t>(i * real.rows() / rows));
+  const CsrMatrix some = real.gather_rows(chosen);
+  static_cast<void>(real.transpose());  // is kept, and the first generator's alone
+  pool_trim(Device::kCpu);
+  const std::int64_t before = pool_bytes();
+  StageRate rate;
+  const double began = options.now();
+  summarise_synthetic(some, real);
+  rate.seconds =
+      (options.now() - began) * static_cast<double>(real.rows()) / static_cast<double>(std::max<std::int64_t>(1, rows));
+  rate.peak_bytes = pool_bytes() - before;
   return rate;
 }
 

@@ -62,7 +62,11 @@ void Pricing::measure(const RunJob& job, const std::vector<StageCall>& calls) {
   std::vector<std::string> family;
   std::map<std::string, std::vector<std::string>> others;  // by model
   for (const StageCall& call : calls) {
-    if (known(job, call) || call.stage == kSimilarity) continue;
+    if (known(job, call)) continue;
+    if (call.stage == kSimilarity) {
+      if (!rates.similarity) rates.similarity = measure_similarity(job, {.clock = options_.clock, .poll = options_.poll});
+      continue;
+    }
     if (!of_recommender(call)) {
       if (rates.generators.count(call.stage) == 0)
         add_once(belongs_to_recommender(call.generator) ? family : others[model_of(call.generator)], call.generator);
@@ -84,11 +88,6 @@ PricedCall Pricing::price(const RunJob& job, const StageCall& call, const StageR
     priced.basis = concat("mean of ", mean->count, " finished here");
     return priced;
   }
-  if (call.stage == kSimilarity) {
-    priced.seconds = call.guess;
-    priced.basis = "operations";
-    return priced;
-  }
   RunJob unit = job;
   unit.values = for_unit(job.values, call.setting, call.generator);
   const ExpectedEpochs expected = expected_epochs(unit, call, finished_);
@@ -107,7 +106,9 @@ std::vector<PricedCall> Pricing::price(const RunJob& job, const std::vector<Stag
   std::vector<PricedCall> priced;
   for (const StageCall& call : calls) {
     StageRate rate;
-    if (of_recommender(call)) {
+    if (call.stage == kSimilarity) {
+      rate = rates.similarity.value_or(StageRate());
+    } else if (of_recommender(call)) {
       const auto found = rates.recommenders.find(kind_of(job, call));
       if (call.stage == kEvaluate) {
         rate = rates.evaluation.value_or(StageRate());

@@ -25,7 +25,7 @@ class Pricing {
   struct PairRates {
     std::map<std::string, StageRate> generators;    ///< by stage
     std::map<std::string, StageRate> recommenders;  ///< by setting, kOriginal for the original data
-    std::optional<StageRate> evaluation;
+    std::optional<StageRate> evaluation, similarity;
   };
 
   std::optional<KnownMean> known(const RunJob& job, const StageCall& call) const;

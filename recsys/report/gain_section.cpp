@@ -79,7 +79,7 @@ class GainRow {
 
   /// Starts the row of `heading` if it is not the last one, which its first `keys` cells tell.
   void begin(TableRows& rows, const std::vector<TableCell>& heading, std::ptrdiff_t keys) const {
-    const auto same = [](const TableCell& a, const TableCell& b) { return a.text == b.text; };
+    const auto same = [](const TableCell& a, const TableCell& b) { return a.text == b.text && a.below == b.below; };
     if (std::equal(heading.begin(), heading.begin() + keys, rows.back().begin(), same)) return;
     rows.push_back(heading);
     rows.back().resize(heading.size() + metrics_.size(), TableCell{"–"});
@@ -106,15 +106,15 @@ TableRows average_rows(const std::vector<AverageImprovement>& averages) {
   return rows;
 }
 
-/// Tables 7 and 8: metrics across; data sets, recommenders and settings down.
+/// Tables 7 and 8: metrics across; data sets, recommenders and settings down, in one column so that all of it fits a screen.
 TableRows single_rows(const std::vector<Improvement>& all) {
   const std::vector<std::string> metrics = names_of(all, &Improvement::metric);
-  TableRows rows = {{{"data set"}, {"recommender"}, {"setting"}}};
+  TableRows rows = {{{"data set", "recommender, setting"}}};
   for (const std::string& metric : metrics) rows[0].push_back({metric});
   const GainRow<Improvement> row(metrics);
   for (const Improvement& one : all) {
-    row.begin(rows, {{one.dataset}, {shown_recommender(one.recommender)}, {one.setting}}, 3);
-    row.put(rows, 3, one);
+    row.begin(rows, {{one.dataset, shown_recommender(one.recommender) + ", " + one.setting}}, 1);
+    row.put(rows, 1, one);
   }
   return rows;
 }
@@ -148,7 +148,7 @@ Section gain_section(const ReportContent& content) {
   section.fold("Means over all cut-offs (the abstract, and the caption of Figure 2)", true,
                [&] { section.table(average_rows(overall_improvements(all)), 1); });
   section.fold("Means over data sets and recommenders (table 6)", false, [&] { section.table(average_rows(averages), 1); });
-  section.fold("By data set and recommender (tables 7 and 8)", false, [&] { section.table(single_rows(all), 3); });
+  section.fold("By data set and recommender (tables 7 and 8)", false, [&] { section.table(single_rows(all), 1); });
   return section;
 }
 

@@ -302,8 +302,8 @@ TEST(ReportSectionsTest, AGainOverNothingLeavesItsPlaceEmpty) {
   add("b", "Recall@1", 0, 1);
   add("b", "Recall@3", 0.5, 0.75);
   const std::string text = gain_section(report).markdown();
-  EXPECT_TRUE(has(text, "| a | SVD | augment | 100.0 % | 100.0 % |")) << text;
-  EXPECT_TRUE(has(text, "| b | SVD | augment | – | 50.0 % |")) << text;
+  EXPECT_TRUE(has(text, "| a (SVD, augment) | 100.0 % | 100.0 % |")) << text;
+  EXPECT_TRUE(has(text, "| b (SVD, augment) | – | 50.0 % |")) << text;
   EXPECT_TRUE(has(text, "| augment | 1 | 100.0 % | 75.0 % |")) << text;
 }
 
