@@ -12,6 +12,7 @@
 #include "recsys/experiment/run_job.h"
 #include "recsys/experiment/selection.h"
 #include "recsys/generators/make_generators.h"
+#include "recsys/generators/model_folder.h"
 #include "tensor/atomic_file.h"
 #include "tensor/error.h"
 
@@ -47,8 +48,8 @@ void copy_missing(const UnitStore& store, const fs::path& from, const fs::path& 
   if (text) write_file_atomically(to, *text);
 }
 
-/// Copies the files "<stem>-*<ending>" of another folder that `wanted` says yes to, by what stands in the place of the star.
-/// (Files that are being written have another ending.)
+/// Copies the files "<stem>-*<ending>" of another folder that `wanted` says yes to, by what stands in the place of the star
+/// and the file. (Files that are being written have another ending.)
 template <typename Wanted>
 void copy_files(const UnitStore& store, const fs::path& from, const fs::path& stem, const std::string& ending,
                 const Wanted& wanted) {
@@ -57,8 +58,10 @@ void copy_files(const UnitStore& store, const fs::path& from, const fs::path& st
   for (const fs::directory_entry& entry : fs::directory_iterator(from, none)) {
     const std::string name = entry.path().filename().string();
     if (!name.starts_with(prefix) || !name.ends_with(ending) || name.size() < prefix.size() + ending.size()) continue;
-    if (!wanted(name.substr(prefix.size(), name.size() - prefix.size() - ending.size()))) continue;
-    copy_missing(store, entry.path(), stem.parent_path() / name);
+    const fs::path to = stem.parent_path() / name;
+    if (fs::exists(to, none) || !wanted(name.substr(prefix.size(), name.size() - prefix.size() - ending.size()), entry.path()))
+      continue;
+    copy_missing(store, entry.path(), to);
   }
 }
 
@@ -90,7 +93,7 @@ class Taker {
     const std::string fit = recommender_history_stage(key.generator, key.setting);
     copy_files(store_, folder_ / "history" / key.dataset / key.recommender,
                store_.run_paths(key.dataset, key.recommender, key.run).history, ".csv",
-               [&](const std::string& name) { return name == fit; });
+               [&](const std::string& name, const fs::path&) { return name == fit; });
     if (timed_.emplace(run_of(key), key.generator).second) copy_times(run_of(key), stages);
     store_.write(*unit);
     ++units_;
@@ -100,11 +103,12 @@ class Taker {
     return true;
   }
 
-  /// For units that are still to be computed.
+  /// For units that are still to be computed. What is damaged here may be whole in the next folder.
   void copy_models(const UnitKey& key) const {
     const RunKey run = run_of(key);
     for_owners(run, [&](const fs::path& owner, const RunPaths& paths) {
-      copy_files(store_, folder_ / "models" / owner, paths.models, ".safetensors", [](const std::string&) { return true; });
+      copy_files(store_, folder_ / "models" / owner, paths.models, ".safetensors",
+                 [&](const std::string&, const fs::path& file) { return is_whole(file); });
     });
     if (key.generator != kOriginal) copy_histories(run, stages_of(key.generator));
   }
@@ -117,6 +121,16 @@ class Taker {
   std::int64_t units() const { return units_; }
 
  private:
+  bool is_whole(const fs::path& model) const {
+    try {
+      if (is_undamaged(model)) return true;
+      store_.warn(concat(model.string(), ": damaged, left out"));
+    } catch (const Error& error) {
+      store_.warn(concat(error.what(), ", left out"));
+    }
+    return false;
+  }
+
   /// Files of a run lie in the recommender's own folders, and in those of what all recommenders share.
   template <typename Visit>
   void for_owners(const RunKey& run, const Visit& visit) const {
@@ -128,8 +142,9 @@ class Taker {
 
   void copy_histories(const RunKey& run, const std::vector<std::string>& stages) const {
     for_owners(run, [&](const fs::path& owner, const RunPaths& paths) {
-      copy_files(store_, folder_ / "history" / owner, paths.history, ".csv",
-                 [&](const std::string& name) { return std::find(stages.begin(), stages.end(), name) != stages.end(); });
+      copy_files(store_, folder_ / "history" / owner, paths.history, ".csv", [&](const std::string& name, const fs::path&) {
+        return std::find(stages.begin(), stages.end(), name) != stages.end();
+      });
     });
   }
 

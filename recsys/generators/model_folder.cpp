@@ -41,6 +41,12 @@ bool is_kept(const ModelFolder& folder, const std::string& part) {
   return !folder.models.empty() && std::filesystem::exists(model_file(folder.models, part), ignored);
 }
 
+bool is_undamaged(const std::filesystem::path& file) {
+  const nn::TensorFile read = nn::load_tensors(file);
+  const auto digest = read.metadata.find(kDigest);
+  return digest == read.metadata.end() || digest->second == digest_of(read.tensors);
+}
+
 bool load_kept(const ModelFolder& folder, nn::Module& module, const std::string& part, StageListener& listener) {
   if (!is_kept(folder, part)) return false;
   const std::filesystem::path file = model_file(folder.models, part);

@@ -26,6 +26,10 @@ bool is_kept(const ModelFolder& folder, const std::string& part);
 std::string digest_of(const std::map<std::string, Tensor>& tensors);
 inline constexpr const char* kDigest = "sha256";  ///< metadata key of it; files of earlier programs have none
 
+/// Whether a model's file holds the numbers that were written, as far as it says itself. Throws Error(kData) when it cannot be
+/// read.
+bool is_undamaged(const std::filesystem::path& file);
+
 /// Loads a kept model into `module`. False when there is none, or none that fits and is undamaged (which is named to the
 /// listener); the module's values are then to be made anew.
 bool load_kept(const ModelFolder& folder, nn::Module& module, const std::string& part, StageListener& listener);

@@ -223,6 +223,24 @@ TEST_F(Reuse, OfTwoFoldersThatFitTheUndamagedUnitIsTaken) {
   EXPECT_TRUE(all_results(folder_.path() / "whole") == undisturbed());
 }
 
+TEST_F(Reuse, OfTwoFoldersThatFitTheUndamagedModelIsTaken) {
+  // One unit is in neither, so that its run's models are wanted.
+  const ExperimentOptions other = part("augment-again", "*_augment_*");
+  for (const ExperimentOptions& one : {augment_, other}) {
+    fs::remove(one.out / "units/simulated_svd_augment_m-sdrm_run-2.json");
+  }
+  const std::string name = "augment/models/simulated/svd/run-2-score.safetensors";
+  std::string model = read_file(folder_.path() / name);
+  model[model.size() - 2] = static_cast<char>(model[model.size() - 2] ^ 1);
+  fs::remove(folder_.path() / name);  // it may have another name
+  folder_.write(name, model);
+  run(whole({augment_.out, other.out, replace_.out}));
+  EXPECT_EQ(Saboteur::begun().count("sdrm_fit"), 0U);
+  EXPECT_EQ(Saboteur::begun().count("vae_fit"), 0U);
+  EXPECT_EQ(Saboteur::warnings(), 1) << "damaged, not taken";
+  EXPECT_TRUE(all_results(folder_.path() / "whole") == undisturbed());
+}
+
 TEST_F(Reuse, AUnitWithAChecksumButWithoutFiguresIsNone) {
   const std::string name = "simulated_svd_augment_m-sdrm_run-2.json";
   for (const char* without : {"means", "users", "metrics", "unit", "synthetic"}) {
