@@ -99,6 +99,44 @@ TEST_F(CompareWithPyTorch, EpochsShowThatBothSidesDoTheSame) {
   EXPECT_FALSE(has(found.out, "| MLP step, A | -")) << found.out;
 }
 
+/// tools/check_layout.py on a page of this test's own.
+class LayoutScript : public ::testing::Test {
+ protected:
+  Outcome look_at(const std::string& body, const std::string& settings = "") const {
+    const std::filesystem::path page =
+        folder_.write("page.html", "<!DOCTYPE html><html><head><title>x</title></head><body>" + body + "</body></html>");
+    return shell(settings + " '" TAPESTRY_SOURCE_DIR "/tools/check_layout.py' '" + page.string() + "'");
+  }
+
+ private:
+  TempFolder folder_;
+};
+
+TEST_F(LayoutScript, NamesWhatReachesTooFarAndWhatOverlaps) {
+  const std::string chart = "<figure><svg viewBox=\"0 0 200 50\" width=\"200\"><text x=\"10\" y=\"20\">one</text>";
+  const Outcome good =
+      look_at("<p>short</p><div style=\"overflow-x:auto\" class=\"scroll\"><table><tr><td style=\"min-width:700px\">a" +
+              std::string("</td></tr></table></div>") + chart + "<text x=\"90\" y=\"20\">two</text></svg></figure>");
+  if (good.status == 2 || good.status == 127) GTEST_SKIP() << "there is no browser: " << good.out;
+  EXPECT_EQ(good.status, 0) << good.out;
+  EXPECT_TRUE(has(good.out, "at 400: no faults, 1 of 1 tables are scrolled")) << good.out;
+  EXPECT_TRUE(has(good.out, "at 1600: no faults, 0 of 1 tables are scrolled")) << good.out;
+  const Outcome bad = look_at("<div style=\"width:700px\">wide</div>" + chart +
+                              "<text x=\"12\" y=\"21\">two</text><text x=\"190\" y=\"40\">beyond</text></svg></figure>");
+  EXPECT_EQ(bad.status, 1) << bad.out;
+  for (const char* fault : {"at 400: 3 faults", "beyond the page: div \"wide\"", "text \"one\" overlaps text \"two\"",
+                            "text \"beyond\" leaves its chart", "at 900: 2 faults"}) {
+    EXPECT_TRUE(has(bad.out, fault)) << bad.out;
+  }
+}
+
+TEST_F(LayoutScript, SaysThatThereIsNoBrowser) {
+  const Outcome found = look_at("", "BROWSER=no-such-browser");
+  if (found.status == 127) GTEST_SKIP() << "there is no python3";
+  EXPECT_EQ(found.status, 2) << found.out;
+  EXPECT_TRUE(has(found.out, "no browser was found (no-such-browser)")) << found.out;
+}
+
 /// tools/gpu.sh with programs of this test's own in front of the machine's: a GPU that is not there, compilers that compile
 /// nothing.
 class GpuScript : public ::testing::Test {
