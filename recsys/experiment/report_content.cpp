@@ -113,8 +113,7 @@ std::string neumf_counts(std::span<const Cell> cells, const ExperimentOptions& o
   if (others.printed() > 0) text += "; of the other recommenders: " + others.text("printed figures", true);
   return text +
          ". Which epoch NeuMF keeps follows no one rule in the published program: the rules used here, column by column, are "
-         "those "
-         "that the printed figures agree with (How every number was made names them).";
+         "those that the printed figures agree with (How every number was made names them).";
 }
 
 }  // namespace

@@ -50,10 +50,7 @@ std::string gain_chart(const std::vector<AverageImprovement>& averages, const st
 
 TableCell gain_cell(double percent, const Interval& interval, std::optional<Verdict> found, const std::string& printed) {
   TableCell cell = {fixed(percent, 1) + " %", printed};
-  if (found) {
-    cell.text += std::string(" ") + mark_of(*found);
-    cell.style = style_of(*found);
-  }
+  show(cell, found);
   if (std::isfinite(interval.low)) {
     cell.below = fixed(interval.low, 1) + " to " + fixed(interval.high, 1) + (printed.empty() ? "" : "\n" + printed);
   }

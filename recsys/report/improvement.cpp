@@ -1,6 +1,7 @@
 #include "recsys/report/improvement.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <map>

@@ -36,10 +36,7 @@ TableCell figure_cell(const Cell* cell, const std::optional<PublishedFigure>& pr
   const Summary summary = summarise(*cell, options);
   TableCell shown = {mean_text(*cell, summary)};
   if (!std::isfinite(summary.mean)) return shown;
-  if (const std::optional<Verdict> found = verdict(summary)) {
-    shown.text += std::string(" ") + mark_of(*found);
-    shown.style = style_of(*found);
-  }
+  show(shown, verdict(summary));
   shown.below = summary.published ? printed_text(*summary.published) : interval_text(summary.interval);
   return shown;
 }

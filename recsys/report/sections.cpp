@@ -29,6 +29,12 @@ const Cell* find_cell(const std::vector<Cell>& cells, const std::string& dataset
   return found == cells.end() ? nullptr : &*found;
 }
 
+void show(TableCell& cell, std::optional<Verdict> found) {
+  if (!found) return;
+  cell.text += std::string(" ") + mark_of(*found);
+  cell.style = style_of(*found);
+}
+
 std::string shown_recommender(const std::string& name) { return paper_recommender(name).value_or(name); }
 std::string shown_generator(const std::string& name) { return paper_generator(name).value_or(name); }
 

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "recsys/report/html_report.h"
 #include "recsys/report/names.h"
 #include "recsys/report/section.h"
+#include "recsys/report/verdict.h"
 
 /// The parts of the report, one function each, in the order of the report. One without content is empty.
 namespace tapestry::recsys {
@@ -35,6 +37,8 @@ const Cell* find_cell(const std::vector<Cell>& cells, const std::string& dataset
                       const std::string& setting, const std::string& generator, const std::string& metric);
 
 /// "MLP" for "mlp": as the paper writes it, or the name itself.
+/// Adds its sign and colour to a figure's cell, if there is one.
+void show(TableCell& cell, std::optional<Verdict> found);
 std::string shown_recommender(const std::string& name);
 std::string shown_generator(const std::string& name);
 

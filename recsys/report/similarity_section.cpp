@@ -28,10 +28,7 @@ TableRows pair_rows(const std::vector<SyntheticFigures>& generators, bool compar
     const bool beside = compare && published_pairs(one.dataset, one.generator, 0);
     for (int bin = 0; bin < kSimilarityBins; ++bin) {
       TableCell cell = share_cell(one.pairs[static_cast<std::size_t>(bin)], total);
-      if (const std::optional<Verdict> found = beside ? pairs_verdict(one, bin) : std::nullopt) {
-        cell.text += std::string(" ") + mark_of(*found);
-        cell.style = style_of(*found);
-      }
+      if (beside) show(cell, pairs_verdict(one, bin));
       rows[static_cast<std::size_t>(bin) + 1].push_back(std::move(cell));
     }
     if (!beside) continue;

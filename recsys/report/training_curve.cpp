@@ -7,7 +7,7 @@ namespace {
 
 /// Every k-th point and the last one. A chart is some 400 pixels wide: more points would only make the page larger.
 Series thinned(const Series& curve) {
-  constexpr std::size_t kMost = 80;
+  constexpr std::size_t kMost = 60;
   const std::size_t step = (curve.x.size() + kMost - 1) / kMost;
   Series few = {curve.name, {}, {}};
   for (std::size_t i = 0; i < curve.x.size(); ++i) {

@@ -47,7 +47,7 @@ std::string VerdictCounts::text(const std::string& figures, bool deviations) con
     if (one == Verdict::kReproduced || (one == Verdict::kWithinThree && !deviations)) continue;
     text += ", " + std::to_string(count) + " " + to_string(one);
   }
-  if (judged < printed_) text += ", " + std::to_string(printed_ - judged) + " failed";
+  if (judged < printed_) text += ", " + std::to_string(printed_ - judged) + (deviations ? " failed" : " without an interval");
   return text;
 }
 
