@@ -43,6 +43,7 @@ figcaption { font-weight: 600; font-size: .92rem; }
 figure svg { display: block; width: 100%; height: auto; }
 figure text { fill: var(--ink); font-size: 13px; } .grid { stroke: var(--rule); } .axis { stroke: var(--quiet); }
 .line { fill: none; stroke-width: 2; } .dashed.line { stroke-dasharray: 5 4; stroke-width: 1.6; }
+.dots { fill: none; stroke-width: 6; stroke-linecap: round; }
 .dotted.line { stroke-dasharray: 1.5 4; }
 .legend { display: flex; flex-wrap: wrap; gap: .1rem .9rem; list-style: none; margin: .3rem 0 0; padding: 0; font-size: .82rem; }
 .legend svg { display: inline-block; width: 24px; height: 8px; margin-right: .35rem; }
@@ -61,7 +62,7 @@ std::string colours() {
   std::string rules;
   for (int c = 0; c < 8; ++c) {
     const std::string name = "c" + std::to_string(c), paint = "var(--" + name + ")";
-    rules += "." + name + ".line { stroke: " + paint + "; } ." + name + ".dot { fill: " + paint + "; }\n";
+    rules += "." + name + ".line, ." + name + ".dots { stroke: " + paint + "; }\n";
   }
   return rules;
 }

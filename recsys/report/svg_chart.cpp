@@ -146,12 +146,10 @@ std::string curve(const Series& series, std::size_t place, const Axis& x, const 
     const std::string at = number(x.at(series.x[i])) + " " + number(y.at(series.y[i]));
     path += (drawing ? "L" : "M") + at;
     drawing = true;
-    if (series.x.size() <= kDots) {
-      dots += "<circle cx=\"" + number(x.at(series.x[i])) + "\" cy=\"" + number(y.at(series.y[i])) + "\" r=\"3\"/>\n";
-    }
+    if (series.x.size() <= kDots) dots += "M" + at + "h0";  // of no length: its round ends are a dot
   }
   const std::string line = "<path class=\"" + colour + " line\" d=\"" + path + "\"/>\n";
-  return dots.empty() ? line : line + group("class=\"" + colour + " dot\"", dots);
+  return dots.empty() ? line : line + "<path class=\"dots " + colour + "\" d=\"" + dots + "\"/>\n";
 }
 
 bool has_points(const ChartOptions& options, const Series& series) {

@@ -214,7 +214,7 @@ TEST(ReportSectionsTest, EpochsWithoutAnEvaluationAreNoPoints) {
   report.curves = {{"d", "svd", "diffrec_fit", 1, {0, 1, 2, 3}, {4, 3, 2, 1}, {std::nan(""), 0.25, std::nan(""), 0.75}}};
   const Section section = training_section(report);
   EXPECT_EQ(markup_fault(section.html()), "");
-  EXPECT_EQ(count_of(section.html(), "<circle"), 4u + 2u) << "losses and the two evaluations";
+  EXPECT_EQ(count_of(section.html(), "h0"), 4u + 2u) << "losses and the two evaluations";
   const std::string metric = section.html().substr(section.html().find(": selection metric"));
   const std::string line = metric.substr(metric.find(" line\" d=\"") + 9);
   EXPECT_EQ(count_of(line.substr(0, line.find("/>")), "M") + count_of(line.substr(0, line.find("/>")), "L"), 2u)
