@@ -8,7 +8,7 @@
 namespace tapestry::recsys {
 
 /// Predicts how long planned work will take. Every stage of every job comes with a guess in seconds; guesses for stages of one
-/// name are corrected together by what that stage has taken so far, and until then by what all others have.
+/// name are corrected together by what that stage has taken so far, and until enough of it is done by what all others have.
 class EtaEstimator {
  public:
   using Task = std::size_t;

@@ -30,6 +30,14 @@ TEST(EtaEstimator, LearnsFromWhatStagesTook) {
   EXPECT_DOUBLE_EQ(eta.remaining(16, 1), 16 + 7);
 }
 
+TEST(EtaEstimator, LearnsLittleFromShortStages) {
+  EtaEstimator eta;
+  for (const double guess : {0.01, 300.0}) eta.plan(1, "fit", guess);
+  eta.end(eta.begin(1, "fit", 0), 0.04);  // four times its guess, and a five hundredth of the five seconds that are trusted
+  const double others = (0.04 + 5) / (0.01 + 5);
+  EXPECT_NEAR(eta.remaining(0.04, 1), 300 * (0.002 * 4 + 0.998 * others), 1e-9);
+}
+
 TEST(EtaEstimator, SilentStagesAndSkippedOnes) {
   EtaEstimator eta;
   eta.plan(1, "fit", 10);
