@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -8,8 +9,15 @@
 
 namespace tapestry::sdrm {
 
-/// Early stopping: remembers the weights of the epoch with the best metric so far. An equal metric is no improvement, and neither
-/// is NaN. Epochs count from 0; before the first improvement the best one is -1.
+/// Whether a metric is better than the best so far by more than the rounding of a mean: the same hits spread over other users sum
+/// to another last digit, and an equal metric is no improvement. NaN never is.
+inline bool improves(double metric, double best) {
+  constexpr double kRounding = 1e-12;  // of the best
+  return metric > best && (std::isinf(best) || metric - best > kRounding * std::abs(best));
+}
+
+/// Early stopping: remembers the weights of the epoch with the best metric so far. Epochs count from 0; before the first
+/// improvement the best one is -1.
 class EarlyStopping {
  public:
   explicit EarlyStopping(const nn::Module& model) : best_(model) {}
@@ -18,7 +26,7 @@ class EarlyStopping {
   void take(std::int64_t epoch, double metric) {
     last_ = metric;
     ++asked_;
-    if (!(metric > best_metric_)) return;
+    if (!improves(metric, best_metric_)) return;
     best_metric_ = metric;
     best_epoch_ = epoch;
     best_.take();
@@ -46,10 +54,11 @@ class EarlyStopping {
   std::int64_t asked_ = 0;
 };
 
-/// Throws Error(kFit) in one line when the loss of an epoch is no longer a number.
+/// Throws Error(kFit) in one line when the loss of an epoch is no longer a number. `epoch` counts from 0; what the user reads,
+/// here as in histories and progress, counts from 1.
 inline void check_converging(const std::string& model, std::int64_t epoch, double loss, double learning_rate) {
   if (loss - loss == 0) return;  // neither NaN nor infinite
-  fail(ErrorKind::kFit, model, " diverged in epoch ", epoch, ": its loss is ", loss, " (a lower learning rate than ",
+  fail(ErrorKind::kFit, model, " diverged in epoch ", epoch + 1, ": its loss is ", loss, " (a lower learning rate than ",
        learning_rate, " may help)");
 }
 

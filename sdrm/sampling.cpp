@@ -177,6 +177,14 @@ TileRows tile_rows(const std::vector<std::int32_t>& order, const std::vector<std
 
 }  // namespace
 
+SamplingOptions sampling_options(const ScoreConfig& config, Resolution resolution) {
+  return {.resolution = resolution,
+          .noise_scale = config.noise_scale,
+          .dropout = config.dropout,
+          .removes_noise = config.removes_noise,
+          .objective = config.objective};
+}
+
 Tensor sample_latents(const ScoreModel& model, std::int64_t rows, const SamplingOptions& options, std::uint64_t seed,
                       const Progress& progress) {
   check(rows >= 0, "sample_latents: ", rows, " rows");

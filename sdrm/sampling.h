@@ -28,6 +28,9 @@ struct SamplingOptions {
   Objective objective = Objective::kScore;
 };
 
+/// What a model of this configuration is sampled with: what it was trained on must be what it is sampled with.
+SamplingOptions sampling_options(const ScoreConfig& config, Resolution resolution);
+
 /// Latents [rows, K] of synthetic users (SDRM Algorithm 2), on the model's device. Row r depends on the seed and r alone. Throws
 /// Error(kMisuse) for negative rows, and for kX0 without noise, from which no eps can be told.
 Tensor sample_latents(const ScoreModel& model, std::int64_t rows, const SamplingOptions& options, std::uint64_t seed,
@@ -40,7 +43,7 @@ std::vector<std::int32_t> multi_resolution_starts(std::int64_t rows, std::int64_
 Tensor sample_prior(std::int64_t rows, std::int64_t latent, std::uint64_t seed, Device device = Device::kCpu);
 
 /// Logits of rows [begin, end) of latents on the model's device, decoded there on demand: [end - begin, I].
-/// What binarize.h reads tile by tile.
+/// What binarize.h reads tile by tile. Refers to the model, which must live as long.
 std::function<Tensor(std::int64_t begin, std::int64_t end)> decoded_rows(const MultiVae& model, Tensor latents);
 
 }  // namespace tapestry::sdrm

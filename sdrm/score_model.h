@@ -18,10 +18,10 @@ Tensor timestep_embedding(std::int64_t count, std::int64_t width, DType dtype = 
 /// eps_theta(z, t) = s_theta(z, t): one network for noise prediction and score.
 ///   [dropout(z), Linear(embedding(t))] -> Linear(K + E -> K) -> PReLU -> n x (Linear(K -> K) -> PReLU) -> Linear(K -> K) -> tanh
 /// with E = T. The first Linear's weight is kept in two parts, for z and for t: concatenating and multiplying is the sum of two
-/// products, the one for t has only T different rows, and no gradient flows back to the constant z. Parameters "time.weight"
-/// [E, E], "time.bias", "input.weight_z" [K, K], "input.weight_t" [K, E], "input.bias" [K], "input.slope" [1], "hidden.i.weight"
-/// [K, K], "hidden.i.bias", "hidden.i.slope", "output.weight", "output.bias". Tied layers (kPublished) have one hidden block,
-/// applied n times.
+/// products, the one for t has only T + 1 different rows (0 to T), and no gradient flows back to the constant z. Parameters
+/// "time.weight" [E, E], "time.bias", "input.weight_z" [K, K], "input.weight_t" [K, E], "input.bias" [K], "input.slope" [1],
+/// "hidden.i.weight" [K, K], "hidden.i.bias", "hidden.i.slope", "output.weight", "output.bias". Tied layers (kPublished) have one
+/// hidden block, applied n times.
 class ScoreModel : public nn::Module {
  public:
   ScoreModel(std::int64_t latent, const ScoreConfig& config, nn::Initializer& init);

@@ -61,8 +61,9 @@ std::vector<std::int32_t> choose_items(const SimulationConfig& config, const std
 }  // namespace
 
 Ratings simulate_ratings(const SimulationConfig& config) {
-  check(config.users > 0 && config.items >= 2 && config.groups >= 2, "simulate_ratings: ", config.users, " users, ", config.items,
-        " items and ", config.groups, " groups, expected at least 1, 2 and 2");
+  check(config.users > 0 && config.items >= 2 && config.groups >= 2 && config.activity_least >= 1,
+        "simulate_ratings: ", config.users, " users, ", config.items, " items, ", config.groups, " groups and ",
+        config.activity_least, " ratings a user, expected at least 1, 2, 2 and 1");
   RandomSequence random({config.seed, Purpose::kSimulation, 0});
   Ratings ratings;
   ratings.file = "simulated";

@@ -69,9 +69,12 @@ double EtaEstimator::remaining(double now, int workers) const {
   for (const OneTask& task : tasks_) {
     if (task.state == State::kDone) continue;
     const double whole = task.guess * correction(task.stage);
-    double left = whole * (1 - task.fraction);
-    // A stage that tells nothing of its progress is on time until proved late.
-    if (task.state == State::kRunning && task.fraction <= 0) left = std::max(whole - (now - task.began), 0.05 * whole);
+    double left = whole;
+    if (task.state == State::kRunning) {
+      const double since = now - task.began;
+      // A stage's own progress says the most of itself; one that tells none is on time until proved late.
+      left = task.fraction > 0 ? since * (1 - task.fraction) / task.fraction : std::max(whole - since, 0.05 * whole);
+    }
     by_job[task.job] += left;
   }
   double sum = 0;

@@ -170,7 +170,7 @@ void fit_ctgan(CtganGenerator& generator, CtganCritic& critic, const TableEncodi
   for (std::int64_t epoch = 0; epoch < config.epochs; ++epoch) {
     const CtganEpoch report = trainer.train_epoch(epoch);
     if (!std::isfinite(report.critic) || !std::isfinite(report.generator)) {
-      fail(ErrorKind::kFit, "CTGAN diverged in epoch ", epoch, ": the loss of its critic is ", report.critic,
+      fail(ErrorKind::kFit, "CTGAN diverged in epoch ", epoch + 1, ": the loss of its critic is ", report.critic,
            ", of its generator ", report.generator, " (a lower learning rate than ", config.learning_rate, " may help)");
     }
     if (on_epoch) on_epoch(report);

@@ -30,11 +30,11 @@ FitLength DiffRecGenerator::length() const { return {config_.max_epochs, kTypica
 void DiffRecGenerator::train(DiffRecModel& model, const ProtocolData& protocol, FitLog& log, StageListener& /*listener*/) const {
   const DiffRecSchedule schedule(config_);
   const std::uint64_t selection_seed = part_seed(ModelPart::kSelection);
+  std::uint32_t tiles = 0;  // every tile of users gets noise of its own
   const auto validate = [&](const DiffRecModel& fitted, std::int64_t epoch) {
     const HeldOut users = protocol.selection(selection_seed, static_cast<int>(epoch));
     const auto score = [&](const CsrMatrix& rows) {
-      return diffrec_scores(fitted, rows, schedule, config_,
-                            {selection_seed, Purpose::kPerturbation, static_cast<std::uint32_t>(epoch)});
+      return diffrec_scores(fitted, rows, schedule, config_, {selection_seed, Purpose::kPerturbation, tiles++});
     };
     return mean_over_users(ranking_metrics(score, users, {.cutoffs = {config_.selection_cutoff}}).recall(0)).value;
   };

@@ -44,7 +44,8 @@ struct PlannedStage {
 /// (recsys/experiment/eta.h).
 inline constexpr double kGuessedRate = 5e10;
 
-/// What is asked of a generator.
+/// What is asked of a generator. CTGAN and TVAE draw every entry as like, dislike or nothing: they take `density` as it comes
+/// out, but for "tvae-threshold", and with `dislikes` give those that they drew.
 struct SampleRequest {
   std::int64_t rows = 0;
   double density = 0;     ///< share of all entries that become likes
@@ -66,12 +67,14 @@ class Generator {
   /// may share what one of them has learnt. Throws Error(kFit), in one line with epoch and loss, when training diverges.
   virtual void fit(const ProtocolData& protocol, StageListener& listener) = 0;
 
-  /// Synthetic users, the same on every call.
+  /// Synthetic users, the same on every call. Throws Error(kMisuse) before fit() or load(), Error(kFit) when a model that
+  /// diverged gives scores that are no numbers.
   virtual Interactions sample(const SampleRequest& request, StageListener& listener) const = 0;
 
   /// What was learnt, as safetensors files `stem`-<part>.safetensors in an existing folder.
   virtual void save(const std::filesystem::path& stem) const = 0;
-  /// Takes up what save() wrote, for a data set of I items. Throws Error(kData) when it does not fit this generator.
+  /// Takes up what save() wrote, for a data set of I items. Generators made together that share a fit share what is loaded too.
+  /// Throws Error(kData) when it does not fit this generator.
   virtual void load(const std::filesystem::path& stem, std::int64_t items) = 0;
 };
 

@@ -20,7 +20,7 @@ struct GeneratorSettings {
   ModelFolder folder;          ///< of multivae++ and SDRM, whose settings depend on the recommender
   ModelFolder
       baseline_folder;  ///< of the others: given the run's seed they are the same for every recommender, so that jobs may share
-  /// Where the models are fitted and sampled; what is drawn from their scores is picked on the CPU.
+  /// Where the models are fitted and sampled and their scores cut; the ones alone come to the host.
   Device device = Device::kCpu;
 };
 

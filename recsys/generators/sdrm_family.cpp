@@ -141,11 +141,7 @@ Interactions SdrmFamily::sample(Source source, const SampleRequest& request, Sta
     latents = sdrm::sample_prior(rows, settings_.vae.latent, part_seed(SdrmPart::kSampleVae), settings_.device);
   } else {
     const bool full = source == Source::kFull;
-    const sdrm::SamplingOptions options = {.resolution = full ? sdrm::Resolution::kFull : sdrm::Resolution::kMulti,
-                                           .noise_scale = settings_.score.noise_scale,
-                                           .dropout = settings_.score.dropout,
-                                           .removes_noise = settings_.score.removes_noise,
-                                           .objective = settings_.score.objective};
+    const auto options = sdrm::sampling_options(settings_.score, full ? sdrm::Resolution::kFull : sdrm::Resolution::kMulti);
     latents = sdrm::sample_latents(*score_, rows, options, part_seed(full ? SdrmPart::kSampleF : SdrmPart::kSampleM), diffused);
   }
   const sdrm::LogitMatrix logits = {rows, vae_->items(), sdrm::decoded_rows(*vae_, latents)};
@@ -187,13 +183,12 @@ void SdrmFamily::save(const std::filesystem::path& stem, bool with_score) const 
 void SdrmFamily::load(const std::filesystem::path& stem, std::int64_t items, bool with_score) {
   auto vae = new_vae(items);
   nn::load_module(*vae, model_file(stem, kVae));
-  std::unique_ptr<sdrm::ScoreModel> score;
   if (with_score) {
-    score = new_score();
+    auto score = new_score();
     nn::load_module(*score, model_file(stem, kScore));
+    score_ = std::move(score);
   }
   vae_ = std::move(vae);
-  score_ = std::move(score);
 }
 
 std::unique_ptr<Generator> make_sdrm_generator(const std::string& name, std::shared_ptr<SdrmFamily> family) {

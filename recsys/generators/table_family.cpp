@@ -17,7 +17,7 @@ constexpr const char* kConfiguration = "configuration";  // metadata keys
 constexpr const char* kProtocol = "protocol";
 constexpr const char* kModel = "model.";  // what the names of parameters begin with
 
-/// The parts of a run that draw numbers; append only. Apart from SdrmPart's, which belong to the same seed of a run.
+/// What draws numbers under the seed of TableSettings, which no other part of a run has; append only.
 enum class TablePart : std::uint64_t { kInit = 100, kFit = 101, kSample = 102 };
 
 std::uint64_t part_seed(std::uint64_t seed, TablePart part) { return derive_seed(seed, static_cast<std::uint64_t>(part)); }

@@ -17,7 +17,7 @@ namespace tapestry::recsys {
 
 /// What the generators of a table have in common.
 struct TableSettings {
-  std::uint64_t seed = 0;              ///< of the run
+  std::uint64_t seed = 0;              ///< of the models of a table: derived from the run's
   ModelFolder folder = {};             ///< where a fitted model is kept
   std::optional<TableKind> kind = {};  ///< default: ternary under `published`, binary under `strict`
   Device device = Device::kCpu;        ///< where the model is fitted and sampled

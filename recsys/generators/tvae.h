@@ -100,7 +100,7 @@ enum class TvaeDraw : std::uint8_t {
   kTanh,    ///< the same behind the package's tanh, which in float32 is 1 above 9: ties, which the first category to appear wins
   kSample,  ///< each column drawn from its softmax ("tvae-sample", not in the paper)
 };
-/// `rows` users; their scores are computed where the model is and compared on the host. Row r is drawn from row r of the streams,
+/// `rows` users; their scores are computed and compared where the model is. Row r is drawn from row r of the streams,
 /// whatever the batch.
 Interactions sample_tvae(const Tvae& model, const TableEncoding& table, std::int64_t rows, TvaeDraw draw, bool dislikes,
                          std::uint64_t seed, const sdrm::Progress& progress = {});

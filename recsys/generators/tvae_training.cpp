@@ -8,6 +8,7 @@
 #include "optim/adam.h"
 #include "recsys/generators/tvae.h"
 #include "sdrm/binarize.h"
+#include "sdrm/early_stopping.h"
 #include "sdrm/epoch_rows.h"
 #include "sdrm/loss_record.h"
 #include "sdrm/shuffle.h"
@@ -134,10 +135,7 @@ void fit_tvae(Tvae& model, const CsrMatrix& marks, const TvaeConfig& config, std
   TvaeTraining training(model, marks, config, seed);
   for (std::int64_t epoch = 0; epoch < config.epochs; ++epoch) {
     const TvaeEpoch report = training.train_epoch(epoch);
-    if (!std::isfinite(report.loss)) {
-      fail(ErrorKind::kFit, "TVAE diverged in epoch ", epoch, ": its loss is ", report.loss, " (a lower learning rate than ",
-           config.learning_rate, " may help)");
-    }
+    sdrm::check_converging("TVAE", epoch, report.loss, config.learning_rate);
     if (on_epoch) on_epoch(report);
   }
 }

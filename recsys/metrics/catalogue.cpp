@@ -12,8 +12,8 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-/// One user's recall on each third.
-void measure_thirds(std::span<const std::int32_t> list, std::span<const std::int32_t> heldout, std::span<const int> thirds,
+/// One user's recall on each third. The list may be shorter than k.
+void measure_thirds(std::span<const std::int32_t> list, int k, std::span<const std::int32_t> heldout, std::span<const int> thirds,
                     std::size_t user, CatalogueMetrics& out) {
   std::int64_t wanted[3] = {}, hits[3] = {};
   for (const std::int32_t item : heldout) ++wanted[thirds[static_cast<std::size_t>(item)]];
@@ -21,10 +21,9 @@ void measure_thirds(std::span<const std::int32_t> list, std::span<const std::int
     if (std::binary_search(heldout.begin(), heldout.end(), item)) ++hits[thirds[static_cast<std::size_t>(item)]];
   }
   for (int third = 0; third < 3; ++third) {
-    const std::int64_t reachable = std::min(static_cast<std::int64_t>(list.size()), wanted[third]);
-    out.recall[third][user] = wanted[third] == 0 ? kNaN
-                              : reachable == 0   ? 0
-                                                 : static_cast<double>(hits[third]) / static_cast<double>(reachable);
+    if (wanted[third] == 0) continue;  // NaN
+    const std::int64_t reachable = std::min(static_cast<std::int64_t>(k), wanted[third]);
+    out.recall[third][user] = static_cast<double>(hits[third]) / static_cast<double>(reachable);
   }
 }
 
@@ -88,7 +87,7 @@ CatalogueMetrics catalogue_metrics(const Tensor& ranked, int k, const CsrMatrix&
       surprise -= std::log2((having + 1) / (static_cast<double>(train.rows()) + 1));
     }
     if (!list.empty()) metrics.novelty[user] = surprise / static_cast<double>(list.size());
-    measure_thirds(list, heldout.row(static_cast<std::int64_t>(user)), thirds, user, metrics);
+    measure_thirds(list, k, heldout.row(static_cast<std::int64_t>(user)), thirds, user, metrics);
   }
   const auto covered = std::count_if(shown.begin(), shown.end(), [](std::int64_t times) { return times > 0; });
   metrics.coverage = shown.empty() ? kNaN : static_cast<double>(covered) / static_cast<double>(shown.size());

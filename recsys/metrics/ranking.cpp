@@ -165,12 +165,9 @@ MeanOverUsers mean_over_users(std::span<const double> values) {
   MeanOverUsers mean;
   double sum = 0;
   for (const double value : values) {
-    if (std::isnan(value)) {
-      ++mean.skipped;
-    } else {
-      ++mean.users;
-      sum += value;
-    }
+    if (std::isnan(value)) continue;
+    ++mean.users;
+    sum += value;
   }
   mean.value = mean.users > 0 ? sum / static_cast<double>(mean.users) : kNaN;
   return mean;

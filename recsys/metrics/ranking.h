@@ -34,9 +34,8 @@ struct RankingOptions {
 
 /// A mean over the users for whom the metric is defined.
 struct MeanOverUsers {
-  double value = 0;          ///< NaN when no user counts
-  std::int64_t users = 0;    ///< that count
-  std::int64_t skipped = 0;  ///< without held-out items
+  double value = 0;        ///< NaN when no user counts
+  std::int64_t users = 0;  ///< that count: those with held-out items
 };
 
 /// Recall@k and NDCG@k of every user, kept per user for paired tests. NaN for a user without held-out items.

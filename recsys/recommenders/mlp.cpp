@@ -9,6 +9,7 @@
 #include "autograd/tape.h"
 #include "nn/snapshot.h"
 #include "recsys/data/split.h"
+#include "sdrm/early_stopping.h"
 #include "sdrm/epoch_rows.h"
 #include "sdrm/loss_record.h"
 #include "tensor/step_graph.h"
@@ -60,6 +61,7 @@ double mlp_rmse(const MlpModel& model, const RowBatches& rows) {
     }
   }
   for (const double tile : tiles.take()) squares += tile;
+  if (squares < 0) squares = 0;  // the rounding of two sums that cancel; NaN stays NaN
   return std::sqrt(squares / (static_cast<double>(users) * static_cast<double>(model.items())));
 }
 
@@ -161,10 +163,7 @@ MlpFit fit_mlp(MlpModel& model, const CsrMatrix& train, const CsrMatrix& valid, 
       const double done = static_cast<double>(epoch) + share;
       if (listener) listener({.fraction = likely_fraction(done, fit.best_epoch, config), .epoch = epoch});
     });
-    if (!std::isfinite(loss)) {
-      fail(ErrorKind::kFit, "MLP diverged in epoch ", epoch, ": its loss is ", loss, " (a lower learning rate than ",
-           config.learning_rate, " may help)");
-    }
+    sdrm::check_converging("MLP", epoch, loss, config.learning_rate);
     fit.history.push_back({epoch, loss, mlp_rmse(model, valid_tiles)});
     const double rmse = fit.history.back().rmse;
     if (listener) {

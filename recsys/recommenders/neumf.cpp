@@ -9,6 +9,7 @@
 #include "autograd/tape.h"
 #include "nn/snapshot.h"
 #include "recsys/metrics/ranking.h"
+#include "sdrm/early_stopping.h"
 #include "sdrm/epoch_cursor.h"
 #include "sdrm/loss_record.h"
 #include "tensor/step_graph.h"
@@ -159,19 +160,16 @@ NeuMfFit fit_neumf(NeuMfModel& model, const Triples& all, const NeuMfConfig& con
     const double loss = training.train_epoch(split.train, [&](double share) {
       if (listener) listener({.fraction = (static_cast<double>(epoch) + share) / static_cast<double>(epochs), .epoch = epoch});
     });
-    if (!std::isfinite(loss)) {
-      fail(ErrorKind::kFit, "NeuMF diverged in epoch ", epoch, ": its loss is ", loss, " (a lower learning rate than ",
-           config.learning_rate, " may help)");
-    }
+    sdrm::check_converging("NeuMF", epoch, loss, config.learning_rate);
     const TripleTensors valid(all, split.valid, model.dtype(), model.device());
     fit.history.push_back({epoch, loss, neumf_loss(model, valid), by_recall(config.selection) ? recall(model) : kNaN});
     if (valid.size() > 0 && !std::isfinite(fit.history.back().validation_loss)) {
-      fail(ErrorKind::kFit, "NeuMF diverged in epoch ", epoch, ": its validation loss is ", fit.history.back().validation_loss,
-           " (a lower learning rate than ", config.learning_rate, " may help)");
+      fail(ErrorKind::kFit, "NeuMF diverged in epoch ", epoch + 1, ": its validation loss is ",
+           fit.history.back().validation_loss, " (a lower learning rate than ", config.learning_rate, " may help)");
     }
     if (listener) listener(end_of_epoch(fit.history.back(), config, epochs));
     const double value = criterion(fit.history.back(), config.selection);
-    if (value < lowest) {
+    if (sdrm::improves(-value, -lowest)) {
       lowest = value;
       fit.kept_epoch = epoch;
       best.take();

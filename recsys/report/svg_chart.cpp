@@ -26,13 +26,17 @@ std::string short_number(double value) {
   return {buffer.data(), end};
 }
 
+/// Whether two values, low <= high, are further apart than their rounding. Those that are not are drawn as one: in steps as small
+/// no count gets from one to the other.
+bool differ(double low, double high) { return high - low > 1e-9 * std::max(std::abs(low), std::abs(high)); }
+
 /// One axis: from values to the picture's units.
 class Axis {
  public:
   Axis(Scale scale, double low, double high, double from, double to) : scale_(scale), from_(from), to_(to) {
     low_ = place(low);
     high_ = place(high);
-    if (!(high_ > low_)) {  // one value: into the middle
+    if (!differ(low_, high_)) {  // one value: into the middle
       low_ -= 0.5;
       high_ += 0.5;
     }
@@ -197,7 +201,7 @@ std::string escape_html(const std::string& text) {
 }
 
 std::vector<double> round_ticks(double low, double high, int count) {
-  if (!(high > low)) return {low};
+  if (!differ(low, high)) return {low};
   const double rough = (high - low) / count;
   const double power = std::pow(10.0, std::floor(std::log10(rough)));
   const double step = power * (rough <= power ? 1 : rough <= 2 * power ? 2 : rough <= 5 * power ? 5 : 10);

@@ -60,6 +60,14 @@ TEST(CatalogueTest, MeasuresByHand) {
   EXPECT_TRUE(near(found.recall[0][2], 0)) << "an empty list finds nothing";
 }
 
+TEST(CatalogueTest, AShortListIsMeasuredByK) {
+  // Items 0, 1 and 2 are the head of nine; of the three held out there a list of one item finds one, of the two that k = 2
+  // allows.
+  const CsrMatrix train = CsrMatrix::from_rows(9, {{0, 1, 2, 3, 4, 5, 6, 7, 8}, {0, 1, 2}});
+  const CatalogueMetrics found = catalogue_metrics(lists(2, {0, -1}), 2, CsrMatrix::from_rows(9, {{0, 1, 2}}), train);
+  EXPECT_TRUE(near(found.recall[0][0], 0.5)) << found.recall[0][0];
+}
+
 TEST(CatalogueTest, ThirdsTogetherAreRecall) {
   // With k of at least |H|, hits of the thirds add up to those of all: sum of recall * |H in third| = Recall@k * |H|.
   const CsrMatrix input = tests::random_csr(40, 90, 1, false), train = tests::random_csr(60, 90, 2, false);

@@ -53,6 +53,17 @@ TEST(Prepared, ReadsTheFourFiles) {
   EXPECT_FALSE(pattern(dataset.stored).has_values());
 }
 
+TEST(Prepared, EveryValidUserHasSomethingHeldOut) {
+  TempFolder folder;
+  put_prepared(folder, "split.csv", "user,part\n0,train\n1,train\n2,valid\n3,valid\n");
+  expect_contains(error_of(ErrorKind::kData, [&] { read_prepared(folder.path(), "mine"); }),
+                  "holdout.csv: nothing of valid user 2 is held out");
+  // One who dislikes everything has no like to hold out.
+  put_prepared(folder, "split.csv", "user,part\n0,train\n1,valid\n2,train\n3,valid\n");
+  folder.write("holdout.csv", "user,item\n1,0\n3,2\n");
+  EXPECT_EQ(listing(read_prepared(folder.path(), "mine").holdout_likes), "3:1=1");
+}
+
 TEST(Prepared, AcceptsForeignLineEnds) {
   TempFolder folder;
   put_prepared(folder, "split.csv", "\xEF\xBB\xBFuser,part\r\n0,train\r\n1,train\r\n2,test\r\n3,valid");
@@ -88,11 +99,13 @@ TEST(Prepared, NamesTheMistakeInSplitAndHoldouts) {
                   "holdout.csv:2: column 2 (item): found '0', expected an item of user 3");
   expect_contains(refusal("holdout.csv", "user,item\n3,2\n3,2\n"),
                   "holdout.csv:3: column 2 (item): found '2', expected an item not yet");
-  expect_contains(refusal("holdout.csv", "user,item\n"), "holdout.csv: no held-out items");
+  expect_contains(refusal("holdout.csv", "user,item\n"),
+                  "holdout.csv: nothing of valid user 3 is held out, expected an item at least");
   expect_contains(refusal("holdout.csv", ""), "holdout.csv: the file is empty");
   expect_contains(refusal("holdout_neumf.csv", "user,item\n3,2\n"),
                   "holdout_neumf.csv:2: column 2 (item): found '2', expected a liked item");
-  expect_contains(refusal("holdout_neumf.csv", "user,item\n"), "holdout_neumf.csv: no held-out items, expected some likes");
+  expect_contains(refusal("holdout_neumf.csv", "user,item\n"),
+                  "holdout_neumf.csv: nothing of valid user 3 is held out, expected a liked item");
   expect_contains(refusal("user_ids.csv", "user,id\n0,a\n"), "user_ids.csv: 1 ids, expected 4");
 }
 

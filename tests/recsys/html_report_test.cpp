@@ -33,6 +33,7 @@ TEST(SvgChartTest, RoundTicksCoverTheRange) {
   EXPECT_EQ(round_ticks(3, 17, 3), (std::vector<double>{0, 5, 10, 15, 20}));
   EXPECT_EQ(round_ticks(-1.5, 1.5, 3), (std::vector<double>{-2, -1, 0, 1, 2}));
   EXPECT_EQ(round_ticks(4, 4, 5), (std::vector<double>{4}));
+  EXPECT_EQ(round_ticks(0.3, std::nextafter(0.3, 1), 5), (std::vector<double>{0.3}));
   for (const double low : {-7.3, 0.0004, 123.0}) {
     const std::vector<double> ticks = round_ticks(low, low + 0.37, 5);
     EXPECT_TRUE(ticks.front() <= low + 1e-9 && ticks.back() >= low + 0.37 - 1e-9);

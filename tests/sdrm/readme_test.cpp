@@ -33,8 +33,7 @@ CsrMatrix synthesize(const CsrMatrix& real, std::int64_t users, std::uint64_t se
   ScoreModel score(vae.latent(), score_config, score_init);
   fit_score_model(score, vae.latents(real), score_config, derive_seed(seed, 3));
 
-  SamplingOptions options;
-  options.resolution = Resolution::kMulti;
+  const SamplingOptions options = sampling_options(score_config, Resolution::kMulti);
   const Tensor latents = sample_latents(score, users, options, derive_seed(seed, 4));
   const double density = double(real.nnz()) / double(real.rows() * real.cols());
   return binarize_at_density({users, real.cols(), decoded_rows(vae, latents)}, density).ones;

@@ -12,6 +12,7 @@
 
 #include "autograd/tape.h"
 #include "optim/adam.h"
+#include "sdrm/early_stopping.h"
 #include "sdrm/shuffle.h"
 #include "tensor/parallel.h"
 #include "tests/sdrm/sdrm_support.h"
@@ -42,6 +43,19 @@ std::unique_ptr<MultiVae> fitted(const CsrMatrix& x, const VaeConfig& config, st
   const VaeFit result = fit_vae(*model, x, config, seed, by_epoch);
   if (fit != nullptr) *fit = result;
   return model;
+}
+
+TEST(EarlyStopping, TheRoundingOfAMeanIsNoImprovement) {
+  // The same three terms, summed in two orders.
+  const double first = (0.1 + 0.2) + 0.3, second = 0.1 + (0.2 + 0.3);
+  ASSERT_GT(first, second);
+  EXPECT_FALSE(improves(first, second));
+  EXPECT_FALSE(improves(0.5, 0.5));
+  EXPECT_FALSE(improves(kNaN, -std::numeric_limits<double>::infinity()));
+  EXPECT_TRUE(improves(-3, -std::numeric_limits<double>::infinity()));
+  EXPECT_TRUE(improves(1e-300, 0));
+  EXPECT_TRUE(improves(0.5 + 1e-9, 0.5));
+  EXPECT_TRUE(improves(-0.5, -0.5 - 1e-9));
 }
 
 TEST(ShuffleRows, IsAPermutationThatDiffersByEpoch) {

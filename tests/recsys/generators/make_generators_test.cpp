@@ -54,6 +54,23 @@ TEST(MakeGenerators, SharedFitsArePlannedOnce) {
             (Names{"tvae_fit", "sample_tvae", "sample_tvae-threshold", "ctgan_fit", "sample_ctgan-new"}));
 }
 
+TEST(MakeGenerators, LoadingOneOfAFamilyLeavesTheOthers) {
+  const tapestry::tests::TempFolder folder;
+  const ProtocolData protocol = tiny_protocol();
+  RecordingListener listener;
+  const std::vector<std::string> names = {"f-sdrm", "multivae++"};
+  const auto fitted = make_generators(names, tiny_settings());
+  for (const auto& generator : fitted) {
+    generator->fit(protocol, listener);
+    generator->save(folder.path() / generator->name());
+  }
+  const auto loaded = make_generators(names, tiny_settings());
+  for (const auto& generator : loaded) generator->load(folder.path() / generator->name(), protocol.generator.cols());
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_TRUE(same_pattern(loaded[i]->sample({20, 0.1}, listener).likes, fitted[i]->sample({20, 0.1}, listener).likes));
+  }
+}
+
 TEST(MakeGenerators, WhatThePaperDoesNotPrintDrawsFromTheSameModel) {
   EXPECT_EQ(unprinted_generator_names(),
             (std::vector<std::string>{"ctgan-paper", "ctgan-old", "ctgan-new", "tvae-tanh", "tvae-sample", "tvae-threshold"}));
