@@ -122,8 +122,19 @@ recsys::PlanOptions planning() {
   return plan;
 }
 
-void end_measuring() {
-  if (::isatty(STDERR_FILENO) != 0) std::fputs("\r\x1b[K", stderr);
+/// Takes planning()'s line away, also when what was measured was interrupted.
+struct MeasuringLine {
+  MeasuringLine() = default;
+  MeasuringLine(const MeasuringLine&) = delete;
+  MeasuringLine& operator=(const MeasuringLine&) = delete;
+  ~MeasuringLine() {
+    if (::isatty(STDERR_FILENO) != 0) std::fputs("\r\x1b[K", stderr);
+  }
+};
+
+recsys::WorkPlan plan_of(const std::vector<LoadedDataset>& datasets, const ExperimentOptions& part) {
+  const MeasuringLine line;
+  return recsys::make_plan(datasets, part, planning());
 }
 
 std::vector<LoadedDataset> load_silently(const ReproduceOptions& options) {
@@ -156,9 +167,10 @@ bool chooses_runs(const ReproduceOptions& options, const ExperimentOptions& part
 
 void choose_runs(const ReproduceOptions& options, ExperimentOptions& part) {
   const std::filesystem::path file = options.experiment.out / "strict-runs.json";
-  const std::vector<recsys::RunChoice> choices =
-      recsys::decided_runs(load_silently(options), part, file, /*keep=*/!options.plan, planning());
-  end_measuring();
+  const std::vector<recsys::RunChoice> choices = [&] {
+    const MeasuringLine line;
+    return recsys::decided_runs(load_silently(options), part, file, /*keep=*/!options.plan, planning());
+  }();
   for (const std::string& line : recsys::choice_lines(choices)) std::cout << line << "\n";
   recsys::set_runs(choices, part);
 }
@@ -179,8 +191,7 @@ int reproduce(const ReproduceOptions& options) {
       compute(options, part);
       continue;
     }
-    const recsys::WorkPlan plan = recsys::make_plan(load_silently(options), part, planning());
-    end_measuring();
+    const recsys::WorkPlan plan = plan_of(load_silently(options), part);
     std::cout << recsys::plan_text(plan, part) << (parts.size() > 1 ? "\n" : "") << std::flush;
   }
   if (options.paper && !options.plan) {

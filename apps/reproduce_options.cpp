@@ -200,6 +200,10 @@ ReproduceOptions resolve(const Raw& raw, const recsys::GivenOptions& given) {
          "--paper --protocol published, or without --paper");
   }
   recsys::check_deviations(experiment.without, experiment.protocol, experiment.variant);
+  if (!raw.neumf_selection.empty() &&
+      std::find(experiment.recommenders.begin(), experiment.recommenders.end(), "neumf") == experiment.recommenders.end()) {
+    fail(ErrorKind::kUsage, "--neumf-selection is about --recommender neumf, which is not asked for");
+  }
   if (!raw.neumf_selection.empty()) experiment.neumf_selection = recsys::parse_neumf_selection(raw.neumf_selection);
   experiment.runs = raw.quick && !given.runs ? 2 : raw.runs;
   experiment.folds = raw.folds;

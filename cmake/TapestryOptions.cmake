@@ -13,6 +13,18 @@ set(TAPESTRY_STAGED "" CACHE PATH
 option(TAPESTRY_BENCH "Build bench/tapestry_bench" ON)
 set(TAPESTRY_TESTS AUTO CACHE STRING "Build the tests: ON, OFF, or AUTO (when GoogleTest is found)")
 set_property(CACHE TAPESTRY_TESTS PROPERTY STRINGS AUTO ON OFF)
+# "off", "no" and "0" mean what they mean to CMake everywhere else.
+foreach(option TAPESTRY_CUDA TAPESTRY_TESTS)
+  if(NOT "${${option}}" MATCHES "^(AUTO|ON|on|On|YES|yes|TRUE|true|1|OFF|off|Off|NO|no|FALSE|false|0)$")
+    message(FATAL_ERROR "${option}=${${option}}: expected ON, OFF or AUTO")
+  endif()
+  if("${${option}}" STREQUAL "AUTO")
+  elseif(${option})
+    set(${option} ON)
+  else()
+    set(${option} OFF)
+  endif()
+endforeach()
 
 get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
 if(NOT CMAKE_BUILD_TYPE AND NOT multi_config)

@@ -9,10 +9,12 @@
 #   SECONDS_EACH=s  for each of PyTorch's lines (1)
 #   LIMIT=s         for each of PyTorch's programs: the lines that it has measured by then are compared (none)
 set -euo pipefail
+here=$PWD
 cd "$(dirname "$0")/.."
 
 device=${1:?cpu or cuda}
 file=${2:?a file name without its ending}
+if [ "${file#/}" = "$file" ]; then file=$here/$file; fi  # the caller's folder, not ours
 bench=${BENCH:-build/bench/tapestry_bench}
 python=${PYTHON:-python3}
 threads=${THREADS:-$(nproc)}

@@ -5,9 +5,11 @@
 # An archive placed in DIR by hand (DIR/ml-100k.zip, DIR/ml-1m.zip) is used instead of downloading it.
 # TAPESTRY_DATA_URL names a mirror; it may be a file:// address.
 set -euo pipefail
+here=$PWD
 cd "$(dirname "$0")/.."
 
 target=${1:-data}
+if [ -n "${1:-}" ] && [ "${target#/}" = "$target" ]; then target=$here/$target; fi  # the caller's folder, not ours
 source_url=${TAPESTRY_DATA_URL:-https://files.grouplens.org/datasets/movielens}
 
 say() { echo "data: $*" >&2; }

@@ -4,9 +4,11 @@
 #   tools/stage_dependencies.sh [FOLDER]      FOLDER: staged (which git ignores)
 # Carry the folder along with the sources and configure there with -DTAPESTRY_STAGED=<folder>.
 set -euo pipefail
+here=$PWD
 cd "$(dirname "$0")/.."
 
 folder=${1:-staged}
+if [ -n "${1:-}" ] && [ "${folder#/}" = "$folder" ]; then folder=$here/$folder; fi  # the caller's folder, not ours
 tools/bootstrap.sh --tests
 
 header_folder() { # HEADER SUFFIX...: the folder that the compiler finds HEADER in

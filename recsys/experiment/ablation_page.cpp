@@ -85,6 +85,11 @@ std::string csv_line(const std::vector<std::string>& fields) { return joined(fie
 
 std::string number(double value) { return fixed(value, 10); }
 
+/// Code in Markdown; two marks where the text has one itself.
+std::string code_span(const std::string& text) {
+  return text.find('`') == std::string::npos ? "`" + text + "`" : "`` " + text + " ``";
+}
+
 }  // namespace
 
 std::vector<Choice> choices(const UnitStore& store, const ExperimentOptions& options, std::span<const std::string> datasets) {
@@ -126,8 +131,8 @@ std::vector<Choice> choices(const UnitStore& store, const ExperimentOptions& opt
 std::string deviations_page(const AblationReport& report) {
   std::string text = "# What the deviations of the published program do to its figures\n\n";
   for (const std::string& remark : quick_remark({.quick = report.quick})) text += "**" + remark + "**\n\n";
-  text += "Made with `" + report.command +
-          "`. Runs of the same number have the same seed and are compared with each other; intervals are Student's t "
+  text += "Made with " + code_span(repaired_utf8(report.command)) +
+          ". Runs of the same number have the same seed and are compared with each other; intervals are Student's t "
           "over their differences. \"both\" is the mean of the two settings. Nothing is corrected for the number of "
           "comparisons: of intervals where there is no effect, one in twenty leaves out zero by chance. All are over runs "
           "on the same reported users and do not speak of other users.\n\n";

@@ -3,7 +3,9 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <sstream>
 
+#include "recsys/experiment/read_text.h"
 #include "tensor/error.h"
 
 namespace tapestry::recsys {
@@ -17,7 +19,7 @@ void append_line(const std::filesystem::path& file, const std::string& line) {
 
 std::vector<std::string> read_lines(const std::filesystem::path& file) {
   std::vector<std::string> lines;
-  std::ifstream in(file, std::ios::binary);
+  std::istringstream in(read_text(file).value_or(""));
   for (std::string line; std::getline(in, line);) lines.push_back(line);
   return lines;
 }

@@ -6,7 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "recsys/experiment/peak_memory.h"
+#include "recsys/experiment/planned_work.h"
 #include "recsys/experiment/selection.h"
+#include "recsys/generators/make_generators.h"
 #include "recsys/metrics/ranking.h"
 #include "recsys/metrics/users_and_fits.h"
 #include "recsys/report/headline.h"
@@ -53,14 +55,17 @@ UserValues differences(const UserValues& ours, const UserValues& theirs) {
 /// The cells of one combination, one per metric.
 std::vector<Cell> combination_cells(const std::vector<Unit>& units, const ExperimentOptions& options) {
   const UnitKey& key = units.front().key;
+  // Where a run failed its users are missing, not by chance.
+  const bool failed = std::any_of(units.begin(), units.end(), [](const Unit& unit) { return !unit.failure.empty(); });
   std::vector<Cell> cells;
   const Measures& first = units.front().measures;
   for (std::size_t metric = 0; metric < first.names.size(); ++metric) {
     Cell cell = {key.dataset, key.recommender, key.setting, key.generator, first.names[metric], {}, {}};
     for (const Unit& unit : units) cell.runs.push_back(unit.measures.means[metric]);
-    if (options.protocol == ProtocolName::kStrict && !first.users[metric].empty()) {
-      cell.interval =
-          bootstrap_interval(user_values(units, metric, options.folds), {.seed = derive_seed(options.seed, kBootstrapSeed)});
+    if (options.protocol == ProtocolName::kStrict && !first.users[metric].empty() && !failed) {
+      const UserValues values = user_values(units, metric, options.folds);
+      cell.mean = mean_test(values).mean;
+      cell.interval = bootstrap_interval(values, {.seed = derive_seed(options.seed, kBootstrapSeed)});
     } else if (options.protocol == ProtocolName::kPublished && key.generator == kOriginal && is_deterministic(key.recommender)) {
       cell.interval = Interval{cell.runs.front(), cell.runs.front()};
     }
@@ -157,18 +162,6 @@ Json stage_json(const std::vector<StageRecord>& records, const std::string& data
   return json;
 }
 
-/// The stages of what was asked for, whenever they were computed.
-std::vector<StageRecord> selected_stages(const UnitStore& store, const ExperimentOptions& options,
-                                         std::span<const LoadedDataset> datasets) {
-  std::vector<StageRecord> records = store.stages();
-  std::erase_if(records, [&](const StageRecord& record) {
-    const bool dataset = std::any_of(datasets.begin(), datasets.end(),
-                                     [&](const LoadedDataset& loaded) { return loaded.data.name == record.dataset; });
-    return !dataset || record.run > options.runs;
-  });
-  return records;
-}
-
 /// What computed the units of the folder, and what writes this.
 Json starts_json(std::span<const Start> starts) {
   Json json = Json::array();
@@ -215,6 +208,31 @@ std::vector<UnitKey> all_unit_keys(const ExperimentOptions& options, std::span<c
   return all;
 }
 
+std::set<std::string> stages_of_all(std::span<const std::string> generators) {
+  std::set<std::string> all;
+  for (const std::string& generator : generators) {
+    if (generator == kOriginal) continue;
+    for (std::string& stage : stages_of(generator)) all.insert(std::move(stage));
+  }
+  return all;
+}
+
+std::vector<StageRecord> asked_stages(const UnitStore& store, const ExperimentOptions& options,
+                                      std::span<const std::string> datasets) {
+  const std::set<std::string> of_generators = stages_of_all(options.generators);
+  const auto is_in = [](const auto& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  std::vector<StageRecord> records = store.stages();
+  std::erase_if(records, [&](const StageRecord& record) {
+    const bool generators = record.stage.ends_with("_fit") || record.stage.starts_with("sample_");
+    return !is_in(datasets, record.dataset) || record.run > options.runs ||
+           (!record.recommender.empty() && !is_in(options.recommenders, record.recommender)) ||
+           (generators && record.stage != kRecommenderFit && !of_generators.contains(record.stage));
+  });
+  return records;
+}
+
 std::vector<Cell> collect_cells(const UnitStore& store, const ExperimentOptions& options, std::span<const std::string> datasets,
                                 const std::function<void(double)>& told) {
   std::vector<std::vector<Unit>> combinations;
@@ -233,7 +251,6 @@ std::vector<Comparison> collect_comparisons(const UnitStore& store, const Experi
     for (const std::string& baseline : baselines(key.generator)) {
       if (std::find(options.generators.begin(), options.generators.end(), baseline) == options.generators.end()) continue;
       Combination other = read_combination(store, options, key.dataset, key.recommender, key.setting, baseline);
-      // Where a run failed its users are missing, not by chance.
       if (!one.complete() || !other.complete() || one.failed() || other.failed()) continue;
       pairs.emplace_back(one.units, std::move(other.units));
     }
@@ -297,11 +314,11 @@ std::string table_text(std::span<const Cell> cells, std::span<const Comparison> 
 
 std::string manifest_text(const UnitStore& store, const ExperimentOptions& options, std::span<const LoadedDataset> datasets,
                           std::span<const Start> starts, double wall_seconds) {
-  const std::vector<StageRecord> records = selected_stages(store, options, datasets);
+  std::vector<std::string> names;
+  for (const LoadedDataset& loaded : datasets) names.push_back(loaded.data.name);
+  const std::vector<StageRecord> records = asked_stages(store, options, names);
   Json json;
   json["command"] = options.command;
-  Json names = Json::array();
-  for (const LoadedDataset& loaded : datasets) names.push_back(loaded.data.name);
   json["options"] = {{"dataset", names},
                      {"recommender", options.recommenders},
                      {"generators", options.generators},

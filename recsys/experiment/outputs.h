@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,6 +15,12 @@ std::vector<UnitKey> unit_keys(const ExperimentOptions& options, const std::stri
                                const std::string& setting, const std::string& generator);
 /// The same of everything that is asked for on these data sets, `only` left aside.
 std::vector<UnitKey> all_unit_keys(const ExperimentOptions& options, std::span<const std::string> datasets);
+
+/// The names of all stages of these generators.
+std::set<std::string> stages_of_all(std::span<const std::string> generators);
+/// The stages of what is asked for on these data sets, whenever they were computed.
+std::vector<StageRecord> asked_stages(const UnitStore& store, const ExperimentOptions& options,
+                                      std::span<const std::string> datasets);
 
 /// Every metric of every combination asked for whose units are all finished. Intervals: over runs (t) under `published`, where a
 /// result without randomness is a point; bootstrap over users and fits under `strict`, which takes its time: `told` is told the

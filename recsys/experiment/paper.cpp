@@ -1,12 +1,11 @@
 #include "recsys/experiment/paper.h"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "recsys/experiment/finished_work.h"
 #include "recsys/experiment/outputs.h"
+#include "recsys/experiment/read_text.h"
 #include "recsys/experiment/selection.h"
 #include "tensor/atomic_file.h"
 #include "tensor/error.h"
@@ -34,9 +33,9 @@ std::string name_of(const RunChoice& choice) { return choice.dataset + "/" + cho
 /// The choices in a file that an earlier start wrote, by name; empty when there is none.
 std::map<std::string, RunChoice> read_choices(const fs::path& file) {
   std::map<std::string, RunChoice> choices;
-  std::ifstream in(file, std::ios::binary);
-  if (!in) return choices;
-  const Json json = Json::parse(std::string(std::istreambuf_iterator<char>(in), {}), nullptr, /*allow_exceptions=*/false);
+  const std::optional<std::string> text = read_text(file);
+  if (!text) return choices;
+  const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_array()) fail_unreadable(file);
   try {
     for (const Json& one : json) {

@@ -93,14 +93,14 @@ std::vector<StageCall> planned_calls(const std::vector<RunJob>& jobs, const Fold
   return calls;
 }
 
-bool share_an_unfitted_model(const RunJob& one, const RunJob& other, const FolderOf& folder) {
+bool share_an_unfitted_model(const RunJob& one, const RunJob& other, const FolderOf& folder, SoundModels& sound) {
   if (one.dataset != other.dataset || one.run != other.run) return false;
   const std::vector<std::string> theirs = missing_generators(other);
   for (const std::string& name : missing_generators(one)) {
     const std::string model = model_of(name);
     const bool both =
         std::any_of(theirs.begin(), theirs.end(), [&](const std::string& their) { return model_of(their) == model; });
-    if (both && !belongs_to_recommender(name) && !is_kept(folder(one, kBaselineOwner), model)) return true;
+    if (both && !belongs_to_recommender(name) && !sound.has(folder(one, kBaselineOwner), model)) return true;
   }
   return false;
 }

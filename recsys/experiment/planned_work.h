@@ -40,8 +40,8 @@ std::vector<std::unique_ptr<Generator>> job_generators(const RunJob& job, const 
 /// first of them.
 std::vector<StageCall> planned_calls(const std::vector<RunJob>& jobs, const FolderOf& folder);
 
-/// Whether two jobs would fit the same model if they were begun side by side: both belong to one run of a data set, and neither
-/// has a kept model of a generator that is the same for every recommender and that both need.
-bool share_an_unfitted_model(const RunJob& one, const RunJob& other, const FolderOf& folder);
+/// Whether two jobs would fit the same model if they were begun side by side: both belong to one run of a data set, and of a
+/// generator that is the same for every recommender and that both need no model is kept, or one that will not be taken up.
+bool share_an_unfitted_model(const RunJob& one, const RunJob& other, const FolderOf& folder, SoundModels& sound);
 
 }  // namespace tapestry::recsys

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <set>
 
+#include "recsys/experiment/outputs.h"
 #include "recsys/experiment/planned_work.h"
 #include "recsys/experiment/recommender_history.h"
 #include "recsys/experiment/run_job.h"
@@ -22,15 +23,16 @@
 namespace tapestry::recsys {
 namespace {
 
-/// The generators' stages that write a history, by the names their files have.
-std::vector<std::string> generator_stages(const std::filesystem::path& folder, int run) {
+/// The stages of the generators asked for that have written a history.
+std::vector<std::string> generator_stages(const ExperimentOptions& options, const std::filesystem::path& folder, int run) {
+  const std::set<std::string> asked = stages_of_all(options.generators);
   const std::string prefix = "run-" + std::to_string(run) + "-";
   std::vector<std::string> stages;
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
     const std::string name = entry.path().stem().string();
-    const bool generators = entry.path().extension() == ".csv" && !name.ends_with(kRecommenderFit);
-    if (generators && name.starts_with(prefix)) stages.push_back(name.substr(prefix.size()));
+    if (entry.path().extension() != ".csv" || !name.starts_with(prefix)) continue;
+    if (const std::string stage = name.substr(prefix.size()); asked.contains(stage)) stages.push_back(stage);
   }
   std::sort(stages.begin(), stages.end());
   return stages;
@@ -125,7 +127,7 @@ std::vector<TrainingCurve> read_curves(const UnitStore& store, const ExperimentO
     for (const std::string& owner : owners(options)) {
       const std::filesystem::path folder = store.folder() / "history" / dataset / owner;
       for (int run = 1; run <= options.runs; ++run) {
-        for (const std::string& stage : generator_stages(folder, run)) {
+        for (const std::string& stage : generator_stages(options, folder, run)) {
           TrainingCurve curve = {dataset, owner, stage, run, {}, {}, {}};
           read_history(folder / ("run-" + std::to_string(run) + "-" + stage + ".csv"), curve);
           if (!curve.epoch.empty()) curves.push_back(std::move(curve));
@@ -163,10 +165,7 @@ std::vector<TrainingCurve> read_recommender_curves(const UnitStore& store, const
 std::vector<StageTime> stage_times(const UnitStore& store, const ExperimentOptions& options,
                                    std::span<const std::string> datasets) {
   std::vector<StageTime> times;
-  for (const StageRecord& record : store.stages()) {
-    const bool asked =
-        std::find(datasets.begin(), datasets.end(), record.dataset) != datasets.end() && record.run <= options.runs;
-    if (!asked) continue;
+  for (const StageRecord& record : asked_stages(store, options, datasets)) {
     auto found = std::find_if(times.begin(), times.end(), [&](const StageTime& time) {
       return time.dataset == record.dataset && time.recommender == record.recommender && time.stage == record.stage;
     });

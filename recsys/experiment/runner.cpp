@@ -44,6 +44,7 @@ struct Workers {
   std::mutex mutex;
   std::exception_ptr error;
   std::vector<const RunJob*> waiting, running;
+  SoundModels sound;
 };
 
 /// The next job for a worker, the first that fits no model which a running one fits as well; nothing when there is no such job
@@ -52,7 +53,7 @@ const RunJob* take_job(Workers& workers, const FolderOf& folder) {
   const std::lock_guard lock(workers.mutex);
   const auto found = std::find_if(workers.waiting.begin(), workers.waiting.end(), [&](const RunJob* job) {
     return std::none_of(workers.running.begin(), workers.running.end(),
-                        [&](const RunJob* other) { return share_an_unfitted_model(*job, *other, folder); });
+                        [&](const RunJob* other) { return share_an_unfitted_model(*job, *other, folder, workers.sound); });
   });
   if (found == workers.waiting.end()) return nullptr;
   const RunJob* const job = *found;

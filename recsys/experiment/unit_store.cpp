@@ -145,7 +145,11 @@ void UnitStore::take_lock() {
 std::optional<Unit> UnitStore::read_from(const fs::path& folder, const UnitKey& key) const {
   const fs::path file = folder / "units" / (key.text() + ".json");
   const auto refuse = [&](const std::string& why) {
-    warn_(why + (folder == folder_ ? ", computed again" : ", not taken"));
+    const bool first = [&] {
+      const std::lock_guard lock(refused_mutex_);
+      return refused_.insert(file).second;
+    }();
+    if (first) warn_(why + (folder == folder_ ? ", counts as not finished" : ", not taken"));
     return std::nullopt;
   };
   std::optional<std::string> text;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -68,8 +69,8 @@ class UnitStore {
     return configuration_digest(configuration_, dataset, recommender);
   }
 
-  /// A finished unit; nothing when there is none. A file that is damaged or of another configuration is named to `warn` and
-  /// counts as none.
+  /// A finished unit; nothing when there is none. A file that is damaged or of another configuration is named to `warn`
+  /// once and counts as none.
   std::optional<Unit> read(const UnitKey& key) const { return read_from(folder_, key); }
   /// The same of a unit of this configuration in another folder of results, which nobody needs to have taken.
   std::optional<Unit> read_from(const std::filesystem::path& folder, const UnitKey& key) const;
@@ -97,6 +98,8 @@ class UnitStore {
   std::filesystem::path folder_;
   Configuration configuration_;
   Warn warn_;
+  mutable std::mutex refused_mutex_;
+  mutable std::set<std::filesystem::path> refused_;  ///< files that were named to warn_: once is enough
   int lock_ = -1;
   std::mutex log_mutex_;
 };

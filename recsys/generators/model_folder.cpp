@@ -47,6 +47,31 @@ bool is_undamaged(const std::filesystem::path& file) {
   return digest == read.metadata.end() || digest->second == digest_of(read.tensors);
 }
 
+bool is_sound(const ModelFolder& folder, const std::string& part) {
+  if (!is_kept(folder, part)) return false;
+  try {
+    const nn::TensorFile read = nn::load_tensors(model_file(folder.models, part));
+    const auto found = read.metadata.find(kConfiguration), digest = read.metadata.find(kDigest);
+    const bool whole = digest == read.metadata.end() || digest->second == digest_of(read.tensors);
+    return whole && found != read.metadata.end() && found->second == folder.configuration;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+bool SoundModels::has(const ModelFolder& folder, const std::string& part) {
+  if (folder.models.empty()) return false;
+  const std::filesystem::path file = model_file(folder.models, part);
+  std::error_code absent;
+  const auto written = std::filesystem::last_write_time(file, absent);
+  if (absent) return false;
+  const auto found = known_.find(file);
+  if (found != known_.end() && found->second.written == written) return found->second.sound;
+  const bool sound = is_sound(folder, part);
+  known_[file] = {written, sound};
+  return sound;
+}
+
 bool load_kept(const ModelFolder& folder, nn::Module& module, const std::string& part, StageListener& listener) {
   if (!is_kept(folder, part)) return false;
   const std::filesystem::path file = model_file(folder.models, part);

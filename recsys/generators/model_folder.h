@@ -30,6 +30,22 @@ inline constexpr const char* kDigest = "sha256";  ///< metadata key of it; files
 /// read.
 bool is_undamaged(const std::filesystem::path& file);
 
+/// Whether what the folder has of the part would be taken up by load_kept: of its configuration and undamaged.
+bool is_sound(const ModelFolder& folder, const std::string& part);
+
+/// is_sound for who asks often: a file is read again only when it was written anew. One thread at a time.
+class SoundModels {
+ public:
+  bool has(const ModelFolder& folder, const std::string& part);
+
+ private:
+  struct Known {
+    std::filesystem::file_time_type written;
+    bool sound;
+  };
+  std::map<std::filesystem::path, Known> known_;
+};
+
 /// Loads a kept model into `module`. False when there is none, or none that fits and is undamaged (which is named to the
 /// listener); the module's values are then to be made anew.
 bool load_kept(const ModelFolder& folder, nn::Module& module, const std::string& part, StageListener& listener);

@@ -150,21 +150,6 @@ std::vector<double> fold_sums(const Rows& folds, double center) {
   return sums;
 }
 
-Interval bootstrap_over_folds(const Rows& folds, const ResamplingOptions& options) {
-  if (folds.size() < 2) return {kNaN, kNaN};
-  const double center = mean(joined(folds)), stretch = expansion(folds.size(), options.level);
-  const std::vector<double> sums = fold_sums(folds, center);
-  return percentile_interval(options, [&](RandomSequence& random) {
-    double sum = 0, users = 0;
-    for (std::size_t i = 0; i < folds.size(); ++i) {
-      const std::size_t drawn = random.below(static_cast<std::uint32_t>(folds.size()));
-      sum += sums[drawn];
-      users += static_cast<double>(folds[drawn].size());
-    }
-    return center + stretch * sum / users;
-  });
-}
-
 /// Mean, error and degrees of freedom with the folds as what is independent.
 MeanTest over_folds(const Rows& folds) {
   const std::vector<double> users = joined(folds);
@@ -177,6 +162,29 @@ MeanTest over_folds(const Rows& folds) {
   test.degrees = groups - 1;
   test.standard_error = folds.size() < 2 ? kNaN : std::sqrt(groups / (groups - 1) * squares) / static_cast<double>(users.size());
   return test;
+}
+
+/// Of so few folds there are too few draws for the ends of an interval: Student's t instead.
+constexpr std::size_t kFewFolds = 5;
+
+Interval bootstrap_over_folds(const Rows& folds, const ResamplingOptions& options) {
+  if (folds.size() < 2) return {kNaN, kNaN};
+  if (folds.size() < kFewFolds) {
+    const MeanTest test = over_folds(folds);
+    const double reach = student_t_quantile(0.5 + 0.5 * options.level, test.degrees) * test.standard_error;
+    return {test.mean - reach, test.mean + reach};
+  }
+  const double center = mean(joined(folds)), stretch = expansion(folds.size(), options.level);
+  const std::vector<double> sums = fold_sums(folds, center);
+  return percentile_interval(options, [&](RandomSequence& random) {
+    double sum = 0, users = 0;
+    for (std::size_t i = 0; i < folds.size(); ++i) {
+      const std::size_t drawn = random.below(static_cast<std::uint32_t>(folds.size()));
+      sum += sums[drawn];
+      users += static_cast<double>(folds[drawn].size());
+    }
+    return center + stretch * sum / users;
+  });
 }
 
 /// The same with the same users in every fit.

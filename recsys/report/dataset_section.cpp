@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "recsys/report/printed_names.h"
 #include "recsys/report/published_dataset.h"
 #include "recsys/report/sections.h"
@@ -29,7 +31,9 @@ Section dataset_section(const ReportContent& content) {
   TableRows rows = {{{"data set"}, {"users"}, {"items"}, {"stored"}, {"likes"}, {"density"}, {"users of D"}, {"reported users"}}};
   bool exchanged = false, any_printed = false;
   for (const DatasetFigures& one : content.datasets) {
-    const std::optional<PublishedDataset> printed = published_dataset(one.dataset);
+    const std::vector<std::string>& others = content.options.other_data;
+    const bool papers = std::find(others.begin(), others.end(), one.dataset) == others.end();
+    const std::optional<PublishedDataset> printed = papers ? published_dataset(one.dataset) : std::nullopt;
     any_printed = any_printed || printed.has_value();
     exchanged = exchanged || (printed && printed->users == one.items && printed->items == one.users);
     const double places = static_cast<double>(one.users) * static_cast<double>(one.items);

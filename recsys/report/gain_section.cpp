@@ -130,9 +130,8 @@ Section gain_section(const ReportContent& content) {
       "computes it. Taking the better of two noisy figures gives a gain above zero even where all three are alike. In the tables "
       "the 95 % interval stands below (Student's t over runs, of the ratio to first order); that it was the better of two is not "
       "in it.");
-  if (averages.front().combinations < kPaperCombinations && content.options.compare) {
-    section.paragraph("Ours is the mean over " + std::to_string(averages.front().combinations) +
-                      (averages.front().combinations == 1 ? " combination" : " combinations") +
+  if (const std::string fewer = fewer_combinations(averages); !fewer.empty()) {
+    section.paragraph("Ours is the mean over " + fewer + (fewer == "1" ? " combination" : " combinations") +
                       " of data set and recommender, and so are the printed figures in the charts; the paper's own mean, in the "
                       "table, is over 12.");
   }

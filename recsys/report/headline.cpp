@@ -132,6 +132,7 @@ std::vector<std::string> published_answer(std::span<const Cell> cells, const Rep
   const bool any = counts.printed() > 0;
   std::vector<std::string> answer = {
       any                          ? counts.text("printed figures", true) + "."
+      : cells.empty()              ? "Nothing that was asked for is finished yet, so that there are no figures."
       : options.other_data.empty() ? "The paper printed none of these figures, so that there is nothing to set them against."
                                    : "No printed figure stands beside these."};
   for (const std::string& name : options.other_data) {
@@ -158,8 +159,11 @@ std::vector<std::string> published_answer(std::span<const Cell> cells, const Rep
 Headline strict_answer(std::span<const Comparison> comparisons) {
   Headline result;
   const int family = family_size(comparisons);
-  if (family == 0)
-    return {{"There is nothing to compare: it takes a generator besides original, and both without a failure."}, {}};
+  if (family == 0) {
+    return {
+        {"There is nothing to compare: it takes a generator besides original, and all runs of both finished without a failure."},
+        {}};
+  }
   const Filter against_none = [](const Comparison& one) { return one.baseline == kNone; };
   const Filter sdrm_against_none = [](const Comparison& one) { return one.baseline == kNone && is_sdrm(one.generator); };
   const Filter sdrm_against_vae = [](const Comparison& one) { return one.baseline == "multivae++" && is_sdrm(one.generator); };

@@ -11,6 +11,7 @@
 #include "recsys/metrics/ranking.h"
 #include "recsys/report/names.h"
 #include "recsys/report/published_improvement.h"
+#include "tensor/error.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -149,6 +150,17 @@ std::vector<AverageImprovement> overall_improvements(std::span<const Improvement
     }
   }
   return result;
+}
+
+std::string fewer_combinations(std::span<const AverageImprovement> averages) {
+  int least = kPaperCombinations, most = 0;
+  for (const AverageImprovement& one : averages) {
+    if (!one.published_same) continue;
+    least = std::min(least, one.combinations);
+    most = std::max(most, one.combinations);
+  }
+  if (most == 0 || least == kPaperCombinations) return "";
+  return least == most ? std::to_string(most) : concat(least, " to ", most);
 }
 
 Interval interval_of(const Improvement& one) {

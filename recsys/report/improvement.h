@@ -42,6 +42,11 @@ struct AverageImprovement {
   std::optional<double> printed() const;
 };
 inline constexpr int kPaperCombinations = 12;
+
+/// Over how many combinations, fewer than the paper's 12, the means are that stand beside printed ones: "11", or "3 to 5" where
+/// they differ. Empty when all are over 12, or none has a printed one.
+std::string fewer_combinations(std::span<const AverageImprovement> averages);
+
 inline constexpr double kGainDigit = 0.01;  ///< the step in which gains are printed
 
 /// By setting and metric (table 6).

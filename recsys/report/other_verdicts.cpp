@@ -22,13 +22,13 @@ std::string gain_sentence(const std::vector<Improvement>& gains) {
     if (one.published) single.add(verdict(one));
   }
   if (single.printed() == 0) return "";
-  const VerdictCounts average = gain_counts(average_improvements(gains)), overall = gain_counts(overall_improvements(gains));
+  const std::vector<AverageImprovement> averages = average_improvements(gains);
+  const VerdictCounts average = gain_counts(averages), overall = gain_counts(overall_improvements(gains));
   std::string text = "Of the gains of SDRM over MultiVAE++: " + single.text("printed in tables 7 and 8", false);
   if (average.printed() > 0) text += "; " + average.text("means in table 6", false);
   if (overall.printed() > 0) text += "; " + overall.text("means over all cut-offs", false);
-  const int combinations = average_improvements(gains).front().combinations;
-  if (combinations < kPaperCombinations) {
-    text += " (means are compared over the " + std::to_string(combinations) +
+  if (const std::string fewer = fewer_combinations(averages); !fewer.empty()) {
+    text += " (means are compared over the " + fewer +
             " of the paper's 12 combinations of data set and recommender that were computed)";
   }
   return text + ".";

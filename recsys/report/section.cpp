@@ -15,7 +15,7 @@ std::string escape_markdown(const std::string& text) {
   for (const char c : text) {
     if (c == '<') {
       escaped += "&lt;";
-    } else if (c == '|' || c == '*' || c == '`') {
+    } else if (c == '|' || c == '*' || c == '`' || c == '\\') {
       escaped += std::string("\\") + c;
     } else {
       escaped += c == '\n' ? ' ' : c;

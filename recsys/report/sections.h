@@ -36,9 +36,9 @@ std::string report_title(const ReportContent& content);
 const Cell* find_cell(const std::vector<Cell>& cells, const std::string& dataset, const std::string& recommender,
                       const std::string& setting, const std::string& generator, const std::string& metric);
 
-/// "MLP" for "mlp": as the paper writes it, or the name itself.
 /// Adds its sign and colour to a figure's cell, if there is one.
 void show(TableCell& cell, std::optional<Verdict> found);
+/// "MLP" for "mlp": as the paper writes it, or the name itself.
 std::string shown_recommender(const std::string& name);
 std::string shown_generator(const std::string& name);
 

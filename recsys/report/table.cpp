@@ -43,7 +43,7 @@ std::string legend(const ReportOptions& options) {
   if (options.compare) {
     text +=
         " Printed: the SDRM paper, tables 3 and 4. Verdict: reproduced when the printed mean, to its four decimals, lies in our "
-        "95 % interval; else within 3 sd (of the printed ones, each up to half its last digit more), above or below.";
+        "95 % interval; else within 3 sd (of the printed ones), above or below.";
   }
   return text;
 }
@@ -115,7 +115,7 @@ std::optional<bool> Summary::inside() const {
 
 Summary summarise(const Cell& cell, const ReportOptions& options) {
   Summary summary;
-  summary.mean = mean(cell.runs);
+  summary.mean = cell.mean ? *cell.mean : mean(cell.runs);
   summary.std = population_std(cell.runs);
   summary.interval = cell.interval ? *cell.interval : mean_interval(cell.runs);
   if (options.compares(cell.dataset)) {

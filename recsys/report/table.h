@@ -17,6 +17,7 @@ struct Cell {
   std::string dataset, recommender, setting, generator, metric;
   std::vector<double> runs;          ///< the metric of each run, in run order
   std::optional<Interval> interval;  ///< replaces the t interval over runs: the bootstrap interval of `strict`
+  std::optional<double> mean = {};   ///< replaces the mean over runs: over users, where they are what the interval is of
 };
 
 /// Work that could not be done, and why.
@@ -38,8 +39,8 @@ struct ReportOptions {
 
 /// A cell with its statistics.
 struct Summary {
-  double mean = 0;
-  double std = 0;     ///< population, as printed in the paper
+  double mean = 0;    ///< over runs, or the cell's own
+  double std = 0;     ///< of runs, population, as printed in the paper
   Interval interval;  ///< 95 %, for the mean over runs; NaN ends when there is one run and no interval was given
   std::optional<PublishedFigure> published;
 

@@ -125,6 +125,7 @@ TEST_F(ReproduceInput, BadOptions) {
   expect_refused(kUsage, "--folds goes with --protocol strict", {"--dataset", "simulated", "--folds", "5"});
   expect_refused(kUsage, "multiple of folds", {"--dataset", "simulated", "--protocol", "strict", "--folds", "5", "--runs", "7"});
   expect_refused(kUsage, "--folds", {"--protocol", "strict", "--folds", "1"});
+  expect_refused(kUsage, "--recommender neumf", {"--dataset", "simulated", "--neumf-selection", "best-loss"});
   expect_refused(kUsage, "extra", {"extra"});
 }
 

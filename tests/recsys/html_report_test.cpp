@@ -138,7 +138,10 @@ TEST(HtmlReportTest, WhatIsNotComputedHasThePrintedFigureAlone) {
     report.cells.push_back({"amazon-luxury-beauty", "svd", "augment", "original", metric, {0.3, 0.3}, {}});
   }
   EXPECT_NE(html_report(report).find("<td>–<small>printed 0.3249 ± 0.004</small></td>"), std::string::npos) << "M-SDRM there";
+  report.datasets = {{.dataset = "amazon-luxury-beauty", .users = 1000, .shape = {}}};
+  EXPECT_NE(html_report(report).find("printed 1,344"), std::string::npos);
   report.options.other_data = {"amazon-luxury-beauty"};
+  EXPECT_EQ(html_report(report).find("printed 1,344"), std::string::npos);
   EXPECT_EQ(html_report(report).find("–<small>"), std::string::npos) << "other data have no printed figures";
 }
 

@@ -124,6 +124,9 @@ TEST(Paper, ADecisionIsKept) {
     folder.write("strict-runs.json", damaged);
     EXPECT_NE(tests::error_of(ErrorKind::kUsage, [&] { decide(true); }).find("remove it"), std::string::npos) << damaged;
   }
+  fs::remove(file);
+  fs::create_directory(file);
+  EXPECT_NE(tests::error_of(ErrorKind::kUsage, [&] { decide(true); }).find("cannot be read: Is a directory"), std::string::npos);
   EXPECT_FALSE(fs::exists(options.out));
 }
 

@@ -75,6 +75,14 @@ TEST(Runner, PartsInAnyOrderGiveTheWholeAndEachAReport) {
   EXPECT_NE(table.find("* simulated svd augment multivae++, f-sdrm: 0 of 2 units finished each\n"), std::string::npos) << table;
   EXPECT_NE(read_file(folder.path() / "report.html").find("augment multivae++, f-sdrm: 0 of 2 units"), std::string::npos);
 
+  EXPECT_NE(read_file(folder.path() / "report.md").find("sample_m"), std::string::npos);
+  options.generators = {kOriginal};
+  run(options);
+  for (const char* stage : {"vae_fit", "sample_m"}) {
+    EXPECT_EQ(read_file(folder.path() / "report.md").find(stage), std::string::npos) << "it is no part of what is asked for now";
+    EXPECT_EQ(nlohmann::json::parse(read_file(folder.path() / "manifest.json"))["stage_seconds"].value(stage, 0.0), 0) << stage;
+  }
+  options.generators = tiny_options("").generators;
   options.only = {"*_augment_*"};
   const std::vector<Cell> more = run(options);
   EXPECT_EQ(more.size(), 6 * measure_names(false).size()) << "now all of augment";

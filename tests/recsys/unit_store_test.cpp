@@ -88,8 +88,10 @@ TEST_F(UnitStoreTest, DamagedUnitsCountAsMissing) {
     std::ofstream(unit_file(), std::ios::binary) << bad;
     UnitStore store = open();
     EXPECT_FALSE(store.has(unit().key)) << bad;
+    EXPECT_FALSE(store.has(unit().key)) << "and is not named twice";
     ASSERT_EQ(warnings_.size(), 1U) << bad;
-    EXPECT_NE(warnings_[0].find("a_svd_augment_m-sdrm_run-2.json: damaged, computed again"), std::string::npos) << warnings_[0];
+    EXPECT_NE(warnings_[0].find("a_svd_augment_m-sdrm_run-2.json: damaged, counts as not finished"), std::string::npos)
+        << warnings_[0];
   }
 }
 
@@ -99,7 +101,8 @@ TEST_F(UnitStoreTest, WhatCannotBeReadIsNotAbsent) {
   fs::create_directory(unit_file());  // whoever runs this may read any file
   EXPECT_FALSE(open().read(unit().key));
   ASSERT_EQ(warnings_.size(), 1U);
-  EXPECT_NE(warnings_[0].find("run-2.json cannot be read: Is a directory, computed again"), std::string::npos) << warnings_[0];
+  EXPECT_NE(warnings_[0].find("run-2.json cannot be read: Is a directory, counts as not finished"), std::string::npos)
+      << warnings_[0];
 
   fs::remove(out() / "config.json");
   fs::create_directory(out() / "config.json");

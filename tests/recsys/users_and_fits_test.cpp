@@ -146,6 +146,16 @@ TEST(BootstrapOverUsersAndFits, AgreesWithTheTTest) {
   }
 }
 
+TEST(BootstrapOverUsersAndFits, OfFewFoldsIsStudentsT) {
+  for (const int folds : {2, 3, 4}) {
+    const UserValues values = simulated(40, static_cast<std::size_t>(folds), folds, 1, 0.5, 1, 5);
+    const MeanTest test = mean_test(values);
+    const double half = student_t_quantile(0.975, folds - 1) * test.standard_error;
+    EXPECT_DOUBLE_EQ(bootstrap_interval(values).low, test.mean - half);
+    EXPECT_DOUBLE_EQ(bootstrap_interval(values).high, test.mean + half);
+  }
+}
+
 TEST(BootstrapOverUsersAndFits, OfOneFitAgreesWithTheNormalInterval) {
   const UserValues values = simulated(2000, 1, 0, 1, 0, 0, 1);
   const Interval interval = bootstrap_interval(values, {.samples = 4000});
