@@ -42,6 +42,7 @@ struct Layout {
   Layout(std::int64_t row_count, std::int64_t items, std::int64_t hidden)
       : rows(row_count),
         stride(padded(row_count)),
+        panel_rows(std::min(stride, (row_count + cpu::kPanel<T> - 1) / cpu::kPanel<T> * cpu::kPanel<T>)),
         blocks(block_count(items)),
         groups(std::min<std::int64_t>(blocks, 16)),
         shares(items * stride),
@@ -62,6 +63,9 @@ struct Layout {
 
   std::int64_t rows;    ///< B
   std::int64_t stride;  ///< numbers from one item's row of logits to the next
+  /// Numbers of an item's row of logits that the product makes: whole registers up to the stride, but no further than the packed
+  /// h^T reaches, whose last panel ends before it where a panel (24 floats with AVX2) is no multiple of a cache line.
+  std::int64_t panel_rows;
   std::int64_t blocks;
   std::int64_t groups;
   // Kept: logits, then exps, then dlogits [I, stride] from 0, and
@@ -195,7 +199,7 @@ void CpuKernels<T>::linear_multinomial_nll(std::int64_t hidden, const T* h, cons
       for (std::int64_t index = at.first_block(group); index < at.first_block(group + 1); ++index) {
         const Block block = block_at(items, index);
         T* logits = kept + block.begin * at.stride;
-        cpu::multiply_panels(false, block.size(), at.stride, hidden, w + block.begin * hidden, hidden, packed_h,
+        cpu::multiply_panels(false, block.size(), at.panel_rows, hidden, w + block.begin * hidden, hidden, packed_h,
                              {false, bias + block.begin}, logits, at.stride);
         for (std::int64_t row = 0; row < rows; ++row) {
           T hit = 0;
