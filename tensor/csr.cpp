@@ -15,6 +15,14 @@ void check_on_host(const char* what, const CsrMatrix& x) {
   check(x.device() == Device::kCpu, what, ": the matrix is on ", x.device(), "; rows are read and picked on the CPU");
 }
 
+/// Throws unless `values` can be those of `count` entries on `device`.
+void check_values(const char* what, const Tensor& values, std::int64_t count, Device device) {
+  check(values.dtype() == DType::kFloat32 || values.dtype() == DType::kFloat64, what, ": values are ", values.dtype(),
+        ", not a floating-point type");
+  check(values.numel() == count, what, ": ", values.numel(), " values for ", count, " entries");
+  check(values.device() == device, what, ": values on ", values.device(), " for a pattern on ", device);
+}
+
 }  // namespace
 
 /// Shared by the copies of a handle; the mutex lets independent runs ask for the transpose at once.
@@ -33,10 +41,8 @@ CsrMatrix::CsrMatrix(std::int64_t rows, std::int64_t cols, Tensor offsets, Tenso
   check(offsets_.dtype() == DType::kInt64 && offsets_.numel() == rows + 1, "CsrMatrix: offsets ", offsets_.dtype(), " ",
         offsets_.shape(), " for ", rows, " rows");
   check(columns_.dtype() == DType::kInt32, "CsrMatrix: columns are ", columns_.dtype(), ", not int32");
-  check(!values_.defined() || values_.dtype() == DType::kFloat32 || values_.dtype() == DType::kFloat64, "CsrMatrix: values are ",
-        values_.dtype(), ", not a floating-point type");
-  check(!values_.defined() || values_.numel() == columns_.numel(), "CsrMatrix: ", values_.defined() ? values_.numel() : 0,
-        " values for ", columns_.numel(), " columns");
+  check(columns_.device() == device(), "CsrMatrix: offsets on ", device(), " and columns on ", columns_.device());
+  if (values_.defined()) check_values("CsrMatrix", values_, columns_.numel(), device());
   if (device() != Device::kCpu) return;
   const std::span<const std::int64_t> start = offsets_.span<std::int64_t>();
   const std::span<const std::int32_t> column = columns_.span<std::int32_t>();
@@ -93,7 +99,7 @@ std::span<const std::int32_t> CsrMatrix::row(std::int64_t index) const {
 }
 
 CsrMatrix CsrMatrix::with_values(Tensor values) const {
-  check(values.numel() == nnz(), "CsrMatrix::with_values: ", values.numel(), " values for ", nnz(), " entries");
+  check_values("CsrMatrix::with_values", values, nnz(), device());
   CsrMatrix changed = *this;
   changed.values_ = std::move(values);
   changed.transpose_ = std::allocate_shared<TransposeCache>(PoolAllocator<TransposeCache>());
@@ -102,7 +108,7 @@ CsrMatrix CsrMatrix::with_values(Tensor values) const {
 
 namespace {
 
-/// Rows picked by `source(i)` for i in [0, count), without the checks of the public constructor: their origin was checked.
+/// Rows picked by `source(i)` for i in [0, count): arrays that need no look, since their origin was checked.
 template <typename Source>
 void copy_rows(const CsrMatrix& from, std::int64_t count, const Source& source, Tensor& offsets, Tensor& columns,
                Tensor& values) {
@@ -133,7 +139,7 @@ CsrMatrix CsrMatrix::gather_rows(std::span<const std::int32_t> indices) const {
   copy_rows(
       *this, static_cast<std::int64_t>(indices.size()), [&](std::int64_t i) { return indices[static_cast<std::size_t>(i)]; },
       offsets, columns, values);
-  return {static_cast<std::int64_t>(indices.size()), cols_, std::move(offsets), std::move(columns), std::move(values)};
+  return trusted(static_cast<std::int64_t>(indices.size()), cols_, std::move(offsets), std::move(columns), std::move(values));
 }
 
 CsrMatrix CsrMatrix::slice_rows(std::int64_t begin, std::int64_t end) const {
@@ -144,7 +150,7 @@ CsrMatrix CsrMatrix::slice_rows(std::int64_t begin, std::int64_t end) const {
   Tensor values;
   copy_rows(
       *this, end - begin, [&](std::int64_t i) { return begin + i; }, offsets, columns, values);
-  return {end - begin, cols_, std::move(offsets), std::move(columns), std::move(values)};
+  return trusted(end - begin, cols_, std::move(offsets), std::move(columns), std::move(values));
 }
 
 const CsrMatrix& CsrMatrix::transpose() const {

@@ -15,8 +15,9 @@ class CsrMatrix {
  public:
   CsrMatrix() = default;
 
-  /// offsets int64 [rows + 1], columns int32 [nnz], values float32 or float64 [nnz] or undefined. Throws Error(kMisuse) when the
-  /// arrays do not describe a matrix (offsets that fall, a column out of range or not ascending).
+  /// offsets int64 [rows + 1], columns int32 [nnz], values float32 or float64 [nnz] or undefined, on one device. Throws
+  /// Error(kMisuse) when the arrays do not describe a matrix (offsets that fall, a column out of range or not ascending); what
+  /// offsets and columns say is looked at on the CPU only: on a GPU the caller vouches for it.
   CsrMatrix(std::int64_t rows, std::int64_t cols, Tensor offsets, Tensor columns, Tensor values = {});
 
   /// The same from host vectors.
@@ -39,14 +40,14 @@ class CsrMatrix {
   std::span<const std::int32_t> row(std::int64_t index) const;
   std::int64_t row_nnz(std::int64_t index) const { return static_cast<std::int64_t>(row(index).size()); }
 
-  /// The same pattern with other values [nnz].
+  /// The same pattern with other values [nnz]. Throws unless they are float32 or float64 on the matrix's device.
   CsrMatrix with_values(Tensor values) const;
 
   /// Rows `indices[0..n)` in that order, the matrix on the host: the batch of a training step.
   CsrMatrix gather_rows(std::span<const std::int32_t> indices) const;
-  /// Rows [begin, end), copied.
+  /// Rows [begin, end), copied, the matrix on the host.
   CsrMatrix slice_rows(std::int64_t begin, std::int64_t end) const;
-  /// The transpose, made on the first call and kept as long as a copy of this handle lives.
+  /// The transpose, made on the first call and kept as long as a copy of this handle lives (host only: throws on a GPU).
   const CsrMatrix& transpose() const;
   /// Dense [rows, cols] of `dtype` on the same device: for batches and small matrices.
   Tensor to_dense(DType dtype = DType::kFloat32) const;

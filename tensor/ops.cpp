@@ -79,8 +79,7 @@ Tensor linear_combination(std::initializer_list<std::pair<double, Tensor>> terms
 }
 
 Tensor prelu(const Tensor& x, const Tensor& slope) {
-  check_same_kind("prelu", x, slope);
-  check(slope.numel() == 1, "prelu: the slope has shape ", slope.shape(), ", one element is needed");
+  check_number("prelu", "slope", x, slope);
   Tensor y = empty_like(x);
   dispatch(x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
@@ -91,6 +90,7 @@ Tensor prelu(const Tensor& x, const Tensor& slope) {
 
 std::pair<Tensor, Tensor> prelu_backward(const Tensor& x, const Tensor& slope, Tensor dy) {
   check_same_shape("prelu_backward", x, dy);
+  check_number("prelu_backward", "slope", x, slope);
   Tensor dx = output_over(dy);
   Tensor dslope = empty_like(slope);
   dispatch(x.device(), x.dtype(), [&](auto kernels) {
@@ -111,6 +111,7 @@ Tensor bce_with_logits(const Tensor& x, const Tensor& target) {
 }
 
 Tensor bce_with_logits_backward(const Tensor& x, const Tensor& target, const Tensor& dy) {
+  check_same_shape("bce_with_logits_backward", x, target);
   check_same_shape("bce_with_logits_backward", x, dy);
   Tensor dx = empty_like(x);
   dispatch(x.device(), x.dtype(), [&](auto kernels) {
@@ -133,7 +134,9 @@ void add_in_place(const Tensor& target, const Tensor& source) {
 Tensor bias_activation(Activation activation, const Tensor& h, const Tensor& bias, const Tensor& slope) {
   check(!bias.defined() || bias.numel() == h.cols(), "bias_activation: a bias of ", bias.defined() ? bias.numel() : 0, " for ",
         h.cols(), " columns");
+  check_on("bias_activation", h.device(), bias);
   check((activation == Activation::kPrelu) == slope.defined(), "bias_activation: PReLU, and only PReLU, takes a slope");
+  if (slope.defined()) check_number("bias_activation", "slope", h, slope);
   const Tensor y = activation == Activation::kPrelu ? empty_like(h) : h;
   if (activation == Activation::kNone && !bias.defined()) return y;
   dispatch(h.device(), h.dtype(), [&](auto kernels) {
@@ -172,7 +175,7 @@ Tensor sum(const Tensor& x) {
 }
 
 Tensor sum_squares(const Tensor& x, const Tensor& shift) {
-  check(!shift.defined() || shift.numel() == 1, "sum_squares: the shift is one number");
+  if (shift.defined()) check_number("sum_squares", "shift", x, shift);
   Tensor y = Tensor::empty({}, x.dtype(), x.device());
   dispatch(x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
@@ -209,38 +212,51 @@ MultinomialNll multinomial_nll(const Tensor& logits, const CsrMatrix& target) {
                            Tensor::empty({logits.rows()}, logits.dtype(), logits.device())};
   dispatch(logits.device(), logits.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
-    kernels.multinomial_nll(logits.data<T>(), view<T>(target), result.lse.data<T>(), result.loss.data<T>());
+    kernels.multinomial_nll(logits.data<T>(), view<T>("multinomial_nll", target, logits.device()), result.lse.data<T>(),
+                            result.loss.data<T>());
   });
   return result;
 }
 
 Tensor multinomial_nll_backward(const Tensor& logits, const CsrMatrix& target, const Tensor& lse, const Tensor& scale) {
-  check(scale.numel() == 1, "multinomial_nll_backward: the scale is one number");
+  check_number("multinomial_nll_backward", "scale", logits, scale);
+  check_same_kind("multinomial_nll_backward", logits, lse);
   check(logits.rows() == target.rows() && logits.cols() == target.cols() && lse.numel() == logits.rows(),
         "multinomial_nll_backward: logits ", logits.shape(), " and lse ", lse.shape(), " against targets [", target.rows(), ", ",
         target.cols(), "]");
   Tensor dlogits = empty_like(logits);
   dispatch(logits.device(), logits.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
-    kernels.multinomial_nll_backward(logits.data<T>(), view<T>(target), lse.data<T>(), scale.data<T>(), dlogits.data<T>());
+    kernels.multinomial_nll_backward(logits.data<T>(), view<T>("multinomial_nll_backward", target, logits.device()),
+                                     lse.data<T>(), scale.data<T>(), dlogits.data<T>());
   });
   return dlogits;
 }
 
-LinearMultinomialNll linear_multinomial_nll(const Tensor& h, const Tensor& w, const Tensor& bias, const CsrMatrix& target) {
-  check_same_kind("linear_multinomial_nll", h, w);
-  check_same_kind("linear_multinomial_nll", h, bias);
+namespace {
+
+/// Throws unless h [B, H] and w [I, H] fit targets [B, I].
+void check_output_layer(const char* op, const Tensor& h, const Tensor& w, const CsrMatrix& target) {
+  check_same_kind(op, h, w);
   check(h.shape().rank() == 2 && w.shape().rank() == 2 && h.size(0) == target.rows() && w.size(0) == target.cols() &&
-            h.size(1) == w.size(1) && bias.numel() == target.cols() && target.cols() > 0,
-        "linear_multinomial_nll: h ", h.shape(), ", w ", w.shape(), " and bias ", bias.shape(), " against targets [",
-        target.rows(), ", ", target.cols(), "]");
+            h.size(1) == w.size(1) && target.cols() > 0,
+        op, ": h ", h.shape(), " and w ", w.shape(), " against targets [", target.rows(), ", ", target.cols(), "]");
+}
+
+}  // namespace
+
+LinearMultinomialNll linear_multinomial_nll(const Tensor& h, const Tensor& w, const Tensor& bias, const CsrMatrix& target) {
+  check_output_layer("linear_multinomial_nll", h, w, target);
+  check_same_kind("linear_multinomial_nll", h, bias);
+  check(bias.numel() == target.cols(), "linear_multinomial_nll: bias ", bias.shape(), " for ", target.cols(), " items");
   LinearMultinomialNll result = {Tensor::empty({target.rows()}, h.dtype(), h.device()), {}};
   dispatch(h.device(), h.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     const LinearMultinomialRoom room = kernels.linear_multinomial_room(target.rows(), target.cols(), h.size(1));
     result.kept = Tensor::empty({room.kept}, h.dtype(), h.device());
     const Tensor workspace = Tensor::empty({room.forward}, h.dtype(), h.device());
-    kernels.linear_multinomial_nll(h.size(1), h.data<T>(), w.data<T>(), bias.data<T>(), view<T>(target), result.kept.data<T>(),
+    kernels.linear_multinomial_nll(h.size(1), h.data<T>(), w.data<T>(), bias.data<T>(),
+                                   view<T>("linear_multinomial_nll", target, h.device()), result.kept.data<T>(),
                                    result.loss.data<T>(), workspace.data<T>());
   });
   return result;
@@ -248,18 +264,20 @@ LinearMultinomialNll linear_multinomial_nll(const Tensor& h, const Tensor& w, co
 
 LinearMultinomialGradients linear_multinomial_nll_backward(const Tensor& h, const Tensor& w, const CsrMatrix& target,
                                                            const LinearMultinomialNll& forward, const Tensor& scale) {
-  check(scale.numel() == 1, "linear_multinomial_nll_backward: the scale is one number");
+  constexpr const char* op = "linear_multinomial_nll_backward";
+  check_output_layer(op, h, w, target);
+  check_number(op, "scale", h, scale);
+  check_on(op, h.device(), forward.kept);
   LinearMultinomialGradients gradients = {empty_like(h), empty_like(w), Tensor::empty({target.cols()}, h.dtype(), h.device())};
   dispatch(h.device(), h.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     const LinearMultinomialRoom room = kernels.linear_multinomial_room(target.rows(), target.cols(), h.size(1));
-    check(forward.loss.numel() == target.rows() && forward.kept.numel() == room.kept,
-          "linear_multinomial_nll_backward: a forward pass of ", forward.loss.numel(), " rows against targets [", target.rows(),
-          ", ", target.cols(), "]");
+    check(forward.loss.numel() == target.rows() && forward.kept.numel() == room.kept, op, ": a forward pass of ",
+          forward.loss.numel(), " rows against targets [", target.rows(), ", ", target.cols(), "]");
     const Tensor workspace = Tensor::empty({room.backward}, h.dtype(), h.device());
-    kernels.linear_multinomial_nll_backward(h.size(1), h.data<T>(), w.data<T>(), view<T>(target), forward.kept.data<T>(),
-                                            scale.data<T>(), gradients.dw.data<T>(), gradients.dbias.data<T>(),
-                                            gradients.dh.data<T>(), workspace.data<T>());
+    kernels.linear_multinomial_nll_backward(h.size(1), h.data<T>(), w.data<T>(), view<T>(op, target, h.device()),
+                                            forward.kept.data<T>(), scale.data<T>(), gradients.dw.data<T>(),
+                                            gradients.dbias.data<T>(), gradients.dh.data<T>(), workspace.data<T>());
   });
   return gradients;
 }
@@ -277,8 +295,11 @@ ScoreMatching score_matching(const Tensor& s, const Tensor& z0, double inverse) 
 }
 
 Tensor score_matching_backward(const Tensor& s, const Tensor& z0, double inverse, const Tensor& moments, const Tensor& scale) {
-  check(s.numel() == 3 * z0.numel() && moments.numel() == 3 && scale.numel() == 1, "score_matching_backward: outputs ", s.shape(),
-        " for latents ", z0.shape());
+  check_same_kind("score_matching_backward", s, z0);
+  check_same_kind("score_matching_backward", s, moments);
+  check_number("score_matching_backward", "scale", s, scale);
+  check(s.numel() == 3 * z0.numel() && moments.numel() == 3, "score_matching_backward: outputs ", s.shape(), " for latents ",
+        z0.shape(), ", moments ", moments.shape());
   Tensor ds = empty_like(s);
   dispatch(s.device(), s.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;

@@ -54,7 +54,8 @@ Tensor category_cross_entropy(const CategoryPlanes& planes, const Tensor& d, con
   Tensor loss = Tensor::empty({d.rows()}, d.dtype(), d.device());
   dispatch(d.device(), d.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
-    kernels.category_cross_entropy(d.rows(), planes, d.data<T>(), view<T>(target), loss.data<T>());
+    kernels.category_cross_entropy(d.rows(), planes, d.data<T>(), view<T>("category_cross_entropy", target, d.device()),
+                                   loss.data<T>());
   });
   return loss;
 }
@@ -62,11 +63,13 @@ Tensor category_cross_entropy(const CategoryPlanes& planes, const Tensor& d, con
 Tensor category_cross_entropy_backward(const CategoryPlanes& planes, Tensor d, const CsrMatrix& target, const Tensor& scale) {
   check_differences("category_cross_entropy_backward", planes, d);
   check_target("category_cross_entropy_backward", d, target);
-  check(scale.numel() == 1, "category_cross_entropy_backward: the scale is one number");
+  check_number("category_cross_entropy_backward", "scale", d, scale);
   Tensor dd = d.sole_owner() ? d : empty_like(d);
   dispatch(d.device(), d.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
-    kernels.category_cross_entropy_backward(d.rows(), planes, d.data<T>(), view<T>(target), scale.data<T>(), dd.data<T>());
+    kernels.category_cross_entropy_backward(d.rows(), planes, d.data<T>(),
+                                            view<T>("category_cross_entropy_backward", target, d.device()), scale.data<T>(),
+                                            dd.data<T>());
   });
   return dd;
 }

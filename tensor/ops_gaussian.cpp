@@ -26,7 +26,7 @@ Tensor gaussian_nll(const Tensor& output, const Tensor& y, double limit) {
 
 Tensor gaussian_nll_backward(const Tensor& output, const Tensor& y, double limit, const Tensor& scale) {
   check_gaussian("gaussian_nll_backward", output, y, limit);
-  check(scale.numel() == 1, "gaussian_nll_backward: a scale of shape ", scale.shape());
+  check_number("gaussian_nll_backward", "scale", y, scale);
   Tensor doutput = empty_like(output);
   dispatch(y.device(), y.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;

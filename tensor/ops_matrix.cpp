@@ -8,11 +8,6 @@ namespace {
 
 void check_probability(const char* op, double p) { check(p >= 0 && p < 1, op, ": probability ", p, " is not in [0, 1)"); }
 
-void check_index(const char* op, const Tensor& index, std::int64_t count) {
-  check(index.dtype() == DType::kInt32, op, ": the index is ", index.dtype(), ", not int32");
-  check(index.numel() == count, op, ": ", index.numel(), " indices for ", count, " rows");
-}
-
 /// An index outside would read or write other memory. On a GPU the kernel's caller vouches for it.
 void check_index_range(const char* op, const Tensor& index, std::int64_t rows) {
   if (index.device() != Device::kCpu) return;
@@ -21,9 +16,9 @@ void check_index_range(const char* op, const Tensor& index, std::int64_t rows) {
   }
 }
 
-const std::int32_t* row_ids_or_null(const char* op, const Tensor& row_ids, std::int64_t rows) {
+const std::int32_t* row_ids_or_null(const char* op, const Tensor& row_ids, std::int64_t rows, Device device) {
   if (!row_ids.defined()) return nullptr;
-  check_index(op, row_ids, rows);
+  check_index(op, row_ids, rows, device);
   return row_ids.data<std::int32_t>();
 }
 
@@ -75,7 +70,7 @@ Tensor csr_matmul(const CsrMatrix& x, const Tensor& w) {
   Tensor y = Tensor::empty({x.rows(), w.size(1)}, w.dtype(), w.device());
   dispatch(w.device(), w.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
-    kernels.csr_matmul(view<T>(x), w.size(1), w.data<T>(), y.data<T>());
+    kernels.csr_matmul(view<T>("csr_matmul", x, w.device()), w.size(1), w.data<T>(), y.data<T>());
   });
   return y;
 }
@@ -86,7 +81,7 @@ Tensor csr_transpose_matmul(const CsrMatrix& x, const Tensor& dy) {
   Tensor y = Tensor::empty({x.cols(), dy.size(1)}, dy.dtype(), dy.device());
   dispatch(dy.device(), dy.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
-    kernels.csr_transpose_matmul(view<T>(x), dy.size(1), dy.data<T>(), y.data<T>());
+    kernels.csr_transpose_matmul(view<T>("csr_transpose_matmul", x, dy.device()), dy.size(1), dy.data<T>(), y.data<T>());
   });
   return y;
 }
@@ -97,7 +92,7 @@ void csr_transpose_matmul_add(const CsrMatrix& x, const Tensor& dy, const Tensor
         "csr_transpose_matmul_add: [", x.rows(), ", ", x.cols(), "]^T times ", dy.shape(), " onto ", y.shape());
   dispatch(dy.device(), dy.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
-    kernels.csr_transpose_matmul_add(view<T>(x), dy.size(1), dy.data<T>(), y.data<T>());
+    kernels.csr_transpose_matmul_add(view<T>("csr_transpose_matmul_add", x, dy.device()), dy.size(1), dy.data<T>(), y.data<T>());
   });
 }
 
@@ -106,7 +101,7 @@ Tensor dense(const CsrMatrix& x, DType dtype) {
   Tensor y = Tensor::empty({x.rows(), x.cols()}, dtype, x.device());
   dispatch(x.device(), dtype, [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
-    kernels.csr_dense(view<T>(typed), y.data<T>());
+    kernels.csr_dense(view<T>("dense", typed, x.device()), y.data<T>());
   });
   return y;
 }
@@ -115,7 +110,7 @@ CsrMatrix normalize_rows(const CsrMatrix& x, DType dtype) {
   Tensor values = Tensor::empty({x.nnz()}, dtype, x.device());
   dispatch(x.device(), dtype, [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
-    kernels.csr_normalize_rows(view<T>(x), T(1e-12), values.data<T>());
+    kernels.csr_normalize_rows(view<T>("normalize_rows", x, x.device()), T(1e-12), values.data<T>());
   });
   return x.with_values(values);
 }
@@ -123,17 +118,17 @@ CsrMatrix normalize_rows(const CsrMatrix& x, DType dtype) {
 CsrMatrix dropout(const CsrMatrix& x, double p, const RandomStream& stream, const Tensor& row_ids) {
   check_probability("dropout", p);
   const DType dtype = x.has_values() ? x.values().dtype() : DType::kFloat32;
-  const std::int32_t* ids = row_ids_or_null("dropout", row_ids, x.rows());
+  const std::int32_t* ids = row_ids_or_null("dropout", row_ids, x.rows(), x.device());
   Tensor values = Tensor::empty({x.nnz()}, dtype, x.device());
   dispatch(x.device(), dtype, [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
-    kernels.csr_dropout(view<T>(x), static_cast<T>(p), stream, ids, values.data<T>());
+    kernels.csr_dropout(view<T>("dropout", x, x.device()), static_cast<T>(p), stream, ids, values.data<T>());
   });
   return x.with_values(values);
 }
 
 Tensor gather_rows(const Tensor& table, const Tensor& index) {
-  check_index("gather_rows", index, index.numel());
+  check_index("gather_rows", index, index.numel(), table.device());
   check(table.shape().rank() == 2, "gather_rows: a matrix is needed, not ", table.shape());
   check_index_range("gather_rows", index, table.size(0));
   Tensor y = Tensor::empty({index.numel(), table.cols()}, table.dtype(), table.device());
@@ -153,7 +148,7 @@ Tensor gather_rows(const Tensor& table, const Tensor& index) {
 
 void scatter_add_rows(const Tensor& x, const Tensor& index, const Tensor& target) {
   check_same_kind("scatter_add_rows", x, target);
-  check_index("scatter_add_rows", index, x.rows());
+  check_index("scatter_add_rows", index, x.rows(), x.device());
   check(x.cols() == target.cols(), "scatter_add_rows: ", x.shape(), " into ", target.shape());
   check_index_range("scatter_add_rows", index, target.rows());
   dispatch(x.device(), x.dtype(), [&](auto kernels) {
@@ -165,8 +160,8 @@ void scatter_add_rows(const Tensor& x, const Tensor& index, const Tensor& target
 void adam_rows(const Tensor& index, const Tensor& done, const Tensor& factors, const Tensor& count, const Tensor& gradient,
                const Tensor& value, const Tensor& first, const Tensor& second) {
   const std::int64_t n = index.numel();
-  for (const Tensor& numbers : {index, done}) check_index("adam_rows", numbers, n);
-  check_index("adam_rows", count, 1);
+  for (const Tensor& numbers : {index, done}) check_index("adam_rows", numbers, n, value.device());
+  check_index("adam_rows", count, 1, value.device());
   check_same_shape("adam_rows", value, first);
   check_same_shape("adam_rows", value, second);
   check_same_kind("adam_rows", factors, value);
@@ -257,7 +252,7 @@ void add_to_columns(const Tensor& x, const Tensor& target, std::int64_t begin) {
 Tensor random_uniform(const Shape& shape, const RandomStream& stream, double low, double high, DType dtype, Device device,
                       const Tensor& row_ids) {
   Tensor y = Tensor::empty(shape, dtype, device);
-  const std::int32_t* ids = row_ids_or_null("random_uniform", row_ids, y.rows());
+  const std::int32_t* ids = row_ids_or_null("random_uniform", row_ids, y.rows(), device);
   dispatch(device, dtype, [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.random_uniform(y.rows(), y.cols(), stream, ids, static_cast<T>(low), static_cast<T>(high), y.data<T>());
@@ -268,7 +263,7 @@ Tensor random_uniform(const Shape& shape, const RandomStream& stream, double low
 Tensor random_normal(const Shape& shape, const RandomStream& stream, double mean, double deviation, DType dtype, Device device,
                      const Tensor& row_ids) {
   Tensor y = Tensor::empty(shape, dtype, device);
-  const std::int32_t* ids = row_ids_or_null("random_normal", row_ids, y.rows());
+  const std::int32_t* ids = row_ids_or_null("random_normal", row_ids, y.rows(), device);
   dispatch(device, dtype, [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.random_normal(y.rows(), y.cols(), stream, ids, static_cast<T>(mean), static_cast<T>(deviation), y.data<T>());
@@ -278,7 +273,7 @@ Tensor random_normal(const Shape& shape, const RandomStream& stream, double mean
 
 Tensor random_gumbel(const Shape& shape, const RandomStream& stream, DType dtype, Device device, const Tensor& row_ids) {
   Tensor y = Tensor::empty(shape, dtype, device);
-  const std::int32_t* ids = row_ids_or_null("random_gumbel", row_ids, y.rows());
+  const std::int32_t* ids = row_ids_or_null("random_gumbel", row_ids, y.rows(), device);
   dispatch(device, dtype, [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.random_gumbel(y.rows(), y.cols(), stream, ids, y.data<T>());
@@ -288,7 +283,7 @@ Tensor random_gumbel(const Shape& shape, const RandomStream& stream, DType dtype
 
 Tensor dropout(const Tensor& x, double p, const RandomStream& stream, const Tensor& row_ids) {
   check_probability("dropout", p);
-  const std::int32_t* ids = row_ids_or_null("dropout", row_ids, x.rows());
+  const std::int32_t* ids = row_ids_or_null("dropout", row_ids, x.rows(), x.device());
   Tensor y = empty_like(x);
   dispatch(x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;

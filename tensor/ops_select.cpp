@@ -41,6 +41,7 @@ AtLeast count_at_least(const Tensor& x, double sign, double bound) {
 void take_at_least(const Tensor& x, const AtLeast& found, const Tensor& from, std::int64_t first, const Tensor& values,
                    const Tensor& places) {
   check_places("take_at_least", x, places);
+  check_on("take_at_least", x.device(), found.starts);
   check(places.numel() == found.count, "take_at_least: ", found.count, " finds into ", places.numel(), " places");
   if (values.defined()) {
     check_same_kind("take_at_least", x, values);

@@ -66,7 +66,7 @@ CsrMatrix gather_rows(const CsrMatrix& x, const Tensor& index, std::int64_t room
   Tensor values = x.has_values() ? Tensor::empty({room}, dtype, x.device()) : Tensor();
   dispatch(x.device(), dtype, [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
-    kernels.csr_gather_rows(view<T>(x), rows, index.data<std::int32_t>(), offsets.data<std::int64_t>(),
+    kernels.csr_gather_rows(view<T>("gather_rows", x, x.device()), rows, index.data<std::int32_t>(), offsets.data<std::int64_t>(),
                             columns.data<std::int32_t>(), x.has_values() ? values.data<T>() : nullptr);
   });
   return CsrMatrix::trusted(rows, x.cols(), std::move(offsets), std::move(columns), std::move(values));

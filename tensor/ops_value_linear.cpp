@@ -21,7 +21,8 @@ Tensor value_linear(const CsrMatrix& x, const Tensor& table, const Tensor& w, co
   Tensor y = Tensor::empty({x.rows(), w.size(2)}, w.dtype(), w.device());
   dispatch(w.device(), w.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
-    kernels.value_linear(view<T>(x), w.size(1), w.size(2), table.data<T>(), w.data<T>(), total.data<T>(), y.data<T>());
+    kernels.value_linear(view<T>("value_linear", x, w.device()), w.size(1), w.size(2), table.data<T>(), w.data<T>(),
+                         total.data<T>(), y.data<T>());
   });
   return y;
 }
@@ -34,7 +35,8 @@ ValueLinearGradients value_linear_backward(const CsrMatrix& x, const Tensor& w, 
   const Tensor by_row = Tensor::empty({x.rows(), width}, w.dtype(), w.device());
   dispatch(w.device(), w.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
-    kernels.value_linear_backward(view<T>(x), width, w.size(2), w.data<T>(), dy.data<T>(), by_row.data<T>());
+    kernels.value_linear_backward(view<T>("value_linear_backward", x, w.device()), width, w.size(2), w.data<T>(), dy.data<T>(),
+                                  by_row.data<T>());
   });
   ValueLinearGradients gradients;
   gradients.all = column_sum(dy);

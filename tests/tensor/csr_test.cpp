@@ -141,6 +141,7 @@ TEST(CsrTest, WithValuesLeavesTheOriginal) {
   EXPECT_EQ(dense(y), (Values{5, 0, 6}));
   EXPECT_EQ(dense(y.transpose()), (Values{5, 0, 6})) << "the cached transpose belongs to the old values";
   EXPECT_THROW(x.with_values(Tensor::from<float>({5}, {1})), Error);
+  EXPECT_THROW(x.with_values(Tensor::from<std::int32_t>({5, 6}, {2})), Error) << "no floating-point type";
 }
 
 TEST(CsrTest, ConcatRows) {

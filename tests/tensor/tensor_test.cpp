@@ -10,6 +10,7 @@
 
 #include "tensor/ops.h"
 #include "tests/support/device.h"
+#include "tests/support/misuse.h"
 #include "tests/support/random_data.h"
 
 namespace tapestry::tests {
@@ -27,19 +28,6 @@ class TensorTest : public DeviceTest {
     return Tensor::from<double>(values, shape).to(dtype).to(test_device());
   }
 };
-
-/// `call` must throw kMisuse with all of these in its message.
-template <typename Call>
-void expect_misuse(const Call& call, const std::vector<std::string>& parts) {
-  try {
-    call();
-    ADD_FAILURE() << "nothing was thrown; expected a message with " << parts.front();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::kMisuse);
-    for (const std::string& part : parts)
-      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << error.what() << " lacks " << part;
-  }
-}
 
 TEST(ShapeTest, RowsAndColumns) {
   EXPECT_EQ(Shape().numel(), 1);
