@@ -127,10 +127,12 @@ class Pool {
     if (reserve == nullptr) count_as_cached(given.bytes);
   }
 
-  /// From now on no other stream waits for the calling thread's.
+  /// From now on no other stream waits for the calling thread's, which is made here if recording is the first that the thread
+  /// does on the GPU: end_reserve has to find what stands in the list.
   void begin_reserve() {
+    void* const stream = cuda_own_stream_tag();
     const std::lock_guard lock(mutex_);
-    recorded_streams_.push_back(cuda_stream_tag());
+    recorded_streams_.push_back(stream);
   }
   void end_reserve() {
     {

@@ -20,6 +20,7 @@ void cuda_download(void*, const void*, std::size_t) { no_cuda("copy from the GPU
 void cuda_copy(void*, const void*, std::size_t) { no_cuda("copy within the GPU"); }
 void cuda_synchronize() {}
 void* cuda_stream_tag() { return nullptr; }
+void* cuda_own_stream_tag() { no_cuda("a stream of the GPU"); }
 void cuda_run_after(void*) {}
 bool cuda_available() { return false; }
 void cuda_begin_capture() { no_cuda("a CUDA graph"); }

@@ -27,13 +27,18 @@ StepGraph::~StepGraph() {
   for (const Entry& entry : entries_) cuda_free_graph(entry.graph);
 }
 
+std::vector<StepGraph::Entry>::iterator StepGraph::find(std::int64_t key) {
+  return std::find_if(entries_.begin(), entries_.end(), [key](const Entry& entry) { return entry.key == key; });
+}
+
+void StepGraph::called(std::int64_t key) {
+  if (enabled_ && !PoolReserve::filling() && find(key) == entries_.end()) entries_.push_back({key});
+}
+
 bool StepGraph::begin(std::int64_t key) {
   if (!enabled_ || PoolReserve::filling()) return false;
-  const auto found = std::find_if(entries_.begin(), entries_.end(), [key](const Entry& entry) { return entry.key == key; });
-  if (found == entries_.end()) {
-    entries_.push_back({key});
-    return false;
-  }
+  const auto found = find(key);
+  if (found == entries_.end()) return false;
   current_ = static_cast<std::size_t>(found - entries_.begin());
   if (launchable()) return true;
   reserve_.begin();

@@ -19,7 +19,7 @@ struct CudaGraph;
 ///
 /// On the CPU, and with TAPESTRY_GRAPHS=off in the environment, run() simply calls the step. On a GPU the first step with a key
 /// is called, which warms pool and libraries; the second is called while it is recorded, then launched; later ones are launched
-/// only. The numbers are the same bits either way. What a step has to keep to:
+/// only. (A first call that throws does not count.) The numbers are the same bits either way. What a step has to keep to:
 /// * Steps of one key do the same on the same tensors. What changes lies on the device and is advanced by the step itself:
 ///   RandomStream::counter, tables read at a counter (gather_rows), weighted_sum, Adam::step_prepared.
 /// * It changes nothing of the host's, since it is not called every time, and needs nothing from there: copies from or to the
@@ -44,7 +44,10 @@ class StepGraph {
   /// Does the step once. `key` tells steps of different shapes apart, such as the short last batch of an epoch.
   template <typename Step>
   void run(std::int64_t key, const Step& step) {
-    if (!begin(key)) return step();
+    if (!begin(key)) {
+      step();
+      return called(key);
+    }
     for (bool again = false; !launchable(); again = true) {
       try {
         step();
@@ -74,6 +77,9 @@ class StepGraph {
 
   /// Whether the step is to be launched, after it has been recorded unless it is launchable(); otherwise it is called.
   bool begin(std::int64_t key);
+  /// A step was called to its end: the next one with its key may be recorded.
+  void called(std::int64_t key);
+  std::vector<Entry>::iterator find(std::int64_t key);
   bool launchable() const { return entries_[current_].graph != nullptr; }
   void end();
   /// Whether the recording had been broken off from outside.

@@ -27,6 +27,8 @@ void cuda_synchronize();
 /// The calling thread's stream, as a tag: a block that was freed on one stream may be used on it again at once. Null when the
 /// thread has asked for nothing yet.
 void* cuda_stream_tag();
+/// The same, but a thread that has no stream yet gets one. Throws Error(kDevice) when that cannot be.
+void* cuda_own_stream_tag();
 /// What the calling thread asks for from now on starts after everything asked for so far on `stream_tag`.
 void cuda_run_after(void* stream_tag);
 

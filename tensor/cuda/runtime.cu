@@ -185,6 +185,8 @@ void cuda_synchronize() {
 
 void* cuda_stream_tag() { return cuda::holder.get() == nullptr ? nullptr : cuda::holder.get()->stream(); }
 
+void* cuda_own_stream_tag() { return cuda::context().stream(); }
+
 void cuda_run_after(void* stream_tag) { cuda::context().run_after(static_cast<cudaStream_t>(stream_tag)); }
 
 }  // namespace tapestry

@@ -4,13 +4,17 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstring>
 #include <functional>
+#include <future>
 #include <latch>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "tensor/cuda/cuda_memory.h"
 #include "tensor/ops.h"
 #include "tests/support/device.h"
 #include "tests/support/gpu_test.h"
@@ -272,6 +276,41 @@ TEST_F(StepGraphOnDevice, AnotherThreadDoesNotWaitForAStreamThatIsRecorded) {
   EXPECT_EQ(total, kOdd);
   walk.go(2, 9);
   EXPECT_EQ(walk.result(), walked(9, 3));
+}
+
+TEST_F(StepGraphOnDevice, AFirstStepThatThrowsDoesNotCount) {
+  StepGraph graph(Device::kCuda);
+  const Tensor count = Tensor::from<std::int32_t>({0}, {1}, Device::kCuda);
+  const auto add = [&] { add_integer(count, 1); };
+  const std::int64_t before = StepGraph::launches();
+  EXPECT_THROW(graph.run(0, [] { fail(ErrorKind::kFit, "stop"); }), Error);
+  graph.run(0, add);
+  EXPECT_EQ(StepGraph::launches(), before) << "recorded though no step with its key had been called to its end";
+  graph.run(0, add);
+  EXPECT_EQ(StepGraph::launches(), before + 1);
+  EXPECT_EQ(count.item(), 2);
+}
+
+TEST_F(StepGraphOnDevice, ThePoolDoesNotWaitForARecordingByAThreadThatHadNotUsedTheGpu) {
+  StepGraph graph(Device::kCuda);
+  const Tensor count = Tensor::from<std::int32_t>({0}, {1}, Device::kCuda);
+  const auto add = [&] { add_integer(count, 1); };
+  graph.run(0, add);  // called
+  cuda_synchronize();
+  std::thread other([&] {
+    graph.run(0, add);  // recorded: the first that this thread asks of the GPU
+    cuda_synchronize();
+  });
+  other.join();
+  EXPECT_EQ(count.item(), 2);
+  const auto trimmed = std::make_shared<std::promise<void>>();  // which outlives a test that does not wait for ever
+  std::thread waiting([trimmed] {
+    pool_trim(Device::kCuda);
+    trimmed->set_value();
+  });
+  const bool done = trimmed->get_future().wait_for(std::chrono::seconds(30)) == std::future_status::ready;
+  EXPECT_TRUE(done) << "pool_trim waits for a recording that has ended";
+  done ? waiting.join() : waiting.detach();
 }
 
 TEST_F(StepGraphOnDevice, BelongsToTheThreadThatRecordedIt) {
