@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <string>
 
 #include "tensor/error.h"
@@ -36,6 +37,8 @@ inline constexpr DType kDTypeOf<std::int64_t> = DType::kInt64;
 class Shape {
  public:
   static constexpr int kMaxRank = 4;
+  /// So many elements of eight bytes can be counted in bytes.
+  static constexpr std::int64_t kMaxElements = std::numeric_limits<std::int64_t>::max() / 8;
 
   Shape() = default;
   Shape(std::initializer_list<std::int64_t> sizes) {
@@ -44,6 +47,7 @@ class Shape {
       check(size >= 0, "Shape: negative size ", size);
       sizes_[static_cast<std::size_t>(rank_++)] = size;
     }
+    check_count();
   }
 
   int rank() const { return rank_; }
@@ -68,6 +72,7 @@ class Shape {
   Shape with_rows(std::int64_t rows) const {
     Shape changed = *this;
     changed.sizes_[0] = rows;
+    changed.check_count();
     return changed;
   }
 
@@ -80,6 +85,15 @@ class Shape {
   }
 
  private:
+  /// Products of sizes are taken everywhere, of some of them too: none may overflow, even where another size is 0.
+  void check_count() const {
+    std::int64_t left = kMaxElements;
+    for (const std::int64_t size : sizes_) {
+      if (size > 1) left /= size;
+    }
+    if (left == 0) fail(ErrorKind::kMisuse, "Shape: ", to_string(), " has more elements than can be counted");
+  }
+
   std::array<std::int64_t, kMaxRank> sizes_ = {};
   int rank_ = 0;
 };

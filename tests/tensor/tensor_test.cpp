@@ -43,6 +43,16 @@ TEST(ShapeTest, RowsAndColumns) {
   expect_misuse([] { Shape({2, -1}); }, {"-1"});
 }
 
+TEST(ShapeTest, RefusesMoreElementsThanCanBeCounted) {
+  constexpr std::int64_t kHalf = std::int64_t{1} << 32;
+  expect_misuse([] { Tensor::empty({kHalf, kHalf}); }, {"[4294967296, 4294967296]"});
+  expect_misuse([] { Shape({kHalf, kHalf, kHalf, kHalf}); }, {"more elements"});
+  expect_misuse([] { Shape({0, kHalf, kHalf}); }, {"more elements"});  // rows() of others like it would overflow
+  expect_misuse([] { Shape({3, kHalf}).with_rows(kHalf); }, {"more elements"});
+  expect_misuse([] { Shape({kHalf, kHalf >> 4, 2}); }, {"more elements"});  // their bytes could not be counted
+  EXPECT_EQ(Shape({kHalf, kHalf >> 5}).numel(), std::int64_t{1} << 59);
+}
+
 TEST_F(TensorTest, RowViewsShareStorage) {
   const Tensor x = counting({4, 3});
   const Tensor view = x.slice_rows(1, 3);
