@@ -21,11 +21,10 @@ T* data_or_null(const Tensor& tensor) {
 Tensor binary(BinaryOp op, const Tensor& a, const Tensor& b) {
   check_same_kind("binary", a, b);
   const bool a_larger = a.shape().rank() > b.shape().rank() || (a.shape().rank() == b.shape().rank() && a.numel() >= b.numel());
-  const auto rows = std::max(a.rows(), b.rows());
-  const auto cols = std::max(a.cols(), b.cols());
+  const auto rows = a.rows() == 1 ? b.rows() : a.rows();  // a single one is repeated, no times where the other has none
+  const auto cols = a.cols() == 1 ? b.cols() : a.cols();
   const auto fits = [&](const Tensor& x) { return (x.rows() == rows || x.rows() == 1) && (x.cols() == cols || x.cols() == 1); };
-  check(fits(a) && fits(b) && (a.numel() > 0) == (b.numel() > 0), "binary: shapes ", a.shape(), " and ", b.shape(),
-        " do not broadcast");
+  check(fits(b), "binary: shapes ", a.shape(), " and ", b.shape(), " do not broadcast");
   const Tensor& larger = a_larger ? a : b;
   const Shape shape = larger.rows() == rows && larger.cols() == cols ? larger.shape() : Shape{rows, cols};
   Tensor y = Tensor::empty(shape, a.dtype(), a.device());

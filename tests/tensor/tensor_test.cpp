@@ -162,6 +162,20 @@ TEST_F(TensorTest, BroadcastShapes) {
   EXPECT_EQ(host(binary(BinaryOp::kSubtract, counting({2, 1}), counting({1, 3}))), (std::vector<double>{0, -1, -2, 1, 0, -1}));
 }
 
+TEST_F(TensorTest, AnEmptyBatchBroadcastsToNothing) {
+  const auto shape_of = [&](const Shape& a, const Shape& b) { return binary(BinaryOp::kAdd, counting(a), counting(b)).shape(); };
+  EXPECT_EQ(shape_of({0, 3}, {3}), Shape({0, 3}));
+  EXPECT_EQ(shape_of({3}, {0, 3}), Shape({0, 3}));
+  EXPECT_EQ(shape_of({0, 3}, {1, 3}), Shape({0, 3}));
+  EXPECT_EQ(shape_of({1, 3}, {0, 1}), Shape({0, 3}));
+  EXPECT_EQ(shape_of({0, 3}, {}), Shape({0, 3}));
+  EXPECT_EQ(shape_of({4, 0}, {4, 1}), Shape({4, 0}));
+  EXPECT_EQ(shape_of({0}, {}), Shape({0}));
+  expect_misuse([&] { shape_of({0, 3}, {2, 3}); }, {"binary", "[0, 3]", "[2, 3]"});
+  expect_misuse([&] { shape_of({2, 3}, {0, 3}); }, {"binary", "[2, 3]", "[0, 3]"});
+  expect_misuse([&] { shape_of({0, 3}, {2}); }, {"binary", "[0, 3]", "[2]"});
+}
+
 TEST_F(TensorTest, TheSmallerAndTheLargerOfTwoPassANaNOfTheFirstOn) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   const Tensor values = Tensor::from<double>({-5, 1, 7, nan}, {4}).to(test_device());
