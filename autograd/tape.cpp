@@ -1,5 +1,7 @@
 #include "autograd/tape.h"
 
+#include <algorithm>
+
 namespace tapestry::autograd {
 namespace {
 
@@ -24,6 +26,11 @@ void Tape::backward(const Variable& loss) {
 void Tape::backward(const Variable& output, Tensor cotangent) {
   check(output.requires_grad(), "backward: the output does not depend on any parameter recorded on this tape");
   check(!swept_, "backward: this tape was swept already");
+  // The last record as a rule. Left in the slot of an output that no record here takes it from, the cotangent would be added to
+  // the next one there.
+  const bool recorded_here =
+      std::any_of(records_.rbegin(), records_.rend(), [&](const Record* record) { return record->output == output.slot(); });
+  check(recorded_here || output.slot().leaf(), "backward: the output was recorded on another tape");
   check(cotangent.shape() == output.shape(), "backward: a cotangent ", cotangent.shape(), " for an output ", output.shape());
   swept_ = true;
   // What the backward closures compute must not be recorded in turn.

@@ -25,7 +25,7 @@ class Tape {
   Tape& operator=(const Tape&) = delete;
 
   /// Sweeps from `loss` (one element, gradient 1). Gradients of leaves add to what they hold; each record is used up, so a second
-  /// sweep over the same records throws.
+  /// sweep over the same records throws. So does a loss that is neither an output recorded here nor a leaf: another tape's.
   void backward(const Variable& loss);
   /// The same from any output with the given cotangent of its shape.
   void backward(const Variable& output, Tensor cotangent);
@@ -96,7 +96,7 @@ Variable record(Tensor value, std::initializer_list<const Variable*> inputs, Bac
   bool needed = false;
   for (const Variable* input : inputs) needed = needed || input->requires_grad();
   if (tape == nullptr || !needed) return {std::move(value)};
-  GradientSlot slot = GradientSlot::make();
+  GradientSlot slot = GradientSlot::make(/*leaf=*/false);
   tape->push(slot, std::move(backward));
   return {std::move(value), std::move(slot)};
 }

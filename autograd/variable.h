@@ -14,30 +14,34 @@ namespace tapestry::autograd {
 class GradientSlot {
  public:
   GradientSlot() = default;
-  static GradientSlot make() {
+  /// Of a leaf, or of the output of an operation that a tape records.
+  static GradientSlot make(bool leaf) {
     GradientSlot slot;
-    slot.gradient_ = std::allocate_shared<Tensor>(PoolAllocator<Tensor>());
+    slot.gradient_ = std::allocate_shared<Gradient>(PoolAllocator<Gradient>());
+    slot.gradient_->leaf = leaf;
     return slot;
   }
 
   explicit operator bool() const { return gradient_ != nullptr; }
-  const Tensor& get() const { return *gradient_; }
+  bool operator==(const GradientSlot&) const = default;
+  const Tensor& get() const { return gradient_->sum; }
+  bool leaf() const { return gradient_->leaf; }
 
   /// Adds a gradient. The first one is kept as it is; a later one is added in place only if nobody else holds the first.
   void accumulate(Tensor gradient) const {
-    if (!gradient_->defined()) {
-      *gradient_ = std::move(gradient);
-    } else if (gradient_->sole_owner()) {
-      add_in_place(*gradient_, gradient);
+    if (!gradient_->sum.defined()) {
+      gradient_->sum = std::move(gradient);
+    } else if (gradient_->sum.sole_owner()) {
+      add_in_place(gradient_->sum, gradient);
     } else {
-      *gradient_ = linear_combination({{1.0, *gradient_}, {1.0, gradient}});
+      gradient_->sum = linear_combination({{1.0, gradient_->sum}, {1.0, gradient}});
     }
   }
 
   /// Adds A' B', into the gradient that is there when possible: no buffer for the product.
   void accumulate_product(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b) const {
-    if (gradient_->defined() && gradient_->sole_owner()) {
-      matmul_accumulate(a, b, transpose_a, transpose_b, *gradient_);
+    if (gradient_->sum.defined() && gradient_->sum.sole_owner()) {
+      matmul_accumulate(a, b, transpose_a, transpose_b, gradient_->sum);
     } else {
       accumulate(matmul(a, b, transpose_a, transpose_b));
     }
@@ -45,8 +49,8 @@ class GradientSlot {
 
   /// Adds x^T dy, into the gradient that is there when possible.
   void accumulate_sparse_product(const CsrMatrix& x, const Tensor& dy) const {
-    if (gradient_->defined() && gradient_->sole_owner()) {
-      csr_transpose_matmul_add(x, dy, *gradient_);
+    if (gradient_->sum.defined() && gradient_->sum.sole_owner()) {
+      csr_transpose_matmul_add(x, dy, gradient_->sum);
     } else {
       accumulate(csr_transpose_matmul(x, dy));
     }
@@ -54,20 +58,24 @@ class GradientSlot {
 
   /// A gradient of `shape` that parts can be added to: zeros on the first call.
   const Tensor& writable(const Shape& shape, DType dtype, Device device) const {
-    if (!gradient_->defined()) {
-      *gradient_ = Tensor::zeros(shape, dtype, device);
-    } else if (!gradient_->sole_owner()) {
-      *gradient_ = gradient_->clone();
+    if (!gradient_->sum.defined()) {
+      gradient_->sum = Tensor::zeros(shape, dtype, device);
+    } else if (!gradient_->sum.sole_owner()) {
+      gradient_->sum = gradient_->sum.clone();
     }
-    return *gradient_;
+    return gradient_->sum;
   }
 
   /// Hands the gradient out and forgets it.
-  Tensor take() const { return std::exchange(*gradient_, Tensor()); }
-  void clear() const { *gradient_ = Tensor(); }
+  Tensor take() const { return std::exchange(gradient_->sum, Tensor()); }
+  void clear() const { gradient_->sum = Tensor(); }
 
  private:
-  std::shared_ptr<Tensor> gradient_;
+  struct Gradient {
+    Tensor sum;
+    bool leaf = false;
+  };
+  std::shared_ptr<Gradient> gradient_;
 };
 
 /// A tensor that may take part in differentiation. Copies share value and gradient. Implicit from Tensor: a constant.
@@ -79,7 +87,7 @@ class Variable {
   Variable(Tensor value, GradientSlot gradient) : value_(std::move(value)), gradient_(std::move(gradient)) {}
 
   /// A leaf whose gradient stays after the sweep: a model's parameter.
-  static Variable parameter(Tensor value) { return {std::move(value), GradientSlot::make()}; }
+  static Variable parameter(Tensor value) { return {std::move(value), GradientSlot::make(/*leaf=*/true)}; }
 
   const Tensor& value() const { return value_; }
   bool defined() const { return value_.defined(); }

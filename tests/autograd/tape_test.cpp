@@ -109,6 +109,43 @@ TEST_F(TapeTest, RefusesMisuse) {
   EXPECT_THROW(Variable(values({1})).gradient(), Error);
 }
 
+TEST_F(TapeTest, RefusesWhatAnotherTapeRecordedAndLeavesItAlone) {
+  const Variable x = Variable::parameter(values({1, 2}));
+  Variable gone;
+  {
+    const Tape tape;
+    gone = autograd::sum(x);
+  }
+  Tape outer;
+  const Variable y = autograd::sum(square(x));
+  {
+    Tape inner;
+    const Variable z = scale(x, 5);
+    EXPECT_THROW(inner.backward(y), Error);
+    EXPECT_FALSE(y.gradient().defined());
+    inner.backward(z, values({1, 1}));  // what was refused does not count as its sweep
+  }
+  EXPECT_THROW(outer.backward(gone), Error);
+  x.clear_gradient();
+  outer.backward(y);
+  EXPECT_EQ(host(x.gradient()), (std::vector<double>{2, 4}));
+}
+
+TEST_F(TapeTest, ALeafIsItsOwnGradient) {
+  const Variable x = Variable::parameter(values({3}));
+  Tape().backward(x);
+  EXPECT_EQ(host(x.gradient()), std::vector<double>{1});
+}
+
+TEST_F(TapeTest, AnEmptyBatchAddsNothingToABroadcastOperand) {
+  const Variable x = Variable::parameter(Tensor::empty({0, 2}, DType::kFloat64, test_device()));
+  const Variable bias = Variable::parameter(values({1, 2}));
+  Tape tape;
+  tape.backward(autograd::sum(add(x, bias)));
+  EXPECT_EQ(host(bias.gradient()), (std::vector<double>{0, 0}));
+  EXPECT_EQ(x.gradient().shape(), Shape({0, 2}));
+}
+
 TEST_F(TapeTest, ABranchThatIsNotUsedGetsNothing) {
   const Variable x = Variable::parameter(values({1, 2}));
   const Variable other = Variable::parameter(values({1, 2}));
