@@ -48,11 +48,12 @@ template const std::vector<ParameterView<double>>& Optimizer::parameter_views();
 
 template <typename T>
 void Optimizer::step_as(double learning_rate) {
-  update(parameters_.front().value().device(), parameter_views<T>(), learning_rate);
+  const std::vector<ParameterView<T>>& views = parameter_views<T>();  // may throw: then no step was made
+  ++steps_;
+  update(parameters_.front().value().device(), views, learning_rate);
 }
 
 void Optimizer::step(double learning_rate) {
-  ++steps_;
   parameters_.front().value().dtype() == DType::kFloat32 ? step_as<float>(learning_rate) : step_as<double>(learning_rate);
 }
 
@@ -77,6 +78,9 @@ void Optimizer::load_state(const std::vector<std::pair<std::string, Tensor>>& st
     check(state[i].first == name, "Optimizer::load_state: '", state[i].first, "' where '", name, "' was expected");
     check(source.shape() == own(i).shape() && source.dtype() == own(i).dtype(), "Optimizer::load_state: '", name, "' has shape ",
           source.shape(), ", not ", own(i).shape());
+  }
+  for (std::size_t i = 0; i < count; ++i) {  // nothing is changed before all fits
+    const Tensor& source = state[i].second;
     copy_bytes(own(i).raw_data(), own(i).device(), source.raw_data(), source.device(), static_cast<std::size_t>(source.bytes()));
   }
   steps_ = steps;

@@ -61,6 +61,16 @@ TEST_F(ModuleFileTest, ModuleRoundTrip) {
   EXPECT_THROW(save_module(TwiceNamed(), path_), Error);
 }
 
+TEST_F(ModuleFileTest, LoadStateChangesNothingUnlessAllFits) {
+  const Model model(2);
+  const auto before = model.state();
+  auto state = Model(1).state();
+  state.back().second = Tensor::zeros({3});
+  EXPECT_THROW(model.load_state(state), Error);
+  const auto after = model.state();
+  for (std::size_t i = 0; i < before.size(); ++i) EXPECT_EQ(values(after[i].second), values(before[i].second)) << before[i].first;
+}
+
 TEST_F(ModuleFileTest, LoadModuleListsEveryDifferenceAndChangesNothing) {
   TensorFile file;
   for (const NamedParameter& parameter : Model(1).named_parameters()) file.tensors[parameter.name] = parameter.variable.value();

@@ -259,6 +259,19 @@ TEST_F(OptimizerTest, LoadStateRefusesAnotherState) {
   EXPECT_THROW(adam.load_state(state, 1), Error);
 }
 
+TEST_F(OptimizerTest, WhatThrowsChangesNothing) {
+  const Variable p = parameter({3}, 5);
+  Adam adam({p});
+  auto state = adam.state();
+  state[0].second = Tensor::full({3}, 7, DType::kFloat64);
+  state[1].second = Tensor::zeros({2}, DType::kFloat64);
+  EXPECT_THROW(adam.load_state(state, 4), Error);
+  EXPECT_EQ(values(adam.state()[0].second), std::vector<double>(3, 0.0));
+  give_gradient(p, Tensor::zeros({2}, DType::kFloat64, test_device()));
+  EXPECT_THROW(adam.step(0.1), Error);
+  EXPECT_EQ(adam.steps(), 0);
+}
+
 TEST_F(OptimizerTest, RefusesMisuse) {
   EXPECT_THROW(Sgd(std::vector<Variable>{}), Error);
   EXPECT_THROW(Sgd({Variable(Tensor::zeros({1}))}), Error);
