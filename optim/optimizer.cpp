@@ -86,11 +86,21 @@ void Optimizer::load_state(const std::vector<std::pair<std::string, Tensor>>& st
   steps_ = steps;
 }
 
+namespace {
+
+/// The sum of a gradient's squares. Where it is more than float32 holds, from a norm of 1.8e19 on, it is taken again in float64.
+double sum_of_squares(const Tensor& gradient) {
+  const double squares = sum_squares(gradient).item();
+  return std::isfinite(squares) ? squares : sum_squares(gradient.to(DType::kFloat64)).item();
+}
+
+}  // namespace
+
 double clip_gradient_norm(const std::vector<autograd::Variable>& parameters, double limit) {
   check(limit > 0, "clip_gradient_norm: the limit ", limit, " is not positive");
   double squares = 0;
   for (const autograd::Variable& parameter : parameters) {
-    if (parameter.gradient().defined()) squares += sum_squares(parameter.gradient()).item();
+    if (parameter.gradient().defined()) squares += sum_of_squares(parameter.gradient());
   }
   const double norm = std::sqrt(squares);
   if (!std::isfinite(norm) || norm <= limit) return norm;

@@ -64,6 +64,13 @@ TEST_F(ClipTest, NormsThatAreNoNumberAreReturnedAndChangeNothing) {
   EXPECT_EQ(gradient(infinite[1]), std::vector<float>{100});
 }
 
+TEST_F(ClipTest, ANormWhoseSquareIsNoFloat32IsClipped) {
+  const std::vector<Variable> parameters = {parameter({3e30F, 0}), parameter({4e30F})};
+  EXPECT_NEAR(clip_gradient_norm(parameters, 5) / 5e30, 1, 1e-6);
+  EXPECT_NEAR(gradient(parameters[0])[0], 3, 1e-5);
+  EXPECT_NEAR(gradient(parameters[1])[0], 4, 1e-5);
+}
+
 TEST_F(ClipTest, RefusesLimitsThatAreNotPositive) {
   EXPECT_THROW(clip_gradient_norm({parameter({1})}, 0), Error);
   EXPECT_THROW(clip_gradient_norm({parameter({1})}, std::nan("")), Error);
