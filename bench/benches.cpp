@@ -94,7 +94,7 @@ void vae_step(const std::string& name, std::int64_t rows, std::int64_t items, do
   const auto k = static_cast<double>(config.latent);
   const double flops = static_cast<double>(config.max_epochs) *
                        (6 * (2 * h * k + k * h + h * static_cast<double>(items)) * static_cast<double>(rows) +
-                        4 * h * config.dropout * static_cast<double>(x.nnz()));
+                        4 * h * (1 - config.dropout) * static_cast<double>(x.nnz()));
   compare_with_sgemm(
       name, flops, [&] { sdrm::fit_vae(model, x, config, 1, [](const sdrm::MultiVae&, std::int64_t) { return 0.0; }); },
       std::min(config.batch, rows), items, config.hidden);

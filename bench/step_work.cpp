@@ -15,7 +15,7 @@ Work vae_update_work(std::int64_t items, const sdrm::VaeConfig& config, std::int
   const auto k = static_cast<double>(config.latent);
   const auto nnz = static_cast<double>(stored);
   // x [B, I] sparse -> h [B, H] (no gradient by x) -> mu and log variance [B, 2 K]; z [B, K] -> [B, H] -> logits [B, I].
-  const double sparse = 4 * config.dropout * nnz * h;
+  const double sparse = 4 * (1 - config.dropout) * nnz * h;
   const double dense = 6 * b * (h * 2 * k + k * h + h * i);
   return {sparse + dense, update_bytes(parameters) + 4 * nnz};
 }
