@@ -101,7 +101,7 @@ struct CpuKernels {
 #include "tensor/kernel_contract.inc"
 };
 
-/// Without CUDA, tensor/no_cuda.cpp implements these by an error.
+/// Without CUDA, tensor/no_cuda_kernels.cpp implements these by an error.
 template <typename T>
 struct CudaKernels {
   using Scalar = T;
