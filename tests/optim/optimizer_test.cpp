@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <numeric>
 
 #include "autograd/loss.h"
 #include "autograd/matrix.h"
@@ -180,6 +181,39 @@ void expect_prepared_steps_are_the_same_bits(const Options& options, std::int64_
 TEST_F(OptimizerTest, PreparedStepsAreTheSameBits) {
   expect_prepared_steps_are_the_same_bits<Adam>(AdamOptions{.l2 = 0.1, .decoupled = 0.2}, kAdamFactors);
   expect_prepared_steps_are_the_same_bits<Adamax>(AdamaxOptions{.beta2 = 0.7}, kAdamaxFactors);
+}
+
+// Rows of a table that wait until they are picked again, beside the whole table at every step, where a row that is not picked has
+// a gradient of zeros.
+TEST_F(OptimizerTest, AdamOnRowsIsAdamOnTheWholeTableToTheLastBit) {
+  constexpr std::int64_t kRows = 37, kCols = 53, kPicked = 11;
+  for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
+    const Variable whole = parameter({kRows, kCols}, 1, dtype), rows = parameter({kRows, kCols}, 1, dtype);
+    Adam adam({whole}, {.l2 = 0.1, .decoupled = 0.2});
+    const Tensor factors = adam.prepare(kSteps, 0.3).to(test_device());
+    const Tensor first = Tensor::zeros({kRows, kCols}, dtype, test_device());
+    const Tensor second = first.clone();
+    std::vector<std::int32_t> done(kRows, 0), every(kRows);
+    std::iota(every.begin(), every.end(), 0);
+    const auto on_device = [](const std::vector<std::int32_t>& numbers) {
+      return Tensor::from<std::int32_t>(numbers, {static_cast<std::int64_t>(numbers.size())}, test_device());
+    };
+    for (std::int32_t step = 0; step < kSteps; ++step) {
+      std::vector<std::int32_t> picked, had;
+      for (std::int64_t i = 0; i < kPicked; ++i) picked.push_back(static_cast<std::int32_t>((5 * i + 7 * step) % kRows));
+      for (const std::int32_t row : picked) had.push_back(std::exchange(done[static_cast<std::size_t>(row)], step + 1));
+      const Tensor gradient = random_tensor({kPicked, kCols}, static_cast<std::uint64_t>(20 + step), -2, 2, dtype, test_device());
+      adam_rows(on_device(picked), on_device(had), factors, on_device({step}), gradient, rows.value(), first, second);
+      const Tensor spread = Tensor::zeros({kRows, kCols}, dtype, test_device());
+      scatter_add_rows(gradient, on_device(picked), spread);
+      give_gradient(whole, spread);
+      adam.step(0.3);
+    }
+    adam_rows(on_device(every), on_device(done), factors, on_device({kSteps}), {}, rows.value(), first, second);
+    EXPECT_EQ(values(rows.value()), values(whole.value())) << dtype;
+    EXPECT_EQ(values(first), values(adam.state()[0].second)) << dtype;
+    EXPECT_EQ(values(second), values(adam.state()[1].second)) << dtype;
+  }
 }
 
 TEST_F(OptimizerTest, ParametersWithoutAGradientAreLeftAlone) {
