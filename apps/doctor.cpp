@@ -13,7 +13,7 @@
 namespace tapestry::apps {
 namespace {
 
-constexpr int kVerdictFailed = 5;
+constexpr int kWrongResults = 5;
 
 std::string version_text(int version) { return concat(version / 1000, ".", version % 1000 / 10); }
 std::string capability_text(int capability) { return concat(capability / 10, ".", capability % 10); }
@@ -92,7 +92,7 @@ int doctor(std::ostream& out) {
   } else {
     out << "No GPU is used: " << report.reason << ".\n";
   }
-  return report.usable && !sound ? kVerdictFailed : 0;
+  return report.usable && !sound ? kWrongResults : 0;
 }
 
 }  // namespace tapestry::apps

@@ -11,7 +11,7 @@ namespace tapestry::autograd {
 Variable matmul(const Variable& a, const Variable& b, bool transpose_a = false, bool transpose_b = false);
 
 /// activation(x W^T + b) in one op: x [B, N], weight [M, N], bias [M] or undefined -> [B, M]. `slope` [1] only with kPrelu.
-/// Saves x, W and the output (kPrelu: the value before the activation instead).
+/// Saves x if W needs a gradient, W if x does, and behind an activation the output (kPrelu: the value before it instead).
 Variable linear(const Variable& x, const Variable& weight, const Variable& bias, Activation activation = Activation::kNone,
                 const Variable& slope = {});
 

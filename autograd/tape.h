@@ -24,8 +24,9 @@ class Tape {
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
-  /// Sweeps from `loss` (one element, gradient 1). Gradients of leaves add to what they hold; each record is used up, so a second
-  /// sweep over the same records throws. So does a loss that is neither an output recorded here nor a leaf: another tape's.
+  /// Sweeps from `loss` (one element, gradient 1). Gradients of leaves add to what they hold; each record is used up: a tape
+  /// is swept once, and a second call throws. So do a constant, a loss of several elements, and one that is neither an output
+  /// recorded here nor a leaf: another tape's.
   void backward(const Variable& loss);
   /// The same from any output with the given cotangent of its shape.
   void backward(const Variable& output, Tensor cotangent);

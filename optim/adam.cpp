@@ -30,8 +30,7 @@ AdamStep adam_step(const AdamOptions& options, double learning_rate, std::int64_
 template <typename T>
 void Adam::update_as(Device device, const std::vector<ParameterView<T>>& views, double learning_rate) {
   const AdamStep step = adam_step(options_, learning_rate, steps());
-  const int count = static_cast<int>(views.size());
-  device == Device::kCpu ? CpuKernels<T>::adam(views.data(), count, step) : CudaKernels<T>::adam(views.data(), count, step);
+  dispatch<T>(device, [&](auto kernels) { kernels.adam(views.data(), static_cast<int>(views.size()), step); });
 }
 
 template <typename T>

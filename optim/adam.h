@@ -15,7 +15,7 @@ struct AdamOptions {
 /// The numbers of update t = 1, 2, ...
 AdamStep adam_step(const AdamOptions& options, double learning_rate, std::int64_t t);
 
-/// Adam (Kingma & Ba 2015, Algorithm 1), all parameters in one fused pass.
+/// Adam (Kingma & Ba 2015, Algorithm 1), one fused pass over each parameter.
 class Adam : public Optimizer {
  public:
   explicit Adam(std::vector<autograd::Variable> parameters, const AdamOptions& options = {});

@@ -48,8 +48,7 @@ void Adamax::step_prepared(const Tensor& factors) {
 template <typename T>
 void Adamax::update_as(Device device, const std::vector<ParameterView<T>>& views, double learning_rate) {
   const AdamaxStep step = numbers(learning_rate, steps());
-  const int count = static_cast<int>(views.size());
-  device == Device::kCpu ? CpuKernels<T>::adamax(views.data(), count, step) : CudaKernels<T>::adamax(views.data(), count, step);
+  dispatch<T>(device, [&](auto kernels) { kernels.adamax(views.data(), static_cast<int>(views.size()), step); });
 }
 
 void Adamax::update(Device device, const std::vector<ParameterView<float>>& views, double learning_rate) {

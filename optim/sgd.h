@@ -1,6 +1,7 @@
 #pragma once
 
 #include "optim/optimizer.h"
+#include "tensor/dispatch.h"
 
 namespace tapestry::optim {
 
@@ -24,9 +25,9 @@ class Sgd : public Optimizer {
   }
   template <typename T>
   void update_as(Device device, const std::vector<ParameterView<T>>& views, double learning_rate) {
-    const int count = static_cast<int>(views.size());
-    device == Device::kCpu ? CpuKernels<T>::sgd(views.data(), count, learning_rate, options_.momentum, options_.l2)
-                           : CudaKernels<T>::sgd(views.data(), count, learning_rate, options_.momentum, options_.l2);
+    dispatch<T>(device, [&](auto kernels) {
+      kernels.sgd(views.data(), static_cast<int>(views.size()), learning_rate, options_.momentum, options_.l2);
+    });
   }
 
   SgdOptions options_;

@@ -18,7 +18,7 @@ struct LogitMatrix {
 
 /// f(x) = 1 if x >= lambda (SDRM Eq. 11), lambda the quantile at 1 - density of all logits (linear interpolation between order
 /// statistics). One pass that keeps the largest entries only: memory in proportion to the result. Entries equal to lambda are
-/// all ones, as the formula says. NaN throws Error(kFit).
+/// all ones, as the formula says. NaN and infinite logits throw Error(kFit), here and in all functions below.
 struct Binarized {
   CsrMatrix ones;
   double threshold = 0;

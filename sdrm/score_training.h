@@ -8,8 +8,8 @@
 namespace tapestry::sdrm {
 
 struct ScoreEpoch {
-  std::int64_t epoch;
-  double loss;  ///< mean over the updates
+  std::int64_t epoch;  ///< from 0
+  double loss;         ///< mean over the updates
 };
 
 /// Trains the score model on latents z0 [N, K] (constants): t ~ U{1..T} per row, Adam with L2 decay, learning rate

@@ -7,13 +7,13 @@
 namespace tapestry::sdrm {
 
 struct VaeEpoch {
-  std::int64_t epoch;
-  double loss;    ///< mean over the updates
-  double metric;  ///< what `validate` returned
+  std::int64_t epoch;  ///< from 0
+  double loss;         ///< mean over the updates
+  double metric;       ///< what `validate` returned
 };
 
 struct VaeFit {
-  std::int64_t best_epoch = 0;
+  std::int64_t best_epoch = 0;  ///< from 0
   double best_metric = 0;
   std::vector<VaeEpoch> history;
 };

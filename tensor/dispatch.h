@@ -5,16 +5,17 @@
 
 namespace tapestry {
 
-/// Calls `body` with the kernels of the device and floating-point type: the one place where a backend is chosen.
-/// body(kernels) finds the element type as `typename decltype(kernels)::Scalar`.
+/// Calls `body` with the device's kernels for element type T: the one place where a backend is chosen.
+template <typename T, typename Body>
+void dispatch(Device device, Body&& body) {
+  device == Device::kCpu ? body(CpuKernels<T>{}) : body(CudaKernels<T>{});
+}
+
+/// The same for a type that is known when it runs. body(kernels) finds it as `typename decltype(kernels)::Scalar`.
 template <typename Body>
 void dispatch(Device device, DType dtype, Body&& body) {
   check(dtype == DType::kFloat32 || dtype == DType::kFloat64, "a floating-point tensor is needed, not ", dtype);
-  if (device == Device::kCpu) {
-    dtype == DType::kFloat32 ? body(CpuKernels<float>{}) : body(CpuKernels<double>{});
-  } else {
-    dtype == DType::kFloat32 ? body(CudaKernels<float>{}) : body(CudaKernels<double>{});
-  }
+  dtype == DType::kFloat32 ? dispatch<float>(device, body) : dispatch<double>(device, body);
 }
 
 }  // namespace tapestry

@@ -6,7 +6,8 @@
 
 namespace tapestry {
 
-/// What kind of mistake an Error reports. Apps turn it into the exit status, so the numbers are part of the interface.
+/// What kind of mistake an Error reports. Apps turn it into the exit status (exit_status), so the numbers are part of the
+/// interface.
 enum class ErrorKind {
   kMisuse = 1,  ///< a call with wrong shapes, types or values: a bug in the program that calls us
   kUsage = 2,   ///< an option or argument the user gave
@@ -20,7 +21,8 @@ class Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}
   ErrorKind kind() const { return kind_; }
-  /// 1 to 4. What cannot be fitted is the data's fault to a program's caller; 5 is the status of a verdict that failed.
+  /// 1 to 4: kFit exits as kData, since what cannot be fitted is the data's fault to a program's caller. Status 5 is no Error's:
+  /// `reproduce --doctor` ends with it when a GPU computes wrong results.
   int exit_status() const { return static_cast<int>(kind_ == ErrorKind::kFit ? ErrorKind::kData : kind_); }
 
  private:

@@ -56,8 +56,8 @@ struct ProtocolData {
   /// D as a recommender sees it that learns from dislikes: without the users of selection_likes, who have a block of their own
   /// when they are not the reported ones.
   Interactions train_known;
-  CsrMatrix generator;                         ///< what the generators are fitted on: [D; evaluation inputs] published, D strict
-  HeldOut evaluation;                          ///< the users that are reported
+  CsrMatrix generator;  ///< what the generators are fitted on: published [D; evaluation inputs] [N + V, I], strict D
+  HeldOut evaluation;   ///< the users that are reported
   std::vector<std::int32_t> evaluation_users;  ///< [V] their rows in the data set, ascending
   std::int64_t left_out_users = 0;             ///< valid users that are not reported: strict, fewer than two likes
   double density = 0;  ///< share of entries of D that a synthetic matrix gets: stored (published) or liked (strict) over N*I

@@ -38,8 +38,8 @@ struct DiffRecConfig {
 
 /// The forward process, in float64 (1 - abar is down to 1e-7). Vectors are indexed by t = 0..T, abar_0 = 1.
 ///     1 - abar_t = s [alpha_min + (t - 1) / (T - 1) (alpha_max - alpha_min)]                              (Eq. 4)
-///     beta_1 = 1 - abar_1, beta_t = min(1 - abar_t / abar_{t-1}, 0.999); with beta_fixed beta_1 = 1e-5; then abar_t = prod (1 -
-///     beta)
+///     beta_1 = 1 - abar_1, beta_t = min(1 - abar_t / abar_{t-1}, 0.999); with beta_fixed beta_1 = 1e-5;
+///     then abar_t = prod_{i <= t} (1 - beta_i)
 /// The mean of the posterior is c1 x_0 + c2 x_t with c1 = beta_t sqrt(abar_{t-1}) / (1 - abar_t),
 /// c2 = (1 - abar_{t-1}) sqrt(alpha_t) / (1 - abar_t), its variance beta_t (1 - abar_{t-1}) / (1 - abar_t)  (Eqs. 8, 10).
 /// With s = 0 nothing is noised: c1 = 1, c2 = 0, all weights are 1.

@@ -63,8 +63,9 @@ class Generator {
   /// fit each name it.
   virtual std::vector<PlannedStage> plan(const ProtocolData& protocol) const = 0;
 
-  /// Learns from protocol.generator [N, I]; protocol.selection may be asked for users to stop early on. Generators made together
-  /// may share what one of them has learnt. Throws Error(kFit), in one line with epoch and loss, when training diverges.
+  /// Learns from protocol.generator (published: [N + V, I], D and the evaluation inputs; strict: D [N, I]); protocol.selection
+  /// may be asked for users to stop early on. Generators made together may share what one of them has learnt. Throws Error(kFit),
+  /// in one line with epoch and loss, when training diverges.
   virtual void fit(const ProtocolData& protocol, StageListener& listener) = 0;
 
   /// Synthetic users, the same on every call. Throws Error(kMisuse) before fit() or load(), Error(kFit) when a model that
