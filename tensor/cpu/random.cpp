@@ -16,7 +16,10 @@ struct Group {
 };
 
 void philox_group(const RandomStream& stream, std::uint32_t row, std::uint32_t group, Group& out) {
-  auto& [w0, w1, w2, w3] = out.word;
+  auto& w0 = out.word[0];  // no structured binding: Clang takes none into an OpenMP region
+  auto& w1 = out.word[1];
+  auto& w2 = out.word[2];
+  auto& w3 = out.word[3];
   const std::uint32_t step = philox::step_of(stream);
   for (int j = 0; j < kBlocks; ++j) {
     const auto at = static_cast<std::size_t>(j);
