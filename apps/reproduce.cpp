@@ -1,5 +1,6 @@
 // The paper's main experiment in one command: arguments in, exit status out (README.md lists them).
 #include <iostream>
+#include <new>
 
 #include "apps/doctor.h"
 #include "apps/experiments.h"
@@ -63,6 +64,9 @@ int main(int argc, char** argv) {
   } catch (const tapestry::Error& error) {
     std::cerr << "reproduce: " << error.what() << std::endl;
     return error.exit_status();
+  } catch (const std::bad_alloc&) {  // what no Tensor asked for: a Tensor's own error says how much
+    std::cerr << "reproduce: out of memory on cpu; fewer runs side by side (--jobs) need less" << std::endl;
+    return static_cast<int>(tapestry::ErrorKind::kDevice);
   } catch (const std::exception& error) {
     std::cerr << "reproduce: " << error.what() << std::endl;
     return 1;

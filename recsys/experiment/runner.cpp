@@ -249,9 +249,9 @@ void Experiment::compute() {
   };
   std::latch warm(count);
   const auto share_threads = [&] { set_num_threads(std::max(1, options_.threads / std::max(1, workers.active.load()))); };
-  const auto stop = [&] {  // with the exception that is being handled
+  const auto stop = [&](std::exception_ptr reason) {
     const std::lock_guard lock(workers.mutex);
-    if (!workers.stopped.exchange(true)) workers.error = std::current_exception();
+    if (!workers.stopped.exchange(true)) workers.error = std::move(reason);
   };
   const auto wait_for_job = [&] {
     constexpr auto kPause = std::chrono::milliseconds(100);
@@ -271,7 +271,7 @@ void Experiment::compute() {
     try {
       warm_up(device_of(options_));
     } catch (...) {
-      stop();
+      stop(std::current_exception());
     }
     warm.arrive_and_wait();
     try {
@@ -286,12 +286,19 @@ void Experiment::compute() {
       }
     } catch (const Stopped&) {  // another worker's error is on its way
     } catch (...) {
-      stop();
+      stop(std::current_exception());
     }
     --workers.active;
   };
   std::vector<std::jthread> threads;
-  for (int worker = 0; worker < count; ++worker) threads.emplace_back(work);
+  try {
+    for (int worker = 0; worker < count; ++worker) threads.emplace_back(work);
+  } catch (const std::exception& error) {  // the system gives no more threads: those that run must not wait for the rest
+    stop(std::make_exception_ptr(
+        Error(ErrorKind::kDevice, concat("run ", threads.size() + 1, " of ", count,
+                                         " side by side gets no thread: ", error.what(), "; fewer (--jobs) need fewer"))));
+    warm.count_down(count - static_cast<std::ptrdiff_t>(threads.size()));
+  }
   threads.clear();  // joins
   if (workers.error) std::rethrow_exception(workers.error);
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "tensor/parallel.h"
+
 namespace tapestry::recsys::block {
 namespace {
 
@@ -10,6 +12,16 @@ constexpr std::int64_t kRowChunk = 256;  // rows per task and per partial sum of
 constexpr int kLanes = 8;                // blocks are padded to a multiple of this many columns
 
 std::int64_t chunk_count(std::int64_t rows) { return (rows + kRowChunk - 1) / kRowChunk; }
+
+/// body(chunk, first row, rows) for each chunk of `rows` rows, in parallel. Eigen's products ask for memory: parallel_for hands
+/// what they throw on, where an OpenMP region of our own would end the program.
+template <typename Body>
+void for_each_chunk(std::int64_t rows, const Body& body) {
+  parallel_for(chunk_count(rows), [&](std::int64_t chunk) {
+    const std::int64_t begin = chunk * kRowChunk;
+    body(chunk, begin, std::min(kRowChunk, rows - begin));
+  });
+}
 
 /// out[0..kWidth) = sum over a row's entries (c, value) of value * x[c * stride ...], summed in registers. `values` is null when
 /// all entries are one.
@@ -74,33 +86,26 @@ Columns GramOperator::dense() const {
 }
 
 Columns inner(const ConstColumnsView& a, const ConstColumnsView& b) {
-  const std::int64_t chunks = chunk_count(a.rows());
-  std::vector<Columns> partial(static_cast<std::size_t>(chunks));
-#pragma omp parallel for schedule(dynamic, 1)
-  for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
-    const std::int64_t begin = chunk * kRowChunk, rows = std::min(kRowChunk, a.rows() - begin);
+  std::vector<Columns> partial(static_cast<std::size_t>(chunk_count(a.rows())));
+  for_each_chunk(a.rows(), [&](std::int64_t chunk, std::int64_t begin, std::int64_t rows) {
     partial[static_cast<std::size_t>(chunk)].noalias() = a.middleRows(begin, rows).transpose() * b.middleRows(begin, rows);
-  }
+  });
   Columns sum = Columns::Zero(a.cols(), b.cols());
   for (const Columns& part : partial) sum += part;
   return sum;
 }
 
 void subtract_product(const ConstColumnsView& a, const Columns& c, ColumnsView b) {
-#pragma omp parallel for schedule(dynamic, 1)
-  for (std::int64_t chunk = 0; chunk < chunk_count(a.rows()); ++chunk) {
-    const std::int64_t begin = chunk * kRowChunk, rows = std::min(kRowChunk, a.rows() - begin);
+  for_each_chunk(a.rows(), [&](std::int64_t /*chunk*/, std::int64_t begin, std::int64_t rows) {
     b.middleRows(begin, rows).noalias() -= a.middleRows(begin, rows) * c;
-  }
+  });
 }
 
 void rotate(ColumnsView a, const Columns& c) {
-#pragma omp parallel for schedule(dynamic, 1)
-  for (std::int64_t chunk = 0; chunk < chunk_count(a.rows()); ++chunk) {
-    const std::int64_t begin = chunk * kRowChunk, rows = std::min(kRowChunk, a.rows() - begin);
+  for_each_chunk(a.rows(), [&](std::int64_t /*chunk*/, std::int64_t begin, std::int64_t rows) {
     const Columns turned = a.middleRows(begin, rows) * c;
     a.block(begin, 0, rows, c.cols()) = turned;
-  }
+  });
 }
 
 Columns orthonormalise(ColumnsView w, double null_norm, const std::function<void(Eigen::Ref<Eigen::VectorXd>)>& fill) {
