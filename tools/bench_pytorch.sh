@@ -36,8 +36,8 @@ status=0
 beside() { # THEIRS PROGRAM OPTION...: a table of its figures and ours, also of those that it had when it failed or was stopped
   local theirs=$1 comparison
   rm -f "$theirs"
-  timeout "${LIMIT:-0}" "$python" "bench/pytorch/$2" --threads "$threads" --json "$theirs" "${@:3}" || {
-    status=$?  # 124 when time ran out
+  timeout --kill-after=5 "${LIMIT:-0}" "$python" "bench/pytorch/$2" --threads "$threads" --json "$theirs" "${@:3}" || {
+    status=$?  # 124 or 137 when time ran out
     echo "bench_pytorch: $2 did not come to its end: what it has measured is compared" >&2
   }
   [ -e "$theirs" ] || return 0

@@ -193,32 +193,30 @@ def update(model, loss, mode, **options):
     return captured(step) if graph else step
 
 
-def vae(modes):
+def vae(mode):
     for name, (items, density, hidden, latent, batch, rate) in VAE.items():
         x = made_up_rows(batch, items, density)
-        for mode in modes:
 
-            def prepare():
-                model = MultiVae(items, hidden, latent).to(DEVICE)
-                loss = lambda: vae_loss(model, x)
-                facts = facts_of(model, loss)
-                return update(model, loss, mode, lr=rate), facts
+        def prepare():
+            model = MultiVae(items, hidden, latent).to(DEVICE)
+            loss = lambda: vae_loss(model, x)
+            facts = facts_of(model, loss)
+            return update(model, loss, mode, lr=rate), facts
 
-            measure(f"VAE step, {name}", mode, prepare, updates())
+        measure(f"VAE step, {name}", mode, prepare, updates())
 
 
-def sdrm(modes):
+def sdrm(mode):
     for name, (latent, steps, blocks, batch) in SDRM.items():
         z0, bar = torch.randn(batch, latent, device=DEVICE), schedule(steps)[1]
-        for mode in modes:
 
-            def prepare():
-                model = ScoreModel(latent, steps, blocks).to(DEVICE)
-                loss = lambda: score_loss(model, z0, bar)
-                facts = facts_of(model, loss)
-                return update(model, loss, mode, lr=1e-5, weight_decay=1e-4), facts
+        def prepare():
+            model = ScoreModel(latent, steps, blocks).to(DEVICE)
+            loss = lambda: score_loss(model, z0, bar)
+            facts = facts_of(model, loss)
+            return update(model, loss, mode, lr=1e-5, weight_decay=1e-4), facts
 
-            measure(f"SDRM step, {name}", mode, prepare, updates())
+        measure(f"SDRM step, {name}", mode, prepare, updates())
 
 
 @torch.no_grad()
@@ -235,7 +233,7 @@ def sample(forward, latent, active, order, beta, bar, times):
     return z[order]
 
 
-def sampling(modes):
+def sampling(mode):
     for name, (latent, steps, blocks, rows) in SAMPLING.items():
         beta, bar = schedule(steps)
         times = torch.arange(steps + 1, device=DEVICE)
@@ -244,19 +242,20 @@ def sampling(modes):
             active = [int((starts >= t).sum()) for t in range(steps + 1)]
             order = torch.argsort(order).to(DEVICE)
             shrinks = kind == "M"  # its steps have a number of rows each: compiled once for all, not eighty times
-            for mode in modes:
 
-                def prepare():
-                    model = ScoreModel(latent, steps, blocks).to(DEVICE)
-                    forward = torch.compile(model, dynamic=shrinks) if mode in ("compiled", "both") else model
-                    work = lambda: sample(forward, latent, active, order, beta, bar, times)
-                    facts = {"parameters": sum(p.numel() for p in model.parameters())}
-                    return captured(work) if mode in ("graphs", "both") else work, facts
+            def prepare():
+                model = ScoreModel(latent, steps, blocks).to(DEVICE)
+                forward = torch.compile(model, dynamic=shrinks) if mode in ("compiled", "both") else model
+                work = lambda: sample(forward, latent, active, order, beta, bar, times)
+                facts = {"parameters": sum(p.numel() for p in model.parameters())}
+                return captured(work) if mode in ("graphs", "both") else work, facts
 
-                measure(f"{kind}-SDRM, {rows} rows, {name}", mode, prepare)
+            measure(f"{kind}-SDRM, {rows} rows, {name}", mode, prepare)
 
 
-def svd(modes):
+def svd(mode):
+    if mode in ("graphs", "both"):
+        return  # the decomposition asks the host in between
     for name, (rows, items, density, users) in SVD.items():
         x = made_up_rows(rows, items, density).to_sparse_csr()
         dense = made_up_rows(users, items, density)
@@ -273,15 +272,11 @@ def svd(modes):
                 found += [(hits[:, :k].sum(1) / reachable).nanmean(), ((hits[:, :k] * discount[:k]).sum(1) / ideal).nanmean()]
             return torch.stack(found)
 
-        for mode in modes:
-            if mode in ("graphs", "both"):
-                continue  # the decomposition asks the host in between
+        def prepare():
+            measured = torch.compile(evaluate, dynamic=False) if mode == "compiled" else evaluate
+            return lambda: measured(torch.svd_lowrank(x, q=20, niter=4)[2]), {}
 
-            def prepare():
-                measured = torch.compile(evaluate, dynamic=False) if mode == "compiled" else evaluate
-                return lambda: measured(torch.svd_lowrank(x, q=20, niter=4)[2]), {}
-
-            measure(f"SVD fit and evaluation, {name}", mode, prepare)
+        measure(f"SVD fit and evaluation, {name}", mode, prepare)
 
 
 def forbid_falling_back():
@@ -307,12 +302,13 @@ def main():
     DEVICE, SECONDS = options.device, options.seconds
     modes = [mode for mode in options.modes.split(",") if DEVICE == "cuda" or mode not in ("graphs", "both")]
     torch.set_num_threads(options.threads)
-    torch.manual_seed(1)
     forbid_falling_back()
     FIGURES = Figures(options.json, torch=torch.__version__, device=DEVICE, threads=options.threads)
     print(f"PyTorch {torch.__version__}, {DEVICE}, {options.threads} threads")
-    for name in options.parts or parts:
-        parts[name](modes)
+    for mode in modes:  # all lines in one mode before the next, so that a run that is stopped has eager's figure of every line
+        torch.manual_seed(1)  # the same data in every mode
+        for name in options.parts or parts:
+            parts[name](mode)
 
 
 if __name__ == "__main__":
