@@ -100,7 +100,9 @@ std::vector<double> call_seconds(const std::function<void()>& run) {
 void kernels() {
   std::cout << std::fixed;
   for (const Operation& operation : operations(record().device)) {
-    const std::vector<double> times = call_seconds(operation.run);
+    std::vector<double> times;
+    record().attempt(operation.name, [&] { times = call_seconds(operation.run); });
+    if (times.empty()) continue;
     const double time = 1e6 * median(times);
     std::cout << "  " << std::left << std::setw(52) << operation.name << std::right << std::setprecision(1) << std::setw(9)
               << time << " us " << std::setprecision(0) << std::setw(8) << 1e-3 * operation.flops / time << " GFLOP/s "

@@ -77,23 +77,24 @@ void prepare(const Options& options) {
     if (record().device == Device::kCpu) fail(ErrorKind::kUsage, "--precision is for --device cuda: the CPU computes in float32");
     check_precision(record().precision, cuda_report());
   }
-  if (!options.json.empty()) Record::check_writable(options.json);
+  record().file = options.json;
+  if (!options.json.empty()) record().check_writable();
 }
 
 void run(const Options& options) {
   std::cout << "device: " << name(record().device) << ", matrix products in " << name(record().precision)
             << ", threads: " << num_threads() << "\n";
-  if (!options.json.empty()) record().measure_peaks();  // in float32, whatever the precision of the benches
+  // In float32, whatever the precision of the benches.
+  if (!options.json.empty()) record().attempt("peaks", [] { record().measure_peaks(); });
   const PrecisionScope precision(record().precision);
   for (const Bench& one : all()) {
     const bool named = std::find(options.names.begin(), options.names.end(), one.name) != options.names.end();
     if (!options.names.empty() ? !named : record().device == Device::kCuda && !one.any_device) continue;
     std::cout << "\n" << one.name << ": " << one.what << std::endl;
-    one.run();
-    // After each, so that a run that is stopped leaves what it has measured.
-    if (!options.json.empty()) record().write(options.json);
+    record().attempt(one.name, one.run);
   }
   if (options.json.empty()) return;
+  record().write();
   std::cout << "\n" << record().markdown() << "\nwritten to " << options.json << " and the .md beside it\n";
 }
 
@@ -107,7 +108,7 @@ int main(int argc, char** argv) {
     if (!options) return 0;
     tapestry::bench::prepare(*options);
     tapestry::bench::run(*options);
-    return 0;
+    return tapestry::bench::record().failures() > 0 ? 1 : 0;
   } catch (const tapestry::Error& error) {
     std::cerr << "tapestry_bench: " << error.what() << "\n";
     return error.exit_status();

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iomanip>
+#include <iostream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -64,6 +65,20 @@ bool has_floor(const Figure& figure) { return figure.work.flops > 0 || figure.wo
 
 double floor_seconds(const Work& work, const Peaks& peaks) {
   return std::max(work.flops / peaks.flops, work.bytes / peaks.bytes);
+}
+
+void Record::add(Figure figure) {
+  figures_.push_back(std::move(figure));
+  if (!file.empty()) write();
+}
+
+void Record::attempt(const std::string& what, const std::function<void()>& measure) {
+  try {
+    measure();
+  } catch (const std::exception& error) {
+    std::cout << "  " << what << ": left out: " << error.what() << std::endl;
+    ++failures_;
+  }
 }
 
 void Record::measure_peaks() {
@@ -143,7 +158,7 @@ std::string Record::markdown() const {
   return text;
 }
 
-void Record::check_writable(const std::string& file) {
+void Record::check_writable() const {
   for (const std::string& one : {file, table_beside(file)}) {
     std::error_code ignored;
     const bool there = std::filesystem::exists(one, ignored);
@@ -153,7 +168,7 @@ void Record::check_writable(const std::string& file) {
   }
 }
 
-void Record::write(const std::string& file) const {
+void Record::write() const {
   write_file(file, json());
   write_file(table_beside(file), markdown());
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <string>
@@ -45,18 +46,24 @@ class Record {
  public:
   Device device = Device::kCpu;
   MatmulPrecision precision = MatmulPrecision::kFloat32;
+  std::string file;  ///< of --json; empty: none
 
-  void add(Figure figure) { figures_.push_back(std::move(figure)); }
+  /// Writes the file too, if there is one, so that a run that is stopped leaves what it has measured.
+  void add(Figure figure);
   const std::vector<Figure>& figures() const { return figures_; }
+
+  /// Measures something, named `what`. If that throws, says why and counts it: the others are measured without it.
+  void attempt(const std::string& what, const std::function<void()>& measure);
+  int failures() const { return failures_; }
 
   /// Measures the peaks of the device.
   void measure_peaks();
 
   /// Throws Error(kUsage) when write() could not write its two files. Leaves what is there as it is.
-  static void check_writable(const std::string& file);
-  /// Writes `file` (machine, settings, peaks, figures) and, beside it with the ending .md, the same as a table to read. Throws
+  void check_writable() const;
+  /// Writes the file (machine, settings, peaks, figures) and, beside it with the ending .md, the same as a table to read. Throws
   /// Error(kUsage) when one cannot be written.
-  void write(const std::string& file) const;
+  void write() const;
   /// The table. A line is "-" where there is no floor.
   std::string markdown() const;
 
@@ -65,6 +72,7 @@ class Record {
 
   std::vector<Figure> figures_;
   std::optional<Peaks> peaks_;
+  int failures_ = 0;
 };
 
 /// The one of this process.

@@ -115,35 +115,41 @@ double first_score_loss(const sdrm::ScoreConfig& config, std::int64_t latent) {
 
 void vae_step(const std::string& name, std::int64_t items, double density, sdrm::VaeConfig config, std::int64_t steps) {
   config.max_epochs = config.patience = kWarm + steps;
-  const double first_loss = first_vae_loss(config, items, density);
+  double first_loss = std::numeric_limits<double>::quiet_NaN();
+  record().attempt("first loss of MultiVAE, " + name, [&] { first_loss = first_vae_loss(config, items, density); });
   for (const Way& way : ways()) {
-    nn::Initializer init = initializer();
-    sdrm::MultiVae model(items, config, init);
-    const CsrMatrix x = random_rows(way.updates * config.batch, items, density, 4);
-    EpochClock clock(way, steps);
-    clock.time([&] {
-      sdrm::fit_vae(
-          model, x, config, 1, [](const sdrm::MultiVae&, std::int64_t) { return 0.0; },
-          [&](const sdrm::VaeEpoch&) { clock.tick(); });
+    const std::string line = "VAE step, " + name + way.label;
+    record().attempt(line, [&] {
+      nn::Initializer init = initializer();
+      sdrm::MultiVae model(items, config, init);
+      const CsrMatrix x = random_rows(way.updates * config.batch, items, density, 4);
+      EpochClock clock(way, steps);
+      clock.time([&] {
+        sdrm::fit_vae(
+            model, x, config, 1, [](const sdrm::MultiVae&, std::int64_t) { return 0.0; },
+            [&](const sdrm::VaeEpoch&) { clock.tick(); });
+      });
+      const std::int64_t parameters = parameters_of(model);
+      report(line, clock.times(), vae_update_work(items, config, x.nnz() / way.updates, parameters), parameters, first_loss);
     });
-    const std::int64_t parameters = parameters_of(model);
-    report("VAE step, " + name + way.label, clock.times(), vae_update_work(items, config, x.nnz() / way.updates, parameters),
-           parameters, first_loss);
   }
 }
 
 void score_step(const std::string& name, std::int64_t latent, sdrm::ScoreConfig config, std::int64_t steps) {
   config.epochs = kWarm + steps;
-  const double first_loss = first_score_loss(config, latent);
+  double first_loss = std::numeric_limits<double>::quiet_NaN();
+  record().attempt("first loss of SDRM, " + name, [&] { first_loss = first_score_loss(config, latent); });
   for (const Way& way : ways()) {
-    nn::Initializer init = initializer();
-    sdrm::ScoreModel model(latent, config, init);
-    const Tensor z0 = random_normal({way.updates * config.batch, latent}, {1, Purpose::kTest, 3});
-    EpochClock clock(way, steps);
-    clock.time([&] { sdrm::fit_score_model(model, z0, config, 1, [&](const sdrm::ScoreEpoch&) { clock.tick(); }); });
-    const std::int64_t parameters = parameters_of(model);
-    report("SDRM step, " + name + way.label, clock.times(), score_update_work(latent, config, parameters), parameters,
-           first_loss);
+    const std::string line = "SDRM step, " + name + way.label;
+    record().attempt(line, [&] {
+      nn::Initializer init = initializer();
+      sdrm::ScoreModel model(latent, config, init);
+      const Tensor z0 = random_normal({way.updates * config.batch, latent}, {1, Purpose::kTest, 3});
+      EpochClock clock(way, steps);
+      clock.time([&] { sdrm::fit_score_model(model, z0, config, 1, [&](const sdrm::ScoreEpoch&) { clock.tick(); }); });
+      const std::int64_t parameters = parameters_of(model);
+      report(line, clock.times(), score_update_work(latent, config, parameters), parameters, first_loss);
+    });
   }
 }
 
@@ -161,38 +167,42 @@ std::vector<double> repeated(std::size_t most, const std::function<void()>& work
 
 void sampling(const std::string& name, std::int64_t latent, const sdrm::ScoreConfig& config, std::int64_t rows) {
   for (const Way& way : ways()) {
-    choose(way);
-    nn::Initializer init = initializer();
-    const sdrm::ScoreModel model(latent, config, init);
-    const std::int64_t parameters = parameters_of(model);
     for (const auto resolution : {sdrm::Resolution::kFull, sdrm::Resolution::kMulti}) {
       const bool full = resolution == sdrm::Resolution::kFull;
-      std::int64_t row_steps = rows * config.timesteps;
-      if (!full) {
-        const std::vector<std::int32_t> starts = sdrm::multi_resolution_starts(rows, config.timesteps, config.variant, 1);
-        row_steps = std::accumulate(starts.begin(), starts.end(), std::int64_t{0});
-      }
-      const std::vector<double> times =
-          repeated(5, [&] { sdrm::sample_latents(model, rows, {.resolution = resolution, .dropout = 0.5}, 1); });
-      report(concat(full ? "F" : "M", "-SDRM, ", rows, " rows, ", name, way.label), times,
-             sampling_work(latent, config, rows, row_steps, parameters), parameters);
+      const std::string line = concat(full ? "F" : "M", "-SDRM, ", rows, " rows, ", name, way.label);
+      record().attempt(line, [&] {
+        choose(way);
+        nn::Initializer init = initializer();
+        const sdrm::ScoreModel model(latent, config, init);
+        const std::int64_t parameters = parameters_of(model);
+        std::int64_t row_steps = rows * config.timesteps;
+        if (!full) {
+          const std::vector<std::int32_t> starts = sdrm::multi_resolution_starts(rows, config.timesteps, config.variant, 1);
+          row_steps = std::accumulate(starts.begin(), starts.end(), std::int64_t{0});
+        }
+        const std::vector<double> times =
+            repeated(5, [&] { sdrm::sample_latents(model, rows, {.resolution = resolution, .dropout = 0.5}, 1); });
+        report(line, times, sampling_work(latent, config, rows, row_steps, parameters), parameters);
+      });
     }
   }
 }
 
 void svd(const std::string& name, std::int64_t rows, std::int64_t items, double density, std::int64_t users) {
-  const CsrMatrix x = random_rows(rows, items, density, 8);
-  const recsys::HeldOut split = {random_rows(users, items, density, 9), random_rows(users, items, density / 4, 10)};
-  recsys::SvdRecommender model(20, {.device = record().device});
-  report("SVD fit and evaluation, " + name,
-         repeated(5,
-                  [&] {
-                    model.fit(x);
-                    recsys::ranking_metrics([&](const CsrMatrix& inputs) { return model.score(inputs); }, split);
-                  }),
-         {});
-  report("SVD scores, " + name, repeated(9, [&] { model.score(split.input); }),
-         svd_scores_work(users, items, model.decomposition().rank(), split.input.nnz()));
+  record().attempt("SVD, " + name, [&] {
+    const CsrMatrix x = random_rows(rows, items, density, 8);
+    const recsys::HeldOut split = {random_rows(users, items, density, 9), random_rows(users, items, density / 4, 10)};
+    recsys::SvdRecommender model(20, {.device = record().device});
+    report("SVD fit and evaluation, " + name,
+           repeated(5,
+                    [&] {
+                      model.fit(x);
+                      recsys::ranking_metrics([&](const CsrMatrix& inputs) { return model.score(inputs); }, split);
+                    }),
+           {});
+    report("SVD scores, " + name, repeated(9, [&] { model.score(split.input); }),
+           svd_scores_work(users, items, model.decomposition().rank(), split.input.nnz()));
+  });
 }
 
 /// Sizes of the published program for a data set with a recommender.

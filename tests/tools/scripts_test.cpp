@@ -68,7 +68,8 @@ TEST_F(CompareWithPyTorch, BesideGraphsTheCompiledModeHasARatioOfItsOwn) {
     {"name": "VAE step, A", "mode": "compiled", "microseconds": 900, "times": 9},
     {"name": "VAE step, A", "mode": "graphs", "microseconds": 600, "times": 9}]})");
   EXPECT_EQ(found.status, 0) << found.out;
-  EXPECT_TRUE(has(found.out, "| | eager | compiled | graphs | ours | eager / ours | compiled / ours | best / ours |\n")) << found.out;
+  EXPECT_TRUE(has(found.out, "| | eager | compiled | graphs | ours | eager / ours | compiled / ours | best / ours |\n"))
+      << found.out;
   EXPECT_TRUE(has(found.out, "| VAE step, A | 1.500 | 0.900 | 0.600 | 0.500 | 3.00 | 1.80 | 1.20 |\n")) << found.out;
   EXPECT_TRUE(has(found.out, "| SDRM step, A | 1.000 | - | - | 0.250 | 4.00 | - | 4.00 |\n")) << found.out;
 }
