@@ -259,7 +259,9 @@ sanitized=(
 )
 sanitizers() {
   local sanitizer tool suite chosen entry limit probe=TensorTest.ItemAndFilling
-  sanitizer=$(command -v compute-sanitizer || command -v "$(dirname "$(command -v "${CUDACXX:-nvcc}")")/compute-sanitizer" || true)
+  # Beside nvcc, unless that is a link or a script from elsewhere; and where the toolkit's installer puts it.
+  sanitizer=$(command -v compute-sanitizer || command -v "$(dirname "$(command -v "${CUDACXX:-nvcc}")")/compute-sanitizer" ||
+    command -v "$toolkit/compute-sanitizer" || true)
   if [ -z "$sanitizer" ]; then
     absent+=("memcheck and racecheck: compute-sanitizer was not found")
     return

@@ -363,6 +363,17 @@ for folder in ${CPATH:-}; do if [ -e "$folder/$name" ]; then exit; fi; done; exi
   EXPECT_TRUE(has(options, "nvidia/cu13/lib/libcusparse.so.12")) << options;
 }
 
+TEST_F(GpuScript, FindsTheSanitizersWhereTheToolkitIs) {
+  if (shell("command -v compute-sanitizer").status == 0) GTEST_SKIP() << "this machine's is on the PATH";
+  std::filesystem::create_directories(path("cuda/bin"));
+  std::filesystem::rename(path("compute-sanitizer"), path("cuda/bin/compute-sanitizer"));
+  const std::string settings = "CUDA_HOME='" + path("cuda").string() + "'";
+  EXPECT_EQ(gpu("build", settings).status, 0);
+  const Outcome found = gpu("sanitize", settings);
+  EXPECT_EQ(found.status, 0) << found.out;
+  EXPECT_TRUE(has(found.out, "\n  memcheck of tensor\n")) << found.out;
+}
+
 TEST_F(GpuScript, SaysWhenTheSanitizersCannotRun) {
   program("compute-sanitizer", "echo '========= Error: Device not supported'; exit 1");
   Outcome found = gpu("build sanitize");
