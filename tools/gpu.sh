@@ -7,11 +7,13 @@
 #   BUILD=dir       the build folder (build-gpu)
 #   STAGED=dir      the staged dependencies (staged, if it is there)
 #   RESULTS=dir     where figures go (bench/results), each file as soon as it exists: <device>-<date>.md with all tables,
-#                   <device>-<date>.json, -tf32.json, -bf16.json and -pytorch.json; if it is set, the log too, else it is in BUILD
+#                   <device>-<date>.json, -tf32.json, -bf16.json and -pytorch.json, -cells.csv with the measures of `cells`; if it is
+#                   set, the log too, else it is in BUILD
 #   BUDGET=s        seconds for all of it (540): what has not begun by then is left out and named, what runs is stopped
 #   RACECHECK=s     seconds for the race detector (200), which is slow: what it has not found by then it has not
 #   JOBS=n          compilers at a time (as many as there are processors, and memory for)
-#   TAPESTRY_DATA=dir  the data sets, for `cells`: whole experiments with SVD, timed; left out without them (shared/data, if it is there)
+#   TAPESTRY_DATA=dir  the data sets, for `cells`: whole experiments with SVD, timed; left out without them (shared/data or data, if one
+#                   is there)
 #   PYTHON=program  a Python with PyTorch for the comparison, which is left out without one (python3)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,7 +24,7 @@ results=${RESULTS:-bench/results}
 log=${RESULTS:-$build}/gpu.log
 budget=${BUDGET:-540}
 python=${PYTHON:-python3}
-data=${TAPESTRY_DATA:-shared/data}
+data=${TAPESTRY_DATA:-$([ -d shared/data ] && echo shared/data || echo data)}
 jobs=${JOBS:-$(tools/jobs.sh)}
 own_cpath=${CPATH:-}
 toolkit=${CUDA_HOME:-/usr/local/cuda}/bin
@@ -204,9 +206,9 @@ benches() {
 }
 
 # Whole experiments of five runs with SVD: VAE, F and M, both settings. What five runs at once cost beside one after the other shows
-# on the first data set.
+# on the first data set, and what tensor cores do to its measures.
 cells() {
-  local dataset jobs begun name took
+  local dataset jobs precision begun name took out
   if [ ! -d "$data" ]; then
     absent+=("whole experiments: there are no data in $data (TAPESTRY_DATA)")
     return
@@ -215,20 +217,27 @@ cells() {
     failed+=("whole experiments: $build/apps/reproduce is not there")
     return
   fi
-  rm -rf "$build/cells"
+  rm -rf "$build/cells" "$file-cells.csv"
   printf '\n## Whole experiments with SVD\n\nFive runs of MultiVAE++, F- and M-SDRM in both settings, from the start of the program to its end.\n\n' >>"$file.md"
-  printf '| data set | runs at a time | seconds |\n|---|---:|---:|\n' >>"$file.md"
-  while read -r dataset jobs; do
-    name="$dataset with SVD, $jobs at a time"
+  printf '| data set | products in | runs at a time | seconds |\n|---|---|---:|---:|\n' >>"$file.md"
+  while read -r dataset jobs precision; do
+    if [ "$precision" != float32 ] && [ "${capability:-0}" -lt 8 ]; then continue; fi
+    name="$dataset with SVD, $jobs at a time, $precision"
+    out=$build/cells/$dataset-$jobs-$precision
     begun=$(date +%s%N)
-    attempt 100 "$name" "$build/apps/reproduce" --data "$data" --device cuda --dataset "$dataset" --recommender svd \
-      --generators original,multivae++,f-sdrm,m-sdrm --runs 5 --jobs "$jobs" --out "$build/cells/$dataset-$jobs" || continue
+    attempt 100 "$name" "$build/apps/reproduce" --data "$data" --device cuda --precision "$precision" --dataset "$dataset" \
+      --recommender svd --generators original,multivae++,f-sdrm,m-sdrm --runs 5 --jobs "$jobs" --out "$out" || continue
     took=$((($(date +%s%N) - begun) / 10000000))
-    printf '| %s | %s | %d.%02d |\n' "$dataset" "$jobs" $((took / 100)) $((took % 100)) >>"$file.md"
-  done <<<'ml-100k 5
-ml-100k 1
-amazon-digital-music 5
-ml-1m 5'
+    printf '| %s | %s | %s | %d.%02d |\n' "$dataset" "$precision" "$jobs" $((took / 100)) $((took % 100)) >>"$file.md"
+    [ -e "$out/results.csv" ] || continue
+    [ -e "$file-cells.csv" ] || sed -n '1s/^/products in,runs at a time,/p' "$out/results.csv" >"$file-cells.csv"
+    sed "1d; s/^/$precision,$jobs,/" "$out/results.csv" >>"$file-cells.csv"
+  done <<<'ml-100k 5 float32
+ml-100k 1 float32
+amazon-digital-music 5 float32
+ml-1m 5 float32
+ml-100k 5 tf32
+ml-100k 5 bf16'
 }
 
 pytorch() {

@@ -167,7 +167,9 @@ for suite in tensor autograd nn optim sdrm generators recommenders recsys; do
   cp "$FAKES/built/$from" "$BUILD/tests/tests_$suite"
 done)");
     program("built/reproduce",
-            R"(if [ "$1" != --doctor ]; then echo "reproduce $*"; exit; fi
+            R"(if [ "$1" != --doctor ]; then
+  echo "reproduce $*"; mkdir -p "${@: -1}"; printf 'dataset,mean\nml,0.25\n' >"${@: -1}/results.csv"; exit
+fi
 echo "  GPU        Fake GPU 1, compute capability 9.0, 1 multiprocessors"; echo "The GPU works.")");
     program("built/tapestry_bench", R"(for word; do [ "${last:-}" != --json ] || json=$word; last=$word; done
 echo "bench $*"; [ -z "${json:-}" ] || { echo '{"figures": []}' >"$json"; echo "# table" >"${json%.json}.md"; })");
@@ -242,19 +244,22 @@ TEST_F(GpuScript, TimesWholeExperimentsWhereThereAreData) {
   const Outcome found = gpu("build cells", settings);
   EXPECT_EQ(found.status, 0) << found.out;
   for (const char* line :
-       {"--dataset ml-100k --recommender svd --generators original,multivae++,f-sdrm,m-sdrm --runs 5 --jobs 5 --out ",
-        "--dataset ml-100k --recommender svd --generators original,multivae++,f-sdrm,m-sdrm --runs 5 --jobs 1 --out ",
-        "--dataset amazon-digital-music ", "--dataset ml-1m "}) {
-    EXPECT_TRUE(has(found.out, std::string("reproduce --data ") + path("built").string() + " --device cuda " + line))
-        << found.out;
+       {"float32 --dataset ml-100k --recommender svd --generators original,multivae++,f-sdrm,m-sdrm --runs 5 --jobs 5 --out ",
+        "float32 --dataset ml-100k --recommender svd --generators original,multivae++,f-sdrm,m-sdrm --runs 5 --jobs 1 --out ",
+        "float32 --dataset amazon-digital-music ", "float32 --dataset ml-1m ", "bf16 --dataset ml-100k "}) {
+    EXPECT_TRUE(has(found.out, "reproduce --data " + path("built").string() + " --device cuda --precision " + line)) << found.out;
   }
-  std::string table;
+  std::string table, measures;
   for (const auto& file : std::filesystem::directory_iterator(path("results"))) {
     if (file.path().extension() == ".md") table += content(file.path());
+    if (file.path().extension() == ".csv") measures += content(file.path());
   }
   std::smatch row;
-  EXPECT_TRUE(std::regex_search(table, row, std::regex("\\| ml-100k \\| 5 \\| [0-9]+\\.[0-9][0-9] \\|"))) << table;
-  EXPECT_TRUE(std::regex_search(table, row, std::regex("\\| ml-1m \\| 5 \\| [0-9]+\\.[0-9][0-9] \\|"))) << table;
+  EXPECT_TRUE(std::regex_search(table, row, std::regex("\\| ml-100k \\| tf32 \\| 5 \\| [0-9]+\\.[0-9][0-9] \\|"))) << table;
+  EXPECT_TRUE(std::regex_search(table, row, std::regex("\\| ml-1m \\| float32 \\| 5 \\| [0-9]+\\.[0-9][0-9] \\|"))) << table;
+  EXPECT_TRUE(measures.starts_with("products in,runs at a time,dataset,mean\nfloat32,5,ml,0.25\nfloat32,1,ml,0.25\n"))
+      << measures;
+  EXPECT_TRUE(measures.ends_with("tf32,5,ml,0.25\nbf16,5,ml,0.25\n")) << measures;
 }
 
 TEST_F(GpuScript, CompilesForWhatTheToolkitKnows) {
