@@ -98,17 +98,27 @@ attempt() { # LIMIT NAME COMMAND...: runs it for LIMIT seconds at most, and no l
 # Whether tests passed. That all skip, or that a filter chooses none, is no success.
 passes() { grep -q '^\[  PASSED  \] [1-9]' "$last"; }
 suite() { # LIMIT NAME SUITE FILTER [WRAPPER...]: tests of one suite on the GPU, under a program that watches them if one is named
-  local limit=$1 name=$2 program=$build/tests/tests_$3 chosen=$4
+  local limit=$1 name=$2 program=$build/tests/tests_$3 record=$build/tests_$3.json chosen=$4
   shift 4
+  [ "$#" -eq 0 ] || record=$build/watched.json
   if [ ! -x "$program" ]; then
     failed+=("$name: $program is not there")
     return
   fi
-  attempt "$limit" "$name" env TAPESTRY_DEVICE=cuda "$@" "$program" --gtest_brief=1 "--gtest_filter=$chosen" || return 0
+  # Every test is named as it begins: where a program crashes or is stopped, the log ends with the one that did it.
+  attempt "$limit" "$name" env TAPESTRY_DEVICE=cuda "$@" "$program" "--gtest_output=json:$record" "--gtest_filter=$chosen" || return 0
   if ! passes; then
     unset 'passed[-1]'
     failed+=("$name: no test ran")
   fi
+}
+
+# What tests recorded: the errors of products in each precision, and of losses on the way through some tens of updates.
+recorded() {
+  local suite
+  for suite in "${suites[@]}"; do
+    [ ! -e "$build/tests_$suite.json" ] || sed -nE 's/^ *"((tf32|bf16|loss_of)[a-z0-9_]*)": "(.*)".*/| \1 | \3 |/p' "$build/tests_$suite.json"
+  done
 }
 
 # The headers and libraries beside nvcc that the build needs. PyTorch's packages bring the same: where nvcc finds none they do.
@@ -160,7 +170,7 @@ configure_and_build() {
   local targets=(reproduce tapestry_bench)
   for suite in "${suites[@]}"; do targets+=("tests_$suite"); done
   # What does not compile must not be there from an earlier build; the rest is built and tested.
-  rm -f "$build/apps/reproduce" "$build/bench/tapestry_bench" "${suites[@]/#/$build/tests/tests_}"
+  rm -f "$build/apps/reproduce" "$build/bench/tapestry_bench" "${suites[@]/#/$build/tests/tests_}" "$build"/tests_*.json
   if grep -q '^CMAKE_GENERATOR:INTERNAL=Ninja' "$build/CMakeCache.txt"; then keep_going=(-k 0); fi
   echo "gpu: $jobs compilers at a time"
   attempt 400 build cmake --build "$build" --parallel "$jobs" --target "${targets[@]}" -- "${keep_going[@]}" || true
@@ -199,6 +209,12 @@ benches() {
   if [ "${capability:-0}" -ge 8 ]; then
     bench "benches in tf32" "$file-tf32" --precision tf32
     bench "benches in bf16" "$file-bf16" --precision bf16
+  fi
+  local measured
+  measured=$(recorded)
+  if [ -n "$measured" ]; then
+    printf '\n## What products and losses lose\n\nLargest relative differences that tests found: from float64 over k, from float32, from the CPU.\n\n' >>"$file.md"
+    printf '| | |\n|---|---|\n%s\n' "$measured" >>"$file.md"
   fi
   if attempt 90 "comparison with cuSPARSE and CUB" "$build/bench/tapestry_bench" --device cuda libraries; then
     { printf '\n## Beside cuSPARSE and CUB\n\n'; sed 's/^/    /' "$last"; } >>"$file.md"
@@ -306,6 +322,7 @@ sanitizers() {
 
 main() {
   echo "gpu: $steps, $(date '+%F %T'), $budget s"
+  : >"$last"
   if wants build; then configure_and_build; fi
   [ "$steps" != build ] || finish
   examine

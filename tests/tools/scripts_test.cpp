@@ -173,7 +173,8 @@ fi
 echo "  GPU        Fake GPU 1, compute capability 9.0, 1 multiprocessors"; echo "The GPU works.")");
     program("built/tapestry_bench", R"(for word; do [ "${last:-}" != --json ] || json=$word; last=$word; done
 echo "bench $*"; [ -z "${json:-}" ] || { echo '{"figures": []}' >"$json"; echo "# table" >"${json%.json}.md"; })");
-    program("built/tests", R"(echo "$0 $*"; echo '[  PASSED  ] 3 tests.')");
+    program("built/tests", R"(echo "$0 $*"; echo '[  PASSED  ] 3 tests.'
+for word; do if [ "${word#--gtest_output=json:}" != "$word" ]; then echo '    "tf32_over_7": "2e-4",' >"${word#*json:}"; fi; done)");
     program("compute-sanitizer", R"(while [ "${1#*tests_}" = "$1" ]; do shift; done; exec "$@")");
   }
   void program(const std::string& name, const std::string& body) const {
@@ -230,12 +231,15 @@ not possible here:
   EXPECT_TRUE(has(found.out, "--gtest_filter=SdrmOnDevice*:BinarizeOnDevice.*:SdrmPrecisionOnDevice.*-Long*:")) << found.out;
 
   std::size_t files = 0;
+  std::string table;
   for (const auto& file : std::filesystem::directory_iterator(path("results"))) {
     ++files;
     const std::string name = file.path().filename().string();
     EXPECT_TRUE(name == "gpu.log" || has(name, "fake-gpu-1-")) << name;
+    if (name.ends_with(".md")) table = content(file.path());
   }
   EXPECT_EQ(files, 5U) << "a table, three files of figures, and the log";
+  EXPECT_TRUE(has(table, "## What products and losses lose\n") && has(table, "\n| tf32_over_7 | 2e-4 |\n")) << table;
   EXPECT_EQ(content(path("results/gpu.log")), found.out);
 }
 
