@@ -145,11 +145,12 @@ std::vector<GradientCase> matrix_cases() {
     cases.push_back(
         {concat("matmul_gram", ta), {{4, 5}}, [=](const Inputs& x) { return autograd::matmul(x[0], x[0], ta, !ta); }});
   }
-  for (const auto& [activation, name] : std::vector<std::pair<Activation, std::string>>{{Activation::kNone, "none"},
-                                                                                        {Activation::kTanh, "tanh"},
-                                                                                        {Activation::kRelu, "relu"},
-                                                                                        {Activation::kSigmoid, "sigmoid"},
-                                                                                        {Activation::kPrelu, "prelu"}}) {
+  for (const auto& [value, name] : std::vector<std::pair<Activation, std::string>>{{Activation::kNone, "none"},
+                                                                                   {Activation::kTanh, "tanh"},
+                                                                                   {Activation::kRelu, "relu"},
+                                                                                   {Activation::kSigmoid, "sigmoid"},
+                                                                                   {Activation::kPrelu, "prelu"}}) {
+    const Activation activation = value;  // Clang captures no structured bindings before its version 16
     const bool prelu = activation == Activation::kPrelu;
     for (const bool with_bias : {true, false}) {
       std::vector<Shape> shapes = {{5, 4}, {3, 4}};

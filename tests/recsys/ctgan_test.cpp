@@ -190,7 +190,9 @@ TEST(Ctgan, SparseFirstLayerEqualsTheDenseOneAndItsGradients) {
   const CriticBatch& batch = given.batch;
   const Tensor real = tests::one_hot_rows(planes, given.real);
   autograd::Tape tape;
-  const auto [fake_layer, real_layer] = made.critic.first_layer(batch.fake, batch.real, batch.conditions);
+  const CtganCritic::FirstLayer layers = made.critic.first_layer(batch.fake, batch.real, batch.conditions);
+  const Variable& fake_layer = layers.fake;
+  const Variable& real_layer = layers.real;
   EXPECT_LE(tests::relative_error(fake_layer.value(), dense_first_layer(made.critic, planes, batch.fake, given.fake_conditions)),
             1e-13);
   EXPECT_LE(tests::relative_error(real_layer.value(), dense_first_layer(made.critic, planes, real, given.real_conditions)),

@@ -192,7 +192,9 @@ TEST(Deviations, ResultsWithAndWithoutDoNotMix) {
   Configuration without = with;
   without.without = "tied-layers";
   EXPECT_NE(configuration_digest(with, "a", "svd"), configuration_digest(without, "a", "svd"));
-  for (const auto& [there, here] : {std::pair(with, without), std::pair(without, with)}) {
+  for (const auto& pair : {std::pair(with, without), std::pair(without, with)}) {
+    const Configuration& there = pair.first;
+    const Configuration& here = pair.second;
     EXPECT_EQ(merge_configuration(to_json(there), there, "folder"), to_json(there));
     const std::string text = error_of(ErrorKind::kUsage, [&] { merge_configuration(to_json(there), here, "folder"); });
     EXPECT_NE(text.find("without tied-layers"), std::string::npos) << text;

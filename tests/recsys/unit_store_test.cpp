@@ -283,7 +283,9 @@ TEST(ConfigurationPrecision, IsNamedUnlessFloat32AndNotMixed) {
   Configuration rounded = full;
   rounded.precision = "bf16";
   EXPECT_NE(configuration_digest(full, "a", "svd"), configuration_digest(rounded, "a", "svd"));
-  for (const auto& [there, here] : {std::pair(full, rounded), std::pair(rounded, full)}) {
+  for (const auto& pair : {std::pair(full, rounded), std::pair(rounded, full)}) {
+    const Configuration& there = pair.first;
+    const Configuration& here = pair.second;
     EXPECT_EQ(merge_configuration(to_json(there), there, "folder"), to_json(there));
     const std::string text = error_of(ErrorKind::kUsage, [&] { merge_configuration(to_json(there), here, "folder"); });
     EXPECT_NE(text.find("its matrix products are " + there.precision + ", asked for is " + here.precision), std::string::npos)

@@ -68,17 +68,18 @@ std::vector<KernelCase<K>> elementwise_cases() {
                        c.in_out('y', c.rows * (c.cols + 5)), c.cols + 5);
        }},
   };
-  for (const auto& [op, name] : std::vector<std::pair<UnaryOp, std::string>>{{UnaryOp::kExp, "exp"},
-                                                                             {UnaryOp::kLog, "log"},
-                                                                             {UnaryOp::kTanh, "tanh"},
-                                                                             {UnaryOp::kSigmoid, "sigmoid"},
-                                                                             {UnaryOp::kSoftplus, "softplus"},
-                                                                             {UnaryOp::kRelu, "relu"},
-                                                                             {UnaryOp::kLeakyRelu, "leaky_relu"},
-                                                                             {UnaryOp::kSquare, "square"},
-                                                                             {UnaryOp::kSqrt, "sqrt"},
-                                                                             {UnaryOp::kNegate, "negate"},
-                                                                             {UnaryOp::kIdentity, "identity"}}) {
+  for (const auto& [value, name] : std::vector<std::pair<UnaryOp, std::string>>{{UnaryOp::kExp, "exp"},
+                                                                                {UnaryOp::kLog, "log"},
+                                                                                {UnaryOp::kTanh, "tanh"},
+                                                                                {UnaryOp::kSigmoid, "sigmoid"},
+                                                                                {UnaryOp::kSoftplus, "softplus"},
+                                                                                {UnaryOp::kRelu, "relu"},
+                                                                                {UnaryOp::kLeakyRelu, "leaky_relu"},
+                                                                                {UnaryOp::kSquare, "square"},
+                                                                                {UnaryOp::kSqrt, "sqrt"},
+                                                                                {UnaryOp::kNegate, "negate"},
+                                                                                {UnaryOp::kIdentity, "identity"}}) {
+    const UnaryOp op = value;  // here and below: Clang captures no structured bindings before its version 16
     const double low = op == UnaryOp::kLog || op == UnaryOp::kSqrt ? 0.01 : -10;
     const Allowed allowed = {8, 0};
     cases.push_back({name, [=](Call& c) { K::unary(op, c.n, c.input('x', c.n, low, 10), T(0.1), c.output('y', c.n, allowed)); }});
@@ -95,14 +96,19 @@ std::vector<KernelCase<K>> elementwise_cases() {
                        K::unary_backward(op, c.n, c.input('x', c.n, low, 10), T(0.1), dy, dy);
                      }});
   }
-  for (const auto& [op, name] : std::vector<std::pair<BinaryOp, std::string>>{{BinaryOp::kAdd, "add"},
-                                                                              {BinaryOp::kSubtract, "subtract"},
-                                                                              {BinaryOp::kMultiply, "multiply"},
-                                                                              {BinaryOp::kDivide, "divide"},
-                                                                              {BinaryOp::kMinimum, "minimum"},
-                                                                              {BinaryOp::kMaximum, "maximum"}}) {
-    for (const auto& [a_row, a_col, b_row, b_col] : std::vector<std::array<int, 4>>{
+  for (const auto& [value, name] : std::vector<std::pair<BinaryOp, std::string>>{{BinaryOp::kAdd, "add"},
+                                                                                 {BinaryOp::kSubtract, "subtract"},
+                                                                                 {BinaryOp::kMultiply, "multiply"},
+                                                                                 {BinaryOp::kDivide, "divide"},
+                                                                                 {BinaryOp::kMinimum, "minimum"},
+                                                                                 {BinaryOp::kMaximum, "maximum"}}) {
+    const BinaryOp op = value;
+    for (const auto& strides : std::vector<std::array<int, 4>>{
              {1, 1, 1, 1}, {1, 1, 0, 1}, {1, 1, 1, 0}, {1, 1, 0, 0}, {0, 1, 1, 1}, {1, 0, 1, 1}, {1, 0, 0, 1}}) {
+      const int a_row = strides[0];
+      const int a_col = strides[1];
+      const int b_row = strides[2];
+      const int b_col = strides[3];
       cases.push_back({concat(name, "_", a_row, a_col, "_", b_row, b_col), [=](Call& c) {
                          const std::int64_t a_width = a_col != 0 ? c.cols : 1;
                          const std::int64_t b_width = b_col != 0 ? c.cols : 1;
@@ -124,11 +130,12 @@ std::vector<KernelCase<K>> elementwise_cases() {
                        K::linear_combination(c.n, count, coefficients.data(), terms.data(), y);
                      }});
   }
-  for (const auto& [activation, name] : std::vector<std::pair<Activation, std::string>>{{Activation::kNone, "none"},
-                                                                                        {Activation::kTanh, "tanh"},
-                                                                                        {Activation::kRelu, "relu"},
-                                                                                        {Activation::kSigmoid, "sigmoid"},
-                                                                                        {Activation::kPrelu, "prelu"}}) {
+  for (const auto& [value, name] : std::vector<std::pair<Activation, std::string>>{{Activation::kNone, "none"},
+                                                                                   {Activation::kTanh, "tanh"},
+                                                                                   {Activation::kRelu, "relu"},
+                                                                                   {Activation::kSigmoid, "sigmoid"},
+                                                                                   {Activation::kPrelu, "prelu"}}) {
+    const Activation activation = value;
     for (const bool with_bias : {true, false}) {
       cases.push_back({concat("bias_activation_", name, with_bias ? "_bias" : ""), [=](Call& c) {
                          T* h = c.in_out('h', c.n);
