@@ -105,11 +105,11 @@ TEST(Allocations, OfBatchesWithMoreOrFewerEntriesMakeNone) {
 
 TEST(Allocations, AreCounted) {
   const Count before = count_now();
-  const std::vector<int> on_the_heap(100);
+  ::operator delete(::operator new(100));  // called by its name: a vector that nobody reads may be left out, as Clang does
   const Tensor in_the_pool = Tensor::empty({7'654'321});
   EXPECT_GE(count_now().pool - before.pool, 1);
   EXPECT_GE(count_now().heap - before.heap, 1);
-  EXPECT_EQ(on_the_heap.size() + static_cast<std::size_t>(in_the_pool.rows()), 101u);
+  EXPECT_EQ(in_the_pool.rows(), 1);
 }
 
 }  // namespace
