@@ -26,6 +26,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   # GCC 12 warns of its own AVX-512 headers under Eigen (its bug 105593) and of std::string's operator+ (105329).
   tapestry_cxx_options(-Wno-maybe-uninitialized -Wno-uninitialized -Wno-restrict)
 endif()
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  # Clang tells which `omp simd` loops it leaves scalar: those in float64 that call the C library, and maxima, which may be NaN.
+  tapestry_cxx_options(-Wno-pass-failed)
+endif()
 if(TAPESTRY_WERROR)
   tapestry_cxx_options(-Werror)
 endif()
