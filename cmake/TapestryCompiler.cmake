@@ -38,10 +38,17 @@ endif()
 # NaN and infinity keep their meaning: -ffast-math is not used.
 tapestry_cxx_options(-fno-math-errno -fno-trapping-math)
 
-if(TAPESTRY_NATIVE)
+# CMAKE_CXX_FLAGS come before these options, so an -march of theirs would lose. A cross compiler does not know the machine's own.
+if(CMAKE_CXX_FLAGS MATCHES "-m(arch|cpu)=([^ ]+)")
+  set(TAPESTRY_PROCESSOR "${CMAKE_MATCH_2}, as CMAKE_CXX_FLAGS ask")
+elseif(TAPESTRY_NATIVE AND NOT CMAKE_CROSSCOMPILING)
+  set(TAPESTRY_PROCESSOR "this machine's (the binaries may not run on another)")
   tapestry_add_flag(-march=native)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+  set(TAPESTRY_PROCESSOR "any x86-64-v3 machine")
   tapestry_add_flag(-march=x86-64-v3)
+else()
+  set(TAPESTRY_PROCESSOR "any ${CMAKE_SYSTEM_PROCESSOR} machine")
 endif()
 
 if(TAPESTRY_SANITIZE)
