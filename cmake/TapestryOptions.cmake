@@ -1,6 +1,6 @@
 # Every switch of the build, each with its one line of help (cmake -LH lists them).
 
-option(TAPESTRY_NATIVE "Compile for this machine's processor (-march=native); off: x86-64-v3, any PC since about 2015" ON)
+option(TAPESTRY_NATIVE "Compile for this machine's processor (-march=native) unless CMAKE_CXX_FLAGS name one; off: x86-64-v3, any PC since about 2015" ON)
 option(TAPESTRY_CBLAS "Compute matrix products on the CPU by a CBLAS such as OpenBLAS instead of tensor/cpu/product.cpp" OFF)
 set(TAPESTRY_CUDA AUTO CACHE STRING "Build the CUDA kernels under tensor/cuda: ON, OFF, or AUTO (when nvcc and a GPU are found)")
 set_property(CACHE TAPESTRY_CUDA PROPERTY STRINGS AUTO ON OFF)
