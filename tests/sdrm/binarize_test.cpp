@@ -104,6 +104,14 @@ TEST(Binarize, EqualsAFullSortBeyondOneTile) {
   expect_sorted_twin(rising, 0.01, "falling");
 }
 
+TEST(Binarize, HasRoomForAnyNumberOfEqualEntries) {
+  // Tile after tile of entries that are as large as the threshold: those of a model whose output is saturated.
+  for (const double density : {0.01, 0.1, 0.4}) {
+    expect_sorted_twin({3000, 8, std::vector<float>(24000, 1)}, density, "constant");
+    expect_sorted_twin(random_held(3000, 8, 5, 3), density, "few values");
+  }
+}
+
 TEST(Binarize, OfTenValues) {
   Held held{2, 5, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}};
   const Binarized high = binarize_at_density(held.matrix(), 0.2);
