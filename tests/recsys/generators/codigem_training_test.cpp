@@ -40,19 +40,31 @@ TEST(FitCodigem, IsTheLoopWrittenOutBitForBit) {
   nn::Initializer init(1);
   const CodigemModel expected(20, config, init);
   optim::Adamax adamax(expected.parameters());
+  std::vector<double> losses;  // of the epochs
   std::uint32_t noises = 0;
   for (std::uint32_t epoch = 0; epoch < 4; ++epoch) {
+    losses.push_back(0);
     std::vector<std::int32_t> order;
     sdrm::shuffle_rows(70, {3, Purpose::kShuffle, epoch}, order);
     for (std::size_t begin = 0; begin < 70; begin += 32) {
       const Tensor rows = x.gather_rows(std::span(order).subspan(begin, std::min<std::size_t>(32, 70 - begin))).to_dense();
       const auto noise = [&](std::int64_t) { return random_normal(rows.shape(), {3, Purpose::kNoise, ++noises}); };
-      codigem_gradients(expected, rows, noise_chain(rows, config.beta, 3, noise), config);
+      std::vector<double> terms;
+      for (const Tensor& term : codigem_gradients(expected, rows, noise_chain(rows, config.beta, 3, noise), config)) {
+        terms.push_back(term.item());
+      }
+      losses.back() += codigem_loss(terms, rows.shape(), config) / 3;
       adamax.step(config.learning_rate);
       adamax.clear_gradients();
     }
   }
-  EXPECT_TRUE(same_state(*fitted(x, config, 3), expected));
+  nn::Initializer same_init(1);
+  CodigemModel model(20, config, same_init);
+  const auto rising = [](const CodigemModel&, std::int64_t epoch) { return static_cast<double>(epoch); };
+  const std::vector<CodigemEpoch> history = fit_codigem(model, x, config, 3, rising);
+  EXPECT_TRUE(same_state(model, expected));
+  ASSERT_EQ(history.size(), losses.size());
+  for (std::size_t epoch = 0; epoch < losses.size(); ++epoch) EXPECT_NEAR(history[epoch].loss, losses[epoch], 1e-9);
   config.variant = CodigemVariant::kCorrected;
   EXPECT_FALSE(same_state(*fitted(x, config, 3), expected));
 }
