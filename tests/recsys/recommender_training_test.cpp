@@ -1,0 +1,147 @@
+// recsys/recommenders/mlp.h and neumf.h: fits beside the same updates written out, each number from its own stream.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "recsys/data/split.h"
+#include "recsys/recommenders/mlp.h"
+#include "recsys/recommenders/neumf.h"
+#include "tests/sdrm/sdrm_support.h"
+
+namespace tapestry::recsys {
+namespace {
+
+using tests::grouped_matrix;
+using tests::same_state;
+
+constexpr std::uint64_t kSeed = 6;
+
+std::vector<std::int32_t> order_from(std::int64_t count, const RandomStream& stream) {
+  RandomSequence random(stream);
+  return shuffled(count, [&](std::uint32_t bound) { return random.below(bound); });
+}
+
+/// Dropout as update `update` of a fit has it: every layer has a stream of its own.
+MlpModel::Drop dropped(double p, std::uint32_t update) {
+  return [=](const autograd::Variable& h, int layer) {
+    return autograd::dropout(h, p, {derive_seed(kSeed, static_cast<std::uint64_t>(layer)), Purpose::kRecommenderDropout, update});
+  };
+}
+
+TEST(FitMlp, IsTheLoopWrittenOutBitForBit) {
+  const CsrMatrix rows = grouped_matrix(60, 20, 4, 1);
+  const CsrMatrix train = rows.slice_rows(0, 40), valid = rows.slice_rows(40, 60);
+  MlpConfig config;
+  config.width = 4;
+  config.first = 12;
+  config.hidden = 8;
+  config.batch = 16;  // 16 + 16 + 8 rows
+  config.max_epochs = 3;
+  config.min_delta = -10;  // every epoch is an improvement, the last one's weights are kept
+  nn::Initializer init(4), same_init(4);
+  MlpModel expected(20, 50, config, init), fitted(20, 50, config, same_init);
+  const MlpFit fit = fit_mlp(fitted, train, valid, config, kSeed);
+  ASSERT_EQ(fit.history.size(), 3U);
+
+  optim::Adam adam(expected.dense_parameters(), {.epsilon = config.epsilon});
+  std::uint32_t updates = 0;
+  for (std::uint32_t epoch = 0; epoch < 3; ++epoch) {
+    const std::vector<std::int32_t> order = order_from(40, {kSeed, Purpose::kShuffle, epoch});
+    double losses = 0;
+    for (std::size_t begin = 0; begin < 40; begin += 16) {
+      const CsrMatrix batch = train.gather_rows(std::span(order).subspan(begin, std::min<std::size_t>(16, 40 - begin)));
+      losses += mlp_update(expected, adam, batch, config, dropped(config.dropout, updates++)).item();
+    }
+    EXPECT_DOUBLE_EQ(fit.history[epoch].loss, losses / 3);
+    EXPECT_EQ(fit.history[epoch].rmse, mlp_rmse(expected, valid));
+  }
+  EXPECT_EQ(fit.best_epoch, 2);
+  EXPECT_TRUE(same_state(fitted, expected));
+}
+
+/// Likes and dislikes of 30 users: every third item that is not liked is disliked.
+Triples grouped_triples() {
+  const CsrMatrix liked = grouped_matrix(30, 24, 3, 5);
+  Triples all;
+  for (std::int32_t user = 0; user < 30; ++user) {
+    const std::span<const std::int32_t> row = liked.row(user);
+    for (std::int32_t item = 0; item < 24; ++item) {
+      const bool likes = std::binary_search(row.begin(), row.end(), item);
+      if (likes || item % 3 == 0) all.add(user, item, likes ? 1 : 0);
+    }
+  }
+  return all;
+}
+
+/// The split of an epoch, a fifth of the triples to validate on: from one stream what validates, from another which zeros come
+/// again, from a third the order.
+EpochTriples written_split(const Triples& all, std::uint32_t epoch) {
+  EpochTriples split;
+  std::vector<std::int32_t> order = order_from(static_cast<std::int64_t>(all.size()), {kSeed, Purpose::kTriples, 2 * epoch});
+  const std::size_t cut = all.size() * 4 / 5;
+  split.valid.assign(order.begin() + static_cast<std::ptrdiff_t>(cut), order.end());
+  order.resize(cut);
+  std::vector<std::int32_t> zeros;
+  for (const std::int32_t at : order) {
+    if (all.labels[static_cast<std::size_t>(at)] == 0) zeros.push_back(at);
+  }
+  RandomSequence random({kSeed, Purpose::kNegatives, 2 * epoch});
+  for (std::size_t ones = cut - zeros.size(); ones > 0; --ones) {
+    order.push_back(zeros[random.below(static_cast<std::uint32_t>(zeros.size()))]);
+  }
+  for (const std::int32_t at : order_from(static_cast<std::int64_t>(order.size()), {kSeed, Purpose::kTriples, 2 * epoch + 1})) {
+    split.train.push_back(order[static_cast<std::size_t>(at)]);
+  }
+  return split;
+}
+
+TEST(FitNeuMf, IsTheLoopWrittenOutBitForBit) {
+  const Triples all = grouped_triples();
+  NeuMfConfig config;
+  config.gmf_width = 3;
+  config.mlp_width = 8;
+  config.batch = 64;
+  config.max_epochs = 3;
+  nn::Initializer init(7), same_init(7);
+  const NeuMfModel expected(30, 24, config, init);
+  NeuMfModel fitted(30, 24, config, same_init);
+  double rising = 0;  // the last epoch's weights are kept
+  const NeuMfFit fit = fit_neumf(fitted, all, config, kSeed, [&](const NeuMfModel&) { return rising += 0.1; });
+  ASSERT_EQ(fit.history.size(), 3U);
+
+  optim::Adam adam(expected.parameters());
+  std::uint32_t updates = 0;
+  for (std::uint32_t epoch = 0; epoch < 3; ++epoch) {
+    const EpochTriples split = written_split(all, epoch);
+    double losses = 0;
+    int batches = 0;
+    for (std::size_t begin = 0; begin < split.train.size(); begin += 64, ++batches) {
+      const auto positions = std::span(split.train).subspan(begin, std::min<std::size_t>(64, split.train.size() - begin));
+      const TripleTensors batch(all, positions, DType::kFloat32, Device::kCpu);
+      losses += neumf_update(expected, adam, batch, config, dropped(config.dropout, updates++)).item();
+    }
+    EXPECT_NE(split.train.size() % 64, 0U) << "the last batch is shorter";
+    EXPECT_DOUBLE_EQ(fit.history[epoch].loss, losses / batches);
+    const TripleTensors valid(all, split.valid, DType::kFloat32, Device::kCpu);
+    EXPECT_EQ(fit.history[epoch].validation_loss, neumf_loss(expected, valid));
+  }
+  EXPECT_EQ(fit.kept_epoch, 2);
+  EXPECT_TRUE(same_state(fitted, expected));
+}
+
+TEST(NeuMfLoss, IsTheMeanOverMoreTriplesThanATileHolds) {
+  Triples all;
+  for (std::int32_t i = 0; i < 20000; ++i) all.add(i % 30, i % 24, i < 12000 ? 1 : 0);
+  nn::Initializer init(7);
+  const NeuMfModel model(30, 24, {.gmf_width = 3, .mlp_width = 8, .embedding_deviation = 1}, init);
+  const TripleTensors triples(all, DType::kFloat32, Device::kCpu);
+  double losses = 0;
+  for (std::int64_t begin = 0; begin < 20000; begin += 100) losses += neumf_loss(model, triples.slice(begin, begin + 100)) / 200;
+  EXPECT_NEAR(neumf_loss(model, triples), losses, 1e-6);
+}
+
+}  // namespace
+}  // namespace tapestry::recsys
