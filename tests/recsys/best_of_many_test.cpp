@@ -57,6 +57,18 @@ TEST(BestOfMany, OneRunATrialFromTwoRunsIsTheStretchedGreaterOne) {
   EXPECT_NEAR(lifts[0].value, std::sqrt(2.0), 1e-12);
 }
 
+TEST(BestOfMany, TheIntervalIsOfResampledRuns) {
+  // Of two runs one is drawn twice half of the time, which leaves nothing to choose. A tenth lies about the middle.
+  const std::vector<double> runs = {0, 2};
+  const BestOfManyOptions options = {.trials = {60}, .runs = 1, .imagined = 5000, .resamples = 4000, .level = 0.1};
+  const std::vector<std::vector<double>> users = {std::vector<double>(5, 0), std::vector<double>(5, 2)};
+  for (const Lift& lift : {best_of_many(runs, runs, options)[0], best_of_many_on_others(users, options)[0]}) {
+    EXPECT_NEAR(lift.value, std::sqrt(2.0), 1e-4) << "of halves of two and three users as of all";
+    EXPECT_NEAR(lift.interval.low, 0, 1e-12);
+    EXPECT_NEAR(lift.interval.high, std::sqrt(2.0), 1e-4);
+  }
+}
+
 TEST(BestOfMany, ChosenByUnrelatedFiguresGainsNothing) {
   const std::vector<double> chosen = normals(3000, 0.01, 1), reported = normals(3000, 0.01, 2);
   const std::vector<Lift> lifts = best_of_many(chosen, reported, {.trials = {258}, .resamples = 2});

@@ -146,6 +146,33 @@ TEST(BootstrapOverUsersAndFits, AgreesWithTheTTest) {
   }
 }
 
+TEST(BootstrapOverUsersAndFits, LeavesOutOneHalfOfTheRestAtEitherEnd) {
+  // Of two users, 0 and 1, the drawn means are 0, 1/2 and 1, a quarter, a half and a quarter of them.
+  const UserValues values = {{{0, 1}}, 0};
+  const Interval inside = bootstrap_interval(values, {.samples = 20000, .level = 0.46});  // 27 % outside at either end
+  EXPECT_EQ(inside.low, 0.5);
+  EXPECT_EQ(inside.high, 0.5);
+  const Interval outside = bootstrap_interval(values, {.samples = 20000, .level = 0.54});
+  EXPECT_EQ(outside.low, 0);
+  EXPECT_EQ(outside.high, 1);
+}
+
+TEST(BootstrapOverUsersAndFits, FitsVaryByWhatTheRestDoesNotExplain) {
+  // Four fits of four users alike but for `rest`, which takes turns of both signs and so leaves every mean as it is.
+  const auto width = [](double rest) {
+    UserValues values;
+    for (const double fit : {1, 1, -1, -1}) {
+      std::vector<double>& users = values.fits.emplace_back();
+      for (const double sign : {1, -1, 1, -1}) users.push_back(fit + (values.fits.size() % 2 == 0 ? sign : -sign) * rest);
+    }
+    const Interval interval = bootstrap_interval(values);
+    return interval.high - interval.low;
+  };
+  // Variances of the mean: of the fits (4 / 3) / 4, of the rest 16 / (3 3 16).
+  EXPECT_NEAR(width(1), std::sqrt(1 - (1.0 / 9) / (1.0 / 3)) * width(0), 1e-9);
+  EXPECT_EQ(width(2), 0) << "as much as the rest lets expect: nothing is known of the fits";
+}
+
 TEST(BootstrapOverUsersAndFits, OfFewFoldsIsStudentsT) {
   for (const int folds : {2, 3, 4}) {
     const UserValues values = simulated(40, static_cast<std::size_t>(folds), folds, 1, 0.5, 1, 5);
