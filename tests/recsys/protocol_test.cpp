@@ -9,6 +9,7 @@
 #include "recsys/data/prepared.h"
 #include "recsys/data/simulated.h"
 #include "recsys/data/split.h"
+#include "tensor/random.h"
 #include "tests/recsys/data_support.h"
 
 namespace tapestry::recsys {
@@ -174,6 +175,42 @@ TEST(StrictProtocol, SelectionIsOneSplitAndTheSeedDrawsTheGroups) {
   EXPECT_EQ(again.evaluation_users, data.evaluation_users);
   EXPECT_EQ(listing(again.evaluation.heldout), listing(data.evaluation.heldout));
   EXPECT_NE(make_protocol(dataset, ProtocolName::kStrict, 6).evaluation_users, data.evaluation_users);
+}
+
+/// Users who are all alike: with 20 likes and 21 dislikes.
+Dataset alike_dataset() {
+  std::vector<std::pair<std::int32_t, float>> row;
+  for (std::int32_t item = 0; item < 41; ++item) row.emplace_back(item, item < 20 ? 1.0f : 0.0f);
+  return dataset_of(std::vector(60, row), 41);
+}
+
+TEST(StrictProtocol, EveryDrawHasAStreamOfItsOwn) {
+  // Of users who are all alike the same stream draws the same entries.
+  const Dataset dataset = alike_dataset();
+  std::set<std::string> heldout, dislikes;
+  for (int fold = 0; fold < 3; ++fold) {
+    const ProtocolData data = make_protocol(dataset, ProtocolName::kStrict, 5, {fold, 3});
+    for (const LikesView* view : {&data.evaluation_likes, &data.selection_likes}) {
+      heldout.insert(listing(view->likes.heldout.slice_rows(0, 5)));
+      dislikes.insert(listing(view->dislikes.slice_rows(0, 5)));
+    }
+  }
+  EXPECT_EQ(heldout.size(), 6U) << "of three folds, each with users to report and users to select on";
+  EXPECT_EQ(dislikes.size(), 6U);
+}
+
+TEST(PublishedProtocol, HalvesOfDislikesHaveStreamsBehindTheGroups) {
+  const Dataset dataset = alike_dataset();
+  const ProtocolData data = make_protocol(dataset, ProtocolName::kPublished, 5, {}, {Deviation::kSelectionLeak});
+  std::uint32_t step = 1;  // step 0 draws the strict protocol's groups
+  for (const LikesView* view : {&data.evaluation_likes, &data.selection_likes}) {
+    RandomSequence random({5, Purpose::kSplit, step++});
+    std::vector<std::int32_t> half = shuffled(21, [&](std::uint32_t bound) { return random.below(bound); });
+    half.resize(11);
+    for (std::int32_t& item : half) item += 20;
+    std::sort(half.begin(), half.end());
+    EXPECT_TRUE(std::ranges::equal(view->dislikes.row(0), half)) << "step " << step - 1;
+  }
 }
 
 TEST(StrictProtocol, LeavesOutUsersWithFewerThanTwoLikes) {
