@@ -30,6 +30,9 @@ TEST(TextTest, CountsAndPercents) {
   EXPECT_EQ(count_text(std::nan("")), "");
   EXPECT_EQ(percent_text(98.878), "98.88 %");
   EXPECT_EQ(percent_text(0.004), "< 0.01 %");
+  EXPECT_EQ(percent_text(0.007), "0.01 %");
+  EXPECT_EQ(p_text(0.00004) + " " + p_text(0.00007), "< 0.0001 0.0001");
+  EXPECT_EQ(csv_field("a\rb"), "\"a\rb\"");
   EXPECT_EQ(percent_text(0), "0 %");
   EXPECT_EQ(with_sign(0.5, 1) + with_sign(-0.5, 1) + with_sign(-0.0, 1), "+0.5-0.5+0.0");
 }
@@ -80,6 +83,9 @@ TEST(ShapeTest, StatisticsByHand) {
   EXPECT_EQ(found.high, 4);
   EXPECT_EQ(found.most, 9);
   EXPECT_EQ(shape_statistics({}).total, 0);
+  EXPECT_EQ(shape_statistics(std::vector<double>{0, 0, 0, 0, 2, 3}).few, 2) << "fewer than five";
+  EXPECT_EQ(shape_statistics(std::vector<double>{0.0, 0.6, 0.2, 0.4}).median, 1)
+      << "0.6 + 0.2 + 0.4 is more than 1.2 by rounding";
 }
 
 TEST(ShapeTest, BinsCoverEachSizeOnceAndDensitiesAddUp) {
@@ -368,6 +374,9 @@ TEST(CsvFilesTest, ImprovementsThenTheirMeans) {
             ",,augment,Recall@10,3.5000000000,,2,,,\n"
             ",,augment,Recall@k,3.5000000000,,2,,,\n")
       << "the paper has only one of the two";
+  const std::string one = improvements_csv(std::span(some).first(1));
+  EXPECT_TRUE(has(one, ",,augment,Recall@10,2.0000000000,5.36,1,2.4000000000,0.7"))
+      << "all of the paper's, and these of them: " << one;
 }
 
 TEST(CsvFilesTest, Comparisons) {

@@ -201,11 +201,19 @@ TEST(ComparisonTest, TablesAndJson) {
   EXPECT_NE(lines.find("+0.0123"), std::string::npos);
   EXPECT_EQ(lines.find("Recall@20"), std::string::npos) << "the terminal shows k = 10";
   EXPECT_EQ(comparison_table({}) + comparison_lines({}), "");
+  comparisons[0].p_holm_these_fits = 0.06;
   const auto json = nlohmann::json::parse(results_json(sample_cells(), {}, comparisons));
+  EXPECT_EQ(json["comparisons"][0]["p_holm_these_fits"], 0.06);
   EXPECT_EQ(json["comparisons"][1]["p_two_sided"], 0.0021);
   EXPECT_EQ(json["comparisons"][0]["p_holm"], 0.08);
   EXPECT_TRUE(json["comparisons"][1]["p_holm"].is_null());
   EXPECT_EQ(json["comparisons"][0]["baseline"], "original");
+  EXPECT_EQ(json["comparisons"][0]["difference"], 0.0123);
+  EXPECT_EQ(json["comparisons"][0]["standard_error"], 0.005);
+  EXPECT_EQ(json["comparisons"][0]["degrees"], 90);
+  EXPECT_EQ(json["comparisons"][0]["p_these_fits"], 0.04);
+  EXPECT_EQ(json["comparisons"][0]["users"], 95);
+  EXPECT_EQ(json["comparisons"][0]["fits"], 5);
   EXPECT_FALSE(nlohmann::json::parse(results_json(sample_cells())).contains("comparisons"));
 }
 

@@ -39,6 +39,8 @@ TEST(VerdictTest, TheEdgeIsThreePrintedDeviations) {
 TEST(VerdictTest, WithoutAPrintedDeviation) {
   EXPECT_EQ(verdict(2, {1, 3}, 2.5, 0.01), Verdict::kReproduced);
   EXPECT_EQ(verdict(2, {1, 3}, 3.005, 0.01), Verdict::kReproduced) << "may have been 3";
+  EXPECT_EQ(verdict(0.03, {0.02, 0.045}, 0.05, 0.01), Verdict::kReproduced) << "0.045 + 0.005 is less than 0.05 by rounding";
+  EXPECT_EQ(verdict(2, {1, 3}, 3.006, 0.01), Verdict::kBelow);
   EXPECT_EQ(verdict(2, {1, 3}, 3.02, 0.01), Verdict::kBelow);
   EXPECT_EQ(verdict(2, {1, 3}, 0.98, 0.01), Verdict::kAbove);
   EXPECT_EQ(verdict(2, {1, 3}, {}, 0.01), std::nullopt);
