@@ -101,6 +101,7 @@ TEST(Ablations, EffectsArePairedByRun) {
   EXPECT_EQ(up[0].in_words(), "raises");
   EXPECT_EQ(effect_of({0, 0, 0}, {1, 1, 1.125})[0].in_words(), "lowers");
   EXPECT_EQ(effect_of({0, 0, 0}, {1, -1, 0.5})[0].in_words(), "not seen");
+  EXPECT_EQ(effect_of({1, 3}, {3, 1})[0].in_words(), "not seen") << "the same mean of other runs is not nothing";
   EXPECT_EQ(effect_of({1, 2, 3}, {1, 2, 3})[0].in_words(), "nothing");
   EXPECT_EQ(effect_of({1}, {0.5})[0].in_words(), "one run only");
   EXPECT_EQ(effect_of({1, kNaN}, {0.5, 2})[0].in_words(), "one run only");
