@@ -50,8 +50,8 @@ Tensor ValueLayer::weight_gradient() const {
 void ValueLayer::refresh() {
   const std::int64_t items = weight_.shape()[0], width = weight_.shape()[1], out = weight_.shape()[2];
   const Tensor rows = weight_.value().reshape({items, width * out});
-  // Added up in the blocks in which value_linear_adam does it, so that restored weights give the same bits as when they were
-  // kept.
+  // Added up in the blocks in which value_linear_adam does it, so that on the CPU restored weights give the same bits as when
+  // they were kept. (A GPU adds within a block in another order here than there: bits of its own, the same at every run.)
   std::vector<Tensor> blocks;
   for (std::int64_t begin = 0; begin < items; begin += kValueBlock) {
     const Tensor block = rows.slice_rows(begin, std::min(items, begin + kValueBlock));

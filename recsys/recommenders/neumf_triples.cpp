@@ -36,9 +36,9 @@ void Triples::add(std::int32_t user, std::int32_t item, float label) {
 }
 
 TripleTensors::TripleTensors(std::int64_t n, DType dtype, Device device)
-    : users(Tensor::empty({n}, DType::kInt32, device)),
-      items(Tensor::empty({n}, DType::kInt32, device)),
-      labels(Tensor::empty({n, 1}, dtype, device)) {}
+    : users(Tensor::zeros({n}, DType::kInt32, device)),
+      items(Tensor::zeros({n}, DType::kInt32, device)),
+      labels(Tensor::zeros({n, 1}, dtype, device)) {}
 
 void TripleTensors::bring(const Triples& triples, std::span<const std::int32_t> positions) const {
   const auto count = static_cast<std::int64_t>(positions.size());

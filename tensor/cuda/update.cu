@@ -60,38 +60,43 @@ __device__ void update(const AdamaxFactors<T>& f, T gradient, T& value, T& first
   value -= f.rate * first / second;
 }
 
+/// One step of element i. Everything is loaded before anything is stored, so that the loads wait together: the compiler must not
+/// draw them before the stores itself, since they might overlap.
+template <typename T, typename Factors>
+__device__ void update_element(const Factors factors, const ParameterView<T>& p, std::int64_t i) {
+  T value = p.value[i], first = p.first[i], second = p.second[i];
+  update(factors, p.gradient[i], value, first, second);
+  p.value[i] = value;
+  p.first[i] = first;
+  p.second[i] = second;
+}
+
 }  // namespace
 
 template <typename T>
 void CudaKernels<T>::adam(const ParameterView<T>* parameters, int count, const AdamStep& step) {
   const AdamFactors<T> factors(step);
-  for_parameters(parameters, count, [=] __device__(const ParameterView<T>& p, std::int64_t i) {
-    update(factors, p.gradient[i], p.value[i], p.first[i], p.second[i]);
-  });
+  for_parameters(parameters, count, [=] __device__(const ParameterView<T>& p, std::int64_t i) { update_element(factors, p, i); });
 }
 
 template <typename T>
 void CudaKernels<T>::adam_prepared(const ParameterView<T>* parameters, int count, const T* prepared) {
   const auto* factors = reinterpret_cast<const AdamFactors<T>*>(prepared);
-  for_parameters(parameters, count, [=] __device__(const ParameterView<T>& p, std::int64_t i) {
-    update(*factors, p.gradient[i], p.value[i], p.first[i], p.second[i]);
-  });
+  for_parameters(parameters, count,
+                 [=] __device__(const ParameterView<T>& p, std::int64_t i) { update_element(*factors, p, i); });
 }
 
 template <typename T>
 void CudaKernels<T>::adamax(const ParameterView<T>* parameters, int count, const AdamaxStep& step) {
   const AdamaxFactors<T> factors(step);
-  for_parameters(parameters, count, [=] __device__(const ParameterView<T>& p, std::int64_t i) {
-    update(factors, p.gradient[i], p.value[i], p.first[i], p.second[i]);
-  });
+  for_parameters(parameters, count, [=] __device__(const ParameterView<T>& p, std::int64_t i) { update_element(factors, p, i); });
 }
 
 template <typename T>
 void CudaKernels<T>::adamax_prepared(const ParameterView<T>* parameters, int count, const T* prepared) {
   const auto* factors = reinterpret_cast<const AdamaxFactors<T>*>(prepared);
-  for_parameters(parameters, count, [=] __device__(const ParameterView<T>& p, std::int64_t i) {
-    update(*factors, p.gradient[i], p.value[i], p.first[i], p.second[i]);
-  });
+  for_parameters(parameters, count,
+                 [=] __device__(const ParameterView<T>& p, std::int64_t i) { update_element(*factors, p, i); });
 }
 
 template <typename T>

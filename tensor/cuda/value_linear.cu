@@ -76,11 +76,12 @@ void CudaKernels<T>::value_linear_adam(std::int64_t items, std::int64_t width, s
     for (std::int64_t item = begin; item < end; ++item) {
       const std::int64_t at = item * size + within;
       const T gradient = base + extra * seen[item * n + col];
+      const T before = w[at];  // with the moments, whose stores a load would wait for
       const T moment1 = f.beta1 * first[at] + f.rest1 * gradient;
       const T moment2 = f.beta2 * second[at] + f.rest2 * gradient * gradient;
       first[at] = moment1;
       second[at] = moment2;
-      const T value = w[at] - f.rate * moment1 / (std::sqrt(moment2) * f.root2 + f.epsilon);
+      const T value = before - f.rate * moment1 / (std::sqrt(moment2) * f.root2 + f.epsilon);
       w[at] = value;
       sum += value;
     }
