@@ -54,7 +54,9 @@ void TripleTensors::bring(const Triples& triples, std::span<const std::int32_t> 
 }
 
 TripleTensors::TripleTensors(const Triples& triples, std::span<const std::int32_t> positions, DType dtype, Device device)
-    : TripleTensors(static_cast<std::int64_t>(positions.size()), dtype, device) {
+    : users(Tensor::empty({static_cast<std::int64_t>(positions.size())}, DType::kInt32, device)),
+      items(Tensor::empty(users.shape(), DType::kInt32, device)),
+      labels(Tensor::empty({users.numel(), 1}, dtype, device)) {
   bring(triples, positions);
 }
 

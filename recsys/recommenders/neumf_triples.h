@@ -29,7 +29,7 @@ struct TripleTensors {
   TripleTensors(const Triples& triples, std::span<const std::int32_t> positions, DType dtype, Device device);
   /// All of them.
   TripleTensors(const Triples& triples, DType dtype, Device device);
-  /// Room for n triples, which bring() writes.
+  /// Room for n triples, zeros until bring() writes them: row() reads behind the last.
   TripleTensors(std::int64_t n, DType dtype, Device device);
   /// Writes the triples at these positions over the first ones.
   void bring(const Triples& triples, std::span<const std::int32_t> positions) const;
