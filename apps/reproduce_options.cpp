@@ -75,7 +75,8 @@ void declare(CLI::App& app, Raw& raw) {
   one("--variant", raw.variant, "NAME",
       "SDRM as in the authors' program (published) or in the paper's text (paper); default published");
   names("--without", raw.without,
-        "Deviations of the authors' program to leave out, --protocol published only: " + joined(recsys::known_deviations()));
+        "Deviations of the authors' program to leave out, --protocol published only: " + joined(recsys::known_deviations()) +
+            "; all means all but score-model");
   names("--ablations", raw.ablations,
         "Run the experiment as published and without each of its deviations, or those named, and write what each does to the "
         "figures (deviations.md); all, or names of folders there");

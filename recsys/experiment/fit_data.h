@@ -14,9 +14,8 @@ namespace tapestry::recsys {
 ///   mlp, published       original, augment [D; evaluation; synthetic] after SDRM and MultiVAE++, else [D; synthetic; evaluation]
 ///                        replace [synthetic] after SDRM and MultiVAE++, else [synthetic; evaluation]
 ///   mlp, strict          as svd; stopped on the selection users, who are not in the fit
-///   neumf                as svd, users by their likes and dislikes; where choices are made on users of
-///                        their own (strict): with the known part of these behind. published, after ctgan and tvae: their
-///                        users' dislikes misplaced
+///   neumf                as svd, users by their likes and dislikes; where choices are made on users of their own (strict): with
+///                        the known part of these behind. published, after ctgan and tvae: their users' dislikes misplaced
 FitData make_fit_data(const ProtocolData& protocol, const std::string& recommender, const std::string& generator,
                       const std::string& setting, const Interactions& synthetic);
 
