@@ -8,8 +8,10 @@
 #include <set>
 #include <sstream>
 
+#include "recsys/experiment/fit_data.h"
 #include "recsys/metrics/ranking.h"
 #include "recsys/metrics/users_and_fits.h"
+#include "recsys/recommenders/svd.h"
 #include "tensor/error.h"
 #include "tensor/random.h"
 #include "tests/recsys/runner_support.h"
@@ -124,6 +126,38 @@ TEST(Runner, FoldsReportEveryUserOnceAndGiveOneIntervalOverAll) {
   options.folds = 2;
   options.runs = 3;  // cannot visit two folds equally often
   EXPECT_THROW(run(options), Error);
+}
+
+TEST(Runner, RunROfAFoldedExperimentReportsTheUsersOfFoldR) {
+  const TempFolder folder;
+  ExperimentOptions options = tiny_options(folder.path());
+  options.protocol = ProtocolName::kStrict;
+  options.folds = 2;
+  options.generators = {kOriginal};
+  run(options);
+  for (const int fold : {0, 1}) {
+    const ProtocolData protocol = make_protocol(tiny_dataset(), options.protocol, options.seed, {fold, 2});
+    SvdRecommender svd;
+    svd.fit(make_fit_data(protocol, "svd", kOriginal, "augment", {}), [](const StageProgress&) {});
+    const UserMetrics expected = ranking_metrics([&](const CsrMatrix& inputs) { return svd.score(inputs); }, protocol.evaluation);
+    const std::vector<double> found = users_of(folder.path(), concat("simulated_svd_augment_original_run-", fold + 1), 3);
+    EXPECT_TRUE(std::ranges::equal(found, expected.values("Recall@10"))) << "fold " << fold;
+  }
+}
+
+TEST(Runner, RunsOfARecommenderHaveASeedEach) {
+  const TempFolder folder;
+  ExperimentOptions options = tiny_options(folder.path());
+  options.recommenders = {"mlp"};
+  options.generators = {kOriginal};
+  options.hyperparameters = [](const std::string& dataset, const std::string& recommender) {
+    Hyperparameters values = tiny_values(dataset, recommender);
+    values.mlp = MlpConfig{.width = 2, .first = 8, .hidden = 8, .max_epochs = 2};
+    return values;
+  };
+  run(options);
+  const fs::path history = folder.path() / "history" / "simulated" / "mlp";
+  EXPECT_NE(read_file(history / "run-1-original-recommender_fit.csv"), read_file(history / "run-2-original-recommender_fit.csv"));
 }
 
 TEST(Runner, FewerRunsThanFoldsReportTheUsersOfTheFirst) {

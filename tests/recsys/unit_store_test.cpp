@@ -52,6 +52,16 @@ class UnitStoreTest : public testing::Test {
   std::vector<std::string> warnings_;
 };
 
+TEST_F(UnitStoreTest, AUnitUnderAnothersNameIsRefused) {
+  open().write(unit());
+  UnitKey other = unit().key;
+  other.run = 3;
+  fs::copy_file(unit_file(), out() / "units" / (other.text() + ".json"));
+  EXPECT_FALSE(open().read(other).has_value());
+  ASSERT_EQ(warnings_.size(), 1U);
+  EXPECT_NE(warnings_[0].find("run-3.json: of another configuration"), std::string::npos) << warnings_[0];
+}
+
 TEST_F(UnitStoreTest, UnitsComeBackToTheLastBit) {
   UnitStore(out(), configuration(), {}).write(unit());
   UnitStore store = open();
