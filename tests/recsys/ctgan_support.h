@@ -11,6 +11,26 @@
 
 namespace tapestry::tests {
 
+inline recsys::CtganConfig small_config() {
+  recsys::CtganConfig config;
+  config.latent = 4;
+  config.hidden = 6;
+  config.batch = 20;
+  config.pac = 5;
+  config.epochs = 3;
+  return config;
+}
+
+/// Both networks, always from the same first weights.
+struct SmallCtgan {
+  recsys::CtganConfig config;
+  nn::Initializer init;
+  recsys::CtganGenerator generator;
+  recsys::CtganCritic critic;
+  SmallCtgan(const CategoryPlanes& planes, const recsys::CtganConfig& made_config, DType dtype = DType::kFloat32)
+      : config(made_config), init(3, dtype), generator(planes, config, init), critic(planes, config, init) {}
+};
+
 /// One-hot conditions of these batches as the critic takes them, one behind the other: [their rows / pac, pac C].
 inline CsrMatrix packed(const CategoryPlanes& planes, std::int64_t pac,
                         std::initializer_list<const recsys::Conditions*> batches) {

@@ -25,28 +25,11 @@ namespace tapestry::recsys {
 namespace {
 
 using autograd::Variable;
+using Made = tests::SmallCtgan;
 using tests::cells;
 using tests::random_tensor;
 using tests::random_users;
-
-CtganConfig small_config() {
-  CtganConfig config;
-  config.latent = 4;
-  config.hidden = 6;
-  config.batch = 20;
-  config.pac = 5;
-  config.epochs = 3;
-  return config;
-}
-
-struct Made {
-  CtganConfig config;
-  nn::Initializer init;
-  CtganGenerator generator;
-  CtganCritic critic;
-  Made(const CategoryPlanes& planes, const CtganConfig& made_config, DType dtype = DType::kFloat32)
-      : config(made_config), init(3, dtype), generator(planes, config, init), critic(planes, config, init) {}
-};
+using tests::small_config;
 
 Tensor& parameter(const nn::Module& module, const std::string& name) {
   static Tensor found;

@@ -16,40 +16,24 @@ namespace tapestry::recsys {
 namespace {
 
 using tests::random_users;
+using tests::small_config;
+using Made = tests::SmallCtgan;
 
 constexpr std::uint64_t kSeed = 7;
-
-CtganConfig small_config() {
-  CtganConfig config;
-  config.latent = 4;
-  config.hidden = 6;
-  config.batch = 20;
-  config.pac = 5;
-  config.epochs = 3;
-  return config;
-}
-
-struct Both {
-  nn::Initializer init;
-  CtganGenerator generator;
-  CtganCritic critic;
-  Both(const CategoryPlanes& planes, const CtganConfig& config)
-      : init(3), generator(planes, config, init), critic(planes, config, init) {}
-};
 
 /// The steps of a fit one by one, every table whole and every stream by its number: two turns to a step, the critic's and then
 /// the generator's, and in each turn two masks for each of three passes.
 class WrittenOut {
  public:
-  WrittenOut(Both& both, const TableEncoding& table, const CsrMatrix& marks, const CtganConfig& config, std::int64_t steps)
-      : both_(both),
+  WrittenOut(Made& made, const TableEncoding& table, const CsrMatrix& marks, const CtganConfig& config, std::int64_t steps)
+      : made_(made),
         table_(table),
         marks_(marks),
         config_(config),
         index_(table, marks),
-        critic_adam_(both.critic.parameters(), options()),
-        generator_adam_(both.generator.dense_parameters(), options()),
-        condition_adam_(both.generator.tables(), critic_adam_.prepare(steps, config.learning_rate)) {}
+        critic_adam_(made.critic.parameters(), options()),
+        generator_adam_(made.generator.dense_parameters(), options()),
+        condition_adam_(made.generator.tables(), critic_adam_.prepare(steps, config.learning_rate)) {}
 
   CriticLoss critic_step(std::uint32_t step) {
     const std::uint32_t turn = 2 * step;
@@ -64,11 +48,11 @@ class WrittenOut {
     batch.mixture = random_uniform({pacs(), 1}, {kSeed, Purpose::kCriticMixture, turn}, 0, 1);
     for (std::uint32_t pass = 0; pass < 3; ++pass) batch.masks[pass] = masks(turn, pass);
     condition_adam_.catch_up(fake.position);
-    const Tensor d = both_.generator.forward(latents(turn), both_.generator.gather(fake.position)).value();
+    const Tensor d = made_.generator.forward(latents(turn), made_.generator.gather(fake.position)).value();
     batch.fake = category_softmax(table_.planes(), d, gumbels(turn), config_.temperature);
 
     autograd::Tape tape;
-    CriticLoss loss = critic_loss(both_.critic, batch, config_.penalty);
+    CriticLoss loss = critic_loss(made_.critic, batch, config_.penalty);
     tape.backward(loss.total);
     critic_adam_.step(config_.learning_rate);
     critic_adam_.clear_gradients();
@@ -79,10 +63,10 @@ class WrittenOut {
     const std::uint32_t turn = 2 * step + 1;
     const Conditions given = conditions(turn);
     condition_adam_.catch_up(given.position);
-    const std::vector<autograd::Variable> rows = both_.generator.gather(given.position);
+    const std::vector<autograd::Variable> rows = made_.generator.gather(given.position);
 
     autograd::Tape tape;
-    GeneratorLoss loss = generator_loss(both_.generator, both_.critic, rows, tests::packed(both_.critic, given),
+    GeneratorLoss loss = generator_loss(made_.generator, made_.critic, rows, tests::packed(made_.critic, given),
                                         tests::targets(table_.planes(), given, DType::kFloat32), latents(turn), gumbels(turn),
                                         masks(turn, 0), config_.temperature);
     tape.backward(loss.total);
@@ -115,7 +99,7 @@ class WrittenOut {
     return {mask(0), mask(1)};
   }
 
-  Both& both_;
+  Made& made_;
   const TableEncoding& table_;
   const CsrMatrix& marks_;
   const CtganConfig& config_;
@@ -128,7 +112,7 @@ TEST(FitCtgan, IsTheLoopWrittenOutBitForBit) {
   const TableEncoding table(random_users(50, 9, 0.3, 0.2, 4), TableKind::kTernary);
   const CsrMatrix marks = table.encode(random_users(50, 9, 0.3, 0.2, 4));
   const CtganConfig config = small_config();
-  Both expected(table.planes(), config), fitted(table.planes(), config);
+  Made expected(table.planes(), config), fitted(table.planes(), config);
   std::vector<CtganEpoch> history;
   fit_ctgan(fitted.generator, fitted.critic, table, marks, config, kSeed,
             [&](const CtganEpoch& report) { history.push_back(report); });
@@ -158,18 +142,18 @@ TEST(FitCtgan, IsTheLoopWrittenOutBitForBit) {
 TEST(SampleCtgan, EveryBatchHasConditionsLatentsAndNoiseOfItsOwn) {
   const TableEncoding table(random_users(50, 9, 0.3, 0.2, 4), TableKind::kTernary);
   const CtganConfig config = small_config();
-  const Both both(table.planes(), config);
+  const Made made(table.planes(), config);
   TableRows expected(table);
   for (std::uint32_t batch = 0; batch < 3; ++batch) {  // 20 + 20 + 10 users
     RandomSequence random({kSeed, Purpose::kTableCondition, batch});
     const Conditions given = draw_conditions(table, ConditionLaw::kFrequency, 20, random);
     const Tensor z = random_normal({20, config.latent}, {kSeed, Purpose::kTableLatent, batch});
     const Tensor noise = random_gumbel({20, table.planes().categories()}, {kSeed, Purpose::kTableGumbel, batch});
-    const Tensor d = both.generator.forward(z, both.generator.gather(given.position)).value();
+    const Tensor d = made.generator.forward(z, made.generator.gather(given.position)).value();
     const Tensor y = category_softmax(table.planes(), d, noise, config.temperature);
     expected.append(y.slice_rows(0, batch < 2 ? 20 : 10));
   }
-  EXPECT_EQ(tests::cells(sample_ctgan(both.generator, table, config, ConditionLaw::kFrequency, 50, true, kSeed)),
+  EXPECT_EQ(tests::cells(sample_ctgan(made.generator, table, config, ConditionLaw::kFrequency, 50, true, kSeed)),
             tests::cells(expected.take(true)));
 }
 
