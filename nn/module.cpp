@@ -48,11 +48,7 @@ void Module::load_state(const std::vector<std::pair<std::string, Tensor>>& state
     check(source.shape() == target.shape() && source.dtype() == target.dtype(), "load_state: '", name, "' is ", source.dtype(),
           " ", source.shape(), ", not ", target.dtype(), " ", target.shape());
   }
-  for (std::size_t i = 0; i < own.size(); ++i) {  // nothing is changed before all fits
-    const Tensor& target = own[i].variable.value();
-    const Tensor& source = state[i].second;
-    copy_bytes(target.raw_data(), target.device(), source.raw_data(), source.device(), static_cast<std::size_t>(source.bytes()));
-  }
+  for (std::size_t i = 0; i < own.size(); ++i) copy_into(own[i].variable.value(), state[i].second);  // once all fits
 }
 
 autograd::Variable Module::add_parameter(std::string name, Tensor value) {

@@ -114,13 +114,9 @@ class LargestEntries {
     const Tensor kept_values = Tensor::empty({found.count}, DType::kFloat32, values.device());
     const Tensor kept_places = Tensor::empty({found.count}, DType::kInt64, values.device());
     take_at_least(values, found, places, 0, kept_values, kept_places);
-    move_to_front(kept_values, values_);
-    move_to_front(kept_places, places_);
+    copy_into(values_.slice_rows(0, found.count), kept_values);
+    copy_into(places_.slice_rows(0, found.count), kept_places);
     used_ = found.count;
-  }
-
-  static void move_to_front(const Tensor& from, const Tensor& to) {
-    copy_bytes(to.raw_data(), to.device(), from.raw_data(), from.device(), static_cast<std::size_t>(from.bytes()));
   }
 
   const std::int64_t keep_, total_;

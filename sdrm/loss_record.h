@@ -25,8 +25,7 @@ class LossRecord {
 
   /// loss: scalar []. Throws Error(kMisuse) when more come than there is room for.
   void add(const Tensor& loss) {
-    const Tensor slot = losses_.slice_rows(count_, count_ + 1);
-    copy_bytes(slot.raw_data(), slot.device(), loss.raw_data(), loss.device(), static_cast<std::size_t>(slot.bytes()));
+    copy_into(losses_.slice_rows(count_, count_ + 1), loss);
     ++count_;
   }
 
@@ -76,10 +75,7 @@ class PlacedLosses {
   }
 
  private:
-  void clear() const {
-    const Tensor none = Tensor::zeros(losses_.shape(), losses_.dtype(), losses_.device());
-    copy_bytes(losses_.raw_data(), losses_.device(), none.raw_data(), none.device(), static_cast<std::size_t>(none.bytes()));
-  }
+  void clear() const { copy_into(losses_, Tensor::zeros(losses_.shape(), losses_.dtype(), losses_.device())); }
 
   Tensor losses_;  ///< [updates, numbers]
 };

@@ -61,8 +61,7 @@ Tensor MultiVae::latents(const CsrMatrix& x) const {
   for (std::int64_t begin = 0; begin < x.rows(); begin += kTile) {
     const std::int64_t end = std::min(x.rows(), begin + kTile);
     const Tensor mu = encode(x.slice_rows(begin, end).to(device())).mu.value();
-    copy_bytes(all.slice_rows(begin, end).raw_data(), all.device(), mu.raw_data(), mu.device(),
-               static_cast<std::size_t>(mu.bytes()));
+    copy_into(all.slice_rows(begin, end), mu);
   }
   return all;
 }

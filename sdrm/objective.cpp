@@ -13,11 +13,7 @@ void noisy_latents(const ScoreBatch& batch, const ScheduleTables& tables, const 
   const Tensor kept = binary(BinaryOp::kMultiply, batch.z0, gather_rows(tables.signal, batch.t));
   const Tensor added = binary(BinaryOp::kMultiply, batch.noise, gather_rows(tables.noise, batch.t));
   const Tensor z_t = linear_combination({{1.0, kept}, {1.0, added}});
-  copy_bytes(out.raw_data(), out.device(), z_t.raw_data(), z_t.device(), static_cast<std::size_t>(z_t.bytes()));
-}
-
-void copy_into(const Tensor& out, const Tensor& from) {
-  copy_bytes(out.raw_data(), out.device(), from.raw_data(), from.device(), static_cast<std::size_t>(from.bytes()));
+  copy_into(out, z_t);
 }
 
 bool uses_score(const ScoreConfig& config, Variant variant) {

@@ -1,7 +1,6 @@
 #include "sdrm/sampling.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <mutex>
 #include <numeric>
@@ -49,93 +48,143 @@ NoiseEstimate noise_estimate(const NoiseSchedule& schedule, std::int64_t t, Vari
   return {0, 1};
 }
 
-/// What a step t does, as a table with a row for every t = 0..T: [T + 1, 4] of
-///     of_latent, of_output, 1, sigma_t s:  z <- of_latent z + of_output s_theta(z, t) + sigma_t s n,
-/// which is z <- (z - eps_theta(z, t) (1 - alpha_t) / sqrt(1 - abar_t)) / sqrt(alpha_t) + sigma_t s n. Row 0 is never read.
-Tensor reverse_steps(const ScoreModel& model, const NoiseSchedule& schedule, const SamplingOptions& options) {
-  const Tensor table = Tensor::zeros({schedule.timesteps + 1, 4}, DType::kFloat64);
+/// What Algorithm 2 does at step t, in numbers:
+///     z <- (z - eps_theta(z, t) (1 - alpha_t) / sqrt(1 - abar_t)) / sqrt(alpha_t) + sigma_t s n
+///        = of_latent z + of_output s_theta(z, t) + of_noise (deviation n),   of_noise = 1.
+enum StepColumn : std::int64_t { kOfLatent, kOfOutput, kOfNoise, kDeviation, kStepColumns };
+
+/// A row of them for every t = 0..T, the first one never read: [T + 1, kStepColumns].
+Tensor step_table(const ScoreModel& model, const NoiseSchedule& schedule, const SamplingOptions& options) {
+  const Tensor table = Tensor::zeros({schedule.timesteps + 1, kStepColumns}, DType::kFloat64);
   for (std::int64_t t = 1; t <= schedule.timesteps; ++t) {
     const auto at = static_cast<std::size_t>(t);
     const NoiseEstimate eps = noise_estimate(schedule, t, model.variant(), options);
     const double scale = 1 / std::sqrt(schedule.alpha[at]);
     const double remove = options.removes_noise ? (1 - schedule.alpha[at]) / std::sqrt(1 - schedule.alpha_bar[at]) * scale : 0;
-    double* const row = table.data<double>() + 4 * t;
-    row[0] = scale - remove * eps.latent;
-    row[1] = -remove * eps.output;
-    row[2] = 1;
-    row[3] = reverse_deviation(schedule, t, options.variance) * options.noise_scale;
+    double* const row = table.data<double>() + kStepColumns * t;
+    row[kOfLatent] = scale - remove * eps.latent;
+    row[kOfOutput] = -remove * eps.output;
+    row[kOfNoise] = 1;
+    row[kDeviation] = reverse_deviation(schedule, t, options.variance) * options.noise_scale;
   }
   return table.to(model.dtype()).to(model.device());
 }
 
-/// The rows of all tiles, on the device of the model: int32 [tiles * size] each, starts falling.
-struct TileRows {
-  std::int64_t size;  ///< of a tile
-  Tensor ids;         ///< synthetic user behind each row
-  Tensor starts;      ///< the step at which it starts
-  Tensor first;       ///< the highest of its tile
+/// The synthetic users as rows of tiles: those with like starts share one, so that a tile rarely computes rows that wait. What
+/// the last tile lacks is filled up with its last row again.
+class Tiles {
+ public:
+  /// starts [rows]: the step at which each synthetic user starts.
+  Tiles(const std::vector<std::int32_t>& starts, Device device)
+      : rows_(static_cast<std::int64_t>(starts.size())),
+        device_(device),
+        size_(tile_size(device)),
+        count_((rows_ + size_ - 1) / size_),
+        order_(starts.size()) {
+    std::iota(order_.begin(), order_.end(), 0);
+    std::stable_sort(order_.begin(), order_.end(), [&](std::int32_t a, std::int32_t b) {
+      return starts[static_cast<std::size_t>(a)] > starts[static_cast<std::size_t>(b)];
+    });
+    const auto start = [&](std::int64_t place) { return starts[static_cast<std::size_t>(user_at(place))]; };
+    for (std::int64_t tile = 0; tile < count_; ++tile) highest_.push_back(start(tile * size_));
+    users_ = column([this](std::int64_t place) { return user_at(place); });
+    starts_ = column(start);
+    first_steps_ = column([this](std::int64_t place) { return highest_[static_cast<std::size_t>(place / size_)]; });
+  }
+
+  std::int64_t count() const { return count_; }
+  /// Rows of a tile, and those of them that are not filling.
+  std::int64_t size() const { return size_; }
+  std::int64_t used(std::int64_t tile) const { return std::min(size_, rows_ - tile * size_); }
+  /// The step at which a tile starts: the highest of its rows' starts.
+  std::int64_t first_step(std::int64_t tile) const { return highest_[static_cast<std::size_t>(tile)]; }
+
+  /// What belongs to one tile, of a tensor with a row for each row of all tiles.
+  Tensor of_tile(const Tensor& all, std::int64_t tile) const { return all.slice_rows(tile * size_, (tile + 1) * size_); }
+  /// int32 [count * size] on the device: the user behind each row, his start, and his tile's first step.
+  const Tensor& users() const { return users_; }
+  const Tensor& starts() const { return starts_; }
+  const Tensor& first_steps() const { return first_steps_; }
+
+  /// latents [count * size, K] in the order of users: [rows, K].
+  Tensor by_user(const Tensor& latents) const {
+    const Tensor place = Tensor::empty({rows_}, DType::kInt32);
+    for (std::int64_t i = 0; i < rows_; ++i) place.data<std::int32_t>()[user_at(i)] = static_cast<std::int32_t>(i);
+    return gather_rows(latents, place.to(device_));
+  }
+
+ private:
+  std::int32_t user_at(std::int64_t place) const { return order_[static_cast<std::size_t>(std::min(place, rows_ - 1))]; }
+
+  template <typename Value>
+  Tensor column(const Value& value) const {
+    const Tensor numbers = Tensor::empty({count_ * size_}, DType::kInt32);
+    for (std::int64_t place = 0; place < count_ * size_; ++place) numbers.data<std::int32_t>()[place] = value(place);
+    return numbers.to(device_);
+  }
+
+  std::int64_t rows_;
+  Device device_;
+  std::int64_t size_, count_;
+  std::vector<std::int32_t> order_;    // [rows] users by falling start
+  std::vector<std::int32_t> highest_;  // [count]
+  Tensor users_, starts_, first_steps_;
 };
 
 /// Takes one tile of rows after the other from their starts down to t = 0. The step t lies on the device, a step of which is so
 /// the same whatever t: on a GPU it is captured once.
 class TileSampler {
  public:
-  TileSampler(const ScoreModel& model, const TileRows& rows, const Tensor& reverse_steps, const SamplingOptions& options,
+  TileSampler(const ScoreModel& model, const Tiles& tiles, const Tensor& steps, const SamplingOptions& options,
               std::uint64_t seed)
       : model_(model),
-        rows_(rows),
-        reverse_steps_(reverse_steps),
+        tiles_(tiles),
+        steps_(steps),
         options_(options),
         seed_(seed),
-        ids_(Tensor::empty({rows.size}, DType::kInt32, model.device())),
-        starts_(Tensor::empty({rows.size}, DType::kInt32, model.device())),
-        t_(Tensor::empty({rows.size}, DType::kInt32, model.device())),
-        z_(Tensor::empty({rows.size, model.latent()}, model.dtype(), model.device())),
+        ids_(Tensor::empty({tiles.size()}, DType::kInt32, model.device())),
+        starts_(Tensor::empty({tiles.size()}, DType::kInt32, model.device())),
+        t_(Tensor::empty({tiles.size()}, DType::kInt32, model.device())),
+        z_(Tensor::empty({tiles.size(), model.latent()}, model.dtype(), model.device())),
         graph_(model.device()) {}
 
-  /// Latents [B, K] of the tile with this number at t = 0, to `target`; `first` is the highest start in it.
-  void run(std::int64_t tile, std::int64_t first, const Tensor& target) {
-    const auto take = [this, tile](const Tensor& all, const Tensor& own) {
-      copy(all.slice_rows(tile * rows_.size, (tile + 1) * rows_.size), own);
-    };
-    take(rows_.ids, ids_);
-    take(rows_.starts, starts_);
-    take(rows_.first, t_);
-    copy(random_normal(z_.shape(), {seed_, Purpose::kSampleStart, 0}, 0, 1, z_.dtype(), z_.device(), ids_), z_);
-    for (std::int64_t t = first; t >= 1; --t) {
-      const bool last = t == 1;  // no noise is put back
-      graph_.run(last ? 1 : 2, [&] { step(last); });
-    }
-    copy(z_, target);
+  /// Writes the latents of a tile at t = 0 to `target` [B, K].
+  void run(std::int64_t tile, const Tensor& target) {
+    copy_into(ids_, tiles_.of_tile(tiles_.users(), tile));
+    copy_into(starts_, tiles_.of_tile(tiles_.starts(), tile));
+    copy_into(t_, tiles_.of_tile(tiles_.first_steps(), tile));
+    copy_into(z_, random_normal(z_.shape(), {seed_, Purpose::kSampleStart, 0}, 0, 1, z_.dtype(), z_.device(), ids_));
+    for (std::int64_t t = tiles_.first_step(tile); t > 1; --t) graph_.run(kEarlier, [&] { step(/*last=*/false); });
+    graph_.run(kLast, [&] { step(/*last=*/true); });
+    copy_into(target, z_);
   }
 
  private:
-  static void copy(const Tensor& from, const Tensor& to) {
-    copy_bytes(to.raw_data(), to.device(), from.raw_data(), from.device(), static_cast<std::size_t>(to.bytes()));
-  }
+  /// Names of the two recordings: at t = 1 no noise is put back.
+  enum : std::int64_t { kLast = 1, kEarlier = 2 };
 
-  /// Step t for the rows that have started, and t <- t - 1.
+  /// Algorithm 2's line (StepColumn) for step t, in the rows that have started, and t <- t - 1.
   void step(bool last) {
     const Tensor now = t_.slice_rows(0, 1);
     const auto stream = [this](Purpose purpose) { return RandomStream{seed_, purpose, 0, t_.data<std::int32_t>()}; };
     const Tensor seen = model_.drops_while_sampling() ? dropout(z_, options_.dropout, stream(Purpose::kSampleDropout), ids_) : z_;
-    const Tensor output = model_.forward_dropped(seen, t_).value();
-    const Tensor numbers = gather_rows(reverse_steps_, now).reshape({4});
+    const Tensor output = model_.forward_dropped(seen, t_).value();  // s_theta(z, t)
+    const Tensor numbers = gather_rows(steps_, now).reshape({kStepColumns});
     Tensor next;
     if (last) {
-      next = weighted_sum(numbers.slice_rows(0, 2), {z_, output});
+      next = weighted_sum(numbers.slice_rows(kOfLatent, kOfNoise), {z_, output});
     } else {
       const Tensor n = random_normal(z_.shape(), stream(Purpose::kSampleNoise), 0, 1, z_.dtype(), z_.device(), ids_);
-      const Tensor noise = binary(BinaryOp::kMultiply, n, numbers.slice_rows(3, 4));
-      next = weighted_sum(numbers.slice_rows(0, 3), {z_, output, noise});
+      const Tensor noise = binary(BinaryOp::kMultiply, n, numbers.slice_rows(kDeviation, kStepColumns));
+      next = weighted_sum(numbers.slice_rows(kOfLatent, kDeviation), {z_, output, noise});
     }
     replace_rows(starts_, t_, next, z_);
     add_integer(t_, -1);
   }
 
   const ScoreModel& model_;
-  const TileRows& rows_;
-  const Tensor& reverse_steps_;
+  const Tiles& tiles_;
+  const Tensor& steps_;  ///< step_table
   const SamplingOptions& options_;
   std::uint64_t seed_;
   Tensor ids_;     ///< int32 [B], B the size of a tile
@@ -158,25 +207,6 @@ std::vector<std::int32_t> multi_resolution_starts(std::int64_t rows, std::int64_
   return starts;
 }
 
-namespace {
-
-/// Rows `order` and their starts cut into tiles. Padding repeats the last row and is dropped at the end.
-TileRows tile_rows(const std::vector<std::int32_t>& order, const std::vector<std::int32_t>& starts, std::int64_t tiles,
-                   Device device) {
-  const std::int64_t size = tile_size(device);
-  const auto make = [&](const auto& value) {
-    const Tensor numbers = Tensor::empty({tiles * size}, DType::kInt32);
-    for (std::int64_t i = 0; i < tiles * size; ++i) numbers.data<std::int32_t>()[i] = value(static_cast<std::size_t>(i));
-    return numbers.to(device);
-  };
-  const auto id = [&](std::size_t i) { return order[std::min(i, order.size() - 1)]; };
-  const auto start = [&](std::size_t i) { return starts[static_cast<std::size_t>(id(i))]; };
-  const auto first = [&](std::size_t i) { return start(i - i % static_cast<std::size_t>(size)); };
-  return {size, make(id), make(start), make(first)};
-}
-
-}  // namespace
-
 SamplingOptions sampling_options(const ScoreConfig& config, Resolution resolution) {
   return {.resolution = resolution,
           .noise_scale = config.noise_scale,
@@ -189,45 +219,30 @@ Tensor sample_latents(const ScoreModel& model, std::int64_t rows, const Sampling
                       const Progress& progress) {
   check(rows >= 0, "sample_latents: ", rows, " rows");
   const NoiseSchedule schedule(model.timesteps());
-  const std::vector<std::int32_t> starts =
-      options.resolution == Resolution::kMulti
-          ? multi_resolution_starts(rows, model.timesteps(), model.variant(), seed)
-          : std::vector<std::int32_t>(static_cast<std::size_t>(rows), static_cast<std::int32_t>(model.timesteps()));
-  // Rows with like starts share a tile, so that a tile rarely computes rows that wait.
-  std::vector<std::int32_t> order(static_cast<std::size_t>(rows));
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
-    return starts[static_cast<std::size_t>(a)] > starts[static_cast<std::size_t>(b)];
-  });
-  const std::int64_t size = tile_size(model.device()), tiles = (rows + size - 1) / size;
-  const TileRows all = tile_rows(order, starts, tiles, model.device());
-  const Tensor steps = reverse_steps(model, schedule, options);
-  const Tensor finished = Tensor::empty({tiles * size, model.latent()}, model.dtype(), model.device());
+  const Tensor steps = step_table(model, schedule, options);
+  const Tiles tiles(options.resolution == Resolution::kMulti
+                        ? multi_resolution_starts(rows, model.timesteps(), model.variant(), seed)
+                        : std::vector<std::int32_t>(static_cast<std::size_t>(rows), static_cast<std::int32_t>(model.timesteps())),
+                    model.device());
+  const Tensor finished = Tensor::empty({tiles.count() * tiles.size(), model.latent()}, model.dtype(), model.device());
   std::int64_t done = 0;
   std::mutex progress_mutex;
   const auto run_tile = [&](TileSampler& sampler, std::int64_t tile) {
-    const std::int64_t begin = tile * size;
-    const std::int32_t first = starts[static_cast<std::size_t>(order[static_cast<std::size_t>(begin)])];
-    sampler.run(tile, first, finished.slice_rows(begin, begin + size));
+    sampler.run(tile, tiles.of_tile(finished, tile));
     const std::lock_guard lock(progress_mutex);
-    done += std::min(size, rows - begin);
+    done += tiles.used(tile);
     if (progress) progress(done, rows);
   };
   if (model.device() == Device::kCpu) {
-    parallel_for(tiles, [&](std::int64_t tile) {
-      TileSampler sampler(model, all, steps, options, seed);
+    parallel_for(tiles.count(), [&](std::int64_t tile) {
+      TileSampler sampler(model, tiles, steps, options, seed);
       run_tile(sampler, tile);
     });
   } else {
-    TileSampler sampler(model, all, steps, options, seed);
-    for (std::int64_t tile = 0; tile < tiles; ++tile) run_tile(sampler, tile);  // a GPU's parallelism is within the tile
+    TileSampler sampler(model, tiles, steps, options, seed);
+    for (std::int64_t tile = 0; tile < tiles.count(); ++tile) run_tile(sampler, tile);  // its parallelism is within the tile
   }
-  // Row order[i] has been finished at place i.
-  const Tensor place = Tensor::empty({rows}, DType::kInt32);
-  for (std::int64_t i = 0; i < rows; ++i) {
-    place.data<std::int32_t>()[order[static_cast<std::size_t>(i)]] = static_cast<std::int32_t>(i);
-  }
-  return gather_rows(finished, place.to(model.device()));
+  return tiles.by_user(finished);
 }
 
 Tensor sample_prior(std::int64_t rows, std::int64_t latent, std::uint64_t seed, Device device) {

@@ -131,8 +131,9 @@ void add_in_place(const Tensor& target, const Tensor& source) {
 }
 
 Tensor bias_activation(Activation activation, const Tensor& h, const Tensor& bias, const Tensor& slope) {
-  check(!bias.defined() || bias.numel() == h.cols(), "bias_activation: a bias of ", bias.defined() ? bias.numel() : 0, " for ",
-        h.cols(), " columns");
+  // [N] and no other shape of as many: that is the shape of its gradient.
+  check(!bias.defined() || bias.shape() == Shape({h.cols()}), "bias_activation: a bias ", bias.shape(), " for ", h.cols(),
+        " columns");
   check_on("bias_activation", h.device(), bias);
   check((activation == Activation::kPrelu) == slope.defined(), "bias_activation: PReLU, and only PReLU, takes a slope");
   if (slope.defined()) check_number("bias_activation", "slope", h, slope);
@@ -247,7 +248,7 @@ void check_output_layer(const char* op, const Tensor& h, const Tensor& w, const 
 LinearMultinomialNll linear_multinomial_nll(const Tensor& h, const Tensor& w, const Tensor& bias, const CsrMatrix& target) {
   check_output_layer("linear_multinomial_nll", h, w, target);
   check_same_kind("linear_multinomial_nll", h, bias);
-  check(bias.numel() == target.cols(), "linear_multinomial_nll: bias ", bias.shape(), " for ", target.cols(), " items");
+  check(bias.shape() == Shape({target.cols()}), "linear_multinomial_nll: bias ", bias.shape(), " for ", target.cols(), " items");
   LinearMultinomialNll result = {Tensor::empty({target.rows()}, h.dtype(), h.device()), {}};
   dispatch(h.device(), h.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;

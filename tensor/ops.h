@@ -129,12 +129,22 @@ void value_linear_adam(const Tensor& table, const ValueLinearGradients& gradient
 
 // Moving rows and columns.
 
+/// target = source, entry by entry: two tensors of one size and type, on any devices; the shapes may differ, such as [] and [1].
+void copy_into(const Tensor& target, const Tensor& source);
+Tensor concat_columns(const std::vector<Tensor>& parts);  ///< [B, N_p] each -> [B, sum of N_p]
+Tensor concat_rows(const std::vector<Tensor>& parts);     ///< [B_p, N] each -> [sum of B_p, N]
+/// Columns begin..end-1: [B, N] -> [B, end - begin]. (Rows are a view: Tensor::slice_rows.)
+Tensor slice_columns(const Tensor& x, std::int64_t begin, std::int64_t end);
+/// target[:, begin:begin + N) += x.
+void add_to_columns(const Tensor& x, const Tensor& target, std::int64_t begin);
 /// [R, N], int32 [n] -> [n, N]. A table of numbers or of int32. Throws on an index outside (on a GPU the caller vouches for it).
 Tensor gather_rows(const Tensor& table, const Tensor& index);
 /// Rows index[0..n) (int32 on the matrix's device) in that order, in buffers with room for `room` entries: the batch of a step
 /// that is repeated with other rows (StepGraph). Throws when they have more, or on an index outside; on a GPU the caller vouches
 /// for both. What the kernels read is the batch; nnz() of it says `room`, and transpose() refuses it.
 CsrMatrix gather_rows(const CsrMatrix& x, const Tensor& index, std::int64_t room);
+/// target[index[i], :] += x[i, :]: x [n, N], index int32 [n], target [R, N]. Throws on an index outside, as gather_rows.
+void scatter_add_rows(const Tensor& x, const Tensor& index, const Tensor& target);
 /// target[r, :] = x[r, :] in the rows with level[r] >= bound[r], int32 [B] each.
 void replace_rows(const Tensor& level, const Tensor& bound, const Tensor& x, const Tensor& target);
 /// target += amount, int32.
@@ -161,14 +171,6 @@ struct DrawnSteps {
 DrawnSteps draw_steps(const StepProbabilities& probabilities, const Tensor& u, DType dtype);
 /// losses [n] or [n, 1] at steps t int32 [n], in their order. Throws on a step outside (on a GPU the caller vouches for it).
 void record_losses(const Tensor& t, const Tensor& losses, const LossHistory& history);
-
-/// target[index[i], :] += x[i, :].
-void scatter_add_rows(const Tensor& x, const Tensor& index, const Tensor& target);
-Tensor concat_columns(const std::vector<Tensor>& parts);
-Tensor concat_rows(const std::vector<Tensor>& parts);
-Tensor slice_columns(const Tensor& x, std::int64_t begin, std::int64_t end);
-/// target[:, begin:begin + N) += x.
-void add_to_columns(const Tensor& x, const Tensor& target, std::int64_t begin);
 
 // Random numbers. row_ids as in kernel_contract.inc: int32 [B] or undefined.
 

@@ -1,4 +1,5 @@
 #include "tensor/dispatch.h"
+#include "tensor/memory.h"
 #include "tensor/ops.h"
 #include "tensor/ops_common.h"
 
@@ -214,6 +215,12 @@ Tensor concat_columns(const std::vector<Tensor>& parts) {
     at += part.cols();
   }
   return y;
+}
+
+void copy_into(const Tensor& target, const Tensor& source) {
+  check(target.dtype() == source.dtype() && target.numel() == source.numel(), "copy_into: ", source.dtype(), " ", source.shape(),
+        " into ", target.dtype(), " ", target.shape());
+  copy_bytes(target.raw_data(), target.device(), source.raw_data(), source.device(), static_cast<std::size_t>(source.bytes()));
 }
 
 Tensor concat_rows(const std::vector<Tensor>& parts) {

@@ -25,17 +25,14 @@ void sample_tiles(const Tensor& made, std::int64_t tile, const Compute& compute,
   const std::int64_t rows = made.rows(), most = std::min(tile, rows);
   const Tensor next = row_numbers(0, most, made.device());
   const Tensor of_tile = Tensor::empty({most, made.cols()}, made.dtype(), made.device());
-  const auto copy = [](const Tensor& from, const Tensor& to) {
-    copy_bytes(to.raw_data(), to.device(), from.raw_data(), from.device(), static_cast<std::size_t>(to.bytes()));
-  };
   StepGraph graph(made.device());
   for (std::int64_t begin = 0; begin < rows; begin += tile) {
     const std::int64_t count = std::min(tile, rows - begin);
     graph.run(count, [&] {
-      copy(compute(next.slice_rows(0, count)), of_tile.slice_rows(0, count));
+      copy_into(of_tile.slice_rows(0, count), compute(next.slice_rows(0, count)));
       add_integer(next, static_cast<std::int32_t>(tile));
     });
-    copy(of_tile.slice_rows(0, count), made.slice_rows(begin, begin + count));
+    copy_into(made.slice_rows(begin, begin + count), of_tile.slice_rows(0, count));
     if (progress) progress(static_cast<double>(begin + count) / static_cast<double>(rows));
   }
 }

@@ -120,9 +120,7 @@ Tensor rank_items(const RowScores& score, const CsrMatrix& masked, int count, st
     const CsrMatrix seen = masked.slice_rows(begin, end);
     check_scores(scores, seen);
     if (!ranked.defined()) ranked = Tensor::empty({masked.rows(), count}, DType::kInt32, scores.device());
-    const Tensor best = rank_rows(scores, seen.to(scores.device()), count);
-    const Tensor target = ranked.slice_rows(begin, end);
-    copy_bytes(target.raw_data(), target.device(), best.raw_data(), best.device(), static_cast<std::size_t>(best.bytes()));
+    copy_into(ranked.slice_rows(begin, end), rank_rows(scores, seen.to(scores.device()), count));
   }
   return ranked.defined() ? ranked.to(Device::kCpu) : Tensor::empty({0, count}, DType::kInt32);
 }

@@ -73,10 +73,6 @@ Columns to_host(const Tensor& matrix) {
   return Eigen::Map<const block::Rows>(host.data<double>(), host.rows(), host.cols());
 }
 
-void overwrite(const Tensor& target, const Tensor& with) {
-  copy_bytes(target.raw_data(), target.device(), with.raw_data(), with.device(), static_cast<std::size_t>(with.bytes()));
-}
-
 /// Sparse products in float64 need values in float64.
 CsrMatrix in_float64(const CsrMatrix& matrix) {
   return matrix.has_values() ? matrix.with_values(matrix.values().to(DType::kFloat64)) : matrix;
@@ -100,14 +96,14 @@ void DeviceBasis::fill_random(Eigen::Ref<Eigen::VectorXd> column) {
 void DeviceBasis::fill_random(std::int64_t begin) {
   const Tensor host = Tensor::empty({width_, basis_.cols()}, DType::kFloat64);
   for (double& number : host.span<double>()) number = random_.normal();
-  overwrite(vectors(begin), host);
+  copy_into(vectors(begin), host);
 }
 
 void DeviceBasis::apply(std::int64_t from, std::int64_t to) {
   // Sparse products take vectors as columns. Products with the identity turn them round, exactly.
   const Tensor x = matmul(vectors(from), eye_, /*transpose_a=*/true);                    // [n, width]
   const Tensor y = csr_matmul(transpose_, csr_matmul(matrix_, x));                       // [n, width]
-  overwrite(vectors(to), matmul(eye_, y, /*transpose_a=*/false, /*transpose_b=*/true));  // [width, n]
+  copy_into(vectors(to), matmul(eye_, y, /*transpose_a=*/false, /*transpose_b=*/true));  // [width, n]
 }
 
 Columns DeviceBasis::project(std::int64_t begin) {
@@ -126,12 +122,12 @@ Columns DeviceBasis::orthonormalise(std::int64_t begin, double null_norm) {
       const Tensor host = w.to(Device::kCpu);  // row by row, and so column by column of [n, width]
       const Columns rest = block::orthonormalise(Eigen::Map<Columns>(host.data<double>(), w.cols(), width_), null_norm,
                                                  [this](Eigen::Ref<Eigen::VectorXd> column) { fill_random(column); });
-      overwrite(w, host);
+      copy_into(w, host);
       return rest * triangle;
     }
     // W R^-1 for vectors in columns: R^-T times the rows.
     const Columns inverse = r->triangularView<Eigen::Upper>().solve(Columns::Identity(width_, width_));
-    overwrite(w, matmul(to_device(inverse, w.device()), w, /*transpose_a=*/true));
+    copy_into(w, matmul(to_device(inverse, w.device()), w, /*transpose_a=*/true));
     triangle = *r * triangle;
   }
   return triangle;
@@ -139,10 +135,10 @@ Columns DeviceBasis::orthonormalise(std::int64_t begin, double null_norm) {
 
 void DeviceBasis::rotate(const Columns& turn) {
   const Tensor turned = matmul(to_device(turn, basis_.device()), basis_.slice_rows(0, turn.rows()), /*transpose_a=*/true);
-  overwrite(basis_.slice_rows(0, turn.cols()), turned);
+  copy_into(basis_.slice_rows(0, turn.cols()), turned);
 }
 
-void DeviceBasis::copy(std::int64_t from, std::int64_t to) { overwrite(vectors(to), vectors(from).clone()); }
+void DeviceBasis::copy(std::int64_t from, std::int64_t to) { copy_into(vectors(to), vectors(from).clone()); }
 
 Columns DeviceBasis::leading(std::int64_t count) const { return to_host(basis_.slice_rows(0, count)).transpose(); }
 

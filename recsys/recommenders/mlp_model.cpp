@@ -40,9 +40,7 @@ Tensor ValueLayer::weight_gradient() const {
   const Tensor gradient = Tensor::empty({items, width, out}, table_.value().dtype(), table_.value().device());
   for (std::int64_t item = 0; item < items; ++item) {
     const Tensor rows = concat_rows({gradients_->all.reshape({1, out}), gradients_->seen.slice_rows(item, item + 1)});  // [2, N]
-    const Tensor part = matmul(factors, rows, true, false);                                                             // [K, N]
-    copy_bytes(gradient.slice_rows(item, item + 1).raw_data(), gradient.device(), part.raw_data(), part.device(),
-               static_cast<std::size_t>(part.bytes()));
+    copy_into(gradient.slice_rows(item, item + 1), matmul(factors, rows, true, false));                                 // [K, N]
   }
   return gradient;
 }

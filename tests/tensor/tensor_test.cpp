@@ -129,6 +129,9 @@ TEST_F(TensorTest, OperationsNameThemselvesAndTheShapes) {
   expect_misuse([&] { bias_activation(Activation::kNone, a.clone(), counting({4})); }, {"bias_activation", "4", "3"});
   expect_misuse([&] { concat_columns({a, b}); }, {"concat_columns", "[4, 3]", "[2, 3]"});
   expect_misuse([&] { concat_rows({a, counting({2, 2})}); }, {"concat_rows", "[4, 3]", "[2, 2]"});
+  expect_misuse([&] { copy_into(a, counting({2, 2})); }, {"copy_into", "[2, 2]", "[4, 3]"});
+  expect_misuse([&] { copy_into(a, a.to(a.dtype() == DType::kFloat32 ? DType::kFloat64 : DType::kFloat32)); },
+                {"copy_into", "float32", "float64"});
   expect_misuse([&] { slice_columns(a, 1, 4); }, {"slice_columns", "[1, 4)", "[4, 3]"});
   expect_misuse([&] { top_k_rows(a, 4); }, {"top_k_rows", "4", "3"});
   expect_misuse([&] { unary(UnaryOp::kExp, Tensor::zeros({2}, DType::kInt32, test_device())); }, {"int32"});
