@@ -37,7 +37,7 @@ void fill_column_targets(const CategoryPlanes& planes, std::span<const std::int3
 Variable column_cross_entropy(const CategoryPlanes& planes, const Variable& d, const ColumnTargets& targets);
 
 /// CE of one column per row, averaged over the rows: category[b] (int32 [B], 0 to 2) of column[b]. The other columns do not
-/// count. Scalar []. Throws on a column or category that the table has not.
+/// count, as long as they are finite (0 * inf would). Scalar []. Throws on a column or category that the table has not.
 Variable column_cross_entropy(const CategoryPlanes& planes, const Variable& d, const Tensor& column, const Tensor& category);
 
 }  // namespace tapestry::autograd

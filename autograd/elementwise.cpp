@@ -103,7 +103,7 @@ Variable weighted_sum(const Tensor& weights, const Variable& a, const Variable& 
 
 Variable scale(const Variable& x, double factor) { return linear_combination({{factor, x}}); }
 
-Variable negate(const Variable& x) { return unary_op(UnaryOp::kNegate, x); }
+Variable negate(const Variable& x) { return scale(x, -1.0); }
 Variable exp(const Variable& x) { return unary_op(UnaryOp::kExp, x); }
 Variable log(const Variable& x) { return unary_op(UnaryOp::kLog, x); }
 Variable tanh(const Variable& x) { return unary_op(UnaryOp::kTanh, x); }

@@ -41,8 +41,7 @@ GradientCheck check_gradients(const std::function<Variable(const std::vector<Var
       const auto moved = [&](double by) {
         const Tensor changed = original.clone();
         changed.data<double>()[element] += by;
-        copy_bytes(variable.value().raw_data(), variable.value().device(), changed.raw_data(), Device::kCpu,
-                   static_cast<std::size_t>(changed.bytes()));
+        copy_into(variable.value(), changed);
         return contract(function(variables).value(), cotangent);
       };
       const double numeric = (moved(step) - moved(-step)) / (2 * step);

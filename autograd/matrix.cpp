@@ -95,36 +95,55 @@ std::vector<Tensor> values_of(const std::vector<Variable>& parts) {
   return values;
 }
 
-/// A constant input is as good as none; any part that needs a gradient makes the result need one.
-const Variable& any_needing_gradient(const std::vector<Variable>& parts) {
-  for (const Variable& part : parts) {
-    if (part.requires_grad()) return part;
+/// What a concatenation keeps of a part: where its gradient goes, and how many rows or columns of the result are its own.
+struct Part {
+  GradientSlot gradient;
+  std::int64_t size;
+};
+using Parts = std::vector<Part, PoolAllocator<Part>>;
+
+template <typename Size>
+Parts parts_of(const std::vector<Variable>& variables, const Size& size) {
+  Parts parts;
+  for (const Variable& variable : variables) parts.push_back({variable.slot(), size(variable.value())});
+  return parts;
+}
+
+/// share(begin, end): what lies there of the result's gradient.
+template <typename Share>
+void hand_out(const Parts& parts, const Share& share) {
+  std::int64_t at = 0;
+  for (const auto& [gradient, size] : parts) {
+    if (gradient) gradient.accumulate(share(at, at + size));
+    at += size;
   }
-  return parts.front();
+}
+
+/// A concatenation as one op. A constant part is as good as none: any part that needs a gradient makes the result need one.
+template <typename Backward>
+Variable record_parts(Tensor value, const std::vector<Variable>& variables, Backward backward) {
+  const Variable* needing = &variables.front();
+  for (const Variable& variable : variables) {
+    if (variable.requires_grad()) needing = &variable;
+  }
+  return record(std::move(value), {needing}, std::move(backward));
 }
 
 }  // namespace
 
 Variable concat_columns(const std::vector<Variable>& parts) {
-  return record(tapestry::concat_columns(values_of(parts)), {&any_needing_gradient(parts)}, [parts](const Tensor& dy) {
-    std::int64_t at = 0;
-    for (const Variable& part : parts) {
-      const std::int64_t cols = part.value().cols();
-      if (part.requires_grad()) part.slot().accumulate(tapestry::slice_columns(dy, at, at + cols));
-      at += cols;
-    }
+  Tensor y = tapestry::concat_columns(values_of(parts));
+  return record_parts(std::move(y), parts, [saved = parts_of(parts, [](const Tensor& x) { return x.cols(); })](const Tensor& dy) {
+    hand_out(saved, [&](std::int64_t begin, std::int64_t end) { return tapestry::slice_columns(dy, begin, end); });
   });
 }
 
 Variable concat_rows(const std::vector<Variable>& parts) {
-  return record(tapestry::concat_rows(values_of(parts)), {&any_needing_gradient(parts)}, [parts](const Tensor& dy) {
-    std::int64_t at = 0;
-    for (const Variable& part : parts) {
-      const std::int64_t rows = part.value().size(0);
-      if (part.requires_grad()) part.slot().accumulate(dy.slice_rows(at, at + rows));
-      at += rows;
-    }
-  });
+  Tensor y = tapestry::concat_rows(values_of(parts));
+  return record_parts(std::move(y), parts,
+                      [saved = parts_of(parts, [](const Tensor& x) { return x.size(0); })](const Tensor& dy) {
+                        hand_out(saved, [&](std::int64_t begin, std::int64_t end) { return dy.slice_rows(begin, end); });
+                      });
 }
 
 Variable slice_columns(const Variable& x, std::int64_t begin, std::int64_t end) {

@@ -7,7 +7,7 @@
 
 namespace tapestry::autograd {
 
-/// A' B', each transposed on request: [m, k] [k, n] -> [m, n].
+/// A' B', each transposed on request: [m, k] [k, n] -> [m, n]. Saves each operand if the other one needs a gradient.
 Variable matmul(const Variable& a, const Variable& b, bool transpose_a = false, bool transpose_b = false);
 
 /// activation(x W^T + b) in one op: x [B, N], weight [M, N], bias [M] or undefined -> [B, M]. `slope` [1] only with kPrelu.
@@ -16,22 +16,27 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
                 const Variable& slope = {});
 
 /// activation(X W + b) for a constant sparse X [B, I]. weight [I, M] is stored input-major: a row of X then reads whole rows of
-/// it, and the gradient X^T dy writes whole rows.
+/// it, and the gradient X^T dy writes whole rows. Saves X, and behind an activation the output.
 Variable sparse_linear(const CsrMatrix& x, const Variable& weight, const Variable& bias,
                        Activation activation = Activation::kNone);
 
-/// X W: [B, I] [I, N] -> [B, N], X constant.
+/// X W: [B, I] [I, N] -> [B, N], X constant and saved.
 Variable sparse_matmul(const CsrMatrix& x, const Variable& w);
-/// X^T Y: [B, I]^T [B, N] -> [I, N], X constant.
+/// X^T Y: [B, I]^T [B, N] -> [I, N], X constant and saved.
 Variable sparse_transpose_matmul(const CsrMatrix& x, const Variable& y);
 
-/// Rows of a table: [R, N], int32 index [n] -> [n, N]. Gradients of a repeated index add up.
+/// Rows of a table: [R, N], int32 index [n] -> [n, N]. Gradients of a repeated index add up. Saves the index.
 Variable embedding(const Variable& table, const Tensor& index);
 
+// Of these nothing is saved but shapes and places.
+
+/// [B, N_p] each -> [B, sum of N_p].
 Variable concat_columns(const std::vector<Variable>& parts);
+/// [B_p, N] each -> [sum of B_p, N].
 Variable concat_rows(const std::vector<Variable>& parts);
+/// Columns begin..end-1: [B, N] -> [B, end - begin].
 Variable slice_columns(const Variable& x, std::int64_t begin, std::int64_t end);
-/// Shares storage with x.
+/// Rows begin..end-1: [B, N] -> [end - begin, N]. Shares storage with x, as reshape does.
 Variable slice_rows(const Variable& x, std::int64_t begin, std::int64_t end);
 Variable reshape(const Variable& x, const Shape& shape);
 

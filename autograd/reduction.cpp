@@ -13,6 +13,14 @@ Tensor spread(const Tensor& dy, const Shape& shape) {
 
 Tensor scaled(const Tensor& x, double factor) { return tapestry::linear_combination({{factor, x}}); }
 
+/// share * sum x^2 over all elements: [].
+Variable share_of_squares(const Variable& x, double share) {
+  return record(scaled(tapestry::sum_squares(x.value()), share), {&x},
+                [share, saved = x.value(), dx = x.slot()](const Tensor& dy) {
+                  dx.accumulate(binary(BinaryOp::kMultiply, saved, scaled(dy, 2.0 * share)));  // 2 share x
+                });
+}
+
 }  // namespace
 
 Variable sum(const Variable& x) {
@@ -22,13 +30,7 @@ Variable sum(const Variable& x) {
 
 Variable mean(const Variable& x) { return scale(sum(x), 1.0 / static_cast<double>(x.value().numel())); }
 
-Variable mean_square(const Variable& x) {
-  const double share = 1.0 / static_cast<double>(x.value().numel());
-  return record(scaled(tapestry::sum_squares(x.value()), share), {&x},
-                [share, saved = x.value(), dx = x.slot()](const Tensor& dy) {
-                  dx.accumulate(binary(BinaryOp::kMultiply, saved, scaled(dy, 2.0 * share)));  // 2 x / n
-                });
-}
+Variable mean_square(const Variable& x) { return share_of_squares(x, 1.0 / static_cast<double>(x.value().numel())); }
 
 Variable variance(const Variable& x) {
   const auto n = static_cast<double>(x.value().numel());
@@ -41,7 +43,7 @@ Variable variance(const Variable& x) {
   });
 }
 
-Variable norm(const Variable& x) { return sqrt(scale(mean_square(x), static_cast<double>(x.value().numel()))); }
+Variable norm(const Variable& x) { return sqrt(share_of_squares(x, 1.0)); }
 
 Variable row_sum(const Variable& x) {
   return record(tapestry::row_sum(x.value()).reshape({x.value().rows(), 1}), {&x},

@@ -4,12 +4,15 @@
 
 namespace tapestry::autograd {
 
+// What squares x saves it; the others save nothing.
+
 Variable sum(const Variable& x);          ///< scalar []
 Variable mean(const Variable& x);         ///< scalar []
 Variable mean_square(const Variable& x);  ///< mean of x^2 over all elements, scalar []
 /// Unbiased variance over all n elements: sum (x - mean)^2 / (n - 1), scalar []. NaN for one element, as the formula says.
 Variable variance(const Variable& x);
-Variable norm(const Variable& x);             ///< sqrt(sum x^2) over all elements, scalar []
+/// sqrt(sum x^2) over all elements, scalar []; 0 of none, and the gradient undefined where all are 0.
+Variable norm(const Variable& x);
 Variable row_sum(const Variable& x);          ///< [B, N] -> [B, 1]
 Variable row_mean(const Variable& x);         ///< [B, N] -> [B, 1]
 Variable row_sum_squares(const Variable& x);  ///< sum of squares: [B, N] -> [B, 1]

@@ -1,17 +1,18 @@
 #include "autograd/tape.h"
 
-#include <algorithm>
+#include <atomic>
 
 namespace tapestry::autograd {
 namespace {
 
 thread_local Tape* current_tape = nullptr;
+std::atomic<std::uint64_t> tapes_made = 0;
 
 }  // namespace
 
 Tape* Tape::current() { return current_tape; }
 
-Tape::Tape() : outer_(current_tape) { current_tape = this; }
+Tape::Tape() : serial_(++tapes_made), outer_(current_tape) { current_tape = this; }
 
 Tape::~Tape() {
   current_tape = outer_;
@@ -26,12 +27,12 @@ void Tape::backward(const Variable& loss) {
 void Tape::backward(const Variable& output, Tensor cotangent) {
   check(output.requires_grad(), "backward: the output does not depend on any parameter recorded on this tape");
   check(!swept_, "backward: this tape was swept already");
-  // The last record as a rule. Left in the slot of an output that no record here takes it from, the cotangent would be added to
-  // the next one there.
-  const bool recorded_here =
-      std::any_of(records_.rbegin(), records_.rend(), [&](const Record* record) { return record->output == output.slot(); });
-  check(recorded_here || output.slot().leaf(), "backward: the output was recorded on another tape");
-  check(cotangent.shape() == output.shape(), "backward: a cotangent ", cotangent.shape(), " for an output ", output.shape());
+  // Left in the slot of an output that no record here takes it from, the cotangent would be added to the next one there.
+  check(output.slot().is_of(serial_), "backward: the output was recorded on another tape");
+  const Tensor& value = output.value();
+  check(cotangent.shape() == value.shape(), "backward: a cotangent ", cotangent.shape(), " for an output ", value.shape());
+  check(cotangent.dtype() == value.dtype() && cotangent.device() == value.device(), "backward: a cotangent of ",
+        cotangent.dtype(), " on ", cotangent.device(), " for an output of ", value.dtype(), " on ", value.device());
   swept_ = true;
   // What the backward closures compute must not be recorded in turn.
   const NoGrad no_grad;

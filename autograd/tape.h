@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <initializer_list>
 #include <new>
 #include <utility>
@@ -28,10 +29,12 @@ class Tape {
   /// is swept once, and a second call throws. So do a constant, a loss of several elements, and one that is neither an output
   /// recorded here nor a leaf: another tape's.
   void backward(const Variable& loss);
-  /// The same from any output with the given cotangent of its shape.
+  /// The same from any output with the given cotangent of its shape and type, where it is.
   void backward(const Variable& output, Tensor cotangent);
 
   std::size_t records() const { return records_.size(); }
+  /// Of all tapes of the process only this one's, from 1.
+  std::uint64_t serial() const { return serial_; }
 
   /// The tape that records on this thread, or null.
   static Tape* current();
@@ -72,6 +75,7 @@ class Tape {
   }
 
   std::vector<Record*, PoolAllocator<Record*>> records_;
+  std::uint64_t serial_;
   Tape* outer_;
   bool swept_ = false;
 };
@@ -90,14 +94,19 @@ class NoGrad {
 
 /// Ends every differentiable op: wraps `value` and, if a tape records and one of the inputs needs a gradient, keeps
 /// backward(gradient of value) for the sweep. The closure owns what it needs: slots of the inputs, and only the tensors that its
-/// formula reads. An undefined input is an absent option.
+/// formula reads. An undefined input is an absent option. Throws Error(kMisuse) for an input that another tape recorded: no sweep
+/// would take the gradient on to what it was computed from.
 template <typename Backward>
 Variable record(Tensor value, std::initializer_list<const Variable*> inputs, Backward backward) {
   Tape* tape = Tape::current();
   bool needed = false;
   for (const Variable* input : inputs) needed = needed || input->requires_grad();
   if (tape == nullptr || !needed) return {std::move(value)};
-  GradientSlot slot = GradientSlot::make(/*leaf=*/false);
+  for (const Variable* input : inputs) {
+    check(!input->requires_grad() || input->slot().is_of(tape->serial()), "record: an input of shape ", input->shape(),
+          " was recorded on another tape");
+  }
+  GradientSlot slot = GradientSlot::on(tape->serial());
   tape->push(slot, std::move(backward));
   return {std::move(value), std::move(slot)};
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -14,18 +15,20 @@ namespace tapestry::autograd {
 class GradientSlot {
  public:
   GradientSlot() = default;
-  /// Of a leaf, or of the output of an operation that a tape records.
-  static GradientSlot make(bool leaf) {
+  static GradientSlot of_leaf() { return on(kLeaf); }
+  /// Of the output of an operation that the tape with this serial number records.
+  static GradientSlot on(std::uint64_t tape) {
     GradientSlot slot;
     slot.gradient_ = std::allocate_shared<Gradient>(PoolAllocator<Gradient>());
-    slot.gradient_->leaf = leaf;
+    slot.gradient_->tape = tape;
     return slot;
   }
 
   explicit operator bool() const { return gradient_ != nullptr; }
   bool operator==(const GradientSlot&) const = default;
   const Tensor& get() const { return gradient_->sum; }
-  bool leaf() const { return gradient_->leaf; }
+  /// Whether the sweep of that tape reaches it: it is a leaf, or was recorded there.
+  bool is_of(std::uint64_t tape) const { return gradient_->tape == tape || gradient_->tape == kLeaf; }
 
   /// Adds a gradient. The first one is kept as it is; a later one is added in place only if nobody else holds the first.
   void accumulate(Tensor gradient) const {
@@ -71,9 +74,10 @@ class GradientSlot {
   void clear() const { gradient_->sum = Tensor(); }
 
  private:
+  static constexpr std::uint64_t kLeaf = 0;
   struct Gradient {
     Tensor sum;
-    bool leaf = false;
+    std::uint64_t tape = kLeaf;
   };
   std::shared_ptr<Gradient> gradient_;
 };
@@ -87,7 +91,7 @@ class Variable {
   Variable(Tensor value, GradientSlot gradient) : value_(std::move(value)), gradient_(std::move(gradient)) {}
 
   /// A leaf whose gradient stays after the sweep: a model's parameter.
-  static Variable parameter(Tensor value) { return {std::move(value), GradientSlot::make(/*leaf=*/true)}; }
+  static Variable parameter(Tensor value) { return {std::move(value), GradientSlot::of_leaf()}; }
 
   const Tensor& value() const { return value_; }
   bool defined() const { return value_.defined(); }

@@ -42,16 +42,21 @@ Tensor Initializer::xavier_normal(const Shape& shape, std::int64_t fan_in, std::
   return normal(shape, std::sqrt(2.0 / static_cast<double>(fan_in + fan_out)));
 }
 
-Tensor Initializer::lecun_uniform(const Shape& shape, std::int64_t fan_in) {
-  return uniform(shape, std::sqrt(3.0 / static_cast<double>(fan_in)));
-}
+namespace {
+
+/// sqrt(number / fan); 0 where nothing comes in, as into the bias of a layer without inputs.
+double bound_of(double number, std::int64_t fan) { return fan > 0 ? std::sqrt(number / static_cast<double>(fan)) : 0; }
+
+}  // namespace
+
+Tensor Initializer::lecun_uniform(const Shape& shape, std::int64_t fan_in) { return uniform(shape, bound_of(3.0, fan_in)); }
 
 Tensor Initializer::kaiming_uniform(const Shape& shape, std::int64_t fan_in, double negative_slope) {
-  return uniform(shape, std::sqrt(6.0 / ((1 + negative_slope * negative_slope) * static_cast<double>(fan_in))));
+  return uniform(shape, bound_of(6.0 / (1 + negative_slope * negative_slope), fan_in));
 }
 
 Tensor Initializer::fan_in_uniform(const Shape& shape, std::int64_t fan_in) {
-  return uniform(shape, 1 / std::sqrt(static_cast<double>(fan_in)));
+  return uniform(shape, fan_in > 0 ? 1 / std::sqrt(static_cast<double>(fan_in)) : 0);
 }
 
 }  // namespace tapestry::nn

@@ -10,10 +10,15 @@ namespace tapestry::optim {
 
 Optimizer::Optimizer(std::vector<autograd::Variable> parameters, int moments) : parameters_(std::move(parameters)) {
   check(!parameters_.empty(), "Optimizer: no parameters");
-  for (const autograd::Variable& parameter : parameters_) {
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const autograd::Variable& parameter = parameters_[i];
     const Tensor& value = parameter.value();
     const Tensor& first = parameters_.front().value();
     check(parameter.requires_grad(), "Optimizer: one of the parameters is a constant");
+    for (std::size_t j = 0; j < i; ++j) {  // it would be moved twice by each step
+      check(!(parameters_[j].slot() == parameter.slot()), "Optimizer: parameter ", i, " of shape ", value.shape(),
+            " is the same as parameter ", j);
+    }
     check(value.dtype() == first.dtype() && value.device() == first.device(), "Optimizer: parameters of ", first.dtype(), " on ",
           first.device(), " and of ", value.dtype(), " on ", value.device());
     if (moments >= 1) first_.push_back(Tensor::zeros(value.shape(), value.dtype(), value.device()));
@@ -38,6 +43,8 @@ const std::vector<ParameterView<T>>& Optimizer::parameter_views() {
     const Tensor& value = parameters_[i].value();
     check(gradient.shape() == value.shape(), "Optimizer::step: a gradient ", gradient.shape(), " for a parameter ",
           value.shape());
+    check(gradient.dtype() == value.dtype() && gradient.device() == value.device(), "Optimizer::step: a gradient of ",
+          gradient.dtype(), " on ", gradient.device(), " for a parameter of ", value.dtype(), " on ", value.device());
     views.push_back({value.data<T>(), gradient.data<T>(), first_.empty() ? nullptr : first_[i].data<T>(),
                      second_.empty() ? nullptr : second_[i].data<T>(), value.numel()});
   }
@@ -76,22 +83,23 @@ void Optimizer::load_state(const std::vector<std::pair<std::string, Tensor>>& st
     const std::string name = i < first_.size() ? "first." + std::to_string(i) : "second." + std::to_string(i - first_.size());
     const Tensor& source = state[i].second;
     check(state[i].first == name, "Optimizer::load_state: '", state[i].first, "' where '", name, "' was expected");
-    check(source.shape() == own(i).shape() && source.dtype() == own(i).dtype(), "Optimizer::load_state: '", name, "' has shape ",
-          source.shape(), ", not ", own(i).shape());
+    check(source.shape() == own(i).shape() && source.dtype() == own(i).dtype(), "Optimizer::load_state: '", name, "' is ",
+          source.dtype(), " ", source.shape(), ", not ", own(i).dtype(), " ", own(i).shape());
   }
-  for (std::size_t i = 0; i < count; ++i) {  // nothing is changed before all fits
-    const Tensor& source = state[i].second;
-    copy_bytes(own(i).raw_data(), own(i).device(), source.raw_data(), source.device(), static_cast<std::size_t>(source.bytes()));
-  }
+  check(steps >= 0, "Optimizer::load_state: ", steps, " steps");
+  for (std::size_t i = 0; i < count; ++i) copy_into(own(i), state[i].second);  // nothing is changed before all fits
   steps_ = steps;
 }
 
 namespace {
 
-/// The sum of a gradient's squares. Where it is more than float32 holds, from a norm of 1.8e19 on, it is taken again in float64.
+/// The sum of a gradient's squares. Where it is more than float32 holds, from a norm of 1.8e19 on, or so little that float32
+/// loses digits of it, it is taken again in float64.
 double sum_of_squares(const Tensor& gradient) {
+  constexpr double kLittle = 1e-30;
   const double squares = sum_squares(gradient).item();
-  return std::isfinite(squares) ? squares : sum_squares(gradient.to(DType::kFloat64)).item();
+  const bool exact = gradient.dtype() == DType::kFloat64 || (std::isfinite(squares) && squares >= kLittle);
+  return exact ? squares : sum_squares(gradient.to(DType::kFloat64)).item();
 }
 
 }  // namespace

@@ -26,11 +26,12 @@ class Optimizer {
 
   /// The moments by "first.0", "second.0", ...: with steps(), all that continuing takes.
   std::vector<std::pair<std::string, Tensor>> state() const;
-  /// Throws unless names and shapes are those of state().
+  /// Throws Error(kMisuse), and changes nothing, unless names, shapes and types are those of state() and steps >= 0.
   void load_state(const std::vector<std::pair<std::string, Tensor>>& state, std::int64_t steps);
 
  protected:
-  /// `moments`: how many tensors of each parameter's shape the method keeps (0 to 2), zero at first.
+  /// `moments`: how many tensors of each parameter's shape the method keeps (0 to 2), zero at first. Throws Error(kMisuse) for no
+  /// parameters, a constant, one that comes twice, and parameters of several types or devices.
   Optimizer(std::vector<autograd::Variable> parameters, int moments);
 
   /// The parameters of element type T that have gradients, as kernels take them. Valid until the next call.
@@ -66,8 +67,9 @@ class GradientScope {
   const Optimizer& optimizer_;
 };
 
-/// Gradients scaled together so that their joint L2 norm is at most `limit`; returns the norm before. A norm that is
-/// NaN or infinite leaves them as they are: the caller sees it in the result.
+/// Gradients scaled together so that their joint L2 norm is at most `limit`; returns the norm before. A norm that is NaN or
+/// infinite leaves them as they are: the caller sees it in the result. (The squares are summed in float64: a norm above 1e154 is
+/// infinite, one below 1e-162 is 0.)
 double clip_gradient_norm(const std::vector<autograd::Variable>& parameters, double limit);
 
 }  // namespace tapestry::optim

@@ -14,7 +14,10 @@ struct SgdOptions {
 class Sgd : public Optimizer {
  public:
   explicit Sgd(std::vector<autograd::Variable> parameters, const SgdOptions& options = {})
-      : Optimizer(std::move(parameters), options.momentum != 0 ? 1 : 0), options_(options) {}
+      : Optimizer(std::move(parameters), options.momentum != 0 ? 1 : 0), options_(options) {
+    check(options.momentum >= 0 && options.momentum < 1, "Sgd: momentum ", options.momentum, " is not in [0, 1)");
+    check(options.l2 >= 0, "Sgd: weight decay ", options.l2, " is negative");
+  }
 
  private:
   void update(Device device, const std::vector<ParameterView<float>>& views, double learning_rate) override {

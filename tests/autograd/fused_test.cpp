@@ -164,6 +164,10 @@ TEST_F(FusedTest, Reductions) {
   expect_same(
       "norm", [](const Inputs& x) { return norm(x[0]); },
       [](const Inputs& x) { return autograd::sqrt(autograd::sum(square(x[0]))); }, {{5, 7}});
+  EXPECT_EQ(norm(Variable(Tensor::empty({0, 3}, DType::kFloat64, test_device()))).value().item(), 0);
+  expect_same(
+      "row_mean", [](const Inputs& x) { return row_mean(x[0]); },
+      [](const Inputs& x) { return scale(autograd::row_sum(x[0]), 1.0 / 7); }, {{5, 7}});
   expect_same(
       "row_norm", [](const Inputs& x) { return row_norm(x[0]); },
       [](const Inputs& x) { return autograd::sqrt(autograd::row_sum(square(x[0]))); }, {{5, 7}});

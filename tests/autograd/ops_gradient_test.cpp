@@ -12,6 +12,7 @@
 #include "autograd/loss.h"
 #include "autograd/matrix.h"
 #include "autograd/reduction.h"
+#include "autograd/value_linear.h"
 #include "tests/support/device.h"
 #include "tests/support/random_data.h"
 
@@ -184,6 +185,16 @@ std::vector<GradientCase> matrix_cases() {
   return cases;
 }
 
+/// A layer behind a table of two vectors; its weights' own gradient is left in factors (tests/recsys/mlp_test.cpp).
+std::vector<GradientCase> value_linear_cases() {
+  const auto layer = [](const Inputs& x, Activation activation) {
+    const Tensor w = constant({7, 3, 4}), total = tapestry::column_sum(w.reshape({7, 12})).reshape({3, 4});
+    return autograd::value_linear(sparse(false), x[0], w, total, x[1], activation, std::make_shared<ValueLinearGradients>());
+  };
+  return {{"value_linear", {{2, 3}, {4}}, [=](const Inputs& x) { return layer(x, Activation::kNone); }},
+          {"value_linear_relu", {{2, 3}, {4}}, [=](const Inputs& x) { return layer(x, Activation::kRelu); }}};
+}
+
 std::vector<GradientCase> reduction_and_loss_cases() {
   using Function = Variable (*)(const Variable&);
   std::vector<GradientCase> cases = {
@@ -196,6 +207,11 @@ std::vector<GradientCase> reduction_and_loss_cases() {
        {{5, 14}},
        [](const Inputs& x) {
          return autograd::gaussian_nll(x[0], constant({5, 7}));
+       }},
+      {"score_matching",
+       {{15, 7}},
+       [](const Inputs& x) {
+         return autograd::score_matching(x[0], constant({5, 7}), 4);
        }},
       {"mse", {{5, 7}, {5, 7}}, [](const Inputs& x) { return mse(x[0], x[1]); }},
       {"mse_broadcast", {{5, 7}, {5, 1}}, [](const Inputs& x) { return mse(x[0], x[1]); }},
@@ -289,6 +305,16 @@ std::vector<GradientCase> graph_cases() {
        [](const Inputs& x) {  // the second product is added into the first
          return add(autograd::matmul(x[0], x[1]), autograd::matmul(autograd::tanh(x[0]), x[1], false, true));
        }},
+      {"product_into_a_shared_one",
+       {s, {7, 7}},
+       [](const Inputs& x) {  // what add handed to x[0] is the cotangent, which matmul reads and the caller holds
+         return add(x[0], autograd::matmul(x[0], x[1]));
+       }},
+      {"sparse_product_into_a_shared_one",
+       {{7, 4}},
+       [](const Inputs& x) {
+         return add(x[0], sparse_transpose_matmul(sparse(true), autograd::sparse_matmul(sparse(false), x[0])));
+       }},
   };
 }
 
@@ -341,6 +367,13 @@ class GradientTest : public DeviceTest {
 TEST_F(GradientTest, Arithmetic) { check_all(arithmetic_cases()); }
 TEST_F(GradientTest, Elementwise) { check_all(elementwise_cases()); }
 TEST_F(GradientTest, Matrices) { check_all(matrix_cases()); }
+TEST_F(GradientTest, LayersBehindATable) {
+  check_all(value_linear_cases());
+  const Tensor w = constant({7, 3, 4}), total = constant({3, 4});
+  EXPECT_THROW(autograd::value_linear(sparse(false), constant({2, 3}), w, total, constant({4}), Activation::kTanh,
+                                      std::make_shared<ValueLinearGradients>()),
+               Error);
+}
 TEST_F(GradientTest, ReductionsAndLosses) { check_all(reduction_and_loss_cases()); }
 TEST_F(GradientTest, Categories) { check_all(category_cases()); }
 TEST_F(GradientTest, Graphs) { check_all(graph_cases()); }

@@ -104,6 +104,7 @@ TEST_F(TapeTest, RefusesMisuse) {
   EXPECT_THROW(tape.backward(y), Error) << "two elements need a cotangent";
   EXPECT_THROW(tape.backward(y, values({1, 2, 3})), Error);
   EXPECT_THROW(tape.backward(Variable(values({1}))), Error);
+  EXPECT_THROW(tape.backward(y, Tensor::full({2}, 1.0, DType::kFloat32, test_device())), Error) << "of another type";
   tape.backward(y, values({1, 1}));
   EXPECT_THROW(tape.backward(y, values({1, 1})), Error) << "a second sweep";
   EXPECT_THROW(Variable(values({1})).gradient(), Error);
@@ -131,10 +132,49 @@ TEST_F(TapeTest, RefusesWhatAnotherTapeRecordedAndLeavesItAlone) {
   EXPECT_EQ(host(x.gradient()), (std::vector<double>{2, 4}));
 }
 
+TEST_F(TapeTest, RefusesAnInputThatAnotherTapeRecorded) {
+  const Variable x = Variable::parameter(values({3}));
+  Variable gone;
+  {
+    const Tape tape;
+    gone = square(x);
+  }
+  Tape outer;
+  const Variable y = scale(x, 2);
+  {
+    const Tape inner;
+    EXPECT_THROW(scale(y, 5), Error) << "the 5 would stay in y's slot for the outer sweep";
+    EXPECT_THROW(add(x, y), Error);
+    EXPECT_NO_THROW(scale(Variable(y.value()), 5)) << "a constant";
+  }
+  EXPECT_THROW(multiply(gone, x), Error) << "the gradient would go nowhere";
+  const std::size_t before = outer.records();
+  outer.backward(y);
+  EXPECT_EQ(before, 1U);
+  EXPECT_EQ(host(x.gradient()), std::vector<double>{2});
+}
+
+TEST_F(TapeTest, ConcatenationKeepsNoValues) {
+  const Variable x = Variable::parameter(values({1, 2}).reshape({1, 2}));
+  const Tape tape;
+  const Variable y = square(x);  // keeps x
+  const Variable both = autograd::concat_columns({y, square(x)}), rows = autograd::concat_rows({y, y});
+  EXPECT_TRUE(y.value().sole_owner());
+  EXPECT_THROW(autograd::concat_columns({}), Error);
+  EXPECT_THROW(autograd::concat_rows({}), Error);
+}
+
 TEST_F(TapeTest, ALeafIsItsOwnGradient) {
   const Variable x = Variable::parameter(values({3}));
   Tape().backward(x);
   EXPECT_EQ(host(x.gradient()), std::vector<double>{1});
+}
+
+TEST_F(TapeTest, CombinationsHaveOneToFourTerms) {
+  const Variable x = Variable::parameter(values({3}));
+  const Tape tape;
+  EXPECT_THROW(autograd::linear_combination({}), Error);
+  EXPECT_THROW(autograd::linear_combination({{1, x}, {1, x}, {1, x}, {1, x}, {1, x}}), Error);
 }
 
 TEST_F(TapeTest, AnEmptyBatchAddsNothingToABroadcastOperand) {
@@ -159,10 +199,13 @@ TEST_F(TapeTest, ABranchThatIsNotUsedGetsNothing) {
 TEST_F(TapeTest, TheSweepRecordsNothing) {
   const Variable x = Variable::parameter(values({1, 2}));
   Tape tape;
-  const Variable y = autograd::sum(multiply(autograd::tanh(x), softplus(x)));
+  // A closure that is written with variables would record.
+  const Variable y =
+      record(x.value().clone(), {&x}, [x](const Tensor& dy) { x.slot().accumulate(multiply(x, Variable(dy)).value()); });
   const std::size_t before = tape.records();
-  tape.backward(y);
+  tape.backward(y, values({1, 1}));
   EXPECT_EQ(tape.records(), before);
+  EXPECT_EQ(host(x.gradient()), (std::vector<double>{1, 2}));
 }
 
 TEST_F(TapeTest, ACotangentOfTheCallerIsNotWrittenOver) {
@@ -265,6 +308,10 @@ TEST_F(TapeTest, TheCheckFailsOnNanAndOnAMissingGradient) {
   EXPECT_THROW(check_gradients([](const std::vector<Variable>& x) { return square(x[0]); }, {data({2}, 1), data({2}, 2)}), Error);
   EXPECT_THROW(check_gradients([](const std::vector<Variable>& x) { return square(x[0]); }, {data({2}, 1).to(DType::kFloat32)}),
                Error);
+  const auto reshaped = [](const std::vector<Variable>& x) {  // the right numbers in another shape
+    return record(x[0].value().clone(), {&x[0]}, [dx = x[0].slot()](const Tensor& dy) { dx.accumulate(dy.reshape({3, 4})); });
+  };
+  EXPECT_THROW(check_gradients(reshaped, {data({4, 3}, 1)}), Error);
 }
 
 }  // namespace

@@ -296,6 +296,9 @@ TEST_F(LayersTest, StateIsACopyThatLoadsBackInPlace) {
   auto reshaped = state;
   reshaped[1].second = reshaped[1].second.reshape({18});
   EXPECT_THROW(other.load_state(reshaped), Error);
+  auto retyped = state;
+  retyped[1].second = retyped[1].second.to(retyped[1].second.dtype() == DType::kFloat64 ? DType::kFloat32 : DType::kFloat64);
+  EXPECT_THROW(other.load_state(retyped), Error);
   auto shorter = state;
   shorter.pop_back();
   EXPECT_THROW(other.load_state(shorter), Error);
@@ -336,6 +339,12 @@ TEST_F(LayersTest, LinearInitialisers) {
   for (const std::size_t i : {0U, 1U}) EXPECT_TRUE(largest(tiny[i]) > 1.5e-4 && largest(tiny[i]) < 6e-4) << largest(tiny[i]);
   const auto prelu = Linear(2, 2, init_, Activation::kPrelu).parameters();
   EXPECT_EQ(values(prelu[2].value()), std::vector<double>{0.25});
+  EXPECT_EQ(values(PRelu(init_).parameters()[0].value()), std::vector<double>{0.25});
+  const auto sparse = SparseLinear(100, 50, init_).parameters();  // weight [in, out]: its fan-in is its rows
+  EXPECT_TRUE(largest(sparse[0]) <= 0.1 && largest(sparse[0]) > 0.099);
+  double squares = 0;
+  for (const double value : values(Embedding(100, 100, init_).weight().value())) squares += value * value / 10000;
+  EXPECT_TRUE(std::abs(std::sqrt(squares) - 1) <= 0.03) << squares;
 }
 
 TEST_F(LayersTest, LayersGetDifferentNumbersAndTheSeedRepeatsThem) {

@@ -71,6 +71,22 @@ TEST_F(ModuleFileTest, LoadStateChangesNothingUnlessAllFits) {
   for (std::size_t i = 0; i < before.size(); ++i) EXPECT_EQ(values(after[i].second), values(before[i].second)) << before[i].first;
 }
 
+TEST_F(ModuleFileTest, ALongListOfDifferencesIsCutShort) {
+  TensorFile file;
+  for (const NamedParameter& parameter : Model(1).named_parameters()) file.tensors[parameter.name] = parameter.variable.value();
+  for (int i = 0; i < 10; ++i) file.tensors["x" + std::to_string(i)] = Tensor::zeros({1});
+  save_tensors(path_, file);
+  Model model(2);
+  try {
+    load_module(model, path_);
+    ADD_FAILURE() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(std::string(error.what()), path_.string() +
+                                             R"(: not the parameters of this model: left over "x0", "x1", "x2", "x3", )"
+                                             R"("x4", "x5", "x6", "x7" and 2 more)");
+  }
+}
+
 TEST_F(ModuleFileTest, LoadModuleListsEveryDifferenceAndChangesNothing) {
   TensorFile file;
   for (const NamedParameter& parameter : Model(1).named_parameters()) file.tensors[parameter.name] = parameter.variable.value();

@@ -36,6 +36,12 @@ TEST_F(ClipTest, ScalesByTheNormOverAllParameters) {
   EXPECT_DOUBLE_EQ(clip_gradient_norm(parameters, 2.5), 2.5);
 }
 
+TEST_F(ClipTest, SeesNormsWhoseSquaresAreBelowFloat32) {
+  const std::vector<Variable> parameters = {parameter({3e-25f}), parameter({4e-25f}), parameter({0})};
+  EXPECT_NEAR(clip_gradient_norm(parameters, 2.5e-25), 5e-25, 1e-31);
+  EXPECT_FLOAT_EQ(gradient(parameters[0])[0], 1.5e-25f);
+}
+
 TEST_F(ClipTest, LeavesSmallGradientsAlone) {
   const std::vector<Variable> parameters = {parameter({3}), parameter({4})};
   const void* place = parameters[0].gradient().raw_data();

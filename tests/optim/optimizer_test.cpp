@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <functional>
@@ -239,6 +240,7 @@ TEST_F(OptimizerTest, ParametersWithoutAGradientAreLeftAlone) {
     const std::vector<double> used_after = values(used.value());
     optimizer->step(0.1);
     EXPECT_EQ(values(used.value()), used_after);
+    EXPECT_EQ(optimizer->steps(), 2) << "a step without any gradient counts too";
   }
 }
 
@@ -291,6 +293,24 @@ TEST_F(OptimizerTest, LoadStateRefusesAnotherState) {
   EXPECT_THROW(adam.load_state(state, 1), Error);
   state.pop_back();
   EXPECT_THROW(adam.load_state(state, 1), Error);
+  EXPECT_THROW(adam.load_state(adam.state(), -1), Error) << "a bias correction of 0";
+  Adam alike({parameter({3}, 5), parameter({3}, 6)});
+  state = alike.state();
+  std::swap(state[0], state[1]);
+  EXPECT_THROW(alike.load_state(state, 1), Error) << "of another parameter";
+  state = alike.state();
+  std::swap(state[0], state[2]);
+  EXPECT_THROW(alike.load_state(state, 1), Error) << "of the other moment";
+}
+
+TEST_F(OptimizerTest, StateIsACopy) {
+  const Variable p = parameter({3}, 5);
+  Adam adam({p});
+  const auto state = adam.state();
+  give_gradient(p, Tensor::full({3}, 1, DType::kFloat64, test_device()));
+  adam.step(0.1);
+  EXPECT_EQ(values(state[0].second), std::vector<double>(3, 0.0));
+  EXPECT_EQ(values(state[1].second), std::vector<double>(3, 0.0));
 }
 
 TEST_F(OptimizerTest, WhatThrowsChangesNothing) {
@@ -310,14 +330,21 @@ TEST_F(OptimizerTest, RefusesMisuse) {
   EXPECT_THROW(Sgd(std::vector<Variable>{}), Error);
   EXPECT_THROW(Sgd({Variable(Tensor::zeros({1}))}), Error);
   EXPECT_THROW(Sgd({parameter({1}, 1), parameter({1}, 1, DType::kFloat32)}), Error);
-  EXPECT_THROW(Adam({parameter({1}, 1)}, {.beta1 = 1}), Error);
-  EXPECT_THROW(Adam({parameter({1}, 1)}, {.beta2 = -0.1}), Error);
-  EXPECT_THROW(Adam({parameter({1}, 1)}, {.epsilon = 0}), Error);
-  EXPECT_THROW(Adamax({parameter({1}, 1)}, {.beta1 = 1}), Error);
-  EXPECT_THROW(Adamax({parameter({1}, 1)}, {.beta2 = -0.1}), Error);
-  EXPECT_THROW(Adamax({parameter({1}, 1)}, {.epsilon = 0}), Error);
+  for (const auto& [beta1, beta2, epsilon] : {std::array{1.0, 0.9, 1e-8}, std::array{-0.1, 0.9, 1e-8}, std::array{0.9, 1.0, 1e-8},
+                                              std::array{0.9, -0.1, 1e-8}, std::array{0.9, 0.9, 0.0}}) {
+    EXPECT_THROW(Adam({parameter({1}, 1)}, {beta1, beta2, epsilon}), Error) << beta1 << " " << beta2 << " " << epsilon;
+    EXPECT_THROW(Adamax({parameter({1}, 1)}, {beta1, beta2, epsilon}), Error) << beta1 << " " << beta2 << " " << epsilon;
+  }
+  EXPECT_THROW(Adam({parameter({1}, 1)}, {.l2 = -0.1}), Error);
+  EXPECT_THROW(Adam({parameter({1}, 1)}, {.decoupled = -0.1}), Error);
+  EXPECT_THROW(Sgd({parameter({1}, 1)}, {.momentum = 1}), Error);
+  EXPECT_THROW(Sgd({parameter({1}, 1)}, {.momentum = -0.1}), Error);
+  EXPECT_THROW(Sgd({parameter({1}, 1)}, {.l2 = -0.1}), Error);
   const Variable p = parameter({2}, 1);
+  EXPECT_THROW(Sgd({parameter({2}, 1), p, p}), Error) << "it would be moved twice";
   give_gradient(p, Tensor::zeros({3}, DType::kFloat64, test_device()));
+  EXPECT_THROW(Sgd({p}).step(0.1), Error);
+  give_gradient(p, Tensor::zeros({2}, DType::kFloat32, test_device()));
   EXPECT_THROW(Sgd({p}).step(0.1), Error);
 }
 

@@ -265,6 +265,14 @@ TEST(Ctgan, CrossEntropySeesTheConditionedColumnOnly) {
   }
   EXPECT_EQ(autograd::column_cross_entropy(planes, d, column, category).value().item(), before);
   EXPECT_THROW(autograd::column_cross_entropy(planes, d, column, Tensor::from<std::int32_t>({2, 1, 1}, {3})), Error);
+  const auto refused = [&](const std::vector<std::int32_t>& columns, const std::vector<std::int32_t>& categories) {
+    EXPECT_THROW(autograd::column_cross_entropy(planes, d, Tensor::from<std::int32_t>(columns, {3}),
+                                                Tensor::from<std::int32_t>(categories, {3})),
+                 Error);
+  };
+  refused({5, 2, 4}, {0, 1, 0});
+  refused({1, -1, 4}, {2, 0, 0});
+  refused({1, 2, 4}, {-1, 1, 0});
 }
 
 TEST(Ctgan, GeneratorLossByFiniteDifferences) {
