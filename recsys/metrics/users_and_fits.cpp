@@ -103,10 +103,11 @@ Variances variances(const Rows& fits, const std::vector<double>& by_user, const 
 
 /// Completes mean, standard_error and degrees.
 MeanTest with_p(MeanTest test) {
+  constexpr double kRounding = 1e-12;  // of equal values' mean: the deviations from it need not be 0
   if (std::isnan(test.standard_error)) {
     test.p_two_sided = kNaN;
-  } else if (test.standard_error == 0) {
-    test.p_two_sided = test.mean == 0 ? 1 : 0;
+  } else if (test.standard_error <= kRounding * std::abs(test.mean)) {
+    test.p_two_sided = test.mean == 0 ? 1 : kNaN;
   } else {
     test.p_two_sided = 2 * student_t_cdf(-std::abs(test.mean) / test.standard_error, test.degrees);
   }
@@ -164,16 +165,17 @@ MeanTest over_folds(const Rows& folds) {
   return test;
 }
 
-/// Of so few folds there are too few draws for the ends of an interval: Student's t instead.
-constexpr std::size_t kFewFolds = 5;
+/// Of fewer folds or fits than these there are too few draws for the ends of an interval: Student's t instead.
+constexpr std::size_t kEnoughToDraw = 5;
+
+Interval student_interval(const MeanTest& test, double level) {
+  const double reach = student_t_quantile(0.5 + 0.5 * level, test.degrees) * test.standard_error;
+  return {test.mean - reach, test.mean + reach};
+}
 
 Interval bootstrap_over_folds(const Rows& folds, const ResamplingOptions& options) {
   if (folds.size() < 2) return {kNaN, kNaN};
-  if (folds.size() < kFewFolds) {
-    const MeanTest test = over_folds(folds);
-    const double reach = student_t_quantile(0.5 + 0.5 * options.level, test.degrees) * test.standard_error;
-    return {test.mean - reach, test.mean + reach};
-  }
+  if (folds.size() < kEnoughToDraw) return student_interval(over_folds(folds), options.level);
   const double center = mean(joined(folds)), stretch = expansion(folds.size(), options.level);
   const std::vector<double> sums = fold_sums(folds, center);
   return percentile_interval(options, [&](RandomSequence& random) {
@@ -232,11 +234,12 @@ Interval bootstrap_interval(const UserValues& values, const ResamplingOptions& o
   if (values.folds > 0) return bootstrap_over_folds(users_by_fold(values), options);
   const Rows fits = without_undefined(values.fits);
   const std::vector<double> by_user = column_means(fits);
-  if (by_user.empty()) return {kNaN, kNaN};
+  if (by_user.size() < 2) return {kNaN, kNaN};
   std::vector<double> deviations = row_means(fits);  // of the fits, from the mean of all
   const Variances each = variances(fits, by_user, deviations);
   const double center = mean(by_user);
   const bool fits_vary = each.fits > each.rest;
+  if (fits_vary && fits.size() < kEnoughToDraw) return student_interval(over_fits(fits), options.level);
   const double stretch = fits_vary ? expansion(fits.size(), options.level) * std::sqrt(1 - each.rest / each.fits) : 0;
   for (double& fit : deviations) fit = stretch * (fit - center);
   return percentile_interval(options, [&](RandomSequence& random) {

@@ -27,7 +27,7 @@ struct MeanTest {
   double mean = 0;            ///< over users of each user's mean over fits
   double standard_error = 0;  ///< NaN when there is nothing to estimate it from
   double degrees = 0;         ///< of freedom
-  double p_two_sided = 1;     ///< Student's t; NaN as the standard error is
+  double p_two_sided = 1;     ///< Student's t; NaN as the standard error is, and where all agree on a mean that is not zero
   std::int64_t users = 0;     ///< with a value in every fit that reports them
   std::int64_t fits = 0;      ///< 1: nothing is known of their spread, and the rest speaks of that one
 };
@@ -40,10 +40,11 @@ struct MeanTest {
 MeanTest mean_test(const UserValues& values);
 
 /// Bootstrap interval of that mean. Without folds each sample draws as many users (of their means over fits) and as many fits (of
-/// their deviations) with replacement, with folds as many folds (fewer than five have too few draws, and get Student's t of
-/// mean_test). So few fits or folds underestimate their own spread: their deviations are expanded by sqrt(n / (n - 1)) t(n - 1) /
-/// z (Hesterberg 2015, section 5.3), and those of fits shrunk to what the rest does not explain. NaN ends when no user is left,
-/// or one fold. Draws come from (seed, kBootstrap): the same for any number of threads. Throws as mean_test does.
+/// their deviations) with replacement, with folds as many folds (fewer than five folds, or fits that vary, have too few draws,
+/// and get Student's t of mean_test). So few fits or folds underestimate their own spread: their deviations are expanded by
+/// sqrt(n / (n - 1)) t(n - 1) / z (Hesterberg 2015, section 5.3), and those of fits shrunk to what the rest does not explain.
+/// NaN ends when one user is left or none, with folds one fold. Draws come from (seed, kBootstrap): the same for any number of
+/// threads. Throws as mean_test does.
 Interval bootstrap_interval(const UserValues& values, const ResamplingOptions& options = {});
 
 }  // namespace tapestry::recsys

@@ -89,10 +89,22 @@ TEST(MeanTestOverUsersAndFits, SaysNothingWhereNothingIsKnown) {
   EXPECT_TRUE(std::isnan(mean_test({{{kNaN}}, 0}).p_two_sided));
   EXPECT_TRUE(std::isnan(mean_test({{{1.0}}, 0}).p_two_sided)) << "one user";
   EXPECT_TRUE(std::isnan(mean_test({{{1, 2}, {kNaN, kNaN}}, 2}).p_two_sided)) << "one fold";
+  EXPECT_TRUE(std::isnan(mean_test({{{0.5}, {0.25}}, 0}).p_two_sided)) << "one user, whatever the fits";
   EXPECT_EQ(mean_test({{{0, 0}, {0, 0}}, 0}).p_two_sided, 1) << "the same system twice";
   EXPECT_THROW(mean_test({{}, 0}), Error);
   EXPECT_THROW(mean_test({{{1, 2}, {1}}, 0}), Error);
   EXPECT_THROW(mean_test({{{1}, {1}, {1}}, 2}), Error);
+}
+
+TEST(MeanTestOverUsersAndFits, UsersWhoAllAgreeGiveNoP) {
+  // 0.1 three times has a mean that is not 0.1, and so a deviation that is not 0.
+  for (const UserValues& values : {UserValues{{{0.5, 0.5}}, 0}, UserValues{{{0.1, 0.1, 0.1}}, 0}, UserValues{{{-1, -1, -1}}, 0},
+                                   UserValues{{{0.5, 0.5}, {0.5, 0.5}}, 0}, UserValues{{{0.1, 0.1}, {0.1}, {0.1}}, 3}}) {
+    const MeanTest test = mean_test(values);
+    EXPECT_NEAR(test.standard_error, 0, 1e-15);
+    EXPECT_TRUE(std::isnan(test.p_two_sided)) << test.p_two_sided << " of " << test.users << " users";
+  }
+  EXPECT_LT(mean_test({{{0.5, 0.5 + 1e-9}}, 0}).p_two_sided, 1e-6) << "hardly any spread is some";
 }
 
 struct Design {
@@ -158,18 +170,18 @@ TEST(BootstrapOverUsersAndFits, LeavesOutOneHalfOfTheRestAtEitherEnd) {
 }
 
 TEST(BootstrapOverUsersAndFits, FitsVaryByWhatTheRestDoesNotExplain) {
-  // Four fits of four users alike but for `rest`, which takes turns of both signs and so leaves every mean as it is.
+  // Six fits of four users alike but for `rest`, which takes turns of both signs and so leaves every mean as it is.
   const auto width = [](double rest) {
     UserValues values;
-    for (const double fit : {1, 1, -1, -1}) {
+    for (const double fit : {1, 1, 1, -1, -1, -1}) {
       std::vector<double>& users = values.fits.emplace_back();
       for (const double sign : {1, -1, 1, -1}) users.push_back(fit + (values.fits.size() % 2 == 0 ? sign : -sign) * rest);
     }
     const Interval interval = bootstrap_interval(values);
     return interval.high - interval.low;
   };
-  // Variances of the mean: of the fits (4 / 3) / 4, of the rest 16 / (3 3 16).
-  EXPECT_NEAR(width(1), std::sqrt(1 - (1.0 / 9) / (1.0 / 3)) * width(0), 1e-9);
+  // Variances of the mean: of the fits (6 / 5) / 6, of the rest 24 / (3 5 24).
+  EXPECT_NEAR(width(1), std::sqrt(1 - (1.0 / 15) / (1.0 / 5)) * width(0), 1e-9);
   EXPECT_EQ(width(2), 0) << "as much as the rest lets expect: nothing is known of the fits";
 }
 
@@ -183,6 +195,18 @@ TEST(BootstrapOverUsersAndFits, OfFewFoldsIsStudentsT) {
   }
 }
 
+TEST(BootstrapOverUsersAndFits, OfFewFitsThatVaryIsStudentsT) {
+  for (const std::size_t fits : {2U, 3U, 4U}) {
+    const UserValues values = simulated(40, fits, 0, 1, 3, 0.1, 5);
+    const MeanTest test = mean_test(values);
+    const double half = student_t_quantile(0.975, test.degrees) * test.standard_error;
+    EXPECT_DOUBLE_EQ(bootstrap_interval(values).low, test.mean - half);
+    EXPECT_DOUBLE_EQ(bootstrap_interval(values).high, test.mean + half);
+  }
+  const Interval alike = bootstrap_interval({{{0, 1}, {0, 1}}, 0}, {.samples = 20000, .level = 0.54});
+  EXPECT_TRUE(alike.low == 0 && alike.high == 1) << "of fits alike the users are drawn, as of one";
+}
+
 TEST(BootstrapOverUsersAndFits, OfOneFitAgreesWithTheNormalInterval) {
   const UserValues values = simulated(2000, 1, 0, 1, 0, 0, 1);
   const Interval interval = bootstrap_interval(values, {.samples = 4000});
@@ -193,7 +217,7 @@ TEST(BootstrapOverUsersAndFits, OfOneFitAgreesWithTheNormalInterval) {
 
 TEST(BootstrapOverUsersAndFits, SameSeedSameBitsForAnyNumberOfThreads) {
   for (const int folds : {0, 2}) {
-    const UserValues values = simulated(100, 2, folds, 1, 0.5, 1, 9);
+    const UserValues values = simulated(100, folds == 0 ? 5U : 2U, folds, 1, 0.5, 1, 9);
     const int before = num_threads();
     set_num_threads(1);
     const Interval alone = bootstrap_interval(values, {.samples = 500, .seed = 3});
@@ -215,6 +239,8 @@ TEST(BootstrapOverUsersAndFits, UndefinedUsersAreLeftOut) {
   EXPECT_EQ(with.low, without.low);
   EXPECT_EQ(with.high, without.high);
   EXPECT_TRUE(std::isnan(bootstrap_interval({{{kNaN}}, 0}).low));
+  EXPECT_TRUE(std::isnan(bootstrap_interval({{{0.5, kNaN}, {0.25, 1}}, 0}).low)) << "one user";
+  EXPECT_TRUE(std::isnan(bootstrap_interval({{{0.5}}, 0}).high)) << "one user";
   EXPECT_TRUE(std::isnan(bootstrap_interval({{{1, 2}, {kNaN, kNaN}}, 2}).low)) << "one fold";
   EXPECT_THROW(bootstrap_interval({{{1, 2}, {1}}, 0}), Error);
   EXPECT_THROW(bootstrap_interval({{}, 0}), Error);
