@@ -56,6 +56,16 @@ std::string effect_tables(const AblationReport& report, const Ablation& ablation
   return text + markdown(lines, 5) + "\n";
 }
 
+/// Whether two users have a value in every run, one for either half.
+bool can_be_halved(std::span<const std::vector<double>> per_run) {
+  int whole = 0;
+  for (std::size_t user = 0; user < per_run.front().size(); ++user) {
+    const auto missing = [&](const std::vector<double>& run) { return std::isnan(run[user]); };
+    whole += std::none_of(per_run.begin(), per_run.end(), missing) ? 1 : 0;
+  }
+  return whole >= 2;
+}
+
 std::string lift_text(const Lift& lift) { return signed_fixed(lift.value) + " (" + interval_text(lift.interval) + ")"; }
 
 std::string choice_table(std::span<const Choice> choices) {
@@ -75,7 +85,7 @@ std::string choice_table(std::span<const Choice> choices) {
                        std::to_string(choice.runs), fixed(choice.mean, 4), fixed(choice.deviation, 4),
                        std::to_string(lift.trials), lift_text(lift),
                        signed_fixed(choice.deviation / std::sqrt(5.0) * expected_normal_maximum(lift.trials)),
-                       lift_text(choice.on_others[n])});
+                       choice.on_others.empty() ? "–" : lift_text(choice.on_others[n])});
     }
   }
   return text + markdown(lines, 5) + "\n";
@@ -118,8 +128,10 @@ std::vector<Choice> choices(const UnitStore& store, const ExperimentOptions& opt
               means.push_back(unit.measures.means[metric]);
               users.push_back(unit.measures.users[metric]);
             }
+            if (std::any_of(means.begin(), means.end(), [](double value) { return std::isnan(value); })) continue;
             all.push_back({dataset, recommender, setting, generator, names[metric], units.size(), mean(means), sample_std(means),
-                           best_of_many(means, means, search), best_of_many_on_others(users, search)});
+                           best_of_many(means, means, search),
+                           can_be_halved(users) ? best_of_many_on_others(users, search) : std::vector<Lift>()});
           }
         }
       }

@@ -16,14 +16,14 @@ struct Choice {
   double mean = 0;
   double deviation = 0;           ///< sample standard deviation of a run
   std::vector<Lift> on_reported;  ///< chosen on the users that are reported
-  std::vector<Lift> on_others;    ///< chosen on half of them, reported on the other half
+  std::vector<Lift> on_others;    ///< chosen on half of them, reported on the other half; empty below two users
 };
 
 /// Below so many runs their spread is hardly known.
 inline constexpr int kChoiceRuns = 10;
 
 /// Of the metrics at 10, for every generator of the experiment that has one (not kOriginal), from its finished units. Nothing
-/// below kChoiceRuns runs. Combinations with a failed run are left out.
+/// below kChoiceRuns runs. Combinations with a failed run are left out, and metrics that a run has no user for.
 std::vector<Choice> choices(const UnitStore& store, const ExperimentOptions& options, std::span<const std::string> datasets);
 
 /// What a page of deviations is made of.

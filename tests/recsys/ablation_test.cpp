@@ -133,6 +133,32 @@ TEST(Ablations, ThePageShowsEffectsAndChoices) {
   EXPECT_NE(choices_csv(report.choices).find(",2,others,0.0000000000,-0.1000000000,0.1000000000\n"), std::string::npos);
 }
 
+TEST(Ablations, ChoicesOfFewUsersGoWithoutOthers) {
+  constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+  const TempFolder folder;
+  ExperimentOptions options = tiny_options(folder.path() / "out");
+  options.generators = {"multivae++"};
+  options.settings = {"augment"};
+  options.runs = kChoiceRuns;
+  std::vector<LoadedDataset> datasets;
+  datasets.push_back({tiny_dataset(), 0.5});
+  const std::string dataset = datasets[0].data.name;
+  UnitStore store(options.out, configuration_of(datasets, options), [](const std::string&) {});
+  for (int run = 1; run <= kChoiceRuns; ++run) {
+    const double figure = 0.1 * run;  // of one user; NDCG@10 of none
+    const Measures measures = {{"Recall@10", "NDCG@10"}, {figure, kNaN}, {{figure, kNaN}, {kNaN, kNaN}}};
+    store.write({{dataset, "svd", "augment", "multivae++", run}, "", measures, std::nullopt});
+  }
+  AblationReport report;
+  report.choices = choices(store, options, Names{dataset});
+  ASSERT_EQ(report.choices.size(), 1U) << "a metric that nobody has a figure for is left out";
+  EXPECT_EQ(report.choices[0].metric, "Recall@10");
+  EXPECT_EQ(report.choices[0].on_reported.size(), 3U);
+  EXPECT_TRUE(report.choices[0].on_others.empty()) << "one user cannot be halved";
+  EXPECT_NE(deviations_page(report).find(" | – |\n"), std::string::npos) << deviations_page(report);
+  EXPECT_EQ(choices_csv(report.choices).find("others"), std::string::npos);
+}
+
 TEST(Ablations, ChoicesNeedTenRuns) {
   const TempFolder folder;
   ExperimentOptions options = tiny_options(folder.path() / "out");
