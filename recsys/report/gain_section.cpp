@@ -61,10 +61,10 @@ TableCell gain_cell(const Improvement& one) {
   return gain_cell(one.percent, interval_of(one), verdict(one), one.published ? "printed " + fixed(*one.published, 2) : "");
 }
 
-/// Where ours is over fewer combinations, the mean of the printed figures for these stands beside the paper's own mean.
+/// Where ours is over fewer figures, the mean of what is printed for these stands beside the paper's own mean.
 TableCell gain_cell(const AverageImprovement& one) {
   std::string printed = one.published ? "printed " + fixed(*one.published, 2) : "";
-  if (one.published_same && one.combinations < kPaperCombinations) printed += "\nof these " + fixed(*one.published_same, 2);
+  if (one.published_same && !one.whole) printed += "\nof these " + fixed(*one.published_same, 2);
   return gain_cell(one.percent, one.interval, verdict(one), printed);
 }
 

@@ -67,9 +67,10 @@ std::optional<double> published_mean(std::span<const Improvement* const> some) {
   return sum / static_cast<double>(some.size());
 }
 
-/// `published`: the paper's own mean; it says nothing about data sets that the paper does not have.
+/// `published`: the paper's own mean, over `figures` for each combination of data set and recommender; it says nothing about data
+/// sets that the paper does not have.
 AverageImprovement average(const std::string& setting, const std::string& metric, std::span<const Improvement* const> some,
-                           std::optional<double> published) {
+                           std::optional<double> published, std::size_t figures) {
   AverageImprovement result = {setting, metric, 0, {}, 0, {}, published_mean(some)};
   std::map<std::pair<std::string, std::string>, int> combinations;
   for (const Improvement* one : some) {
@@ -79,6 +80,7 @@ AverageImprovement average(const std::string& setting, const std::string& metric
   result.combinations = static_cast<int>(combinations.size());
   result.interval = mean_interval_of(result.percent, some);
   if (result.published_same) result.published = published;
+  result.whole = some.size() >= static_cast<std::size_t>(kPaperCombinations) * figures;
   return result;
 }
 
@@ -121,9 +123,7 @@ std::vector<Improvement> improvements(std::span<const Cell> cells, const ReportO
   return result;
 }
 
-std::optional<double> AverageImprovement::printed() const {
-  return combinations < kPaperCombinations ? published_same : published;
-}
+std::optional<double> AverageImprovement::printed() const { return whole ? published : published_same; }
 
 std::vector<AverageImprovement> average_improvements(std::span<const Improvement> improvements) {
   std::vector<AverageImprovement> result;
@@ -131,7 +131,7 @@ std::vector<AverageImprovement> average_improvements(std::span<const Improvement
     const auto same = [&](const auto& one) { return one.setting == first.setting && one.metric == first.metric; };
     if (std::any_of(result.begin(), result.end(), same)) continue;
     result.push_back(average(first.setting, first.metric, those(improvements, same),
-                             published_average_improvement(first.setting, first.metric)));
+                             published_average_improvement(first.setting, first.metric), 1));
   }
   return result;
 }
@@ -146,7 +146,8 @@ std::vector<AverageImprovement> overall_improvements(std::span<const Improvement
         return one.metric.starts_with(kind) && (setting == kBothSettings || one.setting == setting);
       });
       if (some.empty()) continue;
-      result.push_back(average(setting, std::string(kind) + "k", some, published_overall_improvement(setting, kind)));
+      const std::size_t figures = kCutoffs.size() * (setting == kBothSettings ? 2U : 1U);
+      result.push_back(average(setting, std::string(kind) + "k", some, published_overall_improvement(setting, kind), figures));
     }
   }
   return result;

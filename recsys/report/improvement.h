@@ -36,9 +36,10 @@ struct AverageImprovement {
   Interval interval;                     ///< 95 %; NaN ends without deviations
   int combinations = 0;                  ///< of data set and recommender
   std::optional<double> published;       ///< the paper's mean, over all of its 12
-  std::optional<double> published_same;  ///< the mean of the paper's figures for these combinations, if it has all of them
+  std::optional<double> published_same;  ///< the mean of the paper's figures for the same, if it has all of them
+  bool whole = false;                    ///< whether all of the paper's figures are among them: settings and cut-offs too
 
-  /// What stands beside it: the mean over these combinations where there are fewer than the paper's 12.
+  /// What stands beside it: the mean over the same figures where some of the paper's are missing.
   std::optional<double> printed() const;
 };
 inline constexpr int kPaperCombinations = 12;

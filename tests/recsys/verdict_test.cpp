@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "recsys/metrics/ranking.h"
 #include "recsys/report/improvement.h"
 #include "recsys/report/other_verdicts.h"
 #include "recsys/report/published_improvement.h"
@@ -124,6 +125,36 @@ TEST(ImprovementTest, MeansOfIndependentCombinationsHaveWelchsInterval) {
   EXPECT_TRUE(std::isnan(overall_improvements(some).at(0).interval.low)) << "not the same runs";
   some[3].setting = "replace";
   EXPECT_EQ(overall_improvements(some).back().setting, "augment and replace");
+}
+
+TEST(ImprovementTest, OnlyAllOfThePapersFiguresAreSetAgainstItsOwnMean) {
+  std::vector<Improvement> all;
+  for (const char* dataset : {"ml-100k", "ml-1m", "amazon-luxury-beauty", "amazon-digital-music"}) {
+    for (const char* recommender : {"svd", "mlp", "neumf"}) {
+      for (const char* setting : {"augment", "replace"}) {
+        for (const int k : kCutoffs) {
+          const std::string metric = "Recall@" + std::to_string(k);
+          const auto printed = published_improvement(setting, recommender, dataset, metric);
+          all.push_back({dataset, recommender, setting, metric, 1, printed});
+        }
+      }
+    }
+  }
+  const auto check = [&](const char* setting, bool whole) {
+    for (const AverageImprovement& one : overall_improvements(all)) {
+      if (one.setting != setting) continue;
+      EXPECT_EQ(one.combinations, 12) << setting;
+      EXPECT_EQ(one.whole, whole) << setting;
+      EXPECT_EQ(one.printed(), whole ? one.published : one.published_same) << setting;
+    }
+  };
+  for (const char* setting : {"augment", "replace", "augment and replace"}) check(setting, true);
+  EXPECT_TRUE(average_improvements(all).front().whole);
+  all.pop_back();  // one cut-off in replace: each of the twelve is still there
+  check("augment", true);
+  check("replace", false);
+  check("augment and replace", false);
+  EXPECT_FALSE(average_improvements(all).back().whole) << "Recall@50 in replace";
 }
 
 TEST(OtherVerdictsTest, GainsAndPairsInWords) {
