@@ -61,6 +61,7 @@ std::vector<Cell> combination_cells(const std::vector<Unit>& units, const Experi
   const Measures& first = units.front().measures;
   for (std::size_t metric = 0; metric < first.names.size(); ++metric) {
     Cell cell = {key.dataset, key.recommender, key.setting, key.generator, first.names[metric], {}, {}};
+    cell.failed = failed;
     for (const Unit& unit : units) cell.runs.push_back(unit.measures.means[metric]);
     if (options.protocol == ProtocolName::kStrict && !first.users[metric].empty() && !failed) {
       const UserValues values = user_values(units, metric, options.folds);

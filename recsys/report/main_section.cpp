@@ -121,7 +121,7 @@ Section metric_section(const ReportContent& content) {
         TableCell& shown = rows.back().emplace_back(TableCell{"–"});
         if (found == nullptr) continue;
         const Summary summary = summarise(*found, {.compare = false});
-        shown.text = std::isfinite(summary.mean) ? fixed(summary.mean, 4) : "failed";
+        shown.text = std::isfinite(summary.mean) ? fixed(summary.mean, 4) : found->failed ? "failed" : "–";
         if (found->runs.size() > 1 && std::isfinite(summary.std)) shown.below = "± " + fixed(summary.std, 4);
       }
     }

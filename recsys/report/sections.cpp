@@ -43,8 +43,8 @@ bool is_sdrm_family(const std::string& generator) {
 }
 
 std::string mean_text(const Cell& cell, const Summary& summary) {
-  if (!std::isfinite(summary.mean)) return "failed";
-  return fixed(summary.mean, 4) + (cell.runs.size() > 1 ? " ± " + fixed(summary.std, 4) : "");
+  if (!std::isfinite(summary.mean)) return cell.failed ? "failed" : "–";
+  return fixed(summary.mean, 4) + (cell.runs.size() > 1 && std::isfinite(summary.std) ? " ± " + fixed(summary.std, 4) : "");
 }
 
 std::string interval_text(const Interval& interval) {

@@ -47,7 +47,7 @@ std::string shown_generator(const std::string& name);
 bool is_sdrm_family(const std::string& generator);
 inline constexpr int kRealUsersColour = 7;  ///< of their line, dashed, in both
 
-/// "0.3925 ± 0.0005", without the deviation for one run; "failed" for NaN.
+/// "0.3925 ± 0.0005", without the deviation for one run or where one has no figure; for NaN "failed" where a unit did, else "–".
 std::string mean_text(const Cell& cell, const Summary& summary);
 /// "0.3920 to 0.3930", or nothing.
 std::string interval_text(const Interval& interval);

@@ -15,7 +15,10 @@ namespace {
 
 constexpr double kHalfLastPrintedDigit = 0.00005;
 
-std::string spread(double mean, double std, int std_decimals) { return fixed(mean, 4) + " ± " + fixed(std, std_decimals); }
+/// Without the deviation where one of the runs has no figure.
+std::string spread(double mean, double deviation, int decimals) {
+  return fixed(mean, 4) + (std::isnan(deviation) ? "" : " ± " + fixed(deviation, decimals));
+}
 
 constexpr std::array<const char*, 11> kColumns = {"dataset", "recommender",   "setting", "generator",  "metric", "runs",
                                                   "ours",    "95 % interval", "printed", "difference", "verdict"};
@@ -26,13 +29,13 @@ TableRow table_row(const Cell& cell, const ReportOptions& options) {
   const Summary summary = summarise(cell, options);
   const std::string low = fixed(summary.interval.low, 4), high = fixed(summary.interval.high, 4);
   TableRow row = {cell.dataset, cell.recommender, cell.setting, cell.generator, cell.metric, std::to_string(cell.runs.size())};
-  const bool failed = is_ranking_metric(cell.metric) && std::isnan(summary.mean);
-  row[6] = failed ? "failed" : spread(summary.mean, summary.std, 4);
+  const bool none = std::isnan(summary.mean);
+  row[6] = cell.failed ? "failed" : none ? "–" : spread(summary.mean, summary.std, 4);
   row[7] = low.empty() || high.empty() ? "–" : low + " to " + high;
   row[8] = row[9] = row[10] = "–";
   if (summary.published) {
     row[8] = spread(summary.published->mean, summary.published->std, 3);
-    if (!failed) row[9] = with_sign(summary.mean - summary.published->mean, 4);
+    if (!none) row[9] = with_sign(summary.mean - summary.published->mean, 4);
   }
   if (const std::optional<Verdict> found = verdict(summary)) row[10] = to_string(*found);
   return row;

@@ -18,6 +18,7 @@ struct Cell {
   std::vector<double> runs;          ///< the metric of each run, in run order
   std::optional<Interval> interval;  ///< replaces the t interval over runs: the bootstrap interval of `strict`
   std::optional<double> mean = {};   ///< replaces the mean over runs: over users, where they are what the interval is of
+  bool failed = false;               ///< one of its units did, so that it has no figure; else a NaN is a figure of nobody
 };
 
 /// Work that could not be done, and why.

@@ -180,9 +180,23 @@ TEST(HtmlReportTest, EmptyAndFailedContentStillMakeAPage) {
   EXPECT_EQ(markup_fault(html_report({})), "");
   ReportContent report = content();
   for (Cell& cell : report.cells) cell.runs = {std::nan("")};
+  EXPECT_EQ(markdown_report(report).find("| failed |"), std::string::npos) << "nobody holds anything out: nothing failed";
+  for (Cell& cell : report.cells) cell.failed = true;
   const std::string page = html_report(report);
   EXPECT_EQ(markup_fault(page), "");
-  EXPECT_NE(page.find("failed"), std::string::npos);
+  EXPECT_NE(page.find(">failed<"), std::string::npos);
+}
+
+TEST(HtmlReportTest, ThirdsThatNobodyHoldsOutAreNoFailure) {
+  ReportContent report;
+  const double nan = std::nan("");
+  report.cells = {{"d", "svd", "augment", "original", "Recall-head@10", {0.5}, {}},
+                  {"d", "svd", "augment", "original", "Recall-mid@10", {nan}, {}},
+                  {"d", "svd", "augment", "original", "Recall-tail@10", {1, nan}, Interval{1, 1}, 1.0}};
+  const std::string text = markdown_report(report);
+  EXPECT_NE(text.find("| Original | – | – | – | 0.5000 | – | 1.0000 (1.0000 to 1.0000) |"), std::string::npos) << text;
+  report.cells[1].failed = true;
+  EXPECT_NE(markdown_report(report).find("| 0.5000 | failed | 1.0000 "), std::string::npos);
 }
 
 }  // namespace

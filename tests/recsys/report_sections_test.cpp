@@ -191,7 +191,7 @@ TEST(ReportSectionsTest, CatalogueWithItsSpread) {
 
 TEST(ReportSectionsTest, EveryCutOffWithItsSpread) {
   ReportContent report = content();
-  report.cells.push_back({"amazon-digital-music", "svd", "augment", "f-sdrm", "Recall@10", {0.25, std::nan("")}, {}});
+  report.cells.push_back({"amazon-digital-music", "svd", "augment", "f-sdrm", "Recall@10", {0.25, std::nan("")}, {}, {}, true});
   const Section section = metric_section(report);
   EXPECT_EQ(markup_fault(section.html()), "");
   EXPECT_TRUE(has(section.markdown(), "| SVD | augment | M-SDRM | 0.5000 (± 0.2500) |")) << section.markdown();

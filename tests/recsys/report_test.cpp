@@ -253,12 +253,25 @@ TEST(Text, BytesThatAreNoTextAreReplaced) {
 }
 
 TEST(TableTest, AFailedFigureIsCalledSo) {
-  const std::vector<Cell> cells = {{"ml-100k", "svd", "augment", "f-sdrm", "Recall@10", {0.5, std::nan("")}, {}}};
+  const std::vector<Cell> cells = {{"ml-100k", "svd", "augment", "f-sdrm", "Recall@10", {0.5, std::nan("")}, {}, {}, true}};
   for (const std::string& text : {markdown_table(cells), terminal_table(cells)}) {
     EXPECT_NE(text.find("failed"), std::string::npos) << text;
     EXPECT_EQ(text.find("nan"), std::string::npos) << text;
     EXPECT_NE(text.find("0.3924 ± 0.005"), std::string::npos) << "the paper printed one: " << text;
   }
+}
+
+TEST(TableTest, AFigureOfNobodyIsNoFailure) {
+  const double nan = std::nan("");
+  const std::vector<Cell> cells = {{"d", "svd", "augment", "original", "Recall-mid@10", {nan}, {}},
+                                   {"d", "svd", "augment", "original", "Recall@10", {nan, nan}, {}},
+                                   {"d", "svd", "augment", "f-sdrm", "Recall-mid@10", {1, nan}, Interval{1, 1}, 1.0},
+                                   {"d", "svd", "augment", "m-sdrm", "Recall-mid@10", {1, nan}, {}, {}, true}};
+  const std::string text = markdown_table(cells);
+  EXPECT_NE(text.find("| original | Recall-mid@10 | 1 | – | – |"), std::string::npos) << text;
+  EXPECT_NE(text.find("| original | Recall@10 | 2 | – | – |"), std::string::npos) << text;
+  EXPECT_NE(text.find("| f-sdrm | Recall-mid@10 | 2 | 1.0000 | 1.0000 to 1.0000 |"), std::string::npos) << "a fold of nobody";
+  EXPECT_NE(text.find("| m-sdrm | Recall-mid@10 | 2 | failed | – |"), std::string::npos) << text;
 }
 
 TEST(TableTest, DataThatAreNotThePapersStandBesideNothing) {
