@@ -314,6 +314,7 @@ ReportOptions Experiment::report_options() const {
     if (!expected.empty() && loaded.data.sha256 != expected) report.other_data.push_back(loaded.data.name);
   }
   report.quick = options_.quick;
+  report.neumf_by_recall = options_.neumf_selection && by_recall(*options_.neumf_selection);
   return report;
 }
 

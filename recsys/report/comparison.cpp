@@ -23,7 +23,8 @@ Lines lines_of(std::span<const Comparison> comparisons, bool at_ten_only) {
     if (at_ten_only && !(is_ranking_metric(one.metric) && one.metric.ends_with("@10"))) continue;
     const std::optional<Finding> found = finding(one);
     lines.push_back({one.dataset, one.recommender, one.setting, one.generator, one.baseline, one.metric,
-                     with_sign(one.test.mean, 4), fixed(one.interval.low, 4) + " to " + fixed(one.interval.high, 4),
+                     with_sign(one.test.mean, 4),
+                     std::isnan(one.interval.low) ? "–" : fixed(one.interval.low, 4) + " to " + fixed(one.interval.high, 4),
                      p_text(one.p_these_fits), p_text(one.test.p_two_sided), found ? p_text(one.p_holm) : "–",
                      found ? to_string(*found) : "–", std::to_string(one.test.users)});
   }

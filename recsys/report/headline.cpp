@@ -2,16 +2,19 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
 
 #include "recsys/report/names.h"
 #include "recsys/report/published.h"
+#include "recsys/report/published_dataset.h"
 #include "recsys/report/text.h"
 #include "recsys/report/verdict.h"
 
 namespace tapestry::recsys {
 namespace {
 
-constexpr const char* kNone = "original";  // the baseline without synthetic users
+constexpr const char* kNone = "original";   // the baseline without synthetic users
+constexpr const char* kVae = "multivae++";  // the one of SDRM
 
 constexpr std::size_t kPaperRuns = 5;
 
@@ -99,6 +102,36 @@ std::string answer_to(const std::string& question, std::span<const Comparison> c
   return question + text;
 }
 
+/// Why there is nothing to compare, by the generators that have figures.
+std::string nothing_to_compare(std::span<const Cell> cells) {
+  if (cells.empty()) return "There is nothing to compare: nothing that was asked for is finished yet.";
+  const std::vector<std::string> names = names_of(cells, &Cell::generator);
+  std::set<std::string> others(names.begin(), names.end());
+  const bool none = others.erase(kNone) > 0;
+  if (others.empty()) return "There is nothing to compare: it takes a generator besides original.";
+  const bool only_vae = others.size() == 1 && others.contains(kVae);
+  if (!none && (only_vae || !others.contains(kVae))) {
+    return "There is nothing to compare " + and_joined({others.begin(), others.end()}) + " with: it takes the runs of original" +
+           (only_vae ? "" : " or multivae++") + " as well.";
+  }
+  return "There is nothing to compare: for no data set, recommender and setting have a generator and what it is compared with "
+         "finished all their runs without a failure.";
+}
+
+/// Why `published` does not say what is better: ": ... on the very users that are reported", or nothing.
+std::string chosen_on_reported_users(std::span<const Cell> cells, const ReportOptions& options) {
+  const bool stopped = std::any_of(cells.begin(), cells.end(), [&](const Cell& cell) {
+    return cell.generator != kNone || cell.recommender == "mlp" || (cell.recommender == "neumf" && options.neumf_by_recall);
+  });
+  const bool searched = std::any_of(cells.begin(), cells.end(), [&](const Cell& cell) {
+    return options.compares(cell.dataset) && published_dataset(cell.dataset).has_value();
+  });
+  if (!stopped && !searched) return "";
+  return std::string(": ") + (stopped ? "the training was stopped" : "") + (stopped && searched ? ", and " : "") +
+         (searched ? "the paper's hyperparameters were chosen" : "") + (stopped && searched ? "," : "") +
+         " on the very users that are reported";
+}
+
 /// One comparison in a sentence.
 std::string sentence(const Comparison& one) {
   const std::string generator = paper_generator(one.generator).value_or(one.generator);
@@ -141,10 +174,10 @@ std::vector<std::string> published_answer(std::span<const Cell> cells, const Rep
         " is not that of the paper's data set of this name (docs/formats.md has its digest): none of the paper's figures "
         "stands beside its own.");
   }
-  answer.emplace_back(
+  answer.push_back(
       "This protocol follows the paper's evaluation and cannot answer whether SDRM beats MultiVAE++ or synthetic data beats "
-      "none: the training was stopped, and the paper's hyperparameters were chosen, on the very users that are reported. "
-      "The strict protocol answers it (--protocol strict).");
+      "none" +
+      chosen_on_reported_users(cells, options) + ". The strict protocol answers it (--protocol strict).");
   std::size_t runs = 0;  // of what is random: the rest needs one
   for (const Cell& cell : cells) runs = std::max(runs, cell.interval ? 0 : cell.runs.size());
   if (any && runs > 0 && runs < kPaperRuns) {
@@ -156,17 +189,19 @@ std::vector<std::string> published_answer(std::span<const Cell> cells, const Rep
   return answer;
 }
 
-Headline strict_answer(std::span<const Comparison> comparisons) {
+Headline strict_answer(std::span<const Comparison> comparisons, std::span<const Cell> cells) {
   Headline result;
+  if (comparisons.empty()) return {{nothing_to_compare(cells)}, {}};
   const int family = family_size(comparisons);
   if (family == 0) {
-    return {
-        {"There is nothing to compare: it takes a generator besides original, and all runs of both finished without a failure."},
-        {}};
+    result.answer = {
+        "There are too few reported users: no comparison has a p-value, which takes two of them (with folds, users of two "
+        "folds) whose differences are not the same."};
+    return result;
   }
   const Filter against_none = [](const Comparison& one) { return one.baseline == kNone; };
   const Filter sdrm_against_none = [](const Comparison& one) { return one.baseline == kNone && is_sdrm(one.generator); };
-  const Filter sdrm_against_vae = [](const Comparison& one) { return one.baseline == "multivae++" && is_sdrm(one.generator); };
+  const Filter sdrm_against_vae = [](const Comparison& one) { return one.baseline == kVae && is_sdrm(one.generator); };
   const bool one_fit =
       std::any_of(comparisons.begin(), comparisons.end(), [](const Comparison& one) { return one.test.fits == 1; });
   const bool others = tally(comparisons, against_none).all > tally(comparisons, sdrm_against_none).all;
@@ -216,7 +251,7 @@ Headline headline(std::span<const Cell> cells, std::span<const Comparison> compa
     result.answer = {"These figures were made with deviations of the published program left out (" + options.protocol +
                      "): they stand beside none of the paper's. What a deviation does to the figures is what --ablations shows."};
   } else {
-    result = strict_answer(comparisons);
+    result = strict_answer(comparisons, cells);
   }
   const std::vector<std::string> remark = quick_remark(options);
   result.answer.insert(result.answer.begin(), remark.begin(), remark.end());

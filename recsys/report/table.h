@@ -33,6 +33,8 @@ struct ReportOptions {
   /// Data sets under a name of the paper's whose content is another: nothing that the paper prints is about them.
   std::vector<std::string> other_data = {};
   bool quick = false;  ///< made with reduced epochs: every report says first that its figures mean nothing
+  /// Whether NeuMF's epoch was chosen by the reported users' recall on the original users too (--neumf-selection).
+  bool neumf_by_recall = false;
 
   /// Whether the paper's figures of a data set stand beside ours.
   bool compares(const std::string& dataset) const;

@@ -140,11 +140,30 @@ TEST(HeadlineTest, SaysWhatHoldsOfTheTrainedModelsAlone) {
 }
 
 TEST(HeadlineTest, WithoutComparisonsItSaysSo) {
-  EXPECT_NE(strict_answer({}).answer.at(0).find("nothing to compare"), std::string::npos);
+  const auto answer = [](const std::vector<std::string>& generators) {
+    std::vector<Cell> cells;
+    for (const std::string& generator : generators) cells.push_back({"a", "svd", "augment", generator, "Recall@10", {0.5}, {}});
+    return headline(cells, {}, {.protocol = "strict", .compare = false}).answer.at(0);
+  };
+  EXPECT_EQ(answer({}), "There is nothing to compare: nothing that was asked for is finished yet.");
+  EXPECT_EQ(answer({"original"}), "There is nothing to compare: it takes a generator besides original.");
+  EXPECT_EQ(answer({"m-sdrm"}), "There is nothing to compare m-sdrm with: it takes the runs of original or multivae++ as well.");
+  EXPECT_EQ(answer({"diffrec", "tvae"}),
+            "There is nothing to compare diffrec and tvae with: it takes the runs of original or multivae++ as well.");
+  EXPECT_EQ(answer({"multivae++"}), "There is nothing to compare multivae++ with: it takes the runs of original as well.");
+  EXPECT_NE(answer({"original", "m-sdrm"}).find("without a failure"), std::string::npos) << "both are there";
+  EXPECT_NE(answer({"multivae++", "m-sdrm"}).find("without a failure"), std::string::npos);
+}
+
+TEST(HeadlineTest, TooFewUsersForAnyPIsSaid) {
   const double nan = std::nan("");
-  const Headline failed = answer_to({compared("a", "augment", "m-sdrm", "original", "Recall@10", nan, nan)});
-  EXPECT_EQ(failed.answer, strict_answer({}).answer) << "a failed unit decides nothing";
-  EXPECT_TRUE(failed.details.empty());
+  Comparison alone = compared("a", "augment", "m-sdrm", "original", "Recall@10", 0.5, nan);
+  alone.interval = {nan, nan};
+  const Headline found = answer_to({alone});
+  ASSERT_EQ(found.answer.size(), 1u);
+  EXPECT_TRUE(found.answer[0].starts_with("There are too few reported users: no comparison has a p-value")) << found.answer[0];
+  EXPECT_TRUE(found.details.empty());
+  EXPECT_NE(comparison_table(std::vector<Comparison>{alone}).find("| +0.5000 | – |"), std::string::npos) << "no \" to \"";
 }
 
 TEST(HeadlineTest, PublishedCountsAndSaysWhatItCannotSay) {
@@ -162,6 +181,29 @@ TEST(HeadlineTest, PublishedCountsAndSaysWhatItCannotSay) {
   EXPECT_NE(headline({}, {}, {}).answer[0].find("Nothing that was asked for is finished yet"), std::string::npos);
   const std::vector<Cell> once = {{"ml-100k", "svd", "augment", "original", "Recall@10", {0.3716}, Interval{0.3716, 0.3716}}};
   EXPECT_EQ(headline(once, {}, {}).answer.size(), 2u) << "without randomness one run says it all";
+}
+
+TEST(HeadlineTest, PublishedSaysOnlyWhatWasChosenOnTheReportedUsers) {
+  const auto why = [](const char* dataset, const char* recommender, const char* generator, const ReportOptions& options) {
+    const std::vector<Cell> cells = {{dataset, recommender, "augment", generator, "Recall@10", {0.38, 0.39}, {}}};
+    const std::vector<std::string> answer = published_answer(cells, options);
+    const std::string text = answer.at(answer.size() - (answer.back().starts_with("This protocol") ? 1U : 2U));
+    const std::size_t from = text.find("beats none") + 10;
+    return text.substr(from, text.find(" The strict") - from);
+  };
+  const std::string stopped = ": the training was stopped on the very users that are reported.",
+                    searched = ": the paper's hyperparameters were chosen on the very users that are reported.",
+                    both =
+                        ": the training was stopped, and the paper's hyperparameters were chosen, on the very users that are "
+                        "reported.";
+  EXPECT_EQ(why("ml-100k", "svd", "m-sdrm", {}), both);
+  EXPECT_EQ(why("ml-100k", "mlp", "original", {}), both) << "MLP stops on the reported users' inputs";
+  EXPECT_EQ(why("ml-100k", "svd", "original", {}), searched);
+  EXPECT_EQ(why("ml-100k", "neumf", "original", {}), searched) << "its first epoch";
+  EXPECT_EQ(why("ml-100k", "neumf", "original", {.neumf_by_recall = true}), both);
+  EXPECT_EQ(why("simulated", "svd", "m-sdrm", {}), stopped);
+  EXPECT_EQ(why("simulated", "svd", "original", {}), ".");
+  EXPECT_EQ(why("ml-100k", "svd", "m-sdrm", {.other_data = {"ml-100k"}}), stopped) << "data the paper never had";
 }
 
 TEST(HeadlineTest, WithoutADeviationNothingStandsBesideThePaper) {
