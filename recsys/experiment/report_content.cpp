@@ -226,13 +226,14 @@ ReportContent report_content(const UnitStore& store, const ExperimentOptions& op
   return content;
 }
 
-void write_report(const UnitStore& store, const ReportContent& content) {
-  store.write_file("report.html", html_report(content));
-  store.write_file("report.md", markdown_report(content));
-  store.write_file("similarity.csv", similarity_csv(content.synthetic, content.options));
-  store.write_file("shapes.csv", shapes_csv(content.datasets, content.synthetic));
-  store.write_file("improvements.csv", improvements_csv(improvements(content.cells, content.options)));
-  if (content.options.protocol.starts_with("strict")) store.write_file("comparisons.csv", comparisons_csv(content.comparisons));
+std::vector<ReportFile> report_files(const ReportContent& content) {
+  std::vector<ReportFile> files = {{"report.html", html_report(content)},
+                                   {"report.md", markdown_report(content)},
+                                   {"similarity.csv", similarity_csv(content.synthetic, content.options)},
+                                   {"shapes.csv", shapes_csv(content.datasets, content.synthetic)},
+                                   {"improvements.csv", improvements_csv(improvements(content.cells, content.options))}};
+  if (content.options.protocol.starts_with("strict")) files.push_back({"comparisons.csv", comparisons_csv(content.comparisons)});
+  return files;
 }
 
 }  // namespace tapestry::recsys

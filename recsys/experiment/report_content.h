@@ -28,7 +28,12 @@ ReportContent report_content(const UnitStore& store, const ExperimentOptions& op
                              std::span<const Start> starts, const ReportOptions& report, std::vector<Cell> cells,
                              std::vector<Comparison> comparisons, std::vector<Failure> failures);
 
-/// Writes report.html, report.md, similarity.csv, shapes.csv, improvements.csv and, under `strict`, comparisons.csv.
-void write_report(const UnitStore& store, const ReportContent& content);
+/// A file of the results folder.
+struct ReportFile {
+  std::string name, text;
+};
+
+/// report.html, report.md, similarity.csv, shapes.csv, improvements.csv and, under `strict`, comparisons.csv.
+std::vector<ReportFile> report_files(const ReportContent& content);
 
 }  // namespace tapestry::recsys

@@ -73,6 +73,7 @@ void leave_job(Workers& workers, const RunJob* job) {
 }
 
 constexpr const char* kReportStage = "report";
+constexpr const char* kManifest = "manifest.json";
 
 std::vector<UnitKey> asked_units(const std::vector<LoadedDataset>& datasets, const ExperimentOptions& options) {
   std::vector<std::string> names;
@@ -370,14 +371,19 @@ std::vector<Cell> Experiment::write_reports() {
   comparisons_ = collect_comparisons(store_, options_, names, told(0.5));
   unfinished_ = collect_unfinished(store_, options_, names);
   const ReportOptions report = report_options();
-  store_.write_file("results.csv", results_csv(cells, report));
   failures_ = collect_failures(store_, options_, names);
-  store_.write_file("results.json", results_text(cells, comparisons_, failures_, unfinished_, report));
-  store_.write_file("table.md", table_text(cells, comparisons_, failures_, unfinished_, options_, report));
   ReportContent content = report_content(store_, options_, datasets_, starts(), report, cells, comparisons_, failures_);
   for (const std::string& line : unfinished_lines(unfinished_)) content.origin.emplace_back("not finished", line);
-  write_report(store_, content);
-  store_.write_file("manifest.json", manifest_text(store_, options_, datasets_, starts(), progress_.elapsed()));
+  std::vector<ReportFile> files = report_files(content);
+  files.push_back({"results.csv", results_csv(cells, report)});
+  files.push_back({"results.json", results_text(cells, comparisons_, failures_, unfinished_, report)});
+  files.push_back({"table.md", table_text(cells, comparisons_, failures_, unfinished_, options_, report)});
+  files.push_back({kManifest, manifest_text(store_, options_, datasets_, starts(), progress_.elapsed())});
+  // Gone while the others are written, and the last to come: files of two reports never stand beside a manifest.
+  std::error_code error;
+  std::filesystem::remove(store_.folder() / kManifest, error);
+  if (error) fail(ErrorKind::kData, (store_.folder() / kManifest).string(), ": cannot be replaced: ", error.message());
+  for (const ReportFile& file : files) store_.write_file(file.name, file.text);
   progress_.end(task, label);
   return cells;
 }

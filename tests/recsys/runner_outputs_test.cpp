@@ -222,6 +222,38 @@ TEST(Runner, QuickIsMarkedEverywhere) {
   EXPECT_LT(page.find("This is a quick run"), page.find("printed none")) << "what nothing means is said before what follows";
 }
 
+TEST(Runner, AReportThatIsBrokenOffHasNoManifest) {
+  const TempFolder folder;
+  ExperimentOptions options = tiny_options(folder.path());
+  options.generators = {"original"};
+  run(options);
+  const fs::path table = folder.path() / "table.md", manifest = folder.path() / "manifest.json";
+  ASSERT_TRUE(fs::exists(manifest));
+  fs::remove(table);
+  fs::create_directories(table / "in the way");
+  options.settings = {"augment"};
+  EXPECT_THROW(run(options), Error);
+  EXPECT_FALSE(fs::exists(manifest)) << "of the report before, beside files of the next";
+  fs::remove_all(table);
+  run(options);
+  EXPECT_TRUE(fs::exists(manifest));
+}
+
+TEST(Runner, ReportsKnowWhetherNeuMfWasChosenOnTheReportedUsers) {
+  const auto by_recall_of = [](std::optional<NeuMfSelection> selection) {
+    const TempFolder folder;
+    ExperimentOptions options = tiny_options(folder.path());
+    options.neumf_selection = selection;
+    Progress progress(std::make_unique<Saboteur>());
+    std::vector<LoadedDataset> datasets;
+    datasets.push_back({tiny_dataset(), 0.5});
+    return Experiment(std::move(datasets), options, progress).report_options().neumf_by_recall;
+  };
+  EXPECT_FALSE(by_recall_of(std::nullopt));
+  EXPECT_FALSE(by_recall_of(NeuMfSelection::kBestLoss));
+  EXPECT_TRUE(by_recall_of(NeuMfSelection::kBestRecall));
+}
+
 TEST(Runner, ManifestSumsStagesOverSessions) {
   const TempFolder folder;
   EXPECT_THROW(run(tiny_options(folder.path()), std::make_unique<Saboteur>(ProgressEvent::Kind::kStageBegin, "sample_f")),
