@@ -41,12 +41,15 @@ std::string default_data() {
   return folder != nullptr && *folder != '\0' ? folder : kUsualData;
 }
 
-/// CLI11 would take -1 or a number too large for the largest seed there is.
-std::string check_seed(const std::string& text) {
-  std::uint64_t seed = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
-  const bool whole = error == std::errc() && end == text.data() + text.size();
-  return whole ? "" : "Value " + text + " is not a whole number from 0 to 2^64 - 1";
+/// Puts the digits of a whole number into `text`, or returns what is wrong. CLI11 would take 010 for eight and 0x10 for sixteen,
+/// and -1 or a number too large for the largest seed there is.
+std::string read_decimal(std::string& text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size())
+    return "Value " + text + " is not a whole number from 0 to 2^64 - 1";
+  text = std::to_string(number);
+  return "";
 }
 
 void declare(CLI::App& app, Raw& raw) {
@@ -56,6 +59,9 @@ void declare(CLI::App& app, Raw& raw) {
   // Given twice, the last one counts, so that a command can be extended at its end.
   const auto one = [&](const std::string& option, auto& value, const char* type, const std::string& help) {
     return app.add_option(option, value, help)->type_name(type)->take_last();
+  };
+  const auto number = [&](const std::string& option, auto& value, const std::string& help) {
+    return one(option, value, "N", help)->transform(CLI::Validator(read_decimal, ""));
   };
   const CLI::Range count(1, 10000);
   one("--data", raw.data, "DIR", "Folder with one folder per data set; default $TAPESTRY_DATA, then data/");
@@ -69,8 +75,8 @@ void declare(CLI::App& app, Raw& raw) {
   names("--setting", raw.settings,
         "What synthetic users do to the real ones: " + joined(recsys::known_settings()) + ", or all; default all");
   one("--protocol", raw.protocol, "NAME", "published (the paper's program) or strict; default published");
-  one("--folds", raw.folds, "N",
-      "Cross-validation over users, --protocol strict only: run r reports the users of fold r; default none, with --paper 10")
+  number("--folds", raw.folds,
+         "Cross-validation over users, --protocol strict only: run r reports the users of fold r; default none, with --paper 10")
       ->check(CLI::Range(2, 100));
   one("--variant", raw.variant, "NAME",
       "SDRM as in the authors' program (published) or in the paper's text (paper); default published");
@@ -83,10 +89,10 @@ void declare(CLI::App& app, Raw& raw) {
   one("--neumf-selection", raw.neumf_selection, "NAME",
       "Which epoch NeuMF keeps: " + joined(recsys::neumf_selections()) +
           "; default as the paper's figures were made, with --protocol strict best-recall");
-  one("--runs", raw.runs, "N", "Independent runs; default 5, with --quick 2")->check(count);
-  one("--seed", raw.seed, "N", "Root of all randomness; default 1")->check(check_seed);
-  one("--threads", raw.threads, "N", "Threads in all; default one per processor")->check(count);
-  one("--jobs", raw.jobs, "N", "Runs side by side, which share the threads; default as many as there are threads and runs")
+  number("--runs", raw.runs, "Independent runs; default 5, with --quick 2")->check(count);
+  number("--seed", raw.seed, "Root of all randomness; default 1");
+  number("--threads", raw.threads, "Threads in all; default one per processor")->check(count);
+  number("--jobs", raw.jobs, "Runs side by side, which share the threads; default as many as there are threads and runs")
       ->check(count);
   one("--device", raw.device, "NAME", "Where generators and recommenders are fitted and asked: cpu, cuda or auto; default cpu");
   one("--precision", raw.precision, "NAME",
@@ -119,8 +125,8 @@ Names choose_datasets(const Raw& raw, Names& remarks) {
   const bool searched = raw.datasets.empty() || std::find(raw.datasets.begin(), raw.datasets.end(), "all") != raw.datasets.end();
   std::error_code ignored;
   if (searched && !raw.list && raw.data != kUsualData && !fs::is_directory(data, ignored)) {
-    fail(ErrorKind::kData, "the data folder ", raw.data,
-         " (--data or $TAPESTRY_DATA) does not exist; --dataset simulated needs none");
+    fail(ErrorKind::kData, "the data folder ", raw.data, " (--data or $TAPESTRY_DATA) ",
+         fs::exists(data, ignored) ? "is not a folder" : "does not exist", "; --dataset simulated needs none");
   }
   if (raw.datasets.empty()) {
     if (recsys::dataset_available(data, "ml-100k")) return {"ml-100k"};

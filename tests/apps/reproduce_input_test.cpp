@@ -112,6 +112,19 @@ TEST_F(ReproduceInput, UnknownNamesListTheKnownOnes) {
 TEST_F(ReproduceInput, AMistypedDataFolderIsNotSimulated) {
   expect_refused(kData, "does not exist", {});
   expect_refused(kData, "does not exist", {"--dataset", "all"});
+  folder_.write("data", "a file");
+  expect_refused(kData, "is not a folder", {});
+}
+
+TEST_F(ReproduceInput, NumbersAreDecimal) {
+  const Outcome outcome =
+      run({"--dataset", "simulated", "--generators", "original", "--seed", "0100", "--runs", "010", "--jobs", "01"});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("10 runs, seed 100, quick; 1 job on"), std::string::npos) << outcome.out;
+  fs::remove_all(out());
+  for (const char* option : {"--runs", "--seed", "--folds", "--threads", "--jobs"}) {
+    expect_refused(kUsage, "0x7 is not a whole number", {"--dataset", "simulated", option, "0x7"});
+  }
 }
 
 TEST_F(ReproduceInput, BadOptions) {
