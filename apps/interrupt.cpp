@@ -1,6 +1,7 @@
 #include "apps/interrupt.h"
 
 #include <csignal>
+#include <initializer_list>
 
 namespace tapestry::apps {
 namespace {
@@ -16,8 +17,11 @@ void catch_interrupts() {
   action.sa_handler = remember;
   action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
   sigemptyset(&action.sa_mask);
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
+  for (const int signal : {SIGINT, SIGTERM}) {
+    struct sigaction before = {};
+    if (::sigaction(signal, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) continue;
+    ::sigaction(signal, &action, nullptr);
+  }
 }
 
 int interrupt_signal() { return arrived; }

@@ -1,6 +1,7 @@
 // The paper's main experiment in one command: arguments in, exit status out (README.md lists them).
 #include <iostream>
 #include <new>
+#include <string>
 
 #include "apps/doctor.h"
 #include "apps/experiments.h"
@@ -19,6 +20,15 @@ constexpr const char* kCompiler = __VERSION__;  // "Clang 17.0.6 ..."
 #else
 constexpr const char* kCompiler = "GCC " __VERSION__;
 #endif
+
+/// An argument as it is given to a shell.
+std::string quoted(const std::string& argument) {
+  constexpr const char* kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:=,+@%-";
+  if (!argument.empty() && argument.find_first_not_of(kPlain) == std::string::npos) return argument;
+  std::string text = "'";
+  for (const char c : argument) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
 
 int interrupted(const ReproduceOptions& options) {
   std::cerr << "reproduce: interrupted; "
@@ -40,7 +50,7 @@ int run_reproduce(int argc, char** argv) {
     return 0;
   }
   for (const std::string& remark : options->remarks) std::cout << remark << "\n";
-  for (int i = 0; i < argc; ++i) options->experiment.command += (i > 0 ? " " : "") + std::string(argv[i]);
+  for (int i = 0; i < argc; ++i) options->experiment.command += (i > 0 ? " " : "") + quoted(argv[i]);
   options->experiment.versions = {
       {"tapestry", TAPESTRY_VERSION}, {"revision", TAPESTRY_REVISION}, {"compiler", kCompiler}, {"blas", TAPESTRY_BLAS}};
   options->experiment.interrupted = [] { return interrupt_signal() != 0; };
@@ -56,6 +66,7 @@ int run_reproduce(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   tapestry::apps::open_standard_streams();
+  tapestry::apps::outlive_closed_pipes();
   tapestry::let_waiting_threads_sleep(argv);
   try {
     const int status = tapestry::apps::run_reproduce(argc, argv);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <iostream>
 #include <string>
@@ -15,6 +16,8 @@ void open_standard_streams() {
     if (::fcntl(stream, F_GETFD) == -1 && errno == EBADF) static_cast<void>(::open("/dev/null", O_RDWR));
   }
 }
+
+void outlive_closed_pipes() { std::signal(SIGPIPE, SIG_IGN); }
 
 bool printed_everything(const char* program) {
   errno = 0;

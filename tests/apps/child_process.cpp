@@ -23,7 +23,8 @@ void redirect(const std::filesystem::path& file, int descriptor) {
 
 }  // namespace
 
-Reproduce::Reproduce(const std::filesystem::path& scratch, const std::vector<std::string>& arguments) {
+Reproduce::Reproduce(const std::filesystem::path& scratch, const std::vector<std::string>& arguments,
+                     const std::function<void()>& prepare) {
   static std::atomic<int> count = 0;
   const std::string name = "child-" + std::to_string(++count);
   out_ = scratch / (name + ".out");
@@ -39,6 +40,7 @@ Reproduce::Reproduce(const std::filesystem::path& scratch, const std::vector<std
     redirect(out_, STDOUT_FILENO);
     redirect(err_, STDERR_FILENO);
     ::unsetenv("TAPESTRY_DATA");
+    if (prepare) prepare();
     ::execv(argv[0], argv.data());
     ::_exit(127);
   }
@@ -76,8 +78,9 @@ Outcome Reproduce::wait() {
   return {status_, recsys::tests::read_file(out_), recsys::tests::read_file(err_)};
 }
 
-Outcome reproduce(const std::filesystem::path& scratch, const std::vector<std::string>& arguments) {
-  return Reproduce(scratch, arguments).wait();
+Outcome reproduce(const std::filesystem::path& scratch, const std::vector<std::string>& arguments,
+                  const std::function<void()>& prepare) {
+  return Reproduce(scratch, arguments, prepare).wait();
 }
 
 }  // namespace tapestry::apps::tests

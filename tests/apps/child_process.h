@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,9 @@ struct Outcome {
 /// The program under test as a child process, in an environment without TAPESTRY_DATA. Its output goes to files in `scratch`.
 class Reproduce {
  public:
-  Reproduce(const std::filesystem::path& scratch, const std::vector<std::string>& arguments);
+  /// `prepare` is called in the child before the program takes its place: what it changes, the program inherits.
+  Reproduce(const std::filesystem::path& scratch, const std::vector<std::string>& arguments,
+            const std::function<void()>& prepare = {});
   Reproduce(const Reproduce&) = delete;
   Reproduce& operator=(const Reproduce&) = delete;
   ~Reproduce();  ///< kills it if it still runs
@@ -37,6 +40,7 @@ class Reproduce {
 };
 
 /// Runs the program to its end.
-Outcome reproduce(const std::filesystem::path& scratch, const std::vector<std::string>& arguments);
+Outcome reproduce(const std::filesystem::path& scratch, const std::vector<std::string>& arguments,
+                  const std::function<void()>& prepare = {});
 
 }  // namespace tapestry::apps::tests
