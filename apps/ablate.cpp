@@ -5,6 +5,8 @@
 
 #include "recsys/data/joined.h"
 #include "recsys/experiment/ablation_page.h"
+#include "recsys/experiment/folder_lock.h"
+#include "recsys/experiment/unit_store.h"
 #include "tensor/atomic_file.h"
 
 namespace tapestry::apps {
@@ -35,10 +37,19 @@ int ablate(const ExperimentOptions& options, const std::vector<LoadedDataset>& d
       having.push_back(recommender);
     }
   }
-  std::map<std::string, std::vector<Cell>> cells;      // of each ablation, with conclusions
-  for (const Ablation& ablation : report.ablations) {  // a reference comes before what is compared with it
+  const auto options_of = [&](const Ablation& ablation) {
     ExperimentOptions one = recsys::options_for(ablation, options);
     one.recommenders = recommenders.at(ablation.name);
+    return one;
+  };
+  for (const Ablation& ablation : report.ablations) {  // before hours go into the first
+    const ExperimentOptions one = options_of(ablation);
+    recsys::check_folder(one.out, recsys::configuration_of(datasets, one));
+    recsys::check_free(one.out);
+  }
+  std::map<std::string, std::vector<Cell>> cells;      // of each ablation, with conclusions
+  for (const Ablation& ablation : report.ablations) {  // a reference comes before what is compared with it
+    const ExperimentOptions one = options_of(ablation);
     std::cout << recsys::joined(one.recommenders) << ", " << ablation.name << ": " << ablation.description << std::endl;
     const std::unique_ptr<Progress> progress = make_progress();
     Experiment experiment(datasets, one, *progress);

@@ -6,14 +6,16 @@
 #include <cstdio>
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "apps/ablate.h"
 #include "apps/interrupt.h"
 #include "recsys/data/load_dataset.h"
-#include "recsys/experiment/finished_work.h"
+#include "recsys/experiment/folder_lock.h"
 #include "recsys/experiment/outputs.h"
 #include "recsys/experiment/paper.h"
 #include "recsys/experiment/unit_pattern.h"
+#include "recsys/experiment/unit_store.h"
 #include "recsys/report/table.h"
 
 namespace tapestry::apps {
@@ -153,10 +155,13 @@ void check_selection(const ReproduceOptions& options, const std::vector<Experime
   recsys::check_patterns(options.experiment.only, texts);
 }
 
-/// Each folder must be for its part, before hours go into the first.
+/// Each folder must be for its part, before hours go into the first. A plan needs none that is free.
 void check_folders(const ReproduceOptions& options, const std::vector<ExperimentOptions>& parts) {
   const std::vector<LoadedDataset> datasets = load_silently(options);
-  for (const ExperimentOptions& part : parts) recsys::FinishedWork(part.out, recsys::configuration_of(datasets, part));
+  for (const ExperimentOptions& part : parts) {
+    recsys::check_folder(part.out, recsys::configuration_of(datasets, part));
+    if (!options.plan) recsys::check_free(part.out);
+  }
 }
 
 /// How many runs the strict part of the paper has is decided by what they cost, unless it was said.
@@ -182,9 +187,12 @@ int reproduce(const ReproduceOptions& options) {
   std::vector<ExperimentOptions> parts = {options.experiment};
   if (options.paper) parts = recsys::paper_parts(options.experiment, options.given);
   check_selection(options, parts);
-  if (parts.size() > 1) check_folders(options, parts);
+  if (options.paper) check_folders(options, parts);
+  std::optional<recsys::FolderLock> deciding;  // until the end: who would be refused by a part's folder has decided nothing
   for (ExperimentOptions& part : parts) {
-    if (chooses_runs(options, part)) choose_runs(options, part);
+    if (!chooses_runs(options, part)) continue;
+    if (!options.plan) deciding.emplace(options.experiment.out);
+    choose_runs(options, part);
   }
   for (const ExperimentOptions& part : parts) {
     if (!options.plan) {

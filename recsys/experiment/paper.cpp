@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "recsys/experiment/finished_work.h"
+#include "recsys/experiment/folder_lock.h"
 #include "recsys/experiment/outputs.h"
 #include "recsys/experiment/read_text.h"
 #include "recsys/experiment/selection.h"
@@ -58,9 +59,7 @@ void write_choices(const fs::path& file, const std::map<std::string, RunChoice>&
                     {"runs", choice.runs},
                     {"seconds_predicted", choice.seconds}});
   }
-  std::error_code error;
-  fs::create_directories(file.parent_path(), error);
-  if (error) fail(ErrorKind::kUsage, "the output folder ", file.parent_path().string(), " cannot be made: ", error.message());
+  make_output_folder(file.parent_path());
   write_file_atomically(file, json.dump(2) + "\n");
 }
 

@@ -41,7 +41,8 @@ std::vector<std::string> choice_lines(std::span<const RunChoice> choices);
 
 /// Decides for a strict part by what make_plan predicts: ten runs where they take at most an hour or are finished, otherwise the
 /// paper's five, with folds the first five. The decision is read from `file` where it has been made before, so that a job that
-/// goes on keeps it. Written there when `keep`.
+/// goes on keeps it. Written there when `keep`: the caller has the folder of `file` then (FolderLock), and keeps it until the
+/// work is done, so that no other start decides meanwhile, or is refused after it has decided.
 std::vector<RunChoice> decided_runs(const std::vector<LoadedDataset>& datasets, const ExperimentOptions& strict,
                                     const std::filesystem::path& file, bool keep, const PlanOptions& plan = {});
 

@@ -1,13 +1,7 @@
 #include "recsys/experiment/unit_store.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <array>
-#include <cerrno>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -101,45 +95,21 @@ std::string joined_configuration(const fs::path& folder, const Configuration& wa
   return to_json(wanted);
 }
 
-[[noreturn]] void fail_folder(const fs::path& folder, const std::string& reason) {
-  fail(ErrorKind::kUsage, "the output folder ", folder.string(), " cannot be written: ", reason);
-}
-
 }  // namespace
 
 std::string UnitKey::text() const {
   return dataset + "_" + recommender + "_" + setting + "_" + generator + "_run-" + std::to_string(run);
 }
 
+void check_folder(const fs::path& folder, const Configuration& configuration) { joined_configuration(folder, configuration); }
+
 UnitStore::UnitStore(fs::path folder, Configuration configuration, Warn warn)
     : folder_(std::move(folder)), configuration_(std::move(configuration)), warn_(std::move(warn)) {
-  joined_configuration(folder_, configuration_);  // refuses before anything is made
-  std::error_code error;
-  fs::create_directories(folder_ / "units", error);
-  if (error) fail_folder(folder_, error.message());
-  take_lock();
-  try {
-    const std::string joined = joined_configuration(folder_, configuration_);  // again: now nobody else writes it
-    if (read_text(folder_ / kConfigFile) != joined) write_file_atomically(folder_ / kConfigFile, joined);
-  } catch (...) {
-    ::close(lock_);
-    throw;
-  }
-}
-
-UnitStore::~UnitStore() { ::close(lock_); }
-
-void UnitStore::take_lock() {
-  lock_ = ::open((folder_ / ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (lock_ < 0) fail_folder(folder_, std::strerror(errno));
-  // The system drops the lock when the process ends, however it ends.
-  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return;
-  const int reason = errno;
-  ::close(lock_);
-  if (reason == EWOULDBLOCK) {
-    fail(ErrorKind::kUsage, "another process is writing to ", folder_.string(), "; wait for it or choose another --out");
-  }
-  fail_folder(folder_, std::strerror(reason));
+  check_folder(folder_, configuration_);  // refuses before anything is made
+  make_output_folder(folder_ / "units");
+  lock_.emplace(folder_);
+  const std::string joined = joined_configuration(folder_, configuration_);  // again: now nobody else writes it
+  if (read_text(folder_ / kConfigFile) != joined) write_file_atomically(folder_ / kConfigFile, joined);
 }
 
 std::optional<Unit> UnitStore::read_from(const fs::path& folder, const UnitKey& key) const {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "recsys/experiment/configuration.h"
+#include "recsys/experiment/folder_lock.h"
 #include "recsys/experiment/measures.h"
 #include "recsys/metrics/synthetic_summary.h"
 
@@ -50,6 +51,10 @@ struct StageRecord {
 /// A line of stages.jsonl; nothing when it is none, empty or cut off by a kill.
 std::optional<StageRecord> parse_stage(const std::string& line);
 
+/// Throws Error(kUsage) when the folder holds results of another configuration or of unknown origin, as UnitStore does. The
+/// folder is only read: it needs neither exist nor be taken.
+void check_folder(const std::filesystem::path& folder, const Configuration& configuration);
+
 /// A folder of results that survives a kill at any instant (docs/results_files.md lists its files). Whatever is there is complete
 /// and belongs to the configuration of its config.json. Safe to call from several threads.
 class UnitStore {
@@ -61,7 +66,6 @@ class UnitStore {
   UnitStore(std::filesystem::path folder, Configuration configuration, Warn warn);
   UnitStore(const UnitStore&) = delete;
   UnitStore& operator=(const UnitStore&) = delete;
-  ~UnitStore();
 
   const std::filesystem::path& folder() const { return folder_; }
   const Configuration& configuration() const { return configuration_; }
@@ -93,14 +97,12 @@ class UnitStore {
   void write_file(const std::string& name, const std::string& text) const;
 
  private:
-  void take_lock();
-
   std::filesystem::path folder_;
   Configuration configuration_;
   Warn warn_;
   mutable std::mutex refused_mutex_;
   mutable std::set<std::filesystem::path> refused_;  ///< files that were named to warn_: once is enough
-  int lock_ = -1;
+  std::optional<FolderLock> lock_;
   std::mutex log_mutex_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "recsys/experiment/folder_lock.h"
 #include "tests/apps/child_process.h"
 #include "tests/recsys/data_support.h"
 
@@ -85,6 +86,22 @@ TEST_F(AblationsProgram, WriteAPageAndGoOn) {
   ASSERT_EQ(run(two).status, 0);
   EXPECT_EQ(read_file(out() / "deviations.csv"), csv);
   EXPECT_EQ(fs::last_write_time(out() / "published" / "units" / "ml-100k_svd_augment_original_run-1.json"), written);
+}
+
+TEST_F(AblationsProgram, AFolderThatDoesNotFitIsRefusedBeforeAnyIsComputed) {
+  const Arguments two = {"--ablations", "without-dislikes-relevant,without-tied-layers"};
+  const fs::path last = out() / "without-tied-layers";
+  {
+    const recsys::FolderLock other(last);
+    const Outcome outcome = run(two);
+    EXPECT_EQ(outcome.status, 2) << outcome.err;
+    EXPECT_NE(outcome.err.find("another process is writing to " + last.string()), std::string::npos) << outcome.err;
+  }
+  folder_.write("results/without-tied-layers/results.csv", "precious");
+  const Outcome outcome = run(two);
+  EXPECT_EQ(outcome.status, 2) << outcome.err;
+  EXPECT_NE(outcome.err.find(last.string() + " holds a results.csv but no config.json"), std::string::npos) << outcome.err;
+  EXPECT_FALSE(fs::exists(out() / "published"));
 }
 
 TEST_F(AblationsProgram, RecommendersWithTheSameAblationShareItsReport) {

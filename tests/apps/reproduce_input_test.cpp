@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "recsys/experiment/folder_lock.h"
 #include "tensor/cuda/cuda_memory.h"
 #include "tests/apps/child_process.h"
 #include "tests/recsys/data_support.h"
@@ -269,6 +270,20 @@ TEST_F(ReproduceInput, AFolderThatDoesNotFitIsRefusedBeforeAnyPartIsComputed) {
   EXPECT_EQ(outcome.status, kUsage);
   EXPECT_NE(outcome.err.find("strict holds results of another configuration: seed is 7 there"), std::string::npos) << outcome.err;
   EXPECT_FALSE(fs::exists(out() / "published"));
+}
+
+TEST_F(ReproduceInput, AStartThatIsRefusedDecidesNothing) {
+  ratings(good_ratings());
+  for (const fs::path& taken : {out(), out() / "published", out() / "strict"}) {
+    const recsys::FolderLock other(taken);
+    // Not quick: then the strict part's runs would not be chosen by what they cost.
+    const Outcome outcome = tests::reproduce(
+        folder_.path(), {"--paper", "--data", data().string(), "--out", out().string(), "--only", "*_svd_*_original_*"});
+    EXPECT_EQ(outcome.status, kUsage) << outcome.err;
+    EXPECT_EQ(outcome.err,
+              "reproduce: another process is writing to " + taken.string() + "; wait for it or choose another --out\n");
+    EXPECT_FALSE(fs::exists(out() / "strict-runs.json")) << taken;
+  }
 }
 
 TEST_F(ReproduceInput, UnitsOfAnotherFolderAreTakenOver) {

@@ -233,8 +233,22 @@ TEST_F(UnitStoreTest, OneWriterAtATime) {
     UnitStore first = open();
     const std::string text = error_of(ErrorKind::kUsage, [&] { open(); });
     EXPECT_NE(text.find("another process"), std::string::npos) << text;
+    EXPECT_EQ(error_of(ErrorKind::kUsage, [&] { check_free(out()); }), text);
+    check_folder(out(), configuration());  // reads, which is nobody's business
   }
+  check_free(out());
   open();
+}
+
+TEST_F(UnitStoreTest, LookingAtAFolderMakesNothing) {
+  check_free(out());
+  check_folder(out(), configuration());
+  EXPECT_FALSE(fs::exists(out()));
+  open();
+  Configuration other = configuration();
+  other.seed = 2;
+  const std::string text = error_of(ErrorKind::kUsage, [&] { check_folder(out(), other); });
+  EXPECT_NE(text.find("seed"), std::string::npos) << text;
 }
 
 TEST_F(UnitStoreTest, StagesSurviveATornLine) {

@@ -1,0 +1,51 @@
+#include "recsys/experiment/folder_lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "tensor/error.h"
+
+namespace tapestry::recsys {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kLockFile = ".lock";
+
+[[noreturn]] void fail_folder(const fs::path& folder, const std::string& reason) {
+  fail(ErrorKind::kUsage, "the output folder ", folder.string(), " cannot be written: ", reason);
+}
+
+}  // namespace
+
+void make_output_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) fail_folder(folder, error.message());
+}
+
+FolderLock::FolderLock(const fs::path& folder) {
+  make_output_folder(folder);
+  file_ = ::open((folder / kLockFile).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (file_ < 0) fail_folder(folder, std::strerror(errno));
+  if (::flock(file_, LOCK_EX | LOCK_NB) == 0) return;
+  const int reason = errno;
+  ::close(file_);
+  if (reason == EWOULDBLOCK) {
+    fail(ErrorKind::kUsage, "another process is writing to ", folder.string(), "; wait for it or choose another --out");
+  }
+  fail_folder(folder, std::strerror(reason));
+}
+
+FolderLock::~FolderLock() { ::close(file_); }
+
+void check_free(const fs::path& folder) {
+  std::error_code none;
+  if (fs::exists(folder / kLockFile, none)) const FolderLock taken_for_a_moment(folder);
+}
+
+}  // namespace tapestry::recsys
