@@ -1,8 +1,10 @@
 #include "apps/ablate.h"
 
+#include <algorithm>
 #include <iostream>
 #include <map>
 
+#include "apps/failures.h"
 #include "recsys/data/joined.h"
 #include "recsys/experiment/ablation_page.h"
 #include "recsys/experiment/folder_lock.h"
@@ -47,6 +49,7 @@ int ablate(const ExperimentOptions& options, const std::vector<LoadedDataset>& d
     recsys::check_folder(one.out, recsys::configuration_of(datasets, one));
     recsys::check_free(one.out);
   }
+  int status = 0;
   std::map<std::string, std::vector<Cell>> cells;      // of each ablation, with conclusions
   for (const Ablation& ablation : report.ablations) {  // a reference comes before what is compared with it
     const ExperimentOptions one = options_of(ablation);
@@ -58,6 +61,7 @@ int ablate(const ExperimentOptions& options, const std::vector<LoadedDataset>& d
     progress->release();
     cells[ablation.name] = recsys::with_conclusions(experiment.run());
     progress->finish();
+    status = std::max(status, print_failures(experiment.failures()));
     if (ablation.reference.empty()) {
       const std::vector<Choice> found = recsys::choices(experiment.store(), one, dataset_names);
       report.choices.insert(report.choices.end(), found.begin(), found.end());
@@ -70,7 +74,7 @@ int ablate(const ExperimentOptions& options, const std::vector<LoadedDataset>& d
   write_file_atomically(options.out / "deviations.csv", recsys::deviations_csv(report.effects));
   write_file_atomically(options.out / "best_of_many.csv", recsys::choices_csv(report.choices));
   std::cout << "\ndeviations.md, deviations.csv and best_of_many.csv are in " << options.out.string() << "\n";
-  return 0;
+  return status;
 }
 
 }  // namespace tapestry::apps

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "apps/ablate.h"
+#include "apps/failures.h"
 #include "apps/interrupt.h"
 #include "recsys/data/load_dataset.h"
 #include "recsys/experiment/folder_lock.h"
@@ -71,19 +72,10 @@ void announce(const Experiment& experiment, const ExperimentOptions& asked) {
   std::cout << std::flush;
 }
 
-void print_failures(const std::vector<recsys::Failure>& failures) {
-  constexpr std::size_t kMost = 10;
-  if (failures.empty()) return;
-  std::cout << "\nFailed, and not tried again:\n";
-  for (std::size_t i = 0; i < std::min(kMost, failures.size()); ++i) {
-    std::cout << "  " << failures[i].unit << ": " << failures[i].reason << "\n";
-  }
-  if (failures.size() > kMost) std::cout << "  and " << failures.size() - kMost << " more, which table.md names\n";
-}
-
-/// Computes one experiment and prints its table.
-void compute(const ReproduceOptions& options, const ExperimentOptions& asked) {
+/// Computes one experiment and prints its table. Returns the exit status.
+int compute(const ReproduceOptions& options, const ExperimentOptions& asked) {
   const std::unique_ptr<Progress> progress = make_progress();
+  int status = 0;
   try {
     std::vector<LoadedDataset> datasets = load(options, *progress);
     Experiment experiment(std::move(datasets), asked, *progress);
@@ -98,13 +90,14 @@ void compute(const ReproduceOptions& options, const ExperimentOptions& asked) {
       std::cout << "\nNot finished, and left out of the report:\n";
       for (const std::string& line : recsys::unfinished_lines(experiment.unfinished())) std::cout << "  " << line << "\n";
     }
-    print_failures(experiment.failures());
+    status = print_failures(experiment.failures());
   } catch (...) {
     progress->finish();
     throw;
   }
   std::cout << "\nreport.html, report.md, results.csv, results.json, table.md, manifest.json and others are in "
             << asked.out.string() << "\n";
+  return status;
 }
 
 /// Says on standard error what is being measured for a plan, and stops for Ctrl-C.
@@ -194,9 +187,10 @@ int reproduce(const ReproduceOptions& options) {
     if (!options.plan) deciding.emplace(options.experiment.out);
     choose_runs(options, part);
   }
+  int status = 0;
   for (const ExperimentOptions& part : parts) {
     if (!options.plan) {
-      compute(options, part);
+      status = std::max(status, compute(options, part));
       continue;
     }
     const recsys::WorkPlan plan = plan_of(load_silently(options), part);
@@ -207,7 +201,7 @@ int reproduce(const ReproduceOptions& options) {
     for (const ExperimentOptions& part : parts) std::cout << " " << (part.out / "report.html").string();
     std::cout << "\n";
   }
-  return 0;
+  return status;
 }
 
 }  // namespace tapestry::apps

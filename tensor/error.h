@@ -22,7 +22,7 @@ class Error : public std::runtime_error {
   Error(ErrorKind kind, const std::string& message) : std::runtime_error(message), kind_(kind) {}
   ErrorKind kind() const { return kind_; }
   /// 1 to 4: kFit exits as kData, since what cannot be fitted is the data's fault to a program's caller. Status 5 is no Error's:
-  /// `reproduce --doctor` ends with it when a GPU computes wrong results.
+  /// `reproduce` ends with it when all is done but figures failed, and `reproduce --doctor` when a GPU computes wrong results.
   int exit_status() const { return static_cast<int>(kind_ == ErrorKind::kFit ? ErrorKind::kData : kind_); }
 
  private:
