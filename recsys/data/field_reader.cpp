@@ -21,9 +21,17 @@ std::string sample(std::string_view text) {
 }
 
 std::string read_whole(const std::filesystem::path& path, const std::string& layout) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) fail(ErrorKind::kData, path.string(), ": no such file");
-  if (!std::filesystem::is_regular_file(path, ignored)) fail(ErrorKind::kData, path.string(), ": not a regular file");
+  std::error_code error, ignored;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status)) {
+    if (std::filesystem::is_symlink(path, ignored)) {
+      fail(ErrorKind::kData, path.string(), ": a link to ", std::filesystem::read_symlink(path, ignored).string(),
+           ", which cannot be followed: ", error.message());
+    }
+    if (status.type() == std::filesystem::file_type::not_found) fail(ErrorKind::kData, path.string(), ": no such file");
+    fail(ErrorKind::kData, path.string(), ": cannot be looked at: ", error.message());
+  }
+  if (!std::filesystem::is_regular_file(status)) fail(ErrorKind::kData, path.string(), ": not a regular file");
   std::ifstream in(path, std::ios::binary | std::ios::ate);
   const std::streamoff size = in ? static_cast<std::streamoff>(in.tellg()) : -1;
   if (size < 0) fail(ErrorKind::kData, path.string(), ": cannot be opened for reading");
@@ -37,6 +45,11 @@ std::string read_whole(const std::filesystem::path& path, const std::string& lay
 }
 
 }  // namespace
+
+bool is_listed(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::symlink_status(path, ignored).type() != std::filesystem::file_type::not_found;
+}
 
 FieldReader::FieldReader(const std::filesystem::path& file, std::string separator, std::string layout, std::size_t field_count)
     : file_(file.string()),
@@ -57,6 +70,11 @@ std::vector<Column> FieldReader::read_header(std::span<const std::string> names)
       std::string header;
       for (const std::string_view field : fields_) header.append(header.empty() ? "" : ",").append(field);
       fail_line("no column ", name, " in the header ", sample(header), ", expected a header like ", layout_);
+    }
+    const auto again = std::find(found + 1, fields_.end(), name);
+    if (again != fields_.end()) {
+      fail_line("column ", name, " comes twice in the header, as column ", found - fields_.begin() + 1, " and column ",
+                again - fields_.begin() + 1, ", expected it once");
     }
     columns.push_back({static_cast<std::size_t>(found - fields_.begin()), name});
   }

@@ -17,6 +17,10 @@ struct Column {
   std::string name;
 };
 
+/// Whether the folder lists such a name: also that of a link which leads nowhere, or of a file that may not be looked at. What is
+/// listed is not passed over for absent; reading it says what is wrong.
+bool is_listed(const std::filesystem::path& path);
+
 /// Lines of separated fields from a file that is read whole. A UTF-8 byte-order mark, CRLF line ends, a missing last newline and
 /// blank lines at the end are accepted. With the separator "," a field may stand in double quotes, a quote inside it doubled.
 /// Every mistake throws Error(kData) with the file, the line, the column, what was found there and what was expected.
@@ -26,7 +30,7 @@ class FieldReader {
   /// will tell. Throws when the file is absent, unreadable or holds nothing.
   FieldReader(const std::filesystem::path& file, std::string separator, std::string layout, std::size_t field_count = 0);
 
-  /// Reads the first line as the header and finds the named columns in it. Throws when one is missing.
+  /// Reads the first line as the header and finds the named columns in it. Throws when one is missing or comes twice.
   std::vector<Column> read_header(std::span<const std::string> names);
 
   /// Moves to the next line. False behind the last one.

@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 
+#include "recsys/data/field_reader.h"
 #include "recsys/data/joined.h"
 #include "recsys/data/prepared.h"
 #include "recsys/data/preprocess.h"
@@ -23,11 +24,10 @@ void check_known(const std::string& name) {
   fail(ErrorKind::kUsage, "no data set is called '", name, "', there are: ", joined(known));
 }
 
-/// The raw ratings in a folder, an empty path when there are none.
+/// The raw ratings that a folder lists, an empty path when there are none.
 std::filesystem::path find_raw(const std::filesystem::path& folder) {
-  std::error_code ignored;
   for (const char* file : kRawFiles) {
-    if (std::filesystem::exists(folder / file, ignored)) return folder / file;
+    if (is_listed(folder / file)) return folder / file;
   }
   return {};
 }
@@ -52,17 +52,23 @@ Dataset load_raw(const std::filesystem::path& file, const std::string& name) {
 }
 
 [[noreturn]] void fail_missing(const std::filesystem::path& folder, const std::string& name) {
-  std::error_code ignored;
+  std::error_code error, ignored;
+  const std::filesystem::file_status status = std::filesystem::status(folder, error);
   std::string found = " (no such folder)";
-  if (std::filesystem::is_directory(folder, ignored)) {
+  if (std::filesystem::is_directory(status)) {
     found = ", which holds none of them";
     for (const char* file : kPreparedFiles) {
-      if (!std::filesystem::exists(folder / file, ignored)) continue;
+      if (!is_listed(folder / file)) continue;
       found = ", which holds only some of the prepared files, without ";
       found += *std::find_if(kPreparedFiles.begin(), kPreparedFiles.end(),
-                             [&](const char* other) { return !std::filesystem::exists(folder / other, ignored); });
+                             [&](const char* other) { return !is_listed(folder / other); });
       break;
     }
+  } else if (std::filesystem::exists(status)) {
+    found = ", which is not a folder";
+  } else if (std::filesystem::is_symlink(folder, ignored)) {
+    found = concat(", a link to ", std::filesystem::read_symlink(folder, ignored).string(), ", which cannot be followed (",
+                   error.message(), ")");
   }
   fail(ErrorKind::kData, "no files of data set ", name, ": expected ", joined(kPreparedFiles), ", or one of ", joined(kRawFiles),
        ", in ", folder.string(), found,
@@ -88,7 +94,10 @@ std::string paper_digest(const std::string& name) {
 
 bool dataset_available(const std::filesystem::path& data_dir, const std::string& name) {
   check_known(name);
-  return name == kSimulated || is_prepared(data_dir / name) || !find_raw(data_dir / name).empty();
+  const std::filesystem::path folder = data_dir / name;
+  std::error_code ignored;
+  if (name == kSimulated || is_prepared(folder) || !find_raw(folder).empty()) return true;
+  return is_listed(folder) && !std::filesystem::is_directory(folder, ignored);
 }
 
 Dataset load_dataset(const std::filesystem::path& data_dir, const std::string& name) {

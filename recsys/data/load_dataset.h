@@ -14,7 +14,8 @@ std::vector<std::string> known_datasets();
 /// The digest (dataset_digest) of the paper's data set of this name (docs/formats.md); empty for a name that is not the paper's.
 std::string paper_digest(const std::string& name);
 
-/// Whether load_dataset finds files for `name`. Throws Error(kUsage) for an unknown name.
+/// Whether load_dataset finds files for `name`, or something in their place that it refuses, such as a link to a disk that is not
+/// there: what somebody put there is never passed over in silence. Throws Error(kUsage) for an unknown name.
 bool dataset_available(const std::filesystem::path& data_dir, const std::string& name);
 
 /// Reads data set `name` from the folder data_dir/name: its prepared files when all four are there, else its raw ratings (u.data,

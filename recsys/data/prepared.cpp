@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <limits>
+#include <span>
 
 #include "recsys/data/field_reader.h"
+#include "recsys/data/split.h"
 #include "tensor/atomic_file.h"
 
 namespace tapestry::recsys {
@@ -113,6 +115,28 @@ CsrMatrix read_interactions(const std::filesystem::path& file, std::int64_t user
   return CsrMatrix::from(users, items, offsets, columns, values);
 }
 
+/// Throws where a hold-out is the published one but for a single user, who lacks some of it: what a file looks like that was cut
+/// short among a user's lines. A hold-out drawn otherwise may be of any size, which nobody can tell from a cut. That somebody
+/// agrees in two entries or more keeps hold-outs of one entry each out of this, which agree where users are short.
+void refuse_cut(const std::string& file, const CsrMatrix& holdout, const CsrMatrix& published) {
+  std::int64_t differing = 0, cut = 0;
+  bool agreed = false;
+  for (std::int64_t user = 0; user < holdout.rows(); ++user) {
+    const std::span<const std::int32_t> here = holdout.row(user), whole = published.row(user);
+    if (std::equal(here.begin(), here.end(), whole.begin(), whole.end())) {
+      agreed = agreed || whole.size() >= 2;
+      continue;
+    }
+    ++differing;
+    cut = user;
+  }
+  if (!agreed || differing != 1) return;
+  const std::span<const std::int32_t> here = holdout.row(cut), whole = published.row(cut);
+  if (!std::includes(whole.begin(), whole.end(), here.begin(), here.end())) return;
+  fail(ErrorKind::kData, file, ": only ", here.size(), " of the ", whole.size(), " entries held out for user ", cut,
+       ", and all of everybody else's: the file was cut short");
+}
+
 /// A hold-out: pairs of `allowed` whose users are valid.
 CsrMatrix read_holdout(const std::filesystem::path& file, const CsrMatrix& allowed, const std::vector<Part>& parts,
                        const char* allowed_in_words) {
@@ -135,21 +159,29 @@ CsrMatrix read_holdout(const std::filesystem::path& file, const CsrMatrix& allow
     }
     rows[at].push_back(item);
   }
-  // A file that was cut short must not pass for one with fewer users to report.
   for (std::size_t user = 0; user < rows.size(); ++user) {
-    if (parts[user] == Part::kValid && rows[user].empty() && !allowed.row(static_cast<std::int64_t>(user)).empty()) {
+    const std::size_t all = allowed.row(static_cast<std::int64_t>(user)).size();
+    // A file that was cut short must not pass for one with fewer users to report.
+    if (parts[user] == Part::kValid && rows[user].empty() && all > 0) {
       fail(ErrorKind::kData, table.reader.file(), ": nothing of valid user ", user, " is held out, expected ", allowed_in_words,
            " at least");
     }
+    // Who has one entry alone loses it, as in the published hold-out; of any other something is left to recommend from.
+    if (all >= 2 && rows[user].size() == all) {
+      fail(ErrorKind::kData, table.reader.file(), ": all ", all, " entries of user ", user, " are held out, expected ",
+           allowed_in_words, " at least that is not");
+    }
   }
-  return CsrMatrix::from_rows(allowed.cols(), rows);
+  CsrMatrix holdout = CsrMatrix::from_rows(allowed.cols(), rows);
+  refuse_cut(table.reader.file(), holdout, published_holdout(allowed, parts));
+  return holdout;
 }
 
 /// Raw ids by index from `<key>_ids.csv`, or the indices themselves when there is no such file.
 std::vector<std::string> read_ids(const std::filesystem::path& folder, const std::string& key, std::int64_t count) {
   std::vector<std::string> ids;
   const std::filesystem::path file = folder / (key + "_ids.csv");
-  if (!std::filesystem::exists(file)) {
+  if (!is_listed(file)) {
     for (std::int64_t index = 0; index < count; ++index) ids.push_back(std::to_string(index));
     return ids;
   }
@@ -197,9 +229,7 @@ std::string pairs_csv(const CsrMatrix& matrix) {
 }  // namespace
 
 bool is_prepared(const std::filesystem::path& folder) {
-  std::error_code ignored;
-  return std::all_of(kPreparedFiles.begin(), kPreparedFiles.end(),
-                     [&](const char* file) { return std::filesystem::exists(folder / file, ignored); });
+  return std::all_of(kPreparedFiles.begin(), kPreparedFiles.end(), [&](const char* file) { return is_listed(folder / file); });
 }
 
 Dataset read_prepared(const std::filesystem::path& folder, const std::string& name) {

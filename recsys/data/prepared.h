@@ -12,7 +12,7 @@ namespace tapestry::recsys {
 inline constexpr std::array<const char*, 4> kPreparedFiles = {"interactions.csv", "split.csv", "holdout.csv",
                                                               "holdout_neumf.csv"};
 
-/// Whether all four are in `folder`.
+/// Whether `folder` lists all four, readable or not (is_listed).
 bool is_prepared(const std::filesystem::path& folder);
 
 /// Reads a prepared data set and, where the folder has them, the raw ids in user_ids.csv and item_ids.csv. Indices must be dense:

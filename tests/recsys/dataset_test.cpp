@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <sstream>
 
 #include "recsys/data/load_dataset.h"
 #include "recsys/data/prepared.h"
@@ -21,12 +22,17 @@ using tests::TempFolder;
 
 void expect_contains(const std::string& text, const std::string& part) { EXPECT_NE(text.find(part), std::string::npos) << text; }
 
-/// A right prepared data set of four users and three items, with one file replaced.
+/// A right prepared data set of four users and three items, in the folder `at` ("" or one with its slash) of another.
+void put_prepared_in(const TempFolder& folder, const std::string& at) {
+  folder.write(at + "interactions.csv", "user,item,liked\n0,0,1\n0,1,1\n1,0,0\n2,2,1\n2,0,0\n3,1,1\n3,2,0\n");
+  folder.write(at + "split.csv", "user,part\n0,train\n1,train\n2,test\n3,valid\n");
+  folder.write(at + "holdout.csv", "user,item\n3,2\n");
+  folder.write(at + "holdout_neumf.csv", "user,item\n3,1\n");
+}
+
+/// The same with one file replaced.
 TempFolder& put_prepared(TempFolder& folder, const std::string& name = "", std::string_view content = "") {
-  folder.write("interactions.csv", "user,item,liked\n0,0,1\n0,1,1\n1,0,0\n2,2,1\n2,0,0\n3,1,1\n3,2,0\n");
-  folder.write("split.csv", "user,part\n0,train\n1,train\n2,test\n3,valid\n");
-  folder.write("holdout.csv", "user,item\n3,2\n");
-  folder.write("holdout_neumf.csv", "user,item\n3,1\n");
+  put_prepared_in(folder, "");
   if (!name.empty()) folder.write(name, content);
   return folder;
 }
@@ -64,6 +70,66 @@ TEST(Prepared, EveryValidUserHasSomethingHeldOut) {
   EXPECT_EQ(listing(read_prepared(folder.path(), "mine").holdout_likes), "3:1=1");
 }
 
+TEST(Prepared, SomethingIsLeftOfEveryUserWithTwoEntries) {
+  expect_contains(refusal("holdout.csv", "user,item\n3,1\n3,2\n"),
+                  "holdout.csv: all 2 entries of user 3 are held out, expected an item at least that is not");
+  TempFolder folder;
+  put_prepared(folder, "interactions.csv", "user,item,liked\n0,0,1\n1,0,0\n2,2,1\n3,1,1\n3,2,1\n");
+  folder.write("holdout_neumf.csv", "user,item\n3,1\n3,2\n");
+  expect_contains(error_of(ErrorKind::kData, [&] { read_prepared(folder.path(), "mine"); }),
+                  "holdout_neumf.csv: all 2 entries of user 3 are held out, expected a liked item at least that is not");
+}
+
+/// The lines of a file behind its header.
+std::vector<std::string> lines_of(const std::filesystem::path& file) {
+  std::istringstream in(read_file(file));
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  lines.erase(lines.begin());
+  return lines;
+}
+
+std::string user_of(const std::string& line) { return line.substr(0, line.find(',')); }
+
+TEST(Prepared, AHoldoutCutAmongItsLastUsersLinesIsRefused) {
+  SimulationConfig config;
+  config.users = 60;
+  config.items = 50;
+  const Dataset whole = simulate_dataset(config);
+  const TempFolder folder;
+  for (const char* name : {"holdout.csv", "holdout_neumf.csv"}) {
+    write_dataset(whole, folder.path());
+    const std::vector<std::string> lines = lines_of(folder.path() / name);
+    std::size_t missing = lines.size() - 1;  // of the last user who keeps something
+    while (missing > 0 && user_of(lines[missing - 1]) != user_of(lines[missing])) --missing;
+    ASSERT_GT(missing, 0U) << name;
+    std::string cut = "user,item\n", one_each = cut;
+    for (std::size_t n = 0; n < lines.size(); ++n) cut += n == missing ? "" : lines[n] + "\n";
+    folder.write(name, cut);
+    const std::string text = error_of(ErrorKind::kData, [&] { read_prepared(folder.path(), "simulated"); });
+    expect_contains(text, concat(name, ": only "));
+    expect_contains(text,
+                    concat(" entries held out for user ", user_of(lines[missing]), ", and all of everybody else's: the file "));
+    // Another hold-out, one entry of everybody, is nobody's mistake; the digest tells it from the published one.
+    for (std::size_t n = 0; n < lines.size(); ++n) {
+      if (n == 0 || user_of(lines[n]) != user_of(lines[n - 1])) one_each += lines[n] + "\n";
+    }
+    folder.write(name, one_each);
+    EXPECT_NE(read_prepared(folder.path(), "simulated").sha256, whole.sha256) << name;
+  }
+}
+
+TEST(Prepared, IdsThatAreListedButCannotBeReadAreNamed) {
+  TempFolder folder;
+  put_prepared(folder);
+  for (const char* target : {"user_ids.csv", "not mounted"}) {
+    std::filesystem::create_symlink(target, folder.path() / "user_ids.csv");
+    expect_contains(error_of(ErrorKind::kData, [&] { read_prepared(folder.path(), "mine"); }),
+                    concat("user_ids.csv: a link to ", target, ", which cannot be followed: "));
+    std::filesystem::remove(folder.path() / "user_ids.csv");
+  }
+}
+
 TEST(Prepared, AcceptsForeignLineEnds) {
   TempFolder folder;
   put_prepared(folder, "split.csv", "\xEF\xBB\xBFuser,part\r\n0,train\r\n1,train\r\n2,test\r\n3,valid");
@@ -73,6 +139,7 @@ TEST(Prepared, AcceptsForeignLineEnds) {
 TEST(Prepared, NamesTheMistakeInInteractions) {
   const std::string header = "user,item,liked\n";
   expect_contains(refusal("interactions.csv", "user,item\n0,0\n"), "interactions.csv:1: no column liked");
+  expect_contains(refusal("interactions.csv", "user,item,liked,item\n0,0,1,1\n"), "interactions.csv:1: column item comes twice");
   expect_contains(refusal("interactions.csv", header), "interactions.csv:1: no interactions below the header");
   expect_contains(refusal("interactions.csv", header + "0,0,1\n4,0,1\n"),
                   "interactions.csv:3: column 1 (user): found '4', expected an index from 0 to 3");
@@ -160,6 +227,29 @@ TEST(LoadDataset, SaysWhereItLooked) {
   EXPECT_FALSE(dataset_available(folder.path(), "ml-100k"));
   EXPECT_TRUE(dataset_available(folder.path(), "simulated"));
   EXPECT_EQ(load_dataset(folder.path(), "simulated").source, "simulated, seed 1");
+}
+
+TEST(LoadDataset, NothingThatIsInTheWayIsPassedOver) {
+  const TempFolder folder;
+  const auto expect_refused = [&](const std::string& part) {
+    EXPECT_TRUE(dataset_available(folder.path(), "ml-100k")) << part;
+    expect_contains(error_of(ErrorKind::kData, [&] { load_dataset(folder.path(), "ml-100k"); }), part);
+  };
+  const std::filesystem::path place = folder.write("ml-100k", "not a folder");
+  expect_refused("/ml-100k, which is not a folder; ");
+  std::filesystem::remove(place);
+  std::filesystem::create_symlink("not mounted", place);
+  expect_refused("/ml-100k, a link to not mounted, which cannot be followed (");
+  std::filesystem::remove(place);
+  folder.write("ml-100k/ratings.dat", "1::1::5::0\n");
+  std::filesystem::create_symlink("not mounted", place / "u.data");
+  expect_refused("/u.data: a link to not mounted, which cannot be followed: ");
+  std::filesystem::remove(place / "u.data");
+  // Prepared files likewise, in a folder that has raw ratings as well.
+  put_prepared_in(folder, "ml-100k/");
+  std::filesystem::remove(place / "split.csv");
+  std::filesystem::create_symlink("not mounted", place / "split.csv");
+  expect_refused("/split.csv: a link to not mounted, which cannot be followed: ");
 }
 
 /// Ratings in which 20 users like about two thirds of 8 items and dislike the rest, as u.data.

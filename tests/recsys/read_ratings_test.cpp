@@ -83,6 +83,9 @@ TEST(ReadRatings, NamesTheFileThatIsMissingOrEmpty) {
   const TempFolder folder;
   expect_contains(error_of(ErrorKind::kData, [&] { read_ratings(folder.path() / "u.data"); }), "u.data: no such file");
   expect_contains(error_of(ErrorKind::kData, [&] { read_ratings(folder.path()); }), "not a regular file");
+  std::filesystem::create_symlink("not mounted", folder.path() / "ratings.dat");
+  expect_contains(error_of(ErrorKind::kData, [&] { read_ratings(folder.path() / "ratings.dat"); }),
+                  "ratings.dat: a link to not mounted, which cannot be followed: ");
   expect_contains(refusal("u.data", ""), "the file is empty, expected lines like 'user<TAB>item<TAB>rating<TAB>time'");
   expect_contains(refusal("u.data", "\xEF\xBB\xBF\r\n\n"), "the file is empty");
   expect_contains(refusal("ratings.csv", "userId,movieId,rating\n"), "ratings.csv:1: no ratings below the header");
@@ -91,6 +94,12 @@ TEST(ReadRatings, NamesTheFileThatIsMissingOrEmpty) {
 TEST(ReadRatings, NamesTheColumnThatIsMissing) {
   expect_contains(refusal("ratings.csv", "userId,film,rating\n1,2,3\n"),
                   "ratings.csv:1: no column movieId in the header 'userId,film,rating'");
+}
+
+TEST(ReadRatings, NamesTheColumnThatComesTwice) {
+  expect_contains(refusal("ratings.csv", "userId,movieId,rating,rating\n1,2,3,5\n"),
+                  "ratings.csv:1: column rating comes twice in the header, as column 3 and column 4, expected it once");
+  EXPECT_EQ(read("ratings.csv", "userId,movieId,x,rating,x\n1,2,?,3,?\n"), "1/2/3") << "nobody looks at the others";
 }
 
 TEST(ReadRatings, NamesLineAndColumnOfABadField) {
