@@ -43,6 +43,15 @@ FolderLock::FolderLock(const fs::path& folder) {
 
 FolderLock::~FolderLock() { ::close(file_); }
 
+bool is_being_written(const fs::path& folder) {
+  const int file = ::open((folder / kLockFile).c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  // Shared, and given back at once: a lock is how one asks.
+  const bool taken = ::flock(file, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  ::close(file);
+  return taken;
+}
+
 void check_free(const fs::path& folder) {
   std::error_code none;
   if (fs::exists(folder / kLockFile, none)) const FolderLock taken_for_a_moment(folder);

@@ -22,6 +22,9 @@ class FolderLock {
   int file_ = -1;
 };
 
+/// Whether a process has taken the folder and may write to it. Makes nothing.
+bool is_being_written(const std::filesystem::path& folder);
+
 /// Throws as FolderLock does when the folder is taken. Makes nothing, and leaves the folder free.
 void check_free(const std::filesystem::path& folder);
 

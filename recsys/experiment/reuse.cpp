@@ -1,10 +1,12 @@
 #include "recsys/experiment/reuse.h"
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 #include <tuple>
 #include <utility>
 
+#include "recsys/experiment/folder_lock.h"
 #include "recsys/experiment/line_log.h"
 #include "recsys/experiment/planned_work.h"
 #include "recsys/experiment/read_text.h"
@@ -73,12 +75,8 @@ bool is_any_generators(const std::string& stage) {
 /// Everything of one folder that goes with the units taken from it.
 class Taker {
  public:
-  Taker(UnitStore& store, Journal& journal, fs::path folder)
-      : store_(store),
-        journal_(journal),
-        folder_(std::move(folder)),
-        starts_(Journal(folder_).starts()),
-        stages_(read_lines(folder_ / "stages.jsonl")) {
+  Taker(UnitStore& store, Journal& journal, fs::path folder) : store_(store), journal_(journal), folder_(std::move(folder)) {
+    read_logs();
     std::error_code none;
     const fs::path known = fs::weakly_canonical(folder_, none);
     known_as_ = (none ? folder_ : known).string();
@@ -87,7 +85,7 @@ class Taker {
   /// Histories and times come before the unit, so that no unit lacks its own; who computed it right behind it.
   bool take(const UnitKey& key) {
     const std::optional<Unit> unit = store_.read_from(folder_, key);
-    if (!unit) return false;
+    if (!unit || !logs_are_complete(key)) return false;
     const std::vector<std::string> stages = key.generator == kOriginal ? std::vector<std::string>() : stages_of(key.generator);
     copy_histories(run_of(key), stages);
     const std::string fit = recommender_history_stage(key.generator, key.setting);
@@ -121,6 +119,36 @@ class Taker {
   std::int64_t units() const { return units_; }
 
  private:
+  /// Starts first: a unit that they name has had its times written.
+  void read_logs() {
+    read_at_ = fs::file_time_type::clock::now();
+    starts_ = Journal(folder_).starts();
+    stages_ = read_lines(folder_ / "stages.jsonl");
+    timed_.clear();
+  }
+
+  bool is_named(const UnitKey& key) const {
+    return std::any_of(starts_.begin(), starts_.end(), [&](const Start& start) { return start.units.contains(key.text()); });
+  }
+
+  /// Whether a unit that is there may have been finished after the logs were read, or too short a time before to be in them. A
+  /// minute is long for a writer between a unit and its line, and for two clocks to be apart.
+  bool is_newer_than_logs(const UnitKey& key) const {
+    std::error_code none;
+    const fs::file_time_type written = fs::last_write_time(unit_file(folder_, key), none);
+    return !none && written > read_at_ - std::chrono::minutes(1);
+  }
+
+  /// Whether the logs have all that there will ever be about a unit that is there; they are read again where that may help. While
+  /// units are taken, whoever writes there finishes more, each of which is there a moment before its line. Taken without it, it
+  /// would lack its start for good: it would not be looked at again. Old units that no start names have none.
+  bool logs_are_complete(const UnitKey& key) {
+    if (is_named(key) || !is_newer_than_logs(key)) return true;
+    const bool more_may_come = is_being_written(folder_);  // asked first: who ends in between has written the line
+    read_logs();
+    return is_named(key) || !more_may_come || !is_newer_than_logs(key);
+  }
+
   bool is_whole(const fs::path& model) const {
     try {
       if (is_undamaged(model)) return true;
@@ -161,10 +189,11 @@ class Taker {
   UnitStore& store_;
   Journal& journal_;
   fs::path folder_;
-  std::string known_as_;  ///< the same wherever the program is started
+  std::string known_as_;        ///< the same wherever the program is started
+  fs::file_time_type read_at_;  ///< when the two below were
   std::vector<Start> starts_;
   std::vector<std::string> stages_;
-  std::set<std::pair<RunKey, std::string>> timed_;  ///< runs and generators
+  std::set<std::pair<RunKey, std::string>> timed_;  ///< runs and generators whose lines of stages_ have been copied
   std::int64_t units_ = 0;
 };
 

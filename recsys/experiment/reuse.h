@@ -33,9 +33,10 @@ std::vector<std::string> reused_lines(std::span<const Reused> reused);
 
 /// Takes over what is asked for, not finished in `store`, and finished and undamaged in one of `folders`, the first that has it:
 /// the unit, its trainings' histories, the lines that tell of its start, and the times of its run; for units that are still to be
-/// computed also the models of their runs. The folders are only read, and not needed afterwards; what cannot be read there is
-/// named in a warning and left out. Killed at any instant, the next call goes on. Throws Error(kData) when the folder of the
-/// store cannot be written.
+/// computed also the models of their runs. The folders are only read, also while others write there, and not needed afterwards;
+/// what cannot be read there is named in a warning and left out. A unit of which a writer is still to say who computed it, which
+/// comes right behind it, counts as not finished. Killed at any instant, the next call goes on. Throws Error(kData) when the
+/// folder of the store cannot be written.
 std::vector<Reused> take_over(UnitStore& store, Journal& journal, std::span<const UnitKey> asked,
                               std::span<const std::filesystem::path> folders);
 

@@ -101,6 +101,8 @@ std::string UnitKey::text() const {
   return dataset + "_" + recommender + "_" + setting + "_" + generator + "_run-" + std::to_string(run);
 }
 
+fs::path unit_file(const fs::path& folder, const UnitKey& key) { return folder / "units" / (key.text() + ".json"); }
+
 void check_folder(const fs::path& folder, const Configuration& configuration) { joined_configuration(folder, configuration); }
 
 UnitStore::UnitStore(fs::path folder, Configuration configuration, Warn warn)
@@ -113,7 +115,7 @@ UnitStore::UnitStore(fs::path folder, Configuration configuration, Warn warn)
 }
 
 std::optional<Unit> UnitStore::read_from(const fs::path& folder, const UnitKey& key) const {
-  const fs::path file = folder / "units" / (key.text() + ".json");
+  const fs::path file = unit_file(folder, key);
   const auto refuse = [&](const std::string& why) {
     const bool first = [&] {
       const std::lock_guard lock(refused_mutex_);
@@ -150,7 +152,7 @@ void UnitStore::write(const Unit& unit) {
   const UnitKey& key = unit.key;
   Json json = unit_json(unit, unit_digest(configuration_, key.dataset, key.recommender, key.generator));
   json["sha256"] = sha256(json.dump());
-  write_file_atomically(folder_ / "units" / (unit.key.text() + ".json"), json.dump() + "\n");
+  write_file_atomically(unit_file(folder_, key), json.dump() + "\n");
 }
 
 RunPaths UnitStore::run_paths(const std::string& dataset, const std::string& recommender, int run) const {

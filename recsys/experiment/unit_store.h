@@ -55,6 +55,9 @@ std::optional<StageRecord> parse_stage(const std::string& line);
 /// folder is only read: it needs neither exist nor be taken.
 void check_folder(const std::filesystem::path& folder, const Configuration& configuration);
 
+/// Where a folder of results has the unit, if it is finished.
+std::filesystem::path unit_file(const std::filesystem::path& folder, const UnitKey& key);
+
 /// A folder of results that survives a kill at any instant (docs/results_files.md lists its files). Whatever is there is complete
 /// and belongs to the configuration of its config.json. Safe to call from several threads.
 class UnitStore {

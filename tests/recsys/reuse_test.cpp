@@ -2,10 +2,16 @@
 // and damaged ones are not, and what comes out is what computing them here would have given.
 #include "recsys/experiment/reuse.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "recsys/data/sha256.h"
 #include "recsys/experiment/plan.h"
@@ -15,6 +21,28 @@ namespace tapestry::recsys {
 namespace {
 
 const std::map<std::string, int> kReportAlone = {{"report", 1}};
+
+/// Does something at the first warning.
+class AtWarning : public ProgressDisplay {
+ public:
+  explicit AtWarning(std::function<void()> act) : act_(std::move(act)) {}
+  void show(const ProgressEvent& event) override {
+    if (event.kind == ProgressEvent::Kind::kWarning && act_) std::exchange(act_, nullptr)();
+  }
+
+ private:
+  std::function<void()> act_;
+};
+
+/// The last line with `part` in it; empty when none has it.
+std::string last_line(const std::string& text, const std::string& part) {
+  const std::size_t at = text.rfind(part);
+  if (at == std::string::npos) return "";
+  const std::size_t begin = text.rfind('\n', at) + 1;  // from 0 in the first line
+  return text.substr(begin, text.find('\n', at) - begin);
+}
+
+std::string without(std::string text, const std::string& part) { return text.erase(text.find(part), part.size()); }
 
 /// Two folders of half of the units each, computed by commands of their own.
 class Reuse : public testing::Test {
@@ -39,9 +67,10 @@ class Reuse : public testing::Test {
     return options;
   }
   /// What the constructor takes over, and nothing more.
-  std::vector<Reused> take(const ExperimentOptions& options) {
+  std::vector<Reused> take(const ExperimentOptions& options,
+                           std::unique_ptr<ProgressDisplay> display = std::make_unique<Saboteur>()) {
     Saboteur::warnings() = 0;
-    Progress progress(std::make_unique<Saboteur>());
+    Progress progress(std::move(display));
     std::vector<LoadedDataset> datasets;
     datasets.push_back({tiny_dataset(), 0.5});
     return Experiment(std::move(datasets), options, progress).reused();
@@ -269,6 +298,56 @@ TEST_F(Reuse, AStartThatWasRunningIsToldOfWhenItHasEnded) {
   folder_.write("augment/starts.jsonl", told);
   EXPECT_EQ(take(options).at(0).units, 0);
   EXPECT_TRUE(Journal(options.out).starts().at(0).wall_seconds.has_value());
+}
+
+TEST_F(Reuse, AUnitFinishedMeanwhileBringsItsStartAndItsTimes) {
+  const ExperimentOptions both = part("both", "*_m-sdrm_*");
+  const std::string unit = "simulated_svd_replace_m-sdrm_run-2";
+  const std::vector<std::string> names = {"both/starts.jsonl", "both/stages.jsonl", "both/units/" + unit + ".json"};
+  std::vector<std::string> finished;
+  for (const std::string& name : names) finished.push_back(read_file(folder_.path() / name));
+  // As it was before the last unit: its run and generator have times already.
+  const std::string fit = last_line(finished[1], R"("run":2,"stage":"recommender_fit")");
+  ASSERT_NE(fit, "");
+  folder_.write(names[0], without(finished[0], last_line(finished[0], unit)));
+  folder_.write(names[1], without(finished[1], fit));
+  fs::remove(folder_.path() / names[2]);
+  // While the first unit is being refused, the last one is finished.
+  folder_.write("both/units/simulated_svd_augment_m-sdrm_run-1.json", "{");
+  const ExperimentOptions options = whole({both.out});
+  const auto finish = [&] {
+    for (std::size_t n = names.size(); n-- > 0;) folder_.write(names[n], finished[n]);
+  };
+  EXPECT_EQ(take(options, std::make_unique<AtWarning>(finish)).at(0).units, 3);
+  const std::vector<Start> starts = Journal(options.out).starts();
+  ASSERT_EQ(starts.size(), 1U);
+  EXPECT_TRUE(starts[0].units.contains(unit));
+  EXPECT_EQ(last_line(read_file(options.out / "stages.jsonl"), fit), fit);
+}
+
+TEST_F(Reuse, AUnitWhoseLineIsStillToComeIsLeft) {
+  const std::string unit = "simulated_svd_augment_m-sdrm_run-2";
+  const fs::path file = unit_file(augment_.out, {"simulated", "svd", "augment", "m-sdrm", 2});
+  const auto now = [] { return fs::file_time_type::clock::now(); };
+  const std::string told = read_file(augment_.out / "starts.jsonl"), untold = without(told, last_line(told, unit));
+  folder_.write("augment/starts.jsonl", untold);
+  fs::last_write_time(file, now());
+  const int writer = ::open((augment_.out / ".lock").c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_EQ(::flock(writer, LOCK_EX | LOCK_NB), 0);
+  ExperimentOptions options = whole({augment_.out});
+  EXPECT_EQ(take(options).at(0).units, 6);
+  folder_.write("augment/starts.jsonl", told);
+  EXPECT_EQ(take(options).at(0).units, 1);
+  EXPECT_EQ(Journal(options.out).starts().at(0).units.size(), 7U);
+  // There is none to come for an old unit, nor where nobody writes.
+  folder_.write("augment/starts.jsonl", untold);
+  fs::last_write_time(file, now() - std::chrono::hours(1));
+  options.out = folder_.path() / "of an old unit";
+  EXPECT_EQ(take(options).at(0).units, 7);
+  ::close(writer);
+  fs::last_write_time(file, now());
+  options.out = folder_.path() / "of nobody";
+  EXPECT_EQ(take(options).at(0).units, 7);
 }
 
 TEST_F(Reuse, AStartIsOneByWhateverWayItsUnitsCome) {

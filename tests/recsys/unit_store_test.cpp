@@ -200,10 +200,26 @@ TEST_F(UnitStoreTest, FurtherDataSetsJoin) {
   Configuration other = configuration();
   other.datasets = {{"b", "def", {{"svd", R"({"vae":{"hidden":9}})"}}}};
   open(other);
+  Configuration both = configuration();
+  both.datasets.push_back(other.datasets[0]);
+  EXPECT_EQ(read_file(out() / "config.json"), to_json(both));
   EXPECT_TRUE(open().has(unit().key));
   EXPECT_TRUE(warnings_.empty());
+  EXPECT_EQ(read_file(out() / "config.json"), to_json(both)) << "who asks for less takes nothing away";
   other.datasets[0].sha256 = "changed";
   error_of(ErrorKind::kUsage, [&] { open(other); });
+}
+
+TEST_F(UnitStoreTest, AConfigurationThatSaysItAllIsNotWrittenAgain) {
+  open();
+  const fs::path file = out() / "config.json", same = folder_.path() / "another name of it";
+  fs::create_hard_link(file, same);
+  open();
+  EXPECT_TRUE(fs::equivalent(file, same)) << "replaced by a file of the same text";
+  Configuration more = configuration();
+  more.datasets.push_back({"b", "def", {{"svd", "{}"}}});
+  open(more);
+  EXPECT_FALSE(fs::equivalent(file, same));
 }
 
 TEST_F(UnitStoreTest, ResultsOfUnknownOriginAreNotOverwritten) {
@@ -229,14 +245,18 @@ TEST_F(UnitStoreTest, AFolderThatCannotBeMadeIsRefused) {
 }
 
 TEST_F(UnitStoreTest, OneWriterAtATime) {
+  EXPECT_FALSE(is_being_written(out()));
+  EXPECT_FALSE(fs::exists(out())) << "asked, and not made";
   {
     UnitStore first = open();
+    EXPECT_TRUE(is_being_written(out()));
     const std::string text = error_of(ErrorKind::kUsage, [&] { open(); });
     EXPECT_NE(text.find("another process"), std::string::npos) << text;
     EXPECT_EQ(error_of(ErrorKind::kUsage, [&] { check_free(out()); }), text);
     check_folder(out(), configuration());  // reads, which is nobody's business
   }
   check_free(out());
+  EXPECT_FALSE(is_being_written(out()));
   open();
 }
 
