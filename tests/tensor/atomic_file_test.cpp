@@ -1,10 +1,17 @@
 #include "tensor/atomic_file.h"
 
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -111,6 +118,50 @@ TEST_F(AtomicFileTest, KeepsTheOldFileWhenWritingFails) {
   expect_refused(path, std::string(10000, 'x'));  // fails after the first 4096 bytes
   ::setrlimit(RLIMIT_FSIZE, &limit);
   std::signal(SIGXFSZ, handler);
+  EXPECT_EQ(read(path), "old");
+  EXPECT_EQ(files(), 1u);
+}
+
+TEST_F(AtomicFileTest, KeepsTheOldFileWhenFlushingFails) {
+  const fs::path path = folder_ / "file";
+  write_file_atomically(path, "old");
+  // What takes all that is written, and cannot be flushed to a disk.
+  fs::create_symlink("/dev/null", folder_ / "file.tmp");
+  expect_refused(path, "new");
+  EXPECT_EQ(read(path), "old");
+  EXPECT_EQ(files(), 1u);
+}
+
+/// From here on every close() of this process fails, as on a network file system that reports a write late. There is no way back.
+/// False where the system does not let a process filter its own calls.
+bool let_closing_fail() {
+  sock_filter rules[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close, 0, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EIO),
+                         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  const sock_fprog program = {sizeof rules / sizeof rules[0], rules};
+  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+TEST_F(AtomicFileTest, KeepsTheOldFileWhenClosingFails) {
+  const fs::path path = folder_ / "file";
+  write_file_atomically(path, "old");
+  enum { kRefused, kWritten, kNoFilter };
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    if (!let_closing_fail()) ::_exit(kNoFilter);
+    try {
+      write_file_atomically(path, "new");
+    } catch (const Error&) {
+      ::_exit(kRefused);
+    }
+    ::_exit(kWritten);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  if (WEXITSTATUS(status) == kNoFilter) GTEST_SKIP() << "no filter of system calls can be had here";
+  EXPECT_EQ(WEXITSTATUS(status), kRefused);
   EXPECT_EQ(read(path), "old");
   EXPECT_EQ(files(), 1u);
 }
