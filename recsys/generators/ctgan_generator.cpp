@@ -30,8 +30,7 @@ class CtganFamily : public TableFamily {
     // The critic is needed for training only, and gone after it.
     CtganCritic critic(generator_->planes(), config_, init_);
     fit_ctgan(*generator_, critic, encoding_, marks, config_, seed, [&](const CtganEpoch& report) {
-      on_epoch({report.epoch, config_.epochs, report.generator,
-                concat(",", report.critic, ",", report.penalty, ",", report.cross_entropy)});
+      on_epoch({report.epoch, report.generator, concat(",", report.critic, ",", report.penalty, ",", report.cross_entropy)});
     });
   }
   double step_operations(double categories) const override {

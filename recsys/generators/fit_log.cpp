@@ -10,12 +10,13 @@ std::string shortest_digits(double value) {
   return {buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr};
 }
 
-std::string history_line(std::int64_t epoch, double loss, std::optional<double> metric) {
-  return std::to_string(epoch + 1) + "," + shortest_digits(loss) + "," + (metric ? shortest_digits(*metric) : "") + "\n";
+std::string history_line(std::int64_t epoch, double loss, std::optional<double> metric, const std::string& details) {
+  return std::to_string(epoch + 1) + "," + shortest_digits(loss) + "," + (metric ? shortest_digits(*metric) : "") + details +
+         "\n";
 }
 
-void FitLog::epoch(std::int64_t epoch, double loss, std::optional<double> metric) {
-  history_ += history_line(epoch, loss, metric);
+void FitLog::epoch(std::int64_t epoch, double loss, std::optional<double> metric, const std::string& details) {
+  history_ += history_line(epoch, loss, metric, details);
   if (metric && *metric > best_) {
     best_ = *metric;
     best_epoch_ = epoch;

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "recsys/generators/generator.h"
 
@@ -10,8 +12,9 @@ namespace tapestry::recsys {
 /// The shortest text that gives back the same double.
 std::string shortest_digits(double value);
 
-/// A line of a history: epoch (from 1, though it is counted from 0),loss,metric.
-std::string history_line(std::int64_t epoch, double loss, std::optional<double> metric);
+/// A line of a history: epoch (from 1, though it is counted from 0),loss,metric and `details`, further fields with a comma before
+/// each.
+std::string history_line(std::int64_t epoch, double loss, std::optional<double> metric, const std::string& details = "");
 
 /// How long a fit may take, in epochs.
 struct FitLength {
@@ -23,17 +26,19 @@ struct FitLength {
 /// Follows one stage of fitting epoch by epoch: tells the listener, and writes the history that is kept beside the model.
 class FitLog {
  public:
-  FitLog(StageListener& listener, std::string stage, const FitLength& length)
-      : listener_(listener), stage_(std::move(stage)), length_(length) {}
+  /// `further` names the history's fields behind the metric, a comma before each: ",reconstruction,kl".
+  FitLog(StageListener& listener, std::string stage, const FitLength& length, const std::string& further = "")
+      : listener_(listener), stage_(std::move(stage)), length_(length), history_("epoch,loss,metric" + further + "\n") {}
 
-  void epoch(std::int64_t epoch, double loss, std::optional<double> metric = {});
-  const std::string& history() const { return history_; }  ///< CSV: epoch (from 1),loss,metric
+  /// `details` are the further fields, written likewise.
+  void epoch(std::int64_t epoch, double loss, std::optional<double> metric = {}, const std::string& details = "");
+  const std::string& history() const { return history_; }  ///< CSV: epoch (from 1),loss,metric and the further fields
 
  private:
   StageListener& listener_;
   std::string stage_;
   FitLength length_;
-  std::string history_ = "epoch,loss,metric\n";
+  std::string history_;
   double best_ = -1;
   std::int64_t best_epoch_ = 0;
 };

@@ -2,15 +2,12 @@
 
 #include <string_view>
 
-#include "nn/safetensors.h"
 #include "recsys/data/sha256.h"
 #include "tensor/atomic_file.h"
 #include "tensor/memory.h"
 
 namespace tapestry::recsys {
 namespace {
-
-constexpr const char* kConfiguration = "configuration";  // metadata key
 
 std::string digest_of_module(const nn::Module& module) {
   std::map<std::string, Tensor> tensors;
@@ -41,19 +38,19 @@ bool is_kept(const ModelFolder& folder, const std::string& part) {
   return !folder.models.empty() && std::filesystem::exists(model_file(folder.models, part), ignored);
 }
 
-bool is_undamaged(const std::filesystem::path& file) {
-  const nn::TensorFile read = nn::load_tensors(file);
+bool is_undamaged(const nn::TensorFile& read) {
   const auto digest = read.metadata.find(kDigest);
   return digest == read.metadata.end() || digest->second == digest_of(read.tensors);
 }
+
+bool is_undamaged(const std::filesystem::path& file) { return is_undamaged(nn::load_tensors(file)); }
 
 bool is_sound(const ModelFolder& folder, const std::string& part) {
   if (!is_kept(folder, part)) return false;
   try {
     const nn::TensorFile read = nn::load_tensors(model_file(folder.models, part));
-    const auto found = read.metadata.find(kConfiguration), digest = read.metadata.find(kDigest);
-    const bool whole = digest == read.metadata.end() || digest->second == digest_of(read.tensors);
-    return whole && found != read.metadata.end() && found->second == folder.configuration;
+    const auto found = read.metadata.find(kConfiguration);
+    return is_undamaged(read) && found != read.metadata.end() && found->second == folder.configuration;
   } catch (const Error&) {
     return false;
   }
@@ -72,25 +69,38 @@ bool SoundModels::has(const ModelFolder& folder, const std::string& part) {
   return sound;
 }
 
-bool load_kept(const ModelFolder& folder, nn::Module& module, const std::string& part, StageListener& listener) {
+bool take_up(const ModelFolder& folder, const std::string& part, StageListener& listener, const LoadModel& load) {
   if (!is_kept(folder, part)) return false;
   const std::filesystem::path file = model_file(folder.models, part);
   try {
-    const auto metadata = nn::load_module(module, file);
+    const auto metadata = load(file);
     pool_trim(Device::kCpu);  // what the file took
-    const auto found = metadata.find(kConfiguration), digest = metadata.find(kDigest);
-    const bool whole = digest == metadata.end() || digest->second == digest_of_module(module);
-    if (whole && found != metadata.end() && found->second == folder.configuration) return true;
-    listener.warn(file.string() + (whole ? ": made with another configuration" : ": damaged") + ", trained again");
+    const auto found = metadata.find(kConfiguration);
+    if (found != metadata.end() && found->second == folder.configuration) return true;
+    listener.warn(file.string() + ": made with another configuration, trained again");
   } catch (const Error& error) {
     listener.warn(std::string(error.what()) + ", trained again");
   }
   return false;
 }
 
+bool load_kept(const ModelFolder& folder, nn::Module& module, const std::string& part, StageListener& listener) {
+  return take_up(folder, part, listener, [&](const std::filesystem::path& file) {
+    auto metadata = nn::load_module(module, file);
+    const auto digest = metadata.find(kDigest);
+    if (digest != metadata.end() && digest->second != digest_of_module(module))
+      fail(ErrorKind::kData, file.string(), ": damaged");
+    return metadata;
+  });
+}
+
+void keep_history(const ModelFolder& folder, const std::string& stage, const std::string& history) {
+  if (!folder.history.empty()) write_file_atomically(folder.history.string() + "-" + stage + ".csv", history);
+}
+
 void keep(const ModelFolder& folder, const nn::Module& module, const std::string& part, const std::string& stage,
           const std::string& history) {
-  if (!folder.history.empty()) write_file_atomically(folder.history.string() + "-" + stage + ".csv", history);
+  keep_history(folder, stage, history);
   if (folder.models.empty()) return;
   nn::save_module(module, model_file(folder.models, part),
                   {{kConfiguration, folder.configuration}, {kDigest, digest_of_module(module)}});

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 
 #include "nn/module.h"
+#include "nn/safetensors.h"
 #include "recsys/generators/generator.h"
 
 namespace tapestry::recsys {
@@ -24,10 +26,12 @@ bool is_kept(const ModelFolder& folder, const std::string& part);
 
 /// SHA-256 of tensors by name, which says of a file's numbers whether they are those that were written: 64 hex digits.
 std::string digest_of(const std::map<std::string, Tensor>& tensors);
-inline constexpr const char* kDigest = "sha256";  ///< metadata key of it; files of earlier programs have none
+inline constexpr const char* kDigest = "sha256";                ///< metadata key of it; files of earlier programs have none
+inline constexpr const char* kConfiguration = "configuration";  ///< metadata key of the folder's
 
-/// Whether a model's file holds the numbers that were written, as far as it says itself. Throws Error(kData) when it cannot be
-/// read.
+/// Whether what was read from a model's file are the numbers that were written, as far as it says itself.
+bool is_undamaged(const nn::TensorFile& read);
+/// The same of a file that is read for it. Throws Error(kData) when it cannot be read.
 bool is_undamaged(const std::filesystem::path& file);
 
 /// Whether what the folder has of the part would be taken up by load_kept: of its configuration and undamaged.
@@ -46,9 +50,19 @@ class SoundModels {
   std::map<std::filesystem::path, Known> known_;
 };
 
+/// Reads a model from a file and returns its metadata. Throws Error(kData) when the file is damaged or of another model.
+using LoadModel = std::function<std::map<std::string, std::string>(const std::filesystem::path& file)>;
+
+/// Loads a kept model by `load`. False when there is none, or none of this configuration that can be loaded (which is named to
+/// the listener); what `load` filled is then to be made anew.
+bool take_up(const ModelFolder& folder, const std::string& part, StageListener& listener, const LoadModel& load);
+
 /// Loads a kept model into `module`. False when there is none, or none that fits and is undamaged (which is named to the
 /// listener); the module's values are then to be made anew.
 bool load_kept(const ModelFolder& folder, nn::Module& module, const std::string& part, StageListener& listener);
+
+/// Writes the history of a stage.
+void keep_history(const ModelFolder& folder, const std::string& stage, const std::string& history);
 
 /// Writes a fitted model and the history of its stage.
 void keep(const ModelFolder& folder, const nn::Module& module, const std::string& part, const std::string& stage,

@@ -7,15 +7,13 @@
 
 #include "nn/safetensors.h"
 #include "recsys/generators/fit_log.h"
-#include "tensor/atomic_file.h"
 #include "tensor/memory.h"
 
 namespace tapestry::recsys {
 namespace {
 
-constexpr const char* kConfiguration = "configuration";  // metadata keys
-constexpr const char* kProtocol = "protocol";
-constexpr const char* kModel = "model.";  // what the names of parameters begin with
+constexpr const char* kProtocol = "protocol";  // metadata key
+constexpr const char* kModel = "model.";       // what the names of parameters begin with
 
 /// What draws numbers under the seed of TableSettings, which no other part of a run has; append only.
 enum class TablePart : std::uint64_t { kInit = 100, kFit = 101, kSample = 102 };
@@ -82,10 +80,6 @@ Interactions TableFamily::with_dislikes(Interactions drawn, const SampleRequest&
   return drawn;
 }
 
-std::filesystem::path TableFamily::file_of(const std::filesystem::path& stem) const {
-  return stem.string() + "-" + name_ + ".safetensors";
-}
-
 std::vector<PlannedStage> TableFamily::plan(const std::string& generator, const ProtocolData& protocol) const {
   // A ternary table's columns have up to three categories; few have no like or no dislike.
   const bool ternary =
@@ -105,7 +99,9 @@ std::vector<PlannedStage> TableFamily::plan(const std::string& generator, const 
 
 void TableFamily::need(const ProtocolData& protocol, StageListener& listener) {
   if (table_) return;
-  if (take_up_kept(protocol.generator.cols(), listener)) return;
+  const auto load = [&](const std::filesystem::path& file) { return read(file, protocol.generator.cols()); };
+  if (take_up(settings_.folder, name_, listener, load)) return;
+  table_.reset();  // a file of another configuration has been read
   protocol_ = protocol.name;
   const TableKind usual = protocol.name == ProtocolName::kPublished ? TableKind::kTernary : TableKind::kBinary;
   const TableKind kind = settings_.kind.value_or(usual);
@@ -119,42 +115,20 @@ void TableFamily::fit(const Interactions& rows, TableKind kind, StageListener& l
   const CsrMatrix marks = table.encode(rows);
   table_.reset();
   model_ = &create(table, part_seed(settings_.seed, TablePart::kInit));
-  std::string history = "epoch,loss,metric" + history_fields() + "\n";
-  train(marks, part_seed(settings_.seed, TablePart::kFit), [&](const Epoch& report) {
-    history += std::to_string(report.epoch + 1) + "," + shortest_digits(report.loss) + "," + report.details + "\n";
-    listener.advance(stage, {.fraction = static_cast<double>(report.epoch + 1) / static_cast<double>(report.epochs),
-                             .epoch = report.epoch,
-                             .loss = report.loss});
-  });
+  FitLog log(listener, stage, {.most = epochs(), .usual = epochs()}, history_fields());
+  train(marks, part_seed(settings_.seed, TablePart::kFit),
+        [&](const Epoch& report) { log.epoch(report.epoch, report.loss, {}, report.details); });
   table_ = std::move(table);
   const ModelFolder& folder = settings_.folder;
-  if (!folder.history.empty()) write_file_atomically(folder.history.string() + "-" + stage + ".csv", history);
-  if (!folder.models.empty()) write(file_of(folder.models));
+  keep_history(folder, stage, log.history());
+  if (!folder.models.empty()) write(model_file(folder.models, name_));
   pool_trim(Device::kCpu);
   listener.end(stage);
 }
 
-bool TableFamily::take_up_kept(std::int64_t items, StageListener& listener) {
-  if (settings_.folder.models.empty()) return false;
-  const std::filesystem::path file = file_of(settings_.folder.models);
-  std::error_code ignored;
-  if (!std::filesystem::exists(file, ignored)) return false;
-  try {
-    const auto metadata = read(file, items);
-    pool_trim(Device::kCpu);  // what the file took
-    const auto found = metadata.find(kConfiguration);
-    if (found != metadata.end() && found->second == settings_.folder.configuration) return true;
-    listener.warn(file.string() + ": made with another configuration, trained again");
-  } catch (const Error& error) {
-    listener.warn(std::string(error.what()) + ", trained again");
-  }
-  table_.reset();
-  return false;
-}
+void TableFamily::save(const std::filesystem::path& stem) const { write(model_file(stem, name_)); }
 
-void TableFamily::save(const std::filesystem::path& stem) const { write(file_of(stem)); }
-
-void TableFamily::load(const std::filesystem::path& stem, std::int64_t items) { read(file_of(stem), items); }
+void TableFamily::load(const std::filesystem::path& stem, std::int64_t items) { read(model_file(stem, name_), items); }
 
 void TableFamily::write(const std::filesystem::path& path) const {
   const TableEncoding::Parts parts = table().parts();
@@ -175,8 +149,7 @@ void TableFamily::write(const std::filesystem::path& path) const {
 std::map<std::string, std::string> TableFamily::read(const std::filesystem::path& path, std::int64_t items) {
   const std::string where = path.string();
   nn::TensorFile file = nn::load_tensors(path);
-  const auto digest = file.metadata.find(kDigest);
-  if (digest != file.metadata.end() && digest->second != digest_of(file.tensors)) fail(ErrorKind::kData, where, ": damaged");
+  if (!is_undamaged(file)) fail(ErrorKind::kData, where, ": damaged");
   const TableEncoding::Parts parts = {part_of(file, "widths", where), part_of(file, "items", where),
                                       part_of(file, "values", where), part_of(file, "appearance", where),
                                       part_of(file, "counts", where)};

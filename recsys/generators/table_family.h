@@ -46,8 +46,7 @@ class TableFamily {
 
  protected:
   struct Epoch {
-    std::int64_t epoch;
-    std::int64_t epochs;
+    std::int64_t epoch;  ///< from 0
     double loss;
     std::string details;  ///< further fields of the history's line
   };
@@ -70,10 +69,8 @@ class TableFamily {
   Device device() const { return settings_.device; }
 
  private:
-  std::filesystem::path file_of(const std::filesystem::path& stem) const;
   std::map<std::string, std::string> read(const std::filesystem::path& file, std::int64_t items);
   void write(const std::filesystem::path& file) const;
-  bool take_up_kept(std::int64_t items, StageListener& listener);
 
   std::string name_;
   TableSettings settings_;

@@ -31,7 +31,7 @@ class TvaeFamily : public TableFamily {
   }
   void train(const CsrMatrix& marks, std::uint64_t seed, const std::function<void(const Epoch&)>& on_epoch) override {
     fit_tvae(*model_, marks, config_, seed, [&](const TvaeEpoch& report) {
-      on_epoch({report.epoch, config_.epochs, report.loss, concat(",", report.reconstruction, ",", report.kl)});
+      on_epoch({report.epoch, report.loss, concat(",", report.reconstruction, ",", report.kl)});
     });
   }
   double step_operations(double categories) const override {
