@@ -19,7 +19,7 @@ namespace {
 constexpr double kPaperPerturbation = 0.1;
 
 /// t ~ U{1..T} for the rows of one update: int32 [B] on the host.
-void draw_steps(std::span<std::int32_t> t, std::int64_t timesteps, const RandomStream& stream) {
+void draw_uniform_steps(std::span<std::int32_t> t, std::int64_t timesteps, const RandomStream& stream) {
   RandomSequence random(stream);
   for (std::int32_t& step : t) step = 1 + static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(timesteps)));
 }
@@ -80,7 +80,7 @@ class ScoreTraining {
     auto number = static_cast<std::uint32_t>(adam_.steps());
     for (std::int64_t begin = 0; begin < rows_; begin += batch_) {
       const std::span<std::int32_t> t(drawn_.data() + begin, static_cast<std::size_t>(std::min(batch_, rows_ - begin)));
-      draw_steps(t, config_.timesteps, {seed_, Purpose::kTimestep, number++});
+      draw_uniform_steps(t, config_.timesteps, {seed_, Purpose::kTimestep, number++});
     }
     bring(drawn_.data(), steps_);
     bring(adam_.prepare(updates_, rate).raw_data(), factors_);

@@ -18,18 +18,21 @@ namespace tapestry {
 
 /// a op b with broadcasting of rows and columns: operands are [B, N], [1, N] or [N], [B, 1], or one element.
 Tensor binary(BinaryOp op, const Tensor& a, const Tensor& b);
+/// f(x), any shape; `parameter` is the slope of kLeakyRelu.
 Tensor unary(UnaryOp op, const Tensor& x, double parameter = 0);
 /// dy * f'(saved); writes over dy when nobody else holds it.
 Tensor unary_backward(UnaryOp op, const Tensor& saved, Tensor dy, double parameter = 0);
 /// sum_i coefficient_i * term_i over one to four tensors of one shape.
 Tensor linear_combination(std::initializer_list<std::pair<double, Tensor>> terms);
+/// The same bits with the coefficients where the terms are: weights [n], one for each term.
+Tensor weighted_sum(const Tensor& weights, std::initializer_list<Tensor> terms);
+/// x for x > 0, slope * x otherwise, slope [1].
 Tensor prelu(const Tensor& x, const Tensor& slope);
 /// {dx, dslope [1]} of PReLU; writes over dy when nobody else holds it.
 std::pair<Tensor, Tensor> prelu_backward(const Tensor& x, const Tensor& slope, Tensor dy);
+/// Binary cross-entropy of sigmoid(x) against target, elementwise, same shapes; finite for any finite x.
 Tensor bce_with_logits(const Tensor& x, const Tensor& target);
 Tensor bce_with_logits_backward(const Tensor& x, const Tensor& target, const Tensor& dy);
-/// The same bits with the coefficients where the terms are: weights [n], one for each term.
-Tensor weighted_sum(const Tensor& weights, std::initializer_list<Tensor> terms);
 /// target += source, same shapes: for gradients that arrive in parts.
 void add_in_place(const Tensor& target, const Tensor& source);
 /// h [B, N] += bias [N] (undefined: none) in place; returns activation(h), which is h itself unless kPrelu.
@@ -42,7 +45,8 @@ Tensor column_sum(const Tensor& x);                     ///< [B, N] -> [N]
 Tensor sum(const Tensor& x);                            ///< scalar []
 /// Sum of (x - shift)^2 over all elements, shift a scalar or undefined (0): scalar [].
 Tensor sum_squares(const Tensor& x, const Tensor& shift = {});
-Tensor log_softmax(const Tensor& x);
+Tensor log_softmax(const Tensor& x);  ///< by row, [B, N] -> [B, N]
+/// dy - exp(y) * (row sums of dy); writes over dy when nobody else holds it.
 Tensor log_softmax_backward(const Tensor& y, Tensor dy);
 /// Multinomial negative log-likelihood by row of logits [B, I] against sparse targets; see kernel_contract.inc.
 struct MultinomialNll {
@@ -50,51 +54,14 @@ struct MultinomialNll {
   Tensor lse;   ///< [B] log sum exp of the logits
 };
 MultinomialNll multinomial_nll(const Tensor& logits, const CsrMatrix& target);
+/// dlogits [B, I] when every row's loss counts scale [1] times.
 Tensor multinomial_nll_backward(const Tensor& logits, const CsrMatrix& target, const Tensor& lse, const Tensor& scale);
-/// The same behind an output layer, logits = h w^T + bias, in one pass over blocks of items: h [B, H], w [I, H], bias [I].
-struct LinearMultinomialNll {
-  Tensor loss;  ///< [B]
-  Tensor kept;  ///< for the backward pass, the kernel's own affair
-};
-LinearMultinomialNll linear_multinomial_nll(const Tensor& h, const Tensor& w, const Tensor& bias, const CsrMatrix& target);
-struct LinearMultinomialGradients {
-  Tensor dh;     ///< [B, H]
-  Tensor dw;     ///< [I, H]
-  Tensor dbias;  ///< [I]
-};
-/// Writes over forward.kept: once only.
-LinearMultinomialGradients linear_multinomial_nll_backward(const Tensor& h, const Tensor& w, const CsrMatrix& target,
-                                                           const LinearMultinomialNll& forward, const Tensor& scale);
-/// Softmax within columns of categories: differences d [B, D], noise [B, C]; see kernel_contract.inc. [B, C]
-Tensor category_softmax(const CategoryPlanes& planes, const Tensor& d, const Tensor& noise, double temperature);
-Tensor category_softmax_backward(const CategoryPlanes& planes, const Tensor& y, const Tensor& dy, double temperature);
-/// Cross-entropy over all columns against the target's entries [B, D]: [B].
-Tensor category_cross_entropy(const CategoryPlanes& planes, const Tensor& d, const CsrMatrix& target);
-/// Writes over d when nobody else holds it.
-Tensor category_cross_entropy_backward(const CategoryPlanes& planes, Tensor d, const CsrMatrix& target, const Tensor& scale);
-/// What the categories stand for: int32 [C], [C] and [columns], where the scores are; see CategoryMeaning in kernels.h.
-struct CategoryTable {
-  Tensor values, order, places;
-};
-/// The values of the categories with the largest scores [B, C], which are finite: [B, columns].
-Tensor category_choice(const CategoryPlanes& planes, const Tensor& scores, const CategoryTable& table);
-/// SDRM's published objective on stacked outputs s [3 B, K] and clean latents z0 [B, K]; see kernel_contract.inc.
-struct ScoreMatching {
-  Tensor loss;     ///< []
-  Tensor moments;  ///< [3]
-};
-ScoreMatching score_matching(const Tensor& s, const Tensor& z0, double inverse);
-Tensor score_matching_backward(const Tensor& s, const Tensor& z0, double inverse, const Tensor& moments, const Tensor& scale);
-
-/// Gaussian negative log-likelihood by row of y [B, N] under output [B, 2 N] = [mean, log-variance]; see kernel_contract.inc.
-Tensor gaussian_nll(const Tensor& output, const Tensor& y, double limit);  ///< [B]
-Tensor gaussian_nll_backward(const Tensor& output, const Tensor& y, double limit, const Tensor& scale);
 
 // Products.
 
-/// A' B' of two matrices, each transposed on request.
+/// A' B' of two matrices, each transposed on request: [m, k] [k, n] -> [m, n].
 Tensor matmul(const Tensor& a, const Tensor& b, bool transpose_a = false, bool transpose_b = false);
-/// c += A' B'.
+/// c [m, n] += A' B'.
 void matmul_accumulate(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b, const Tensor& c);
 Tensor csr_matmul(const CsrMatrix& x, const Tensor& w);             ///< x w: [B, I] [I, N] -> [B, N]
 Tensor csr_transpose_matmul(const CsrMatrix& x, const Tensor& dy);  ///< x^T dy: [B, I]^T [B, N] -> [I, N]
@@ -109,23 +76,6 @@ Tensor dense(const CsrMatrix& x, DType dtype);
 CsrMatrix normalize_rows(const CsrMatrix& x, DType dtype);
 /// Dropout of the stored values. Row r draws from row row_ids[r] of the stream (int32 [B], undefined: r).
 CsrMatrix dropout(const CsrMatrix& x, double p, const RandomStream& stream, const Tensor& row_ids = {});
-
-// A layer behind a table of two vectors, for rows of zeros and ones (kernel_contract.inc, "value embedding"): x [B, I] ones at
-// the stored entries, table [2, K], w [I, K, N], total [K, N] = sum_i w_i.
-
-/// sum_i table[x_i] w_i: [B, N].
-Tensor value_linear(const CsrMatrix& x, const Tensor& table, const Tensor& w, const Tensor& total);
-/// The gradients of that. dw is left in factors: it is as large as w, and every entry of it is needed just once.
-struct ValueLinearGradients {
-  Tensor dtable;  ///< [2, K]
-  Tensor all;     ///< [N] column sums of dy
-  Tensor seen;    ///< [I, N] x^T dy
-};
-ValueLinearGradients value_linear_backward(const CsrMatrix& x, const Tensor& w, const Tensor& total, const Tensor& dy);
-/// An Adam step for w with moments first and second, in place; `total` becomes that of the new w. `table` is the one of the
-/// forward pass, factors [kAdamFactors] a row of Adam::prepare (optim/adam.h), without weight decay, where w is.
-void value_linear_adam(const Tensor& table, const ValueLinearGradients& gradients, const Tensor& factors, const Tensor& w,
-                       const Tensor& first, const Tensor& second, const Tensor& total);
 
 // Moving rows and columns.
 
@@ -150,28 +100,6 @@ void replace_rows(const Tensor& level, const Tensor& bound, const Tensor& x, con
 /// target += amount, int32.
 void add_integer(const Tensor& target, std::int32_t amount);
 
-// Diffusion steps drawn by their recent losses, without the host: see kernel_contract.inc.
-
-/// The last losses of steps t = 1..T: [T, kRecentLosses], and how many each has had, int32 [T]; none at first.
-struct LossHistory {
-  LossHistory(std::int64_t steps, DType dtype, Device device);
-  Tensor recent;
-  Tensor seen;
-};
-struct StepProbabilities {
-  Tensor p;      ///< float64 [T]
-  Tensor until;  ///< float64 [T] its running sums
-};
-StepProbabilities step_probabilities(const LossHistory& history);
-struct DrawnSteps {
-  Tensor t;        ///< int32 [n] in 1..T
-  Tensor divisor;  ///< [n, 1] p_t T
-};
-/// One step for each number of u, float64 [n] in [0, 1).
-DrawnSteps draw_steps(const StepProbabilities& probabilities, const Tensor& u, DType dtype);
-/// losses [n] or [n, 1] at steps t int32 [n], in their order. Throws on a step outside (on a GPU the caller vouches for it).
-void record_losses(const Tensor& t, const Tensor& losses, const LossHistory& history);
-
 // Random numbers. row_ids as in kernel_contract.inc: int32 [B] or undefined.
 
 Tensor random_uniform(const Shape& shape, const RandomStream& stream, double low, double high, DType dtype = DType::kFloat32,
@@ -182,14 +110,6 @@ Tensor random_normal(const Shape& shape, const RandomStream& stream, double mean
 Tensor random_gumbel(const Shape& shape, const RandomStream& stream, DType dtype = DType::kFloat32, Device device = Device::kCpu,
                      const Tensor& row_ids = {});
 Tensor dropout(const Tensor& x, double p, const RandomStream& stream, const Tensor& row_ids = {});
-
-// Updates.
-
-/// Adam on rows index (int32 [n], none twice, negative: none) of a table [R, N] with moments of its shape; see
-/// kernel_contract.inc. done int32 [n]: how many steps each row has had, of the count (int32 [1]) that have been made; factors
-/// [steps, kAdamFactors]; gradient [n, N] of one more step, or undefined. On a GPU the caller vouches for index and counts.
-void adam_rows(const Tensor& index, const Tensor& done, const Tensor& factors, const Tensor& count, const Tensor& gradient,
-               const Tensor& value, const Tensor& first, const Tensor& second);
 
 // Selection.
 
@@ -220,5 +140,100 @@ double kth_largest(const Tensor& x, std::int64_t k);
 CsrMatrix places_to_csr(std::int64_t rows, std::int64_t cols, const Tensor& places);
 /// Ones where sign x >= bound (as in count_at_least): [B, N] on the device of x [B, N].
 CsrMatrix ones_at_least(const Tensor& x, double sign, double bound);
+
+// The rest is fused for one model each.
+
+// MultiVAE's output layer.
+
+/// multinomial_nll behind an output layer, logits = h w^T + bias, in one pass over blocks of items: h [B, H], w [I, H], bias [I].
+struct LinearMultinomialNll {
+  Tensor loss;  ///< [B]
+  Tensor kept;  ///< for the backward pass, the kernel's own affair
+};
+LinearMultinomialNll linear_multinomial_nll(const Tensor& h, const Tensor& w, const Tensor& bias, const CsrMatrix& target);
+struct LinearMultinomialGradients {
+  Tensor dh;     ///< [B, H]
+  Tensor dw;     ///< [I, H]
+  Tensor dbias;  ///< [I]
+};
+/// Writes over forward.kept: once only.
+LinearMultinomialGradients linear_multinomial_nll_backward(const Tensor& h, const Tensor& w, const CsrMatrix& target,
+                                                           const LinearMultinomialNll& forward, const Tensor& scale);
+
+// SDRM's objective.
+
+/// SDRM's published objective on stacked outputs s [3 B, K] and clean latents z0 [B, K]; see kernel_contract.inc.
+struct ScoreMatching {
+  Tensor loss;     ///< []
+  Tensor moments;  ///< [3]
+};
+ScoreMatching score_matching(const Tensor& s, const Tensor& z0, double inverse);
+Tensor score_matching_backward(const Tensor& s, const Tensor& z0, double inverse, const Tensor& moments, const Tensor& scale);
+
+// CODIGEM's loss.
+
+/// Gaussian negative log-likelihood by row of y [B, N] under output [B, 2 N] = [mean, log-variance]; see kernel_contract.inc.
+Tensor gaussian_nll(const Tensor& output, const Tensor& y, double limit);  ///< [B]
+Tensor gaussian_nll_backward(const Tensor& output, const Tensor& y, double limit, const Tensor& scale);
+
+// Tables of categories, of CTGAN and TVAE.
+
+/// Softmax within columns of categories: differences d [B, D], noise [B, C]; see kernel_contract.inc. [B, C]
+Tensor category_softmax(const CategoryPlanes& planes, const Tensor& d, const Tensor& noise, double temperature);
+Tensor category_softmax_backward(const CategoryPlanes& planes, const Tensor& y, const Tensor& dy, double temperature);
+/// Cross-entropy over all columns against the target's entries [B, D]: [B].
+Tensor category_cross_entropy(const CategoryPlanes& planes, const Tensor& d, const CsrMatrix& target);
+/// Writes over d when nobody else holds it.
+Tensor category_cross_entropy_backward(const CategoryPlanes& planes, Tensor d, const CsrMatrix& target, const Tensor& scale);
+/// What the categories stand for: int32 [C], [C] and [columns], where the scores are; see CategoryMeaning in kernels.h.
+struct CategoryTable {
+  Tensor values, order, places;
+};
+/// The values of the categories with the largest scores [B, C], which are finite: [B, columns].
+Tensor category_choice(const CategoryPlanes& planes, const Tensor& scores, const CategoryTable& table);
+/// Adam on rows index (int32 [n], none twice, negative: none) of a table [R, N] with moments of its shape; see
+/// kernel_contract.inc. done int32 [n]: how many steps each row has had, of the count (int32 [1]) that have been made; factors
+/// [steps, kAdamFactors]; gradient [n, N] of one more step, or undefined. On a GPU the caller vouches for index and counts.
+void adam_rows(const Tensor& index, const Tensor& done, const Tensor& factors, const Tensor& count, const Tensor& gradient,
+               const Tensor& value, const Tensor& first, const Tensor& second);
+
+// DiffRec's diffusion steps, drawn by their recent losses without asking the host: see kernel_contract.inc.
+
+/// The last losses of steps t = 1..T: [T, kRecentLosses], and how many each has had, int32 [T]; none at first.
+struct LossHistory {
+  LossHistory(std::int64_t steps, DType dtype, Device device);
+  Tensor recent;
+  Tensor seen;
+};
+struct StepProbabilities {
+  Tensor p;      ///< float64 [T]
+  Tensor until;  ///< float64 [T] its running sums
+};
+StepProbabilities step_probabilities(const LossHistory& history);
+struct DrawnSteps {
+  Tensor t;        ///< int32 [n] in 1..T
+  Tensor divisor;  ///< [n, 1] p_t T
+};
+/// One step for each number of u, float64 [n] in [0, 1).
+DrawnSteps draw_steps(const StepProbabilities& probabilities, const Tensor& u, DType dtype);
+/// losses [n] or [n, 1] at steps t int32 [n], in their order. Throws on a step outside (on a GPU the caller vouches for it).
+void record_losses(const Tensor& t, const Tensor& losses, const LossHistory& history);
+
+// MLP's layer behind a table of two vectors, for rows of zeros and ones (kernel_contract.inc, "value embedding"): x [B, I] ones
+// at the stored entries, table [2, K], w [I, K, N], total [K, N] = sum_i w_i.
+
+/// sum_i table[x_i] w_i: [B, N].
+Tensor value_linear(const CsrMatrix& x, const Tensor& table, const Tensor& w, const Tensor& total);
+/// The gradients of that. dw is left in factors: it is as large as w, and every entry of it is needed just once.
+struct ValueLinearGradients {
+  Tensor dtable;  ///< [2, K]
+  Tensor all;     ///< [N] column sums of dy
+  Tensor seen;    ///< [I, N] x^T dy
+};
+ValueLinearGradients value_linear_backward(const CsrMatrix& x, const Tensor& w, const Tensor& total, const Tensor& dy);
+/// An Adam step for w with moments first and second, in place; `total` becomes that of the new w. `table` is the one of the
+/// forward pass, factors [kAdamFactors] a row of Adam::prepare (optim/adam.h), without weight decay, where w is.
+void value_linear_adam(const Tensor& table, const ValueLinearGradients& gradients, const Tensor& factors, const Tensor& w,
+                       const Tensor& first, const Tensor& second, const Tensor& total);
 
 }  // namespace tapestry

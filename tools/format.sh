@@ -13,4 +13,4 @@ fi
 mode=(-i)
 [ "${1:-}" != --check ] || mode=(--dry-run -Werror)
 find apps autograd bench nn optim recsys sdrm tensor tests \
-  \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' \) -print0 | xargs -0 -r "$formatter" "${mode[@]}"
+  \( -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' -o -name '*.inc' \) -print0 | xargs -0 -r "$formatter" "${mode[@]}"

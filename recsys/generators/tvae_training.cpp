@@ -6,6 +6,7 @@
 
 #include "autograd/tape.h"
 #include "optim/adam.h"
+#include "recsys/generators/sample_tiles.h"
 #include "recsys/generators/tvae.h"
 #include "sdrm/binarize.h"
 #include "sdrm/early_stopping.h"
@@ -27,14 +28,8 @@ Tensor prior(const Tvae& model, std::int64_t begin, std::int64_t end, std::uint6
                        row_ids);
 }
 
-Tensor row_range(std::int64_t begin, std::int64_t end, Device device) {
-  std::vector<std::int32_t> ids;
-  for (std::int64_t row = begin; row < end; ++row) ids.push_back(static_cast<std::int32_t>(row));
-  return Tensor::from<std::int32_t>(ids, {end - begin}, device);
-}
-
 Tensor scores(const Tvae& model, TvaeDraw draw, std::int64_t begin, std::int64_t end, std::uint64_t seed) {
-  const Tensor ids = row_range(begin, end, model.device());
+  const Tensor ids = row_numbers(begin, end, model.device());
   const Tensor logits = model.logits(prior(model, begin, end, seed, ids));  // [n, C]
   if (draw == TvaeDraw::kMode) return logits;
   if (draw == TvaeDraw::kTanh) return unary(UnaryOp::kTanh, logits);
@@ -154,7 +149,7 @@ Interactions sample_tvae(const Tvae& model, const TableEncoding& table, std::int
 Interactions threshold_tvae(const Tvae& model, const TableEncoding& table, std::int64_t rows, double density, bool dislikes,
                             std::uint64_t seed, const sdrm::Progress& progress) {
   const auto tile = [&](std::int64_t begin, std::int64_t end) {
-    const Tensor z = prior(model, begin, end, seed, row_range(begin, end, model.device()));
+    const Tensor z = prior(model, begin, end, seed, row_numbers(begin, end, model.device()));
     return like_odds(model.logits(z).to(Device::kCpu), table);
   };
   const sdrm::LogitMatrix odds = {rows, table.items(), tile};

@@ -8,10 +8,10 @@
 #include "autograd/loss.h"
 #include "autograd/tape.h"
 #include "nn/snapshot.h"
-#include "recsys/data/split.h"
 #include "sdrm/early_stopping.h"
 #include "sdrm/epoch_rows.h"
 #include "sdrm/loss_record.h"
+#include "sdrm/shuffle.h"
 #include "tensor/step_graph.h"
 
 namespace tapestry::recsys {
@@ -21,11 +21,6 @@ namespace {
 enum class FitPart : std::uint64_t { kInit = 1, kTraining = 2 };
 
 std::uint64_t part_seed(std::uint64_t seed, FitPart part) { return derive_seed(seed, static_cast<std::uint64_t>(part)); }
-
-std::vector<std::int32_t> shuffled_rows(std::int64_t count, const RandomStream& stream) {
-  RandomSequence random(stream);
-  return shuffled(count, [&](std::uint32_t bound) { return random.below(bound); });
-}
 
 /// Users whose scores exist at a time.
 constexpr std::int64_t kTile = 256;
@@ -106,7 +101,8 @@ class MlpTraining {
   template <typename Advance>
   double train_epoch(std::int64_t epoch, const Advance& advance) {
     // What the epoch needs of the host, brought to the device in one go.
-    std::vector<std::int32_t> order = shuffled_rows(rows_.rows(), {seed_, Purpose::kShuffle, static_cast<std::uint32_t>(epoch)});
+    std::vector<std::int32_t> order;
+    sdrm::shuffle_rows(rows_.rows(), {seed_, Purpose::kShuffle, static_cast<std::uint32_t>(epoch)}, order);
     rows_.reorder(order);
     sdrm::bring(adam_.prepare(rows_.updates(), config_.learning_rate).raw_data(), factors_);
     cursor_.begin_epoch(adam_.steps());

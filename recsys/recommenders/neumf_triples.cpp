@@ -3,15 +3,16 @@
 #include <numeric>
 #include <type_traits>
 
-#include "recsys/data/split.h"
+#include "sdrm/shuffle.h"
 #include "tensor/random.h"
 
 namespace tapestry::recsys {
 namespace {
 
 std::vector<std::int32_t> shuffled_positions(std::size_t count, const RandomStream& stream) {
-  RandomSequence random(stream);
-  return shuffled(static_cast<std::int64_t>(count), [&](std::uint32_t bound) { return random.below(bound); });
+  std::vector<std::int32_t> positions;
+  sdrm::shuffle_rows(static_cast<std::int64_t>(count), stream, positions);
+  return positions;
 }
 
 /// 0, 1, ..., count - 1.

@@ -5,7 +5,7 @@
 
 #include "recsys/experiment/folder_lock.h"
 #include "tests/apps/child_process.h"
-#include "tests/recsys/data_support.h"
+#include "tests/recsys/data/data_support.h"
 
 namespace tapestry::apps {
 namespace {

@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "tests/recsys/data_support.h"
+#include "tests/recsys/data/data_support.h"
 
 namespace tapestry::apps::tests {
 

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "recsys/data/sha256.h"
-#include "tests/recsys/data_support.h"
+#include "tests/recsys/data/data_support.h"
 
 namespace tapestry::apps::tests {
 

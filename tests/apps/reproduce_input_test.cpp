@@ -8,7 +8,7 @@
 #include "recsys/experiment/folder_lock.h"
 #include "tensor/cuda/cuda_memory.h"
 #include "tests/apps/child_process.h"
-#include "tests/recsys/data_support.h"
+#include "tests/recsys/data/data_support.h"
 
 namespace tapestry::apps {
 namespace {

@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "tests/apps/child_process.h"
-#include "tests/recsys/data_support.h"
+#include "tests/recsys/data/data_support.h"
 
 namespace tapestry::apps {
 namespace {

@@ -9,7 +9,7 @@
 #include <stdexcept>
 
 #include "tests/apps/child_process.h"
-#include "tests/recsys/data_support.h"
+#include "tests/recsys/data/data_support.h"
 
 namespace tapestry::apps {
 namespace {

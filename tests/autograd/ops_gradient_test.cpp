@@ -185,7 +185,7 @@ std::vector<GradientCase> matrix_cases() {
   return cases;
 }
 
-/// A layer behind a table of two vectors; its weights' own gradient is left in factors (tests/recsys/mlp_test.cpp).
+/// A layer behind a table of two vectors; its weights' own gradient is left in factors (tests/recsys/recommenders/mlp_test.cpp).
 std::vector<GradientCase> value_linear_cases() {
   const auto layer = [](const Inputs& x, Activation activation) {
     const Tensor w = constant({7, 3, 4}), total = tapestry::column_sum(w.reshape({7, 12})).reshape({3, 4});

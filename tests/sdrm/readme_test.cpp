@@ -1,20 +1,19 @@
-// The example of sdrm/README.md, compiled and run. Its lines between the marks are those of the file.
+// The example of sdrm/README.md, compiled and run.
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <sstream>
 #include <string>
+#include <vector>
 
 #include "sdrm/binarize.h"
 #include "sdrm/sampling.h"
 #include "sdrm/score_training.h"
 #include "sdrm/vae_training.h"
 #include "tests/sdrm/sdrm_support.h"
+#include "tests/support/snippet.h"
 
 namespace tapestry::sdrm {
 namespace {
 
-// [example]
 /// Synthetic users as a matrix with the density of `real`.
 CsrMatrix synthesize(const CsrMatrix& real, std::int64_t users, std::uint64_t seed) {
   VaeConfig vae_config;
@@ -38,7 +37,6 @@ CsrMatrix synthesize(const CsrMatrix& real, std::int64_t users, std::uint64_t se
   const double density = double(real.nnz()) / double(real.rows() * real.cols());
   return binarize_at_density({users, real.cols(), decoded_rows(vae, latents)}, density).ones;
 }
-// [example]
 
 TEST(Readme, TheExampleGivesAMatrixOfTheRealDensity) {
   const CsrMatrix real = tests::grouped_matrix(90, 40, 4, 5);
@@ -50,18 +48,11 @@ TEST(Readme, TheExampleGivesAMatrixOfTheRealDensity) {
 }
 
 TEST(Readme, HasTheExampleAsItIsCompiled) {
-  const auto text_of = [](const std::string& path) {
-    std::ifstream file(std::string(TAPESTRY_SOURCE_DIR) + path);
-    std::stringstream text;
-    text << file.rdbuf();
-    return text.str();
-  };
-  const std::string mark = "// [example]\n";
-  const std::string source = text_of("/tests/sdrm/readme_test.cpp");
-  const std::size_t begin = source.find(mark) + mark.size();
-  const std::string example = source.substr(begin, source.find(mark, begin) - begin);
-  ASSERT_GT(example.size(), 500u);
-  EXPECT_NE(text_of("/sdrm/README.md").find("```cpp\n" + example + "```"), std::string::npos);
+  const std::string root = TAPESTRY_SOURCE_DIR;
+  const std::vector<std::string> blocks = tests::code_blocks(root + "/sdrm/README.md");
+  ASSERT_EQ(blocks.size(), 1u);
+  EXPECT_GT(blocks.front().size(), 500u);
+  EXPECT_TRUE(tests::is_compiled_in(blocks.front(), root + "/tests/sdrm/readme_test.cpp"));
 }
 
 }  // namespace

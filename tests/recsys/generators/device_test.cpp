@@ -6,7 +6,7 @@
 #include "recsys/generators/codigem_training.h"
 #include "recsys/generators/diffrec_training.h"
 #include "tests/recsys/generators/generator_support.h"
-#include "tests/recsys/table_support.h"
+#include "tests/recsys/generators/table_support.h"
 #include "tests/sdrm/sdrm_support.h"
 #include "tests/support/device.h"
 #include "tests/support/gpu_test.h"

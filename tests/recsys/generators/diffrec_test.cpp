@@ -8,7 +8,7 @@
 
 #include "recsys/generators/diffrec_generator.h"
 #include "sdrm/score_model.h"
-#include "tests/recsys/data_support.h"
+#include "tests/recsys/data/data_support.h"
 #include "tests/recsys/generators/generator_support.h"
 #include "tests/sdrm/sdrm_support.h"
 

@@ -1,5 +1,5 @@
 // Whole small experiments on a GPU: runs that share it do not disturb each other.
-#include "tests/recsys/runner_support.h"
+#include "tests/recsys/experiment/runner_support.h"
 #include "tests/support/device.h"
 #include "tests/support/gpu_test.h"
 

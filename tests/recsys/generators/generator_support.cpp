@@ -7,7 +7,7 @@
 
 #include "recsys/data/simulated.h"
 #include "tensor/parallel.h"
-#include "tests/recsys/data_support.h"
+#include "tests/recsys/data/data_support.h"
 #include "tests/support/temp_folder.h"
 
 namespace tapestry::recsys::tests {

@@ -3,7 +3,7 @@
 #include "recsys/generators/diffrec_training.h"
 #include "tensor/step_graph.h"
 #include "tests/recsys/generators/generator_support.h"
-#include "tests/recsys/table_support.h"
+#include "tests/recsys/generators/table_support.h"
 #include "tests/sdrm/sdrm_support.h"
 #include "tests/support/asked.h"
 #include "tests/support/device.h"

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "tests/recsys/data_support.h"
+#include "tests/recsys/data/data_support.h"
 #include "tests/recsys/generators/generator_support.h"
 
 namespace tapestry::recsys {
