@@ -8,77 +8,160 @@
 #include "tensor/cpu/softmax_math.h"
 #include "tensor/kernels.h"
 
-/// MultiVAE's output layer with its loss. Items go through in blocks that stay in the second cache from the product that makes
-/// their logits to the last sum over them. A block's logits are kept transposed, [items of the block, B]: then h is what the
-/// products pack, once for all blocks; w is read where it lies; and maxima and sums over items run over all users at a time.
+/// MultiVAE's output layer with its loss: B rows r (users), I items i, H hidden numbers; h [B, H], w [I, H], bias [I], and
+/// targets x [B, I], of which only the entries are stored.
+///
+///     logits = h w^T + bias          lse_r = log sum_i exp(logits_ri)           loss_r = N_r lse_r - sum_i x_ri logits_ri
+///     N_r = sum_i x_ri               softmax_ri = exp(logits_ri - lse_r)        dlogits_ri = scale (N_r softmax_ri - x_ri)
+///     dw = dlogits^T h               dbias_i = sum_r dlogits_ri                 dh = dlogits w
+///
+/// Items go through in blocks b that stay in the second cache from the product that makes their logits to the last sum over them.
+/// A block's exponentials are taken before lse is known; one factor for each row, the block's share, makes softmax of them later:
+///
+///     largest_rb = max of logits_ri over i in b           exps_ri = exp(logits_ri - largest_rb) for i in b
+///     sums_rb = sum of exps_ri over i in b                lse_r = log sum_b exp(largest_rb) sums_rb
+///     hits_rb = sum of x_ri logits_ri over i in b         shares_rb = exp(largest_rb - lse_r): softmax_ri = exps_ri shares_rb
+///
+/// Every item and every block has a line of `stride` numbers, one for each row and unused ones up to the next cache line: logits
+/// lie transposed. Then h is what the products pack, once for all blocks; w is read where it lies; and maxima and sums over items
+/// run over all rows at a time. The memory of a call:
+///
+///                             row 0 .. B-1 .. stride
+///     Kept                  +------------------------+
+///       items of block 0    |                        |   [I, stride]: logits, then exps, then dlogits
+///       items of block 1    |                        |
+///       ..                  +------------------------+
+///       blocks              |                        |   [blocks, stride]: largest, then shares
+///                           +------------------------+
+///
+///     ForwardScratch        sums [blocks, stride] | hits [blocks, stride] | packed h^T
+///
+///     BackwardScratch       weights [stride] | packed h | group 0 | group 1 | ..
+///       a group of blocks   its part of dh [B, H] | its current block of w, packed
 namespace tapestry {
 namespace {
 
-/// Blocks of items, two at least where there are more than a hundred: a function of the items alone, since sums over items are
-/// added up block by block.
-std::int64_t block_count(std::int64_t items) {
-  constexpr std::int64_t kPair = 272;
-  const std::int64_t pairs = (items + kPair / 2) / kPair;
-  return pairs == 0 ? 1 : 2 * pairs;
-}
-
+/// Block `index`: items [begin, end).
 struct Block {
+  std::int64_t index;
   std::int64_t begin;
   std::int64_t end;
   std::int64_t size() const { return end - begin; }
 };
 
-/// Blocks of about equal width, whole tiles of items each: none is empty.
-Block block_at(std::int64_t items, std::int64_t index) {
-  const std::int64_t blocks = block_count(items);
-  const std::int64_t tiles = (items + cpu::kTileRows - 1) / cpu::kTileRows;
-  const auto begin = [=](std::int64_t at) { return std::min(items, at * tiles / blocks * cpu::kTileRows); };
-  return {begin(index), begin(index + 1)};
+/// Up to the next cache line, which is also a multiple of any register's lanes.
+template <typename T>
+std::int64_t padded(std::int64_t count) {
+  constexpr auto line = static_cast<std::int64_t>(64 / sizeof(T));
+  return (count + line - 1) / line * line;
 }
 
-/// Where everything lies in the memory of a call.
+/// A call's dimensions, and how its items are cut into blocks and those into groups.
 template <typename T>
-struct Layout {
-  Layout(std::int64_t row_count, std::int64_t items, std::int64_t hidden)
+struct Sizes {
+  Sizes(std::int64_t row_count, std::int64_t item_count, std::int64_t hidden_size)
       : rows(row_count),
-        stride(padded(row_count)),
-        panel_rows(std::min(stride, (row_count + cpu::kPanel<T> - 1) / cpu::kPanel<T> * cpu::kPanel<T>)),
+        items(item_count),
+        hidden(hidden_size),
+        stride(padded<T>(rows)),
+        panel_rows(std::min(stride, (rows + cpu::kPanel<T> - 1) / cpu::kPanel<T> * cpu::kPanel<T>)),
         blocks(block_count(items)),
-        groups(std::min<std::int64_t>(blocks, 16)),
-        shares(items * stride),
-        hits(blocks * stride),
-        packed_h(2 * blocks * stride),
-        packed_w(padded(row_count * hidden)),
-        part_size(packed_w + cpu::packed_size<T>(items / blocks + 2 * cpu::kTileRows, hidden)),
-        parts(stride + padded(cpu::packed_size<T>(row_count, hidden))),
-        room{shares + blocks * stride, packed_h + cpu::packed_size<T>(hidden, row_count), parts + groups * part_size} {}
+        groups(std::min<std::int64_t>(blocks, 16)) {}
 
-  /// Up to the next cache line, which is also a multiple of any register's lanes.
-  static std::int64_t padded(std::int64_t count) {
-    constexpr auto line = static_cast<std::int64_t>(64 / sizeof(T));
-    return (count + line - 1) / line * line;
+  /// Two blocks for every 272 items, rounded, and one for fewer than 136: a function of the items alone, since sums over items
+  /// are added up block by block.
+  static std::int64_t block_count(std::int64_t items) {
+    constexpr std::int64_t kPair = 272;
+    const std::int64_t pairs = (items + kPair / 2) / kPair;
+    return pairs == 0 ? 1 : 2 * pairs;
   }
-  /// The blocks of a group are done one after the other by one thread.
+  /// Blocks of about equal width, whole tiles of items each: none is empty where there are items.
+  Block block(std::int64_t index) const {
+    const std::int64_t tiles = (items + cpu::kTileRows - 1) / cpu::kTileRows;
+    const auto begin = [&](std::int64_t at) { return std::min(items, at * tiles / blocks * cpu::kTileRows); };
+    return {index, begin(index), begin(index + 1)};
+  }
+  /// Room for the items of any block: their mean and the rounding to tiles.
+  std::int64_t block_room() const { return items / blocks + 2 * cpu::kTileRows; }
+  /// The blocks of a group, from this one to the next group's first, are done one after the other by one thread.
   std::int64_t first_block(std::int64_t group) const { return group * blocks / groups; }
 
   std::int64_t rows;    ///< B
-  std::int64_t stride;  ///< numbers from one item's row of logits to the next
-  /// Numbers of an item's row of logits that the product makes: whole registers up to the stride, but no further than the packed
+  std::int64_t items;   ///< I
+  std::int64_t hidden;  ///< H
+  std::int64_t stride;  ///< of a line: B and what is unused
+  /// Numbers of an item's line that the product of logits makes: whole registers up to the stride, but no further than the packed
   /// h^T reaches, whose last panel ends before it where a panel (24 floats with AVX2) is no multiple of a cache line.
   std::int64_t panel_rows;
   std::int64_t blocks;
-  std::int64_t groups;
-  // Kept: logits, then exps, then dlogits [I, stride] from 0, and
-  std::int64_t
-      shares;  ///< [blocks, stride]: softmax = exps * share of the block. Until all blocks are known, their largest logits
-  // The forward pass: sums of a block's exps [blocks, stride] from 0, and
-  std::int64_t hits;      ///< sum_i x_ri logits[r, i] over a block's items [blocks, stride]
-  std::int64_t packed_h;  ///< h^T packed
-  // The backward pass: the rows' weights [B] from 0, h packed [B, H] from `stride` on, and
-  std::int64_t packed_w;   ///< within a group's part: behind what it adds to dh [B, H], its current block of w, packed
-  std::int64_t part_size;  ///< of a group
-  std::int64_t parts;      ///< where they begin
-  LinearMultinomialRoom room;
+  std::int64_t groups;  ///< units of work, a function of the items alone as well: dh is added up group by group
+};
+
+/// Rows of numbers, `stride` apart.
+template <typename T>
+struct Lines {
+  T* data;
+  std::int64_t stride;
+
+  T* operator[](std::int64_t index) const { return data + index * stride; }
+  /// The lines from `index` on.
+  Lines from(std::int64_t index) const { return {data + index * stride, stride}; }
+};
+
+/// What the forward pass leaves for the backward pass.
+template <typename T>
+struct Kept {
+  static std::int64_t count(const Sizes<T>& sizes) { return (sizes.items + sizes.blocks) * sizes.stride; }
+  Kept(const Sizes<T>& sizes, T* memory) : items{memory, sizes.stride}, blocks(items.from(sizes.items)) {}
+
+  // A block's items [size of the block, stride]: the same memory, which holds these one after the other.
+  Lines<T> logits(const Block& block) const { return items.from(block.begin); }
+  Lines<T> exps(const Block& block) const { return items.from(block.begin); }
+  Lines<T> dlogits(const Block& block) const { return items.from(block.begin); }
+
+  // [B] of block `index`, likewise: its largest logits until lse is known, then its shares.
+  T* largest(std::int64_t index) const { return blocks[index]; }
+  T* shares(std::int64_t index) const { return blocks[index]; }
+
+  Lines<T> items;   ///< [I, stride]
+  Lines<T> blocks;  ///< [blocks, stride]
+};
+
+/// Working memory of the forward pass.
+template <typename T>
+struct ForwardScratch {
+  static std::int64_t count(const Sizes<T>& sizes) {
+    return 2 * sizes.blocks * sizes.stride + cpu::packed_size<T>(sizes.hidden, sizes.rows);
+  }
+  ForwardScratch(const Sizes<T>& sizes, T* memory)
+      : sums{memory, sizes.stride}, hits(sums.from(sizes.blocks)), packed_h(hits[sizes.blocks]) {}
+
+  Lines<T> sums;  ///< [blocks, stride]
+  Lines<T> hits;  ///< [blocks, stride]
+  T* packed_h;    ///< h^T [H, B], packed
+};
+
+/// Working memory of the backward pass.
+template <typename T>
+struct BackwardScratch {
+  static std::int64_t count(const Sizes<T>& sizes) { return sizes.stride + h_room(sizes) + sizes.groups * group_room(sizes); }
+  BackwardScratch(const Sizes<T>& sizes, T* memory)
+      : weights(memory),
+        packed_h(weights + sizes.stride),
+        dh_parts{packed_h + h_room(sizes), group_room(sizes)},
+        packed_w{dh_parts.data + dh_room(sizes), group_room(sizes)} {}
+
+  T* weights;         ///< [B]: scale N_r
+  T* packed_h;        ///< h [B, H], packed
+  Lines<T> dh_parts;  ///< of each group, what its items add to dh [B, H]
+  Lines<T> packed_w;  ///< of each group, its current block's rows of w [size of the block, H], packed
+
+ private:
+  static std::int64_t h_room(const Sizes<T>& sizes) { return padded<T>(cpu::packed_size<T>(sizes.rows, sizes.hidden)); }
+  static std::int64_t dh_room(const Sizes<T>& sizes) { return padded<T>(sizes.rows * sizes.hidden); }
+  static std::int64_t group_room(const Sizes<T>& sizes) {
+    return dh_room(sizes) + cpu::packed_size<T>(sizes.block_room(), sizes.hidden);
+  }
 };
 
 /// Goes through a target's rows from block to block.
@@ -123,153 +206,183 @@ void pack_together(bool transpose_b, std::int64_t k, std::int64_t n, const T* b,
   }
 }
 
-/// A block's logits become exp(logit - the row's largest); largest and their sum, [B] each, are written.
-template <typename T>
-void exponentiate_block(const Block& block, std::int64_t rows, std::int64_t stride, T* logits, T* largest, T* sum) {
-  std::fill_n(largest, rows, -std::numeric_limits<T>::infinity());
-  for (std::int64_t i = 0; i < block.size(); ++i) {
-    const T* logit = logits + i * stride;
-#pragma omp simd
-    for (std::int64_t row = 0; row < rows; ++row) largest[row] = logit[row] > largest[row] ? logit[row] : largest[row];
-  }
-  std::fill_n(sum, rows, T(0));
-  for (std::int64_t i = 0; i < block.size(); ++i) {
-    T* logit = logits + i * stride;
-#pragma omp simd
-    for (std::int64_t row = 0; row < rows; ++row) sum[row] += logit[row] = scalar::exp(logit[row] - largest[row]);
+/// body(block, group, entries) for all blocks. Groups go to whichever thread is free; blocks of a group come in order, with
+/// entries of `target` from the block's first item on, of which the body has to take the block's.
+template <typename T, typename Body>
+void for_blocks(const Sizes<T>& sizes, const CsrView<T>& target, const Body& body) {
+#pragma omp parallel
+  {
+    Entries<T>::make_room(sizes.rows);
+#pragma omp for schedule(dynamic, 1)
+    for (std::int64_t group = 0; group < sizes.groups; ++group) {
+      const std::int64_t first = sizes.first_block(group);
+      Entries<T> entries(target, sizes.block(first).begin);
+      for (std::int64_t index = first; index < sizes.first_block(group + 1); ++index) body(sizes.block(index), group, entries);
+    }
   }
 }
 
-/// log sum exp of the blocks' log sum exps, for rows [begin, end), no more than kColumnRange; largest becomes the blocks' shares.
+// --- forward -----------------------------------------------------------------------------------------------------------------
+
+/// The block's logits [size of the block, stride] = its rows of w [I, H] times h^T, + its items' bias [I].
 template <typename T>
-void combine_blocks(const Layout<T>& at, const CsrView<T>& target, std::int64_t begin, std::int64_t end, T* shares, const T* sums,
-                    const T* hits, T* loss) {
+void block_logits(const Sizes<T>& sizes, const Block& block, const T* w, const T* bias, const T* packed_h, Lines<T> logits) {
+  cpu::multiply_panels(false, block.size(), sizes.panel_rows, sizes.hidden, w + block.begin * sizes.hidden, sizes.hidden,
+                       packed_h, {false, bias + block.begin}, logits.data, logits.stride);
+}
+
+/// The block's hits [B] from its logits [size of the block, stride].
+template <typename T>
+void block_hits(std::int64_t rows, const Block& block, Lines<T> logits, Entries<T>& entries, T* hits) {
+  for (std::int64_t row = 0; row < rows; ++row) {
+    T hit = 0;
+    entries.take(row, block.end, [&](std::int64_t item, T value) { hit += value * logits[item - block.begin][row]; });
+    hits[row] = hit;
+  }
+}
+
+/// The block's largest logits and sums, [B] each; in place of its logits [size of the block, stride] its exps.
+template <typename T>
+void block_exponentials(std::int64_t rows, const Block& block, Lines<T> logits, T* largest, T* sums) {
+  std::fill_n(largest, rows, -std::numeric_limits<T>::infinity());
+  for (std::int64_t i = 0; i < block.size(); ++i) {
+    const T* logit = logits[i];
+#pragma omp simd
+    for (std::int64_t row = 0; row < rows; ++row) largest[row] = logit[row] > largest[row] ? logit[row] : largest[row];
+  }
+  std::fill_n(sums, rows, T(0));
+  for (std::int64_t i = 0; i < block.size(); ++i) {
+    T* logit = logits[i];
+#pragma omp simd
+    for (std::int64_t row = 0; row < rows; ++row) sums[row] += logit[row] = scalar::exp(logit[row] - largest[row]);
+  }
+}
+
+/// When all blocks are done: the loss [B] of rows [begin, end), no more than kColumnRange; in place of their largest logits in
+/// every block, [blocks, stride], its shares.
+template <typename T>
+void combine_blocks(const Sizes<T>& sizes, const CsrView<T>& target, std::int64_t begin, std::int64_t end, const Kept<T>& kept,
+                    const ForwardScratch<T>& scratch, T* loss) {
   std::array<T, kColumnRange> lse;
   std::array<T, kColumnRange> total = {};
   std::array<T, kColumnRange> hit = {};
   const std::int64_t rows = end - begin;
-  lse.fill(-std::numeric_limits<T>::infinity());  // the largest logit first
-  for (std::int64_t block = 0; block < at.blocks; ++block) {
-    const T* largest = shares + block * at.stride + begin;
+  lse.fill(-std::numeric_limits<T>::infinity());  // the largest logit of all blocks, until its sum of exps is known
+  for (std::int64_t block = 0; block < sizes.blocks; ++block) {
+    const T* largest = kept.largest(block) + begin;
 #pragma omp simd
     for (std::int64_t i = 0; i < rows; ++i) lse[i] = largest[i] > lse[i] ? largest[i] : lse[i];
   }
-  for (std::int64_t block = 0; block < at.blocks; ++block) {
-    const std::int64_t from = block * at.stride + begin;
+  for (std::int64_t block = 0; block < sizes.blocks; ++block) {
+    const T* largest = kept.largest(block) + begin;
+    const T* sums = scratch.sums[block] + begin;
+    const T* hits = scratch.hits[block] + begin;
 #pragma omp simd
     for (std::int64_t i = 0; i < rows; ++i) {
-      total[i] += scalar::exp(shares[from + i] - lse[i]) * sums[from + i];
-      hit[i] += hits[from + i];
+      total[i] += scalar::exp(largest[i] - lse[i]) * sums[i];
+      hit[i] += hits[i];
     }
   }
   for (std::int64_t i = 0; i < rows; ++i) {
     lse[i] += scalar::log(total[i]);
     loss[begin + i] = row_loss(target, begin + i, lse[i], hit[i]);
   }
-  for (std::int64_t block = 0; block < at.blocks; ++block) {
-    T* share = shares + block * at.stride + begin;
+  for (std::int64_t block = 0; block < sizes.blocks; ++block) {
+    T* share = kept.shares(block) + begin;  // so far the largest logits
 #pragma omp simd
     for (std::int64_t i = 0; i < rows; ++i) share[i] = scalar::exp(share[i] - lse[i]);
   }
+}
+
+// --- backward ----------------------------------------------------------------------------------------------------------------
+
+/// The block's dlogits [size of the block, stride] in place of its exps, and their sums over rows, dbias [size of the block]. Its
+/// shares and the weights are [B], scale a number.
+template <typename T>
+void block_gradient(std::int64_t rows, const Block& block, const T* shares, const T* weights, const T* scale, Entries<T>& entries,
+                    Lines<T> exps, T* dbias) {
+  for (std::int64_t i = 0; i < block.size(); ++i) {
+    T* gradient = exps[i];
+    T sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (std::int64_t row = 0; row < rows; ++row) sum += gradient[row] *= weights[row] * shares[row];
+    dbias[i] = sum;
+  }
+  const Lines<T> dlogits = exps;  // but for the targets
+  for (std::int64_t row = 0; row < rows; ++row) {
+    entries.take(row, block.end, [&](std::int64_t item, T value) {
+      dlogits[item - block.begin][row] -= *scale * value;
+      dbias[item - block.begin] -= *scale * value;
+    });
+  }
+}
+
+/// From the block's dlogits [size of the block, stride] its rows of dw [I, H] and what it adds to its group's part of dh.
+template <typename T>
+void block_products(const Sizes<T>& sizes, const Block& block, std::int64_t group, Lines<T> dlogits, const T* w,
+                    const BackwardScratch<T>& scratch, T* dw) {
+  const std::int64_t hidden = sizes.hidden;
+  const bool add = block.index > sizes.first_block(group);  // to what the group's blocks before it have left there
+  T* packed_w = scratch.packed_w[group];
+  cpu::multiply_panels(false, block.size(), hidden, sizes.rows, dlogits.data, dlogits.stride, scratch.packed_h, {},
+                       dw + block.begin * hidden, hidden);
+  cpu::pack_panels(false, block.size(), hidden, w + block.begin * hidden, hidden, packed_w);
+  cpu::multiply_panels(true, sizes.rows, hidden, block.size(), dlogits.data, dlogits.stride, packed_w, {add},
+                       scratch.dh_parts[group], hidden);
+}
+
+/// dh [B, H] = the groups' parts of it, added up in their order.
+template <typename T>
+void add_parts(const Sizes<T>& sizes, const BackwardScratch<T>& scratch, T* dh) {
+  for_chunks(sizes.rows * sizes.hidden, [=](std::int64_t begin, std::int64_t end) {
+    std::copy(scratch.dh_parts[0] + begin, scratch.dh_parts[0] + end, dh + begin);
+    for (std::int64_t group = 1; group < sizes.groups; ++group) {
+      const T* part = scratch.dh_parts[group];
+#pragma omp simd
+      for (std::int64_t i = begin; i < end; ++i) dh[i] += part[i];
+    }
+  });
 }
 
 }  // namespace
 
 template <typename T>
 LinearMultinomialRoom CpuKernels<T>::linear_multinomial_room(std::int64_t rows, std::int64_t items, std::int64_t hidden) {
-  return Layout<T>(rows, items, hidden).room;
+  const Sizes<T> sizes(rows, items, hidden);
+  return {Kept<T>::count(sizes), ForwardScratch<T>::count(sizes), BackwardScratch<T>::count(sizes)};
 }
 
 template <typename T>
 void CpuKernels<T>::linear_multinomial_nll(std::int64_t hidden, const T* h, const T* w, const T* bias, const CsrView<T>& target,
                                            T* kept, T* loss, T* workspace) {
-  const std::int64_t rows = target.rows;
-  const std::int64_t items = target.cols;
-  const Layout<T> at(rows, items, hidden);
-  T* sums = workspace;
-  T* hits = workspace + at.hits;
-  T* packed_h = workspace + at.packed_h;
-  pack_together(true, hidden, rows, h, hidden, packed_h);
-#pragma omp parallel
-  {
-    Entries<T>::make_room(rows);
-#pragma omp for schedule(dynamic, 1)
-    for (std::int64_t group = 0; group < at.groups; ++group) {
-      Entries<T> entries(target, block_at(items, at.first_block(group)).begin);
-      for (std::int64_t index = at.first_block(group); index < at.first_block(group + 1); ++index) {
-        const Block block = block_at(items, index);
-        T* logits = kept + block.begin * at.stride;
-        cpu::multiply_panels(false, block.size(), at.panel_rows, hidden, w + block.begin * hidden, hidden, packed_h,
-                             {false, bias + block.begin}, logits, at.stride);
-        for (std::int64_t row = 0; row < rows; ++row) {
-          T hit = 0;
-          entries.take(row, block.end,
-                       [&](std::int64_t item, T value) { hit += value * logits[(item - block.begin) * at.stride + row]; });
-          hits[index * at.stride + row] = hit;
-        }
-        exponentiate_block(block, rows, at.stride, logits, kept + at.shares + index * at.stride, sums + index * at.stride);
-      }
-    }
-  }
-  for_column_ranges(rows, rows * at.blocks, [&](std::int64_t begin, std::int64_t end) {
-    combine_blocks(at, target, begin, end, kept + at.shares, sums, hits, loss);
+  const Sizes<T> sizes(target.rows, target.cols, hidden);
+  const Kept<T> view(sizes, kept);
+  const ForwardScratch<T> scratch(sizes, workspace);
+  pack_together(true, hidden, sizes.rows, h, hidden, scratch.packed_h);
+  for_blocks(sizes, target, [&](const Block& block, std::int64_t /*group*/, Entries<T>& entries) {
+    block_logits(sizes, block, w, bias, scratch.packed_h, view.logits(block));
+    block_hits(sizes.rows, block, view.logits(block), entries, scratch.hits[block.index]);
+    block_exponentials(sizes.rows, block, view.logits(block), view.largest(block.index), scratch.sums[block.index]);
+  });
+  for_column_ranges(sizes.rows, sizes.rows * sizes.blocks, [&](std::int64_t begin, std::int64_t end) {
+    combine_blocks(sizes, target, begin, end, view, scratch, loss);
   });
 }
 
 template <typename T>
 void CpuKernels<T>::linear_multinomial_nll_backward(std::int64_t hidden, const T* h, const T* w, const CsrView<T>& target,
                                                     T* kept, const T* scale, T* dw, T* dbias, T* dh, T* workspace) {
-  const std::int64_t rows = target.rows;
-  const std::int64_t items = target.cols;
-  const Layout<T> at(rows, items, hidden);
-  T* weights = workspace;
-  for (std::int64_t row = 0; row < rows; ++row) weights[row] = *scale * row_weight(target, row);
-  T* packed_h = workspace + at.stride;
-  pack_together(false, rows, hidden, h, hidden, packed_h);
-#pragma omp parallel
-  {
-    Entries<T>::make_room(rows);
-#pragma omp for schedule(dynamic, 1)
-    for (std::int64_t group = 0; group < at.groups; ++group) {
-      T* part = workspace + at.parts + group * at.part_size;  // of dh [B, H]
-      const std::int64_t first = at.first_block(group);
-      Entries<T> entries(target, block_at(items, first).begin);
-      for (std::int64_t index = first; index < at.first_block(group + 1); ++index) {
-        const Block block = block_at(items, index);
-        T* dlogits = kept + block.begin * at.stride;
-        const T* share = kept + at.shares + index * at.stride;
-        T* sums = dbias + block.begin;
-        for (std::int64_t i = 0; i < block.size(); ++i) {
-          T* gradient = dlogits + i * at.stride;
-          T sum = 0;
-#pragma omp simd reduction(+ : sum)
-          for (std::int64_t row = 0; row < rows; ++row) sum += gradient[row] *= weights[row] * share[row];
-          sums[i] = sum;
-        }
-        for (std::int64_t row = 0; row < rows; ++row) {
-          entries.take(row, block.end, [&](std::int64_t item, T value) {
-            dlogits[(item - block.begin) * at.stride + row] -= *scale * value;
-            sums[item - block.begin] -= *scale * value;
-          });
-        }
-        const T* block_w = w + block.begin * hidden;
-        cpu::multiply_panels(false, block.size(), hidden, rows, dlogits, at.stride, packed_h, {}, dw + block.begin * hidden,
-                             hidden);
-        cpu::pack_panels(false, block.size(), hidden, block_w, hidden, part + at.packed_w);
-        cpu::multiply_panels(true, rows, hidden, block.size(), dlogits, at.stride, part + at.packed_w, {index > first}, part,
-                             hidden);
-      }
-    }
-  }
-  for_chunks(rows * hidden, [=](std::int64_t begin, std::int64_t end) {
-    const T* part = workspace + at.parts;
-    std::copy(part + begin, part + end, dh + begin);
-    for (std::int64_t group = 1; group < at.groups; ++group) {
-      part += at.part_size;
-#pragma omp simd
-      for (std::int64_t i = begin; i < end; ++i) dh[i] += part[i];
-    }
+  const Sizes<T> sizes(target.rows, target.cols, hidden);
+  const Kept<T> view(sizes, kept);
+  const BackwardScratch<T> scratch(sizes, workspace);
+  for (std::int64_t row = 0; row < sizes.rows; ++row) scratch.weights[row] = *scale * row_weight(target, row);
+  pack_together(false, sizes.rows, hidden, h, hidden, scratch.packed_h);
+  for_blocks(sizes, target, [&](const Block& block, std::int64_t group, Entries<T>& entries) {
+    block_gradient(sizes.rows, block, view.shares(block.index), scratch.weights, scale, entries, view.exps(block),
+                   dbias + block.begin);
+    block_products(sizes, block, group, view.dlogits(block), w, scratch, dw);
   });
+  add_parts(sizes, scratch, dh);
 }
 
 template struct CpuKernels<float>;
