@@ -1,10 +1,6 @@
 #include "recsys/experiment/runner.h"
 
 #include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <latch>
-#include <mutex>
 #include <thread>
 
 #include "recsys/data/load_dataset.h"
@@ -13,6 +9,7 @@
 #include "recsys/experiment/report_content.h"
 #include "recsys/experiment/selection.h"
 #include "recsys/experiment/unit_pattern.h"
+#include "recsys/experiment/worker_pool.h"
 #include "tensor/error.h"
 #include "tensor/ops.h"
 #include "tensor/parallel.h"
@@ -37,41 +34,6 @@ void warm_up(Device device) {
   static_cast<void>(matmul(one, one).item());
 }
 
-/// What the workers share. The first worker that fails stops the others at their next checkpoint.
-struct Workers {
-  std::atomic<int> active = 0;
-  std::atomic<bool> stopped = false;
-  std::mutex mutex;
-  std::exception_ptr error;
-  std::vector<const RunJob*> waiting, running;
-  SoundModels sound;
-};
-
-/// The next job for a worker, the first that fits no model which a running one fits as well; nothing when there is no such job
-/// now. Ends at once when none is left.
-const RunJob* take_job(Workers& workers, const FolderOf& folder) {
-  const std::lock_guard lock(workers.mutex);
-  const auto found = std::find_if(workers.waiting.begin(), workers.waiting.end(), [&](const RunJob* job) {
-    return std::none_of(workers.running.begin(), workers.running.end(),
-                        [&](const RunJob* other) { return share_an_unfitted_model(*job, *other, folder, workers.sound); });
-  });
-  if (found == workers.waiting.end()) return nullptr;
-  const RunJob* const job = *found;
-  workers.waiting.erase(found);
-  workers.running.push_back(job);
-  return job;
-}
-
-bool any_waiting(Workers& workers) {
-  const std::lock_guard lock(workers.mutex);
-  return !workers.waiting.empty();
-}
-
-void leave_job(Workers& workers, const RunJob* job) {
-  const std::lock_guard lock(workers.mutex);
-  std::erase(workers.running, job);
-}
-
 constexpr const char* kReportStage = "report";
 constexpr const char* kManifest = "manifest.json";
 
@@ -80,9 +42,6 @@ std::vector<UnitKey> asked_units(const std::vector<LoadedDataset>& datasets, con
   for (const LoadedDataset& loaded : datasets) names.push_back(loaded.data.name);
   return all_unit_keys(options, names);
 }
-
-/// Thrown to unwind the workers that have not failed themselves.
-struct Stopped {};
 
 }  // namespace
 
@@ -97,6 +56,10 @@ Hyperparameters hyperparameters_for(const ExperimentOptions& options, const std:
   }
   leave_out(options.without, values);
   return options.quick ? quick(values) : values;
+}
+
+void check_interrupted(const ExperimentOptions& options) {
+  if (options.interrupted && options.interrupted()) throw Interrupted();
 }
 
 int default_jobs(int threads, int runs) { return std::clamp(runs, 1, std::max(1, threads)); }
@@ -235,73 +198,29 @@ void Experiment::plan_progress(const FolderOf& folder) {
 
 void Experiment::compute() {
   const PrecisionScope precision(parse_precision(options_.precision));
-  Workers workers;
-  for (const RunJob& job : work_.jobs) workers.waiting.push_back(&job);
-  const int count = std::min<int>(std::max(1, options_.jobs), static_cast<int>(work_.jobs.size()));
-  progress_.set_workers(count);
+  const std::vector<RunJob>& jobs = work_.jobs;
   const FolderOf folder = [&](const RunJob& job, const std::string& owner) { return kept_models(store_, job, owner); };
+  SoundModels sound;
+  const auto must_wait = [&](std::size_t waiting, std::size_t running) {
+    return share_an_unfitted_model(jobs[waiting], jobs[running], folder, sound);
+  };
+  WorkerPool pool(jobs.size(), {.workers = options_.jobs,
+                                .warm_up = [&] { warm_up(device_of(options_)); },
+                                .must_wait = must_wait,
+                                .poll = [&] { check_interrupted(options_); }});
+  progress_.set_workers(pool.workers());
   plan_progress(folder);
-  workers.active = count;
-  // Workers without a job leave their threads to the others, who look at every checkpoint. Kernels give the same bits for any
-  // number of threads, so that this does not show in the results.
-  const auto checkpoint = [&] {
-    if (options_.interrupted && options_.interrupted()) throw Interrupted();
-    if (workers.stopped) throw Stopped();
-  };
-  std::latch warm(count);
-  const auto share_threads = [&] { set_num_threads(std::max(1, options_.threads / std::max(1, workers.active.load()))); };
-  const auto stop = [&](std::exception_ptr reason) {
-    const std::lock_guard lock(workers.mutex);
-    if (!workers.stopped.exchange(true)) workers.error = std::move(reason);
-  };
-  const auto wait_for_job = [&] {
-    constexpr auto kPause = std::chrono::milliseconds(100);
-    const RunJob* job = take_job(workers, folder);
-    if (job != nullptr || !any_waiting(workers)) return job;
-    --workers.active;
-    while (job == nullptr && any_waiting(workers)) {
-      std::this_thread::sleep_for(kPause);
-      if (workers.stopped) break;
-      job = take_job(workers, folder);
-    }
-    ++workers.active;
-    return job;
-  };
-  const auto work = [&] {
+  pool.run([&](std::size_t index) {
     const std::thread::id own = std::this_thread::get_id();
-    try {
-      warm_up(device_of(options_));
-    } catch (...) {
-      stop(std::current_exception());
-    }
-    warm.arrive_and_wait();
-    try {
-      if (workers.stopped) throw Stopped();
-      while (const RunJob* job = wait_for_job()) {
-        execute_job(*job, {store_, journal_, progress_, [&] {
-                             checkpoint();
-                             if (std::this_thread::get_id() == own) share_threads();
-                           }});
-        leave_job(workers, job);
-        progress_.finish_job(job->index);
-      }
-    } catch (const Stopped&) {  // another worker's error is on its way
-    } catch (...) {
-      stop(std::current_exception());
-    }
-    --workers.active;
-  };
-  std::vector<std::jthread> threads;
-  try {
-    for (int worker = 0; worker < count; ++worker) threads.emplace_back(work);
-  } catch (const std::exception& error) {  // the system gives no more threads: those that run must not wait for the rest
-    stop(std::make_exception_ptr(
-        Error(ErrorKind::kDevice, concat("run ", threads.size() + 1, " of ", count,
-                                         " side by side gets no thread: ", error.what(), "; fewer (--jobs) need fewer"))));
-    warm.count_down(count - static_cast<std::ptrdiff_t>(threads.size()));
-  }
-  threads.clear();  // joins
-  if (workers.error) std::rethrow_exception(workers.error);
+    // Workers without a job leave their threads to the others, who look at every checkpoint. Kernels give the same bits for any
+    // number of threads, so that this does not show in the results.
+    const auto checkpoint = [&] {
+      pool.checkpoint();
+      if (std::this_thread::get_id() == own) set_num_threads(std::max(1, options_.threads / std::max(1, pool.active())));
+    };
+    execute_job(jobs[index], {store_, journal_, progress_, checkpoint});
+    progress_.finish_job(jobs[index].index);
+  });
 }
 
 ReportOptions Experiment::report_options() const {
@@ -363,7 +282,7 @@ std::vector<Cell> Experiment::write_reports() {
   const auto task = progress_.begin(label);
   const auto told = [&](double from) {  // half of the way each
     return [&, from](double fraction) {
-      if (options_.interrupted && options_.interrupted()) throw Interrupted();
+      check_interrupted(options_);
       progress_.advance(task, label, {.fraction = from + fraction / 2});
     };
   };

@@ -73,6 +73,9 @@ class Interrupted : public std::exception {
   const char* what() const noexcept override { return "interrupted"; }
 };
 
+/// Throws Interrupted when options.interrupted says so.
+void check_interrupted(const ExperimentOptions& options);
+
 /// Runs of a data set with a recommender.
 int runs_of(const ExperimentOptions& options, const std::string& dataset, const std::string& recommender);
 

@@ -1,6 +1,5 @@
 // What the system refuses, threads and memory that no Tensor asks for, is an exception: no sudden end and no endless wait.
 #include <gtest/gtest.h>
-#include <pthread.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include "tensor/error.h"
 #include "tensor/parallel.h"
 #include "tests/recsys/experiment/runner_support.h"
+#include "tests/support/no_threads.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -54,28 +54,6 @@ TEST(ScarceSystemDeathTest, BlocksOfTheSvdThrowWhereMemoryEnds) {
 
 #endif
 
-/// Threads started in its life get a stack that no machine has, which the system refuses.
-class NoThreads {
- public:
-  NoThreads() {
-    ::pthread_getattr_default_np(&before_);
-    pthread_attr_t huge;
-    ::pthread_attr_init(&huge);
-    ::pthread_attr_setstacksize(&huge, std::size_t(1) << 46);
-    ::pthread_setattr_default_np(&huge);
-    ::pthread_attr_destroy(&huge);
-  }
-  NoThreads(const NoThreads&) = delete;
-  NoThreads& operator=(const NoThreads&) = delete;
-  ~NoThreads() {
-    ::pthread_setattr_default_np(&before_);
-    ::pthread_attr_destroy(&before_);
-  }
-
- private:
-  pthread_attr_t before_ = {};
-};
-
 TEST(ScarceSystem, RunsThatGetNoThreadAreAnErrorAndNoWait) {
   const TempFolder folder;
   ExperimentOptions options = tiny_options(folder.path());
@@ -85,7 +63,7 @@ TEST(ScarceSystem, RunsThatGetNoThreadAreAnErrorAndNoWait) {
   std::vector<LoadedDataset> datasets;
   datasets.push_back({tiny_dataset(), 0.5});
   Experiment experiment(std::move(datasets), options, progress);
-  const NoThreads none;
+  const tests::NoThreads none;
   try {
     experiment.run();
     ADD_FAILURE() << "nothing was thrown";
