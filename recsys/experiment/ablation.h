@@ -7,7 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "recsys/experiment/runner.h"
+#include "recsys/experiment/deviations.h"
+#include "recsys/experiment/experiment_options.h"
+#include "recsys/report/table.h"
 
 /// What each deviation of the published program does to its figures: the same experiment once as published and once without it.
 namespace tapestry::recsys {

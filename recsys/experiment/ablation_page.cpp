@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <optional>
 #include <set>
+#include <utility>
 
 #include "recsys/data/joined.h"
+#include "recsys/experiment/combinations.h"
 #include "recsys/experiment/selection.h"
 #include "recsys/metrics/ranking.h"
 #include "recsys/report/headline.h"
@@ -91,6 +95,41 @@ std::string choice_table(std::span<const Choice> choices) {
   return text + markdown(lines, 5) + "\n";
 }
 
+/// With all of its units. Throws Error(kMisuse) when one is not finished.
+Combination read_whole(const UnitStore& store, const ExperimentOptions& options, const CombinationKey& key) {
+  Combination combination = {key, 0, {}};
+  for (const UnitKey& unit_key : unit_keys(options, key)) {
+    std::optional<Unit> unit = store.read(unit_key);
+    check(unit.has_value(), "choices: unit ", unit_key.text(), " is missing");
+    combination.units.push_back(std::move(*unit));
+    ++combination.asked;
+  }
+  return combination;
+}
+
+/// Of one metric; nothing when a run has no user for it.
+std::optional<Choice> choice(const Combination& combination, std::size_t metric, std::uint64_t seed) {
+  const auto& [key, asked, units] = combination;
+  const BestOfManyOptions search = {.seed = derive_seed(seed, kChoiceSeed)};
+  std::vector<double> means;
+  std::vector<std::vector<double>> users;
+  for (const Unit& unit : units) {
+    means.push_back(unit.measures.means[metric]);
+    users.push_back(unit.measures.users[metric]);
+  }
+  if (std::any_of(means.begin(), means.end(), [](double value) { return std::isnan(value); })) return std::nullopt;
+  return Choice{key.dataset,
+                key.recommender,
+                key.setting,
+                key.generator,
+                units.front().measures.names[metric],
+                units.size(),
+                mean(means),
+                sample_std(means),
+                best_of_many(means, means, search),
+                can_be_halved(users) ? best_of_many_on_others(users, search) : std::vector<Lift>()};
+}
+
 std::string csv_line(const std::vector<std::string>& fields) { return joined(fields, ",") + "\n"; }
 
 std::string number(double value) { return fixed(value, 10); }
@@ -105,36 +144,14 @@ std::string code_span(const std::string& text) {
 std::vector<Choice> choices(const UnitStore& store, const ExperimentOptions& options, std::span<const std::string> datasets) {
   std::vector<Choice> all;
   if (options.runs < kChoiceRuns) return all;
-  for (const std::string& dataset : datasets) {
-    for (const std::string& recommender : options.recommenders) {
-      for (const std::string& setting : options.settings) {
-        for (const std::string& generator : options.generators) {
-          if (generator == kOriginal) continue;
-          std::vector<Unit> units;
-          for (int run = 1; run <= options.runs; ++run) {
-            const UnitKey key = {dataset, recommender, setting, generator, run};
-            std::optional<Unit> unit = store.read(key);
-            check(unit.has_value(), "choices: unit ", key.text(), " is missing");
-            units.push_back(std::move(*unit));
-          }
-          if (std::any_of(units.begin(), units.end(), [](const Unit& unit) { return !unit.failure.empty(); })) continue;
-          const BestOfManyOptions search = {.seed = derive_seed(options.seed, kChoiceSeed)};
-          const std::vector<std::string>& names = units.front().measures.names;
-          for (std::size_t metric = 0; metric < names.size(); ++metric) {
-            if (!at_10(names[metric])) continue;
-            std::vector<double> means;
-            std::vector<std::vector<double>> users;
-            for (const Unit& unit : units) {
-              means.push_back(unit.measures.means[metric]);
-              users.push_back(unit.measures.users[metric]);
-            }
-            if (std::any_of(means.begin(), means.end(), [](double value) { return std::isnan(value); })) continue;
-            all.push_back({dataset, recommender, setting, generator, names[metric], units.size(), mean(means), sample_std(means),
-                           best_of_many(means, means, search),
-                           can_be_halved(users) ? best_of_many_on_others(users, search) : std::vector<Lift>()});
-          }
-        }
-      }
+  for (const CombinationKey& key : asked_combinations(options, datasets)) {
+    if (key.generator == kOriginal) continue;
+    const Combination combination = read_whole(store, options, key);
+    if (combination.failed()) continue;
+    const std::vector<std::string>& names = combination.units.front().measures.names;
+    for (std::size_t metric = 0; metric < names.size(); ++metric) {
+      if (!at_10(names[metric])) continue;
+      if (std::optional<Choice> found = choice(combination, metric, options.seed)) all.push_back(std::move(*found));
     }
   }
   return all;

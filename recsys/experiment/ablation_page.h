@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "recsys/experiment/ablation.h"
+#include "recsys/experiment/unit_store.h"
 #include "recsys/metrics/best_of_many.h"
 
 namespace tapestry::recsys {

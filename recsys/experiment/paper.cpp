@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "recsys/experiment/combinations.h"
 #include "recsys/experiment/finished_work.h"
 #include "recsys/experiment/folder_lock.h"
-#include "recsys/experiment/outputs.h"
 #include "recsys/experiment/read_text.h"
 #include "recsys/experiment/selection.h"
 #include "tensor/atomic_file.h"

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "recsys/experiment/experiment_options.h"
 #include "recsys/experiment/plan.h"
-#include "recsys/experiment/runner.h"
 
 /// Everything that the SDRM paper reports, as two experiments: its tables as they were made (protocol `published`), and the
 /// question behind them (protocol `strict`).

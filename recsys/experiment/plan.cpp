@@ -11,6 +11,7 @@
 #include <queue>
 
 #include "recsys/data/joined.h"
+#include "recsys/experiment/experiment_jobs.h"
 #include "recsys/experiment/pricing.h"
 #include "recsys/report/text.h"
 #include "tensor/parallel.h"

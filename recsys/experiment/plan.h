@@ -7,8 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "recsys/experiment/experiment_options.h"
 #include "recsys/experiment/planned_work.h"
-#include "recsys/experiment/runner.h"
+#include "recsys/experiment/reuse.h"
 
 /// What an experiment would do, before it does it.
 namespace tapestry::recsys {

@@ -7,13 +7,14 @@
 #include <iterator>
 #include <set>
 
-#include "recsys/experiment/outputs.h"
+#include "recsys/experiment/asked_stages.h"
+#include "recsys/experiment/combinations.h"
 #include "recsys/experiment/planned_work.h"
 #include "recsys/experiment/recommender_history.h"
 #include "recsys/experiment/run_job.h"
 #include "recsys/experiment/selection.h"
 #include "recsys/experiment/synthetic_report.h"
-#include "recsys/report/csv_files.h"
+#include "recsys/experiment/unfinished.h"
 #include "recsys/report/other_verdicts.h"
 #include "recsys/report/text.h"
 #include "recsys/report/verdict.h"
@@ -149,15 +150,10 @@ std::vector<TrainingCurve> read_recommender_curves(const UnitStore& store, const
     if (key.generator != kOriginal) curve.setting = key.setting;
     if (!curve.epoch.empty()) curves.push_back(std::move(curve));
   };
-  for (const std::string& dataset : datasets) {
-    for (const std::string& recommender : options.recommenders) {
-      for (const std::string& generator : options.generators) {
-        for (const std::string& setting : options.settings) {
-          if (generator == kOriginal && setting != options.settings.front()) continue;  // one fit is both settings'
-          for (const UnitKey& key : unit_keys(options, dataset, recommender, setting, generator)) read(key);
-        }
-      }
-    }
+  for (const CombinationKey& combination : asked_combinations(options, datasets, CombinationOrder::kOfWork)) {
+    // Without synthetic users both settings are one fit.
+    if (combination.generator == kOriginal && combination.setting != options.settings.front()) continue;
+    for (const UnitKey& key : unit_keys(options, combination)) read(key);
   }
   return curves;
 }
@@ -177,18 +173,16 @@ std::vector<StageTime> stage_times(const UnitStore& store, const ExperimentOptio
 }
 
 ReportContent report_content(const UnitStore& store, const ExperimentOptions& options, std::span<const LoadedDataset> datasets,
-                             std::span<const Start> starts, const ReportOptions& report, std::vector<Cell> cells,
-                             std::vector<Comparison> comparisons, std::vector<Failure> failures) {
-  std::vector<std::string> names;
-  for (const LoadedDataset& loaded : datasets) names.push_back(loaded.data.name);
+                             std::span<const Start> starts, const ReportOptions& report, const Outputs& outputs) {
+  const std::vector<std::string> names = dataset_names(datasets);
   ReportContent content;
   content.options = report;
-  content.headline = headline(cells, comparisons, report);
+  content.headline = headline(outputs.cells, outputs.comparisons, report);
   content.datasets = dataset_figures(datasets, options);
   content.synthetic = collect_synthetic(store, options, names);
-  content.cells = std::move(cells);
-  content.comparisons = std::move(comparisons);
-  content.failures = std::move(failures);
+  content.cells = outputs.cells;
+  content.comparisons = outputs.comparisons;
+  content.failures = outputs.failures;
   content.curves = read_curves(store, options, names);
   content.recommender_curves = read_recommender_curves(store, options, names);
   content.times = stage_times(store, options, names);
@@ -223,17 +217,8 @@ ReportContent report_content(const UnitStore& store, const ExperimentOptions& op
     content.origin.emplace_back(data.name, concat(data.source, ": ", data.stored.rows(), " users, ", data.stored.cols(),
                                                   " items, ", data.stored.nnz(), " entries, SHA-256 ", data.sha256));
   }
+  for (const std::string& line : unfinished_lines(outputs.unfinished)) content.origin.emplace_back("not finished", line);
   return content;
-}
-
-std::vector<ReportFile> report_files(const ReportContent& content) {
-  std::vector<ReportFile> files = {{"report.html", html_report(content)},
-                                   {"report.md", markdown_report(content)},
-                                   {"similarity.csv", similarity_csv(content.synthetic, content.options)},
-                                   {"shapes.csv", shapes_csv(content.datasets, content.synthetic)},
-                                   {"improvements.csv", improvements_csv(improvements(content.cells, content.options))}};
-  if (content.options.protocol.starts_with("strict")) files.push_back({"comparisons.csv", comparisons_csv(content.comparisons)});
-  return files;
 }
 
 }  // namespace tapestry::recsys

@@ -4,7 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "recsys/experiment/experiment_options.h"
+#include "recsys/experiment/journal.h"
 #include "recsys/experiment/outputs.h"
+#include "recsys/experiment/unit_store.h"
 #include "recsys/report/html_report.h"
 
 namespace tapestry::recsys {
@@ -25,15 +28,6 @@ std::vector<StageTime> stage_times(const UnitStore& store, const ExperimentOptio
 
 /// Everything report.html shows. Combinations without finished units are left out. `starts`: all on the folder.
 ReportContent report_content(const UnitStore& store, const ExperimentOptions& options, std::span<const LoadedDataset> datasets,
-                             std::span<const Start> starts, const ReportOptions& report, std::vector<Cell> cells,
-                             std::vector<Comparison> comparisons, std::vector<Failure> failures);
-
-/// A file of the results folder.
-struct ReportFile {
-  std::string name, text;
-};
-
-/// report.html, report.md, similarity.csv, shapes.csv, improvements.csv and, under `strict`, comparisons.csv.
-std::vector<ReportFile> report_files(const ReportContent& content);
+                             std::span<const Start> starts, const ReportOptions& report, const Outputs& outputs);
 
 }  // namespace tapestry::recsys

@@ -1,30 +1,24 @@
 #include "recsys/experiment/runner.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <map>
 #include <thread>
+#include <utility>
 
 #include "recsys/data/load_dataset.h"
-#include "recsys/experiment/outputs.h"
-#include "recsys/experiment/planned_work.h"
+#include "recsys/experiment/combinations.h"
+#include "recsys/experiment/manifest.h"
 #include "recsys/experiment/report_content.h"
-#include "recsys/experiment/selection.h"
-#include "recsys/experiment/unit_pattern.h"
+#include "recsys/experiment/report_files.h"
 #include "recsys/experiment/worker_pool.h"
 #include "tensor/error.h"
 #include "tensor/ops.h"
 #include "tensor/parallel.h"
 #include "tensor/precision.h"
-#include "tensor/random.h"
 
 namespace tapestry::recsys {
 namespace {
-
-BaselineSettings baselines_for(const ExperimentOptions& options, const std::string& dataset) {
-  const BaselineSettings settings = baseline_settings(dataset);
-  return options.quick ? quick(settings) : settings;
-}
-
-Device device_of(const ExperimentOptions& options) { return options.device == "cuda" ? Device::kCuda : Device::kCpu; }
 
 /// Makes the calling thread's context of the GPU and loads what its libraries load at first use. Both wait for the whole device,
 /// which no graph that another thread records may meet with.
@@ -37,121 +31,7 @@ void warm_up(Device device) {
 constexpr const char* kReportStage = "report";
 constexpr const char* kManifest = "manifest.json";
 
-std::vector<UnitKey> asked_units(const std::vector<LoadedDataset>& datasets, const ExperimentOptions& options) {
-  std::vector<std::string> names;
-  for (const LoadedDataset& loaded : datasets) names.push_back(loaded.data.name);
-  return all_unit_keys(options, names);
-}
-
 }  // namespace
-
-Hyperparameters hyperparameters_for(const ExperimentOptions& options, const std::string& dataset,
-                                    const std::string& recommender) {
-  Hyperparameters values = options.hyperparameters ? options.hyperparameters(dataset, recommender)
-                                                   : hyperparameters(dataset, recommender, options.variant);
-  set_default_neumf_rules(dataset, options.protocol == ProtocolName::kStrict, values);
-  if (values.neumf && options.neumf_selection) {
-    values.neumf->selection = *options.neumf_selection;
-    values.neumf_exceptions.clear();
-  }
-  leave_out(options.without, values);
-  return options.quick ? quick(values) : values;
-}
-
-void check_interrupted(const ExperimentOptions& options) {
-  if (options.interrupted && options.interrupted()) throw Interrupted();
-}
-
-int default_jobs(int threads, int runs) { return std::clamp(runs, 1, std::max(1, threads)); }
-
-int runs_of(const ExperimentOptions& options, const std::string& dataset, const std::string& recommender) {
-  const auto fewer = options.fewer_runs.find(dataset + "/" + recommender);
-  return fewer == options.fewer_runs.end() ? options.runs : std::min(fewer->second, options.runs);
-}
-
-std::vector<std::string> unit_texts(const ExperimentOptions& options, std::span<const std::string> datasets) {
-  std::vector<std::string> texts;
-  for (const UnitKey& key : all_unit_keys(options, datasets)) texts.push_back(key.text());
-  return texts;
-}
-
-Configuration configuration_of(const std::vector<LoadedDataset>& datasets, const ExperimentOptions& options) {
-  Configuration configuration;
-  const auto version = options.versions.find("tapestry");
-  if (version != options.versions.end()) configuration.version = version->second;
-  configuration.protocol = to_string(options.protocol);
-  configuration.folds = options.folds;
-  configuration.variant = to_string(options.variant);
-  configuration.without = joined(options.without);
-  configuration.seed = options.seed;
-  configuration.quick = options.quick;
-  configuration.device = options.device;
-  configuration.precision = options.precision;
-  for (const LoadedDataset& loaded : datasets) {
-    Configuration::OneDataset one = {loaded.data.name, loaded.data.sha256, {}};
-    for (const std::string& recommender : options.recommenders) {
-      one.hyperparameters[recommender] = to_json(hyperparameters_for(options, loaded.data.name, recommender));
-    }
-    one.hyperparameters[kBaselineOwner] = to_json(baselines_for(options, loaded.data.name));
-    configuration.datasets.push_back(std::move(one));
-  }
-  return configuration;
-}
-
-std::vector<std::vector<ProtocolData>> protocols_of(const std::vector<LoadedDataset>& datasets,
-                                                    const ExperimentOptions& options) {
-  check(options.runs <= options.folds || options.folds == 0 || options.runs % options.folds == 0, "Experiment: ", options.runs,
-        " runs do not visit ", options.folds, " folds equally often");
-  std::vector<std::vector<ProtocolData>> protocols(datasets.size());
-  for (std::size_t d = 0; d < datasets.size(); ++d) {
-    for (int fold = 0; fold < std::max(1, options.folds); ++fold) {
-      protocols[d].push_back(
-          make_protocol(datasets[d].data, options.protocol, options.seed, {fold, options.folds}, options.without));
-    }
-  }
-  return protocols;
-}
-
-ExperimentJobs experiment_jobs(const std::vector<LoadedDataset>& datasets,
-                               const std::vector<std::vector<ProtocolData>>& protocols, const ExperimentOptions& options,
-                               const std::function<bool(const UnitKey&)>& has) {
-  ExperimentJobs work;
-  int index = 0;
-  for (std::size_t d = 0; d < datasets.size(); ++d) {
-    const std::string& dataset = datasets[d].data.name;
-    for (const std::string& recommender : options.recommenders) {
-      const int runs = runs_of(options, dataset, recommender);
-      for (int run = 1; run <= runs; ++run) {
-        RunJob job = {++index,
-                      dataset,
-                      recommender,
-                      run,
-                      runs,
-                      &protocols[d][static_cast<std::size_t>(run - 1) % protocols[d].size()],
-                      hyperparameters_for(options, dataset, recommender),
-                      baselines_for(options, dataset),
-                      derive_seed(options.seed, static_cast<std::uint64_t>(run)),
-                      {},
-                      device_of(options)};
-        for (const std::string& generator : options.generators) {
-          for (const std::string& setting : options.settings) {
-            for (const UnitKey& key : unit_keys(options, dataset, recommender, setting, generator)) {
-              if (key.run != run) continue;
-              ++work.units;
-              if (has(key)) {
-                ++work.finished;
-              } else if (matches_any(options.only, key.text())) {
-                job.missing.push_back(key);
-              }
-            }
-          }
-        }
-        if (!job.missing.empty()) work.jobs.push_back(std::move(job));
-      }
-    }
-  }
-  return work;
-}
 
 Experiment::Experiment(std::vector<LoadedDataset> datasets, ExperimentOptions options, Progress& progress)
     : datasets_(std::move(datasets)),
@@ -160,7 +40,7 @@ Experiment::Experiment(std::vector<LoadedDataset> datasets, ExperimentOptions op
       protocols_(protocols_of(datasets_, options_)),
       store_(options_.out, configuration_of(datasets_, options_), [&](const std::string& message) { progress_.warn(message); }),
       journal_(store_.folder()),
-      reused_(take_over(store_, journal_, asked_units(datasets_, options_), options_.reuse)),
+      reused_(take_over(store_, journal_, all_unit_keys(options_, dataset_names(datasets_)), options_.reuse)),
       work_(experiment_jobs(datasets_, protocols_, options_, [&](const UnitKey& key) { return store_.has(key); })) {}
 
 std::int64_t Experiment::missing_units() const {
@@ -258,11 +138,10 @@ std::vector<Cell> Experiment::run() {
     } catch (const std::exception&) {  // what broke it off is the news
     }
   };
-  std::vector<Cell> cells;
   try {
     for (const LoadedDataset& loaded : datasets_) store_.log_stage({loaded.data.name, "", "load", 0, loaded.load_seconds, 0});
     compute();
-    cells = write_reports();
+    write_reports();
   } catch (const Interrupted&) {
     broken_off("interrupted");
     throw;
@@ -271,32 +150,19 @@ std::vector<Cell> Experiment::run() {
     throw;
   }
   journal_.end("finished", progress_.elapsed());
-  return cells;
+  return outputs_.cells;
 }
 
-std::vector<Cell> Experiment::write_reports() {
-  std::vector<std::string> names;
-  for (const LoadedDataset& loaded : datasets_) names.push_back(loaded.data.name);
+void Experiment::write_reports() {
   set_num_threads(options_.threads);
   const StageLabel label = {.job = 0, .dataset = "", .recommender = "", .stage = kReportStage};
   const auto task = progress_.begin(label);
-  const auto told = [&](double from) {  // half of the way each
-    return [&, from](double fraction) {
-      check_interrupted(options_);
-      progress_.advance(task, label, {.fraction = from + fraction / 2});
-    };
-  };
-  const std::vector<Cell> cells = collect_cells(store_, options_, names, told(0));
-  comparisons_ = collect_comparisons(store_, options_, names, told(0.5));
-  unfinished_ = collect_unfinished(store_, options_, names);
-  const ReportOptions report = report_options();
-  failures_ = collect_failures(store_, options_, names);
-  ReportContent content = report_content(store_, options_, datasets_, starts(), report, cells, comparisons_, failures_);
-  for (const std::string& line : unfinished_lines(unfinished_)) content.origin.emplace_back("not finished", line);
-  std::vector<ReportFile> files = report_files(content);
-  files.push_back({"results.csv", results_csv(cells, report)});
-  files.push_back({"results.json", results_text(cells, comparisons_, failures_, unfinished_, report)});
-  files.push_back({"table.md", table_text(cells, comparisons_, failures_, unfinished_, options_, report)});
+  outputs_ = collect_outputs(store_, options_, dataset_names(datasets_), [&](double fraction) {
+    check_interrupted(options_);
+    progress_.advance(task, label, {.fraction = fraction});
+  });
+  const ReportContent content = report_content(store_, options_, datasets_, starts(), report_options(), outputs_);
+  std::vector<ReportFile> files = report_files(content, outputs_, options_);
   files.push_back({kManifest, manifest_text(store_, options_, datasets_, starts(), progress_.elapsed())});
   // Gone while the others are written, and the last to come: files of two reports never stand beside a manifest.
   std::error_code error;
@@ -304,7 +170,6 @@ std::vector<Cell> Experiment::write_reports() {
   if (error) fail(ErrorKind::kData, (store_.folder() / kManifest).string(), ": cannot be replaced: ", error.message());
   for (const ReportFile& file : files) store_.write_file(file.name, file.text);
   progress_.end(task, label);
-  return cells;
 }
 
 }  // namespace tapestry::recsys

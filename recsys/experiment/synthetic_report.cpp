@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "recsys/experiment/selection.h"
+#include "recsys/experiment/combinations.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -14,13 +14,9 @@ std::vector<SyntheticSummary> finished(const UnitStore& store, const ExperimentO
                                        const std::string& recommender, const std::string& generator) {
   std::map<int, SyntheticSummary> by_run;
   for (const std::string& setting : options.settings) {
-    const std::vector<UnitKey> keys = unit_keys(options, dataset, recommender, setting, generator);
-    std::vector<Unit> units;
-    for (const UnitKey& key : keys) {
-      if (std::optional<Unit> unit = store.read(key)) units.push_back(std::move(*unit));
-    }
-    if (units.size() < keys.size()) continue;
-    for (const Unit& unit : units) {
+    const Combination combination = read_combination(store, options, {dataset, recommender, setting, generator});
+    if (!combination.complete()) continue;
+    for (const Unit& unit : combination.units) {
       if (unit.synthetic) by_run.emplace(unit.key.run, *unit.synthetic);
     }
   }

@@ -4,7 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "recsys/experiment/outputs.h"
+#include "recsys/experiment/experiment_options.h"
+#include "recsys/experiment/unit_store.h"
 #include "recsys/report/html_report.h"
 
 /// What a report says of the users themselves, real and synthetic.

@@ -147,7 +147,7 @@ std::string results_csv(std::span<const Cell> cells, const ReportOptions& option
 }
 
 std::string results_json(std::span<const Cell> cells, const ReportOptions& options, std::span<const Comparison> comparisons,
-                         std::span<const Failure> failures) {
+                         std::span<const Failure> failures, std::span<const Unfinished> unfinished) {
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
   for (const Cell& cell : cells) results.push_back(json_of(cell, options));
   nlohmann::ordered_json json;
@@ -155,6 +155,14 @@ std::string results_json(std::span<const Cell> cells, const ReportOptions& optio
   json["results"] = std::move(results);
   for (const Comparison& comparison : comparisons) json["comparisons"].push_back(json_of(comparison));
   for (const Failure& failure : failures) json["failures"].push_back({{"unit", failure.unit}, {"reason", failure.reason}});
+  for (const Unfinished& one : unfinished) {
+    json["unfinished"].push_back({{"dataset", one.dataset},
+                                  {"recommender", one.recommender},
+                                  {"setting", one.setting},
+                                  {"generator", one.generator},
+                                  {"finished", one.finished},
+                                  {"asked", one.asked}});
+  }
   return json.dump(2) + "\n";
 }
 

@@ -26,6 +26,13 @@ struct Failure {
   std::string unit, reason;
 };
 
+/// A combination that cannot be reported, since not all of its units are finished.
+struct Unfinished {
+  std::string dataset, recommender, setting, generator;
+  int finished = 0;  ///< of `asked` units
+  int asked = 0;
+};
+
 struct ReportOptions {
   std::string protocol = "published";  ///< named in every report
   /// Sets the paper's figures beside ours. Off for protocols under which they are not comparable: the columns stay empty.
@@ -60,10 +67,11 @@ Summary summarise(const Cell& cell, const ReportOptions& options = {});
 /// dataset,recommender,setting,generator,metric,runs,mean,std,ci_low,ci_high,published_mean,published_std; fields that do not
 /// exist are empty, ours have ten decimals.
 std::string results_csv(std::span<const Cell> cells, const ReportOptions& options = {});
-/// The same as JSON, with the value of every run and null for what does not exist; then the comparisons and the
-/// failures, if there are any.
+/// The same as JSON, with the value of every run and null for what does not exist; then the comparisons, the failures and what
+/// is not finished, if there are any.
 std::string results_json(std::span<const Cell> cells, const ReportOptions& options = {},
-                         std::span<const Comparison> comparisons = {}, std::span<const Failure> failures = {});
+                         std::span<const Comparison> comparisons = {}, std::span<const Failure> failures = {},
+                         std::span<const Unfinished> unfinished = {});
 /// A Markdown list of what failed; empty when nothing did.
 std::string failure_list(std::span<const Failure> failures);
 /// A Markdown table: ours, the printed value, the difference, and the verdict (verdict.h).

@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "recsys/experiment/outputs.h"
+#include "recsys/experiment/unfinished.h"
 #include "tests/recsys/experiment/runner_support.h"
 
 namespace tapestry::recsys {

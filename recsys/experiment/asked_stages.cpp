@@ -1,0 +1,37 @@
+#include "recsys/experiment/asked_stages.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "recsys/experiment/planned_work.h"
+#include "recsys/experiment/selection.h"
+#include "recsys/generators/make_generators.h"
+
+namespace tapestry::recsys {
+
+std::set<std::string> stages_of_all(std::span<const std::string> generators) {
+  std::set<std::string> all;
+  for (const std::string& generator : generators) {
+    if (generator == kOriginal) continue;
+    for (std::string& stage : stages_of(generator)) all.insert(std::move(stage));
+  }
+  return all;
+}
+
+std::vector<StageRecord> asked_stages(const UnitStore& store, const ExperimentOptions& options,
+                                      std::span<const std::string> datasets) {
+  const std::set<std::string> of_generators = stages_of_all(options.generators);
+  const auto is_in = [](const auto& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  std::vector<StageRecord> records = store.stages();
+  std::erase_if(records, [&](const StageRecord& record) {
+    const bool generators = record.stage.ends_with("_fit") || record.stage.starts_with("sample_");
+    return !is_in(datasets, record.dataset) || record.run > options.runs ||
+           (!record.recommender.empty() && !is_in(options.recommenders, record.recommender)) ||
+           (generators && record.stage != kRecommenderFit && !of_generators.contains(record.stage));
+  });
+  return records;
+}
+
+}  // namespace tapestry::recsys

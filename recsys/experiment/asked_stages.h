@@ -1,0 +1,19 @@
+#pragma once
+
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "recsys/experiment/experiment_options.h"
+#include "recsys/experiment/unit_store.h"
+
+namespace tapestry::recsys {
+
+/// The names of all stages of these generators.
+std::set<std::string> stages_of_all(std::span<const std::string> generators);
+/// The stages of what is asked for on these data sets, whenever they were computed.
+std::vector<StageRecord> asked_stages(const UnitStore& store, const ExperimentOptions& options,
+                                      std::span<const std::string> datasets);
+
+}  // namespace tapestry::recsys
