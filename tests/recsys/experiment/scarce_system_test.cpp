@@ -63,7 +63,7 @@ TEST(ScarceSystem, RunsThatGetNoThreadAreAnErrorAndNoWait) {
   std::vector<LoadedDataset> datasets;
   datasets.push_back({tiny_dataset(), 0.5});
   Experiment experiment(std::move(datasets), options, progress);
-  const tests::NoThreads none;
+  const tapestry::tests::NoThreads none;
   try {
     experiment.run();
     ADD_FAILURE() << "nothing was thrown";
