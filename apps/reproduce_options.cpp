@@ -124,7 +124,8 @@ Names choose_datasets(const Raw& raw, Names& remarks) {
   const fs::path data = raw.data;
   const bool searched = raw.datasets.empty() || std::find(raw.datasets.begin(), raw.datasets.end(), "all") != raw.datasets.end();
   std::error_code ignored;
-  if (searched && !raw.list && raw.data != kUsualData && !fs::is_directory(data, ignored)) {
+  const bool a_file = raw.datasets != Names{"simulated"} && fs::exists(data, ignored) && !fs::is_directory(data, ignored);
+  if (!raw.list && (a_file || (searched && raw.data != kUsualData && !fs::is_directory(data, ignored)))) {
     fail(ErrorKind::kData, "the data folder ", raw.data, " (--data or $TAPESTRY_DATA) ",
          fs::exists(data, ignored) ? "is not a folder" : "does not exist", "; --dataset simulated needs none");
   }

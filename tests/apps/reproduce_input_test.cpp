@@ -115,6 +115,7 @@ TEST_F(ReproduceInput, AMistypedDataFolderIsNotSimulated) {
   expect_refused(kData, "does not exist", {"--dataset", "all"});
   folder_.write("data", "a file");
   expect_refused(kData, "is not a folder", {});
+  expect_refused(kData, "is not a folder", {"--dataset", "ml-100k"});
 }
 
 TEST_F(ReproduceInput, NumbersAreDecimal) {
