@@ -36,14 +36,14 @@ struct SizeClass {
 
 /// The smallest class that holds `bytes`: 64, 128, 192, 256, 320, ..., from 256 on a quarter of a power of two apart.
 SizeClass size_class(std::size_t bytes) {
-  const std::size_t wanted = std::max(bytes, kAlignment);
+  const std::size_t wanted = (std::max<std::size_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment;
   const int doubling = std::bit_width(wanted) - 1;  // 2^doubling <= wanted
   const std::size_t base = std::size_t{1} << doubling;
   const std::size_t step = base / kClassesPerDoubling;
   const std::size_t steps = (wanted - base + step - 1) / step;
   const std::size_t size = base + steps * step;
   const std::size_t index = static_cast<std::size_t>(doubling - 6) * kClassesPerDoubling + steps;
-  return {index, (size + kAlignment - 1) / kAlignment * kAlignment};
+  return {index, size};
 }
 
 void* system_allocate(Device device, std::size_t bytes) {

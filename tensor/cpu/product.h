@@ -14,8 +14,8 @@
 /// A is read where it is, one number at a time for all lanes; B is packed once, so that a panel is read from end to end for each
 /// tile (Goto & van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication", with one operand packed instead of two).
 ///
-/// Every element of C is the sum of its k products in order, cut every kDepth of them: a matter of k alone. So an element has the
-/// same bits whether C is computed whole, in strips, or in blocks.
+/// Every element of C is the sum of its k products in order, cut into pieces of equal length, no longer than kDepth: a matter of
+/// k alone. So an element has the same bits whether C is computed whole, in strips, or in blocks.
 namespace tapestry::cpu {
 
 /// A tile of C is kTileRows by kPanelLanes registers: with those, one for a number of A and kPanelLanes for a row of the panel

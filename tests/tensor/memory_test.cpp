@@ -34,6 +34,20 @@ TEST_F(MemoryTest, BlocksAreAlignedAndReused) {
   }
 }
 
+TEST_F(MemoryTest, SizesOfOneClassShareTheirBlocks) {
+  const auto expect_shared = [](std::size_t given, std::size_t asked) {
+    void* block = pool_allocate(test_device(), given);
+    pool_free(test_device(), block, given);
+    EXPECT_EQ(pool_allocate(test_device(), asked), block) << asked << " bytes after " << given;
+    pool_free(test_device(), block, asked);
+  };
+  expect_shared(0, 64);
+  for (const std::size_t bytes : {65, 80, 81, 96, 100, 112, 128}) expect_shared(70, bytes);
+  expect_shared(129, 192);
+  expect_shared(193, 256);
+  expect_shared(257, 320);
+}
+
 TEST_F(MemoryTest, BlocksHoldWhatWasAskedFor) {
   if (test_device() != Device::kCpu) GTEST_SKIP() << "the host cannot write there";
   std::vector<std::pair<unsigned char*, std::size_t>> blocks;
