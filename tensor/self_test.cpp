@@ -34,24 +34,6 @@ Inputs make_inputs(Device device) {
           CsrMatrix::from_rows(kCols, rows).to(device)};
 }
 
-double difference(const Tensor& found, const Tensor& expected) {
-  const Tensor device = (found.dtype() == DType::kInt32 ? found : found.to(DType::kFloat64)).to(Device::kCpu);
-  double largest = 0;
-  const auto compare = [&](double value, double wanted) {
-    const double gap = std::abs(value - wanted) / std::max(1.0, std::abs(wanted));
-    largest = std::isfinite(gap) ? std::max(largest, gap) : std::numeric_limits<double>::infinity();
-  };
-  if (found.dtype() == DType::kInt32) {
-    for (std::size_t i = 0; i < device.span<std::int32_t>().size(); ++i) {
-      compare(device.span<std::int32_t>()[i], expected.span<std::int32_t>()[i]);
-    }
-    return largest;
-  }
-  const Tensor wanted = expected.to(DType::kFloat64);
-  for (std::size_t i = 0; i < device.span<double>().size(); ++i) compare(device.span<double>()[i], wanted.span<double>()[i]);
-  return largest;
-}
-
 struct Operation {
   const char* name;
   double allowed;
@@ -81,13 +63,32 @@ std::vector<Operation> operations() {
 
 }  // namespace
 
+double largest_difference(const Tensor& found, const Tensor& expected) {
+  check(found.numel() == expected.numel(), "largest_difference: ", found.shape(), " and ", expected.shape());
+  const Tensor device = (found.dtype() == DType::kInt32 ? found : found.to(DType::kFloat64)).to(Device::kCpu);
+  double largest = 0;
+  const auto compare = [&](double value, double wanted) {
+    const double gap = std::abs(value - wanted) / std::max(1.0, std::abs(wanted));
+    largest = std::isfinite(gap) ? std::max(largest, gap) : std::numeric_limits<double>::infinity();
+  };
+  if (found.dtype() == DType::kInt32) {
+    for (std::size_t i = 0; i < device.span<std::int32_t>().size(); ++i) {
+      compare(device.span<std::int32_t>()[i], expected.span<std::int32_t>()[i]);
+    }
+    return largest;
+  }
+  const Tensor wanted = expected.to(DType::kFloat64);
+  for (std::size_t i = 0; i < device.span<double>().size(); ++i) compare(device.span<double>()[i], wanted.span<double>()[i]);
+  return largest;
+}
+
 std::vector<SelfTestResult> self_test(Device device) {
   const Inputs on_device = make_inputs(device);
   const Inputs on_host = make_inputs(Device::kCpu);
   std::vector<SelfTestResult> results;
   for (const Operation& operation : operations()) {
     const Tensor found = operation.run(on_device, device);
-    results.push_back({operation.name, difference(found, operation.run(on_host, Device::kCpu)), operation.allowed});
+    results.push_back({operation.name, largest_difference(found, operation.run(on_host, Device::kCpu)), operation.allowed});
   }
   return results;
 }

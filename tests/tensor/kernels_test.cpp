@@ -2,6 +2,7 @@
 // and three threads, which must not show in a single bit.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -63,6 +64,20 @@ void compare(const KernelCall<T>& fast, const KernelCall<T>& reference, const st
 }
 
 template <typename Kernels>
+void compare_at(const Size& size, const KernelCase<Kernels>& fast,
+                const KernelCase<ReferenceKernels<typename Kernels::Scalar>>& reference) {
+  using T = typename Kernels::Scalar;
+  KernelCall<T> tested(size.rows, size.cols, test_device());
+  KernelCall<T> wanted(size.rows, size.cols, Device::kCpu);
+  fast.run(tested);
+  reference.run(wanted);
+  const std::string what = concat(fast.name, " ", kDTypeOf<T>, " [", size.rows, ", ", size.cols, "]");
+  EXPECT_EQ(wanted.damaged(), "") << what << " (reference)";
+  EXPECT_EQ(tested.damaged(), "") << what << " wrote outside its outputs";
+  compare(tested, wanted, what);
+}
+
+template <typename Kernels>
 void compare_with_reference(std::size_t index) {
   using T = typename Kernels::Scalar;
   const KernelCase<Kernels> fast = kernel_cases<Kernels>()[index];
@@ -70,15 +85,48 @@ void compare_with_reference(std::size_t index) {
   for (const Size& listed : kSizes) {
     const Size size = fitting(listed);
     if (too_wide_for(fast.name, size) || (size.cols == 0 && !fast.empty_rows)) continue;
-    KernelCall<T> tested(size.rows, size.cols, test_device());
-    KernelCall<T> wanted(size.rows, size.cols, Device::kCpu);
-    fast.run(tested);
-    reference.run(wanted);
-    const std::string what = concat(fast.name, " ", kDTypeOf<T>, " [", size.rows, ", ", size.cols, "]");
-    EXPECT_EQ(wanted.damaged(), "") << what << " (reference)";
-    EXPECT_EQ(tested.damaged(), "") << what << " wrote outside its outputs";
-    compare(tested, wanted, what);
+    compare_at(size, fast, reference);
   }
+}
+
+/// Wider or more than a GPU's block or launch takes, which would be too much at all sizes.
+template <typename K>
+std::vector<KernelCase<K>> large_cases() {
+  using T = typename K::Scalar;
+  using Call = KernelCall<T>;
+  constexpr std::int64_t kWide = 1100, kOutputs = 300, kWidth = 2, kCount = 3;
+  return {
+      {"csr_transpose_matmul_of_1100",
+       [](Call& c) {
+         K::csr_transpose_matmul(c.csr(true), kWide, c.input('d', c.rows * kWide), c.output('y', c.cols * kWide, {4, 20}));
+       }},
+      {"value_linear_of_300",
+       [](Call& c) {
+         K::value_linear(c.csr(false), kWidth, kOutputs, c.input('t', 2 * kWidth), c.input('w', c.cols * kWidth * kOutputs),
+                         c.input('s', kWidth * kOutputs), c.output('y', c.rows * kOutputs, {8, 120}));
+       }},
+      {"adam_of_many",
+       [](Call& c) {
+         std::array<ParameterView<T>, 70> parameters;
+         const auto all = kCount * static_cast<std::int64_t>(parameters.size());
+         T* value = c.in_out('p', all, {16, 1});
+         const T* gradient = c.input('g', all);
+         T* first = c.in_out('m', all, {16, 1});
+         T* second = c.in_out('v', all, {16, 1}, 0, 1);
+         for (std::size_t i = 0; i < parameters.size(); ++i) {
+           const std::int64_t at = kCount * static_cast<std::int64_t>(i);
+           parameters[i] = {value + at, gradient + at, first + at, second + at, kCount};
+         }
+         K::adam(parameters.data(), static_cast<int>(parameters.size()), {0.01, 0.9, 0.999, 1e-8, 0.3, 0.0, 0.271, 0.003});
+       }},
+  };
+}
+
+template <typename Kernels>
+void compare_large_cases() {
+  const auto fast = large_cases<Kernels>();
+  const auto reference = large_cases<ReferenceKernels<typename Kernels::Scalar>>();
+  for (std::size_t i = 0; i < fast.size(); ++i) compare_at({5, 7}, fast[i], reference[i]);
 }
 
 template <typename Kernels>
@@ -102,6 +150,8 @@ void compare_thread_counts(std::size_t index) {
 
 class ProductTest : public DeviceTest {};
 
+class LargeKernelTest : public DeviceTest {};
+
 class KernelTest : public DeviceTest, public ::testing::WithParamInterface<std::size_t> {};
 
 TEST_P(KernelTest, MatchesReference) {
@@ -111,6 +161,16 @@ TEST_P(KernelTest, MatchesReference) {
   } else {
     compare_with_reference<CudaKernels<float>>(GetParam());
     compare_with_reference<CudaKernels<double>>(GetParam());
+  }
+}
+
+TEST_F(LargeKernelTest, MatchesReference) {
+  if (test_device() == Device::kCpu) {
+    compare_large_cases<CpuKernels<float>>();
+    compare_large_cases<CpuKernels<double>>();
+  } else {
+    compare_large_cases<CudaKernels<float>>();
+    compare_large_cases<CudaKernels<double>>();
   }
 }
 

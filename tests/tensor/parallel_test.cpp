@@ -40,6 +40,9 @@ TEST_P(ParallelTest, RethrowsTheException) {
     EXPECT_STREQ(error.what(), "part 3 failed");
   }
   EXPECT_GE(ran, 1);
+  if (GetParam() == 1) {
+    EXPECT_EQ(ran, 4) << "no job is begun after one has failed";
+  }
   parallel_for(3, [&](std::int64_t) { ++ran; });  // and works again
 }
 

@@ -182,6 +182,8 @@ TEST_F(RandomTest, SparseDropoutHasTheDenseMask) {
   const std::vector<float> dense = host(dropout(x.to(Device::kCpu).to_dense().to(test_device()), 0.4, kStream, row_ids));
   const std::vector<float> sparse = host(dropout(x, 0.4, kStream, row_ids).to(Device::kCpu).to_dense());
   EXPECT_EQ(dense, sparse);
+  EXPECT_THROW(dropout(x, 1.0, kStream), Error);
+  EXPECT_THROW(dropout(x, -0.1, kStream), Error);
 }
 
 TEST(RandomSequenceTest, BelowIsUniformAndInRange) {
@@ -192,6 +194,18 @@ TEST(RandomSequenceTest, BelowIsUniformAndInRange) {
   for (const int seen : count) chi_squared += (seen - 10000.0) * (seen - 10000.0) / 10000.0;
   EXPECT_TRUE(chi_squared <= 22.5) << chi_squared;
   EXPECT_EQ(sequence.below(1), 0U);
+}
+
+TEST(RandomSequenceTest, WordsThatWouldFavourSmallNumbersAreDrawnAgain) {
+  constexpr std::uint32_t kBound = 3u << 30, kRejected = 1u << 30;  // 2^32 mod bound
+  RandomSequence sequence(kStream), words(kStream);
+  int again = 0;
+  for (int i = 0; i < 100; ++i) {
+    std::uint32_t word = words.next_u32();
+    for (; word < kRejected; word = words.next_u32()) ++again;
+    ASSERT_EQ(sequence.below(kBound), word % kBound) << i;
+  }
+  EXPECT_GT(again, 0);
 }
 
 TEST(RandomSequenceTest, ReadsTheStreamInOrder) {
