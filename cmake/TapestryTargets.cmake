@@ -69,6 +69,7 @@ function(tapestry_emulated_test name)
   set(target tests_${name}_emulated)
   add_executable(${target} ${arg_SOURCES} $<TARGET_OBJECTS:tests_${name}> $<TARGET_OBJECTS:tapestry_cuda_emulation>)
   target_link_libraries(${target} PRIVATE $<TARGET_PROPERTY:tests_${name},LINK_LIBRARIES>)
+  target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests/support/cuda_emulation")  # for headers of tensor/cuda
   gtest_discover_tests(${target} TEST_PREFIX "${name}.emulated." NO_PRETTY_VALUES DISCOVERY_TIMEOUT 60
                        TEST_FILTER "${arg_FILTER}-Long*:*/Long*:*IgnoresThreadCount*" PROPERTIES TIMEOUT 600 LABELS emulated ENVIRONMENT TAPESTRY_DEVICE=cuda)
 endfunction()

@@ -38,6 +38,7 @@ CsrMatrix::CsrMatrix(std::int64_t rows, std::int64_t cols, Tensor offsets, Tenso
       columns_(std::move(columns)),
       values_(std::move(values)),
       transpose_(std::allocate_shared<TransposeCache>(PoolAllocator<TransposeCache>())) {
+  check(rows >= 0 && cols >= 0, "CsrMatrix: a matrix [", rows, ", ", cols, "]");
   check(offsets_.dtype() == DType::kInt64 && offsets_.numel() == rows + 1, "CsrMatrix: offsets ", offsets_.dtype(), " ",
         offsets_.shape(), " for ", rows, " rows");
   check(columns_.dtype() == DType::kInt32, "CsrMatrix: columns are ", columns_.dtype(), ", not int32");
@@ -191,7 +192,12 @@ const CsrMatrix& CsrMatrix::transpose() const {
 Tensor CsrMatrix::to_dense(DType dtype) const { return dense(*this, dtype); }
 
 CsrMatrix CsrMatrix::to(Device device) const {
-  return {rows_, cols_, offsets_.to(device), columns_.to(device), has_values() ? values_.to(device) : Tensor()};
+  if (device == this->device()) return *this;
+  Tensor offsets = offsets_.to(device);
+  const Tensor& on_host = device == Device::kCpu ? offsets : offsets_;
+  const std::int64_t entries = on_host.data<std::int64_t>()[rows_];
+  const auto held = [&](const Tensor& all) { return all.reshape({all.numel()}).slice_rows(0, entries).to(device); };
+  return trusted(rows_, cols_, std::move(offsets), held(columns_), has_values() ? held(values_) : Tensor());
 }
 
 CsrMatrix concat_rows(std::span<const CsrMatrix> parts) {

@@ -51,6 +51,7 @@ class CsrMatrix {
   const CsrMatrix& transpose() const;
   /// Dense [rows, cols] of `dtype` on the same device: for batches and small matrices.
   Tensor to_dense(DType dtype = DType::kFloat32) const;
+  /// This matrix on `device`: itself if it is there already, else without what room there is behind its last row.
   CsrMatrix to(Device device) const;
 
   /// From arrays known to be sound, without looking at them; columns and values may have room to spare behind the last row, which
@@ -67,8 +68,8 @@ class CsrMatrix {
   std::shared_ptr<TransposeCache> transpose_;
 };
 
-/// The rows of all parts in order. Throws unless they have the same number of columns. Values are kept if every part has them, in
-/// one type.
+/// The rows of all parts in order, on the host. Throws unless they have the same number of columns. Values are kept if every part
+/// has them, and have to be of one type then; otherwise all entries are ones.
 CsrMatrix concat_rows(std::span<const CsrMatrix> parts);
 
 }  // namespace tapestry

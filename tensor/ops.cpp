@@ -285,6 +285,8 @@ LinearMultinomialGradients linear_multinomial_nll_backward(const Tensor& h, cons
 ScoreMatching score_matching(const Tensor& s, const Tensor& z0, double inverse) {
   check_same_kind("score_matching", s, z0);
   check(s.numel() == 3 * z0.numel() && s.cols() == z0.cols(), "score_matching: outputs ", s.shape(), " for latents ", z0.shape());
+  check(z0.numel() >= 2, "score_matching: latents ", z0.shape(),
+        ": a batch of one row and one latent has no variance, by which this loss divides");
   ScoreMatching result = {Tensor::empty({}, s.dtype(), s.device()), Tensor::empty({3}, s.dtype(), s.device())};
   dispatch(s.device(), s.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;

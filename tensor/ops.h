@@ -80,6 +80,7 @@ CsrMatrix dropout(const CsrMatrix& x, double p, const RandomStream& stream, cons
 // Moving rows and columns.
 
 /// target = source, entry by entry: two tensors of one size and type, on any devices; the shapes may differ, such as [] and [1].
+/// Throws where they are views that overlap in part.
 void copy_into(const Tensor& target, const Tensor& source);
 Tensor concat_columns(const std::vector<Tensor>& parts);  ///< [B, N_p] each -> [B, sum of N_p]
 Tensor concat_rows(const std::vector<Tensor>& parts);     ///< [B_p, N] each -> [sum of B_p, N]
@@ -130,8 +131,8 @@ struct AtLeast {
   std::int64_t count;
 };
 AtLeast count_at_least(const Tensor& x, double sign, double bound);
-/// Writes those entries in their order: sign x to values [count] (or undefined), and to places [count] int64 first + i for entry
-/// i, or from[i] where `from` is defined.
+/// Writes those entries of the x that was counted, in their order: sign x to values [count] (or undefined), and to places [count]
+/// int64 first + i for entry i, or from[i] where `from` is defined.
 void take_at_least(const Tensor& x, const AtLeast& found, const Tensor& from, std::int64_t first, const Tensor& values,
                    const Tensor& places);
 /// The k-th largest entry, 1 <= k <= x.numel() < 2^32.
@@ -167,6 +168,7 @@ struct ScoreMatching {
   Tensor loss;     ///< []
   Tensor moments;  ///< [3]
 };
+/// Throws where z0 is one number, which has no variance.
 ScoreMatching score_matching(const Tensor& s, const Tensor& z0, double inverse);
 Tensor score_matching_backward(const Tensor& s, const Tensor& z0, double inverse, const Tensor& moments, const Tensor& scale);
 
@@ -189,7 +191,8 @@ Tensor category_cross_entropy_backward(const CategoryPlanes& planes, Tensor d, c
 struct CategoryTable {
   Tensor values, order, places;
 };
-/// The values of the categories with the largest scores [B, C], which are finite: [B, columns].
+/// The values of the categories with the largest scores [B, C], which are finite: [B, columns]. Throws on a place outside (on a
+/// GPU the caller vouches for it).
 Tensor category_choice(const CategoryPlanes& planes, const Tensor& scores, const CategoryTable& table);
 /// Adam on rows index (int32 [n], none twice, negative: none) of a table [R, N] with moments of its shape; see
 /// kernel_contract.inc. done int32 [n]: how many steps each row has had, of the count (int32 [1]) that have been made; factors

@@ -40,6 +40,7 @@ Tensor category_softmax_backward(const CategoryPlanes& planes, const Tensor& y, 
   check_same_shape("category_softmax_backward", y, dy);
   check(y.cols() == planes.categories(), "category_softmax_backward: ", y.shape(), " where ", planes.categories(),
         " categories were expected");
+  check(temperature > 0, "category_softmax_backward: the temperature ", temperature, " is not positive");
   Tensor dd = Tensor::empty({y.rows(), planes.differences()}, y.dtype(), y.device());
   dispatch(y.device(), y.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
@@ -83,6 +84,11 @@ Tensor category_choice(const CategoryPlanes& planes, const Tensor& scores, const
     check(part->dtype() == DType::kInt32 && part->numel() == expected && part->device() == scores.device(),
           "category_choice: a table's part of ", part->dtype(), " ", part->shape(), " on ", part->device(), ", expected ",
           expected, " int32 on ", scores.device());
+  }
+  if (scores.device() == Device::kCpu) {
+    for (const std::int32_t place : table.places.span<std::int32_t>()) {
+      check(place >= 0 && place < planes.columns, "category_choice: place ", place, " in rows of ", planes.columns, " columns");
+    }
   }
   Tensor x = Tensor::empty({scores.rows(), planes.columns}, scores.dtype(), scores.device());
   dispatch(scores.device(), scores.dtype(), [&](auto kernels) {

@@ -32,6 +32,8 @@ StepProbabilities step_probabilities(const LossHistory& history) {
 
 DrawnSteps draw_steps(const StepProbabilities& probabilities, const Tensor& u, DType dtype) {
   check_on("draw_steps", probabilities.p.device(), probabilities.until);
+  check(probabilities.p.numel() > 0 && probabilities.until.numel() == probabilities.p.numel(),
+        "draw_steps: ", probabilities.p.numel(), " probabilities and ", probabilities.until.numel(), " sums of them");
   check(u.dtype() == DType::kFloat64 && u.device() == probabilities.p.device(), "draw_steps: numbers of ", u.dtype(), " on ",
         u.device(), " for probabilities on ", probabilities.p.device());
   DrawnSteps drawn = {Tensor::empty({u.numel()}, DType::kInt32, u.device()), Tensor::empty({u.numel(), 1}, dtype, u.device())};

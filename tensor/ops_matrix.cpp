@@ -1,9 +1,14 @@
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <vector>
+
 #include "tensor/dispatch.h"
 #include "tensor/memory.h"
 #include "tensor/ops.h"
 #include "tensor/ops_common.h"
 
-/// The second half of ops.h: products, sparse rows, moving rows and columns, random numbers, selection.
+/// The second half of ops.h: products, sparse rows, moving rows and columns, random numbers.
 namespace tapestry {
 namespace {
 
@@ -158,11 +163,38 @@ void scatter_add_rows(const Tensor& x, const Tensor& index, const Tensor& target
   });
 }
 
+namespace {
+
+/// What adam_rows is told of rows and steps, on the host. Two threads at a time would update a row that is named twice.
+void check_row_steps(const Tensor& index, const Tensor& done, const Tensor& count, bool one_more, std::int64_t prepared,
+                     std::int64_t rows) {
+  const std::int64_t made = count.data<std::int32_t>()[0];
+  check(made >= 0 && made + (one_more ? 1 : 0) <= prepared, "adam_rows: step ", made, " by factors of ", prepared, " steps");
+  const std::span<const std::int32_t> row = index.span<std::int32_t>(), had = done.span<std::int32_t>();
+  std::int32_t last = -1;
+  bool ascending = true;  // as rows of a batch do: then none comes twice
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    if (row[i] < 0) continue;
+    check(row[i] < rows, "adam_rows: index ", row[i], " into ", rows, " rows");
+    check(had[i] >= 0, "adam_rows: row ", row[i], " has had ", had[i], " steps");
+    ascending = ascending && row[i] > last;
+    last = row[i];
+  }
+  if (ascending) return;
+  std::vector<std::int32_t> sorted(row.begin(), row.end());
+  std::sort(sorted.begin(), sorted.end());
+  const auto twice = std::adjacent_find(std::lower_bound(sorted.begin(), sorted.end(), 0), sorted.end());
+  if (twice != sorted.end()) fail(ErrorKind::kMisuse, "adam_rows: row ", *twice, " is named twice");
+}
+
+}  // namespace
+
 void adam_rows(const Tensor& index, const Tensor& done, const Tensor& factors, const Tensor& count, const Tensor& gradient,
                const Tensor& value, const Tensor& first, const Tensor& second) {
   const std::int64_t n = index.numel();
   for (const Tensor& numbers : {index, done}) check_index("adam_rows", numbers, n, value.device());
   check_index("adam_rows", count, 1, value.device());
+  check(value.shape().rank() == 2, "adam_rows: a matrix is needed, not ", value.shape());
   check_same_shape("adam_rows", value, first);
   check_same_shape("adam_rows", value, second);
   check_same_kind("adam_rows", factors, value);
@@ -172,13 +204,7 @@ void adam_rows(const Tensor& index, const Tensor& done, const Tensor& factors, c
     check(gradient.rows() == n && gradient.cols() == value.cols(), "adam_rows: a gradient ", gradient.shape(), " for ", n,
           " rows of ", value.shape());
   }
-  if (index.device() == Device::kCpu) {
-    const std::int64_t steps = count.data<std::int32_t>()[0] + (gradient.defined() ? 1 : 0);
-    check(steps <= factors.rows(), "adam_rows: ", steps, " steps by factors ", factors.shape());
-    for (const std::int32_t row : index.span<std::int32_t>()) {
-      check(row < value.size(0), "adam_rows: index ", row, " into ", value.size(0), " rows");
-    }
-  }
+  if (index.device() == Device::kCpu) check_row_steps(index, done, count, gradient.defined(), factors.rows(), value.size(0));
   dispatch(value.device(), value.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.adam_rows(n, value.cols(), index.data<std::int32_t>(), done.data<std::int32_t>(), factors.data<T>(),
@@ -220,6 +246,10 @@ Tensor concat_columns(const std::vector<Tensor>& parts) {
 void copy_into(const Tensor& target, const Tensor& source) {
   check(target.dtype() == source.dtype() && target.numel() == source.numel(), "copy_into: ", source.dtype(), " ", source.shape(),
         " into ", target.dtype(), " ", target.shape());
+  const auto to = reinterpret_cast<std::uintptr_t>(target.raw_data()), from = reinterpret_cast<std::uintptr_t>(source.raw_data());
+  const auto bytes = static_cast<std::uintptr_t>(source.bytes());
+  check(target.device() != source.device() || to == from || to + bytes <= from || from + bytes <= to,
+        "copy_into: ", source.shape(), " and ", target.shape(), " overlap in part; give it a clone() of the source");
   copy_bytes(target.raw_data(), target.device(), source.raw_data(), source.device(), static_cast<std::size_t>(source.bytes()));
 }
 
@@ -251,7 +281,7 @@ Tensor slice_columns(const Tensor& x, std::int64_t begin, std::int64_t end) {
 
 void add_to_columns(const Tensor& x, const Tensor& target, std::int64_t begin) {
   check_same_kind("add_to_columns", x, target);
-  check(x.rows() == target.rows() && begin >= 0 && begin + x.cols() <= target.cols(), "add_to_columns: ", x.shape(),
+  check(x.rows() == target.rows() && begin >= 0 && begin <= target.cols() - x.cols(), "add_to_columns: ", x.shape(),
         " at column ", begin, " of ", target.shape());
   copy_columns(x, 0, x.cols(), true, target, begin);
 }
@@ -297,16 +327,6 @@ Tensor dropout(const Tensor& x, double p, const RandomStream& stream, const Tens
     kernels.dropout(x.rows(), x.cols(), x.data<T>(), static_cast<T>(p), stream, ids, y.data<T>());
   });
   return y;
-}
-
-Tensor top_k_rows(const Tensor& x, std::int64_t k) {
-  check(k >= 1 && k <= x.cols(), "top_k_rows: k = ", k, " of ", x.cols(), " columns");
-  Tensor index = Tensor::empty({x.rows(), k}, DType::kInt32, x.device());
-  dispatch(x.device(), x.dtype(), [&](auto kernels) {
-    using T = typename decltype(kernels)::Scalar;
-    kernels.top_k_rows(x.rows(), x.cols(), x.data<T>(), k, index.data<std::int32_t>());
-  });
-  return index;
 }
 
 }  // namespace tapestry

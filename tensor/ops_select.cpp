@@ -14,6 +14,11 @@ void check_places(const char* op, const Tensor& x, const Tensor& places) {
         places.device(), ", not int64 on ", x.device());
 }
 
+/// Columns are kept as int32.
+void check_columns(const char* op, std::int64_t cols) {
+  check(cols <= std::numeric_limits<std::int32_t>::max(), op, ": ", cols, " columns cannot be numbered in 32 bits");
+}
+
 }  // namespace
 
 std::int64_t first_not_finite(const Tensor& x) {
@@ -42,6 +47,8 @@ void take_at_least(const Tensor& x, const AtLeast& found, const Tensor& from, st
                    const Tensor& places) {
   check_places("take_at_least", x, places);
   check_on("take_at_least", x.device(), found.starts);
+  check(found.starts.numel() == select_chunks(x.numel()) + 1, "take_at_least: counts of ", found.starts.numel() - 1,
+        " chunks for ", x.numel(), " entries, which have ", select_chunks(x.numel()), ": they are another tensor's");
   check(places.numel() == found.count, "take_at_least: ", found.count, " finds into ", places.numel(), " places");
   if (values.defined()) {
     check_same_kind("take_at_least", x, values);
@@ -75,6 +82,8 @@ double kth_largest(const Tensor& x, std::int64_t k) {
 
 CsrMatrix places_to_csr(std::int64_t rows, std::int64_t cols, const Tensor& places) {
   check(places.dtype() == DType::kInt64, "places_to_csr: places are ", places.dtype(), ", not int64");
+  check(rows >= 0 && cols >= 0, "places_to_csr: a matrix [", rows, ", ", cols, "]");
+  check_columns("places_to_csr", cols);
   Tensor offsets = Tensor::empty({rows + 1}, DType::kInt64, places.device());
   Tensor columns = Tensor::empty({places.numel()}, DType::kInt32, places.device());
   dispatch(places.device(), DType::kFloat32, [&](auto kernels) {
@@ -94,6 +103,7 @@ CsrMatrix ones_at_least(const Tensor& x, double sign, double bound) {
 CsrMatrix top_lengths_rows(const Tensor& x, std::span<const std::int64_t> lengths) {
   check(static_cast<std::int64_t>(lengths.size()) == x.rows(), "top_lengths_rows: ", lengths.size(), " lengths for ", x.rows(),
         " rows");
+  check_columns("top_lengths_rows", x.cols());
   Tensor offsets = Tensor::empty({x.rows() + 1}, DType::kInt64);
   std::int64_t* start = offsets.data<std::int64_t>();
   start[0] = 0;
@@ -111,8 +121,20 @@ CsrMatrix top_lengths_rows(const Tensor& x, std::span<const std::int64_t> length
   return {x.rows(), x.cols(), std::move(offsets), std::move(columns)};
 }
 
+Tensor top_k_rows(const Tensor& x, std::int64_t k) {
+  check(k >= 1 && k <= x.cols(), "top_k_rows: k = ", k, " of ", x.cols(), " columns");
+  check_columns("top_k_rows", x.cols());
+  Tensor index = Tensor::empty({x.rows(), k}, DType::kInt32, x.device());
+  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.top_k_rows(x.rows(), x.cols(), x.data<T>(), k, index.data<std::int32_t>());
+  });
+  return index;
+}
+
 Tensor rank_rows(const Tensor& x, const CsrMatrix& masked, std::int64_t k) {
   check(k >= 1, "rank_rows: k = ", k, " is not positive");
+  check_columns("rank_rows", x.cols());
   check(x.rows() == masked.rows() && x.cols() == masked.cols(), "rank_rows: scores ", x.shape(), " and a mask [", masked.rows(),
         ", ", masked.cols(), "]");
   check(x.device() == masked.device(), "rank_rows: scores on ", x.device(), " and a mask on ", masked.device());

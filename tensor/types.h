@@ -70,6 +70,7 @@ class Shape {
 
   /// This shape with its first dimension replaced.
   Shape with_rows(std::int64_t rows) const {
+    check(rows >= 0, "Shape: negative size ", rows);
     Shape changed = *this;
     changed.sizes_[0] = rows;
     changed.check_count();

@@ -244,7 +244,7 @@ void block_hits(std::int64_t rows, const Block& block, Lines<T> logits, Entries<
 /// The block's largest logits and sums, [B] each; in place of its logits [size of the block, stride] its exps.
 template <typename T>
 void block_exponentials(std::int64_t rows, const Block& block, Lines<T> logits, T* largest, T* sums) {
-  std::fill_n(largest, rows, -std::numeric_limits<T>::infinity());
+  std::fill_n(largest, rows, std::numeric_limits<T>::lowest());  // of -infinity alone: exps of 0, where -infinity gave NaN
   for (std::int64_t i = 0; i < block.size(); ++i) {
     const T* logit = logits[i];
 #pragma omp simd

@@ -27,11 +27,11 @@ inline T exponentiate(std::int64_t cols, T shift, T* x) {
   return total;
 }
 
-/// log sum exp x. A row of NaN, or of an infinity, gives NaN or infinity as the definition does.
+/// log sum exp x. A row with a NaN gives NaN, another with an infinity infinity, and one of nothing but -infinity that.
 template <typename T>
 inline T log_sum_exp(std::int64_t cols, const T* x) {
-  const T largest = row_max(cols, x);
-  if (!(std::abs(largest) < std::numeric_limits<T>::infinity())) return largest;
+  T largest = row_max(cols, x);
+  if (!(std::abs(largest) < std::numeric_limits<T>::infinity())) largest = 0;  // the exponentials say what becomes of it
   // Piece by piece: one float32 sum over tens of thousands of items would lose three digits.
   constexpr std::int64_t kPiece = 512;
   double total = 0;

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <limits>
 
 #include "tensor/cuda/runtime.h"
+#include "tensor/error.h"
 
 /// Starting kernels: how work is cut into blocks and threads. The cuts depend on sizes only, never on the device, so that sums
 /// come out the same everywhere.
@@ -13,10 +15,13 @@ namespace tapestry::cuda {
 inline constexpr unsigned kWarp = 32;
 inline constexpr unsigned kThreads = 256;
 
-/// Queues `kernel` on the calling thread's stream; nothing when there are no blocks. Does not wait.
+/// Queues `kernel` on the calling thread's stream; nothing when there are no blocks. Does not wait. Throws Error(kDevice) when
+/// there are more blocks than a grid can have.
 template <typename... Parameters, typename... Arguments>
 void launch(void (*kernel)(Parameters...), std::int64_t blocks, unsigned threads, const Arguments&... arguments) {
   if (blocks == 0) return;
+  if (blocks > std::numeric_limits<std::int32_t>::max())
+    fail(ErrorKind::kDevice, "the GPU cannot start ", blocks, " blocks of threads at once: choose a smaller batch");
   cudaLaunchConfig_t config = {};
   config.gridDim = dim3(static_cast<unsigned>(blocks));
   config.blockDim = dim3(threads);

@@ -8,8 +8,8 @@
 /// What the softmax kernels share, one row at a time, by all threads of a block (tensor/cpu/softmax_math.h is the twin).
 namespace tapestry::cuda {
 
-/// log sum exp of value(col) over the columns of a row. A row of NaN, or of an infinity, gives NaN or infinity as the definition
-/// does.
+/// log sum exp of value(col) over the columns of a row. A row with a NaN gives NaN, another with an infinity infinity, and one of
+/// nothing but -infinity that.
 template <typename T, typename Value>
 __device__ T log_sum_exp(std::int64_t cols, const Value& value) {
   constexpr T kInfinity = std::numeric_limits<T>::infinity();

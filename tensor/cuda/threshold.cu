@@ -43,7 +43,7 @@ __global__ void take_kernel(std::int64_t n, const T* x, T sign, T bound, const s
   int mine = 0;
   for (std::int64_t i = begin; i < begin + kPerThread && i < n; ++i) mine += sign * x[i] >= bound ? 1 : 0;
   std::int64_t to = starts[blockIdx.x] + cuda::block_scan(mine).before;
-  for (std::int64_t i = begin; i < begin + kPerThread && i < n; ++i) {
+  for (std::int64_t i = begin; to < starts[blockIdx.x + 1] && i < begin + kPerThread && i < n; ++i) {
     const T value = sign * x[i];
     if (!(value >= bound)) continue;
     if (values != nullptr) values[to] = value;

@@ -1,10 +1,13 @@
 // The emulated GPU itself: that barriers and shuffles are real, and that the mistakes it is meant to show do show.
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "tensor/cuda/cuda_memory.h"
+#include "tensor/cuda/launch.cuh"
 #include "tests/support/cuda_emulation/cuda_runtime.h"
 
 namespace tapestry::tests {
@@ -72,6 +75,49 @@ TEST_F(EmulationTest, WhatAGpuRefusesIsRefused) {
   EXPECT_EQ(launch(kernel, device_, 0), cudaErrorInvalidConfiguration);
   EXPECT_EQ(launch(kernel, device_, 1, 2048), cudaErrorInvalidConfiguration);
   EXPECT_EQ(cudaMemcpyAsync(device_, device_, 1 << 20, cudaMemcpyDeviceToDevice, nullptr), cudaErrorInvalidValue);
+}
+
+// What tensor/cuda/launch.cuh does where a test of kernels would need millions of elements.
+
+TEST_F(EmulationTest, AThreadTakesSeveralElementsWhereTheGridIsSmall) {
+  const std::vector<int> zeros(kCount, 0);
+  cuda_upload(device_, zeros.data(), kCount * sizeof(int));
+  auto visit = [y = device_](std::int64_t i) { ++y[i]; };
+  cuda::launch(cuda::for_each_kernel<decltype(visit)>, 2, 32, std::int64_t{kCount} - 1, visit);
+  std::vector<int> once(kCount, 1);
+  once.back() = 0;
+  EXPECT_EQ(result(), once);
+}
+
+TEST_F(EmulationTest, MoreBlocksThanAGridCanHaveAreRefused) {
+  void (*const kernel)(int*) = [](int* y) { *y = 0; };
+  for (const std::int64_t blocks : {std::int64_t{1} << 31, (std::int64_t{1} << 32) + 1}) {
+    try {
+      cuda::launch(kernel, blocks, 32, device_);
+      ADD_FAILURE() << blocks << " blocks were started, or some of them";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kDevice);
+      EXPECT_NE(std::string(error.what()).find(std::to_string(blocks)), std::string::npos) << error.what();
+    }
+  }
+}
+
+TEST(LaunchTest, PlacesBehindThirtyTwoBitsAreFound) {
+  constexpr std::int64_t kHalf = std::int64_t{1} << 31;
+  struct Expected {
+    std::int64_t row, col, cols;
+  };
+  const std::vector<Expected> places = {{5, 2, 7},
+                                        {kHalf - 1, 1, 2},
+                                        {kHalf, 0, 2},
+                                        {3 * kHalf, 1, 3},
+                                        {0, 2 * kHalf, 2 * kHalf + 1},
+                                        {3, 4 * kHalf + 1, 8 * kHalf}};
+  for (const auto& [row, col, cols] : places) {
+    const cuda::Place place = cuda::place_of(row * cols + col, cols);
+    EXPECT_EQ(place.row, row) << cols;
+    EXPECT_EQ(place.col, col) << cols;
+  }
 }
 
 TEST_F(EmulationTest, ARecordedStreamDoesNothingUntilItsGraphIsLaunched) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tensor/ops.h"
+#include "tests/support/device.h"
 #include "tests/support/random_data.h"
 
 namespace tapestry::tests {
@@ -59,6 +60,8 @@ TEST(CsrTest, RefusesWhatIsNoMatrix) {
   EXPECT_THROW(CsrMatrix(1, 3, Tensor::from<std::int32_t>({0, 1}, {2}), Tensor::from<std::int32_t>({0}, {1})), Error);
   EXPECT_THROW(CsrMatrix(1, 3, Tensor::from<std::int64_t>({0, 1}, {2}), Tensor::from<std::int64_t>({0}, {1})), Error);
   EXPECT_THROW(CsrMatrix::from_rows(3, {{1, 1}}), Error);
+  EXPECT_THROW(CsrMatrix::from(-1, 3, {}, {}), Error);
+  EXPECT_THROW(CsrMatrix::from(1, -3, {0, 0}, {}), Error);
   EXPECT_THROW(CsrMatrix().transpose(), Error);
 }
 
@@ -133,6 +136,25 @@ TEST(CsrTest, GathersRowsIntoBuffersWithRoomToSpare) {
   }
 }
 
+class CsrOnDevice : public DeviceTest {};
+
+TEST_F(CsrOnDevice, ABatchWithRoomToSpareIsMovedWithoutIt) {
+  const std::vector<std::int32_t> indices = {4, 1, 0, 4};
+  const Device device = test_device();
+  for (const bool with_values : {true, false}) {
+    const CsrMatrix x = random_csr(6, 9, 3, with_values, DType::kFloat32);
+    const CsrMatrix expected = x.gather_rows(indices);
+    const CsrMatrix there = gather_rows(x.to(device), Tensor::from<std::int32_t>(indices, {4}, device), 40);
+    EXPECT_EQ(there.to(device).columns().raw_data(), there.columns().raw_data()) << "where it is already";
+    EXPECT_EQ(dense(there.to(Device::kCpu)), dense(expected));
+    const CsrMatrix here = gather_rows(x, Tensor::from<std::int32_t>(indices, {4}), 40);
+    EXPECT_EQ(dense(here.to(device).to(Device::kCpu)), dense(expected));
+    if (device == Device::kCpu) continue;
+    EXPECT_EQ(here.to(device).nnz(), expected.nnz());
+    EXPECT_EQ(dense(there.to(Device::kCpu).transpose()), dense(expected.transpose()));
+  }
+}
+
 TEST(CsrTest, WithValuesLeavesTheOriginal) {
   const CsrMatrix x = CsrMatrix::from(1, 3, {0, 2}, {0, 2}, {1, 2});
   x.transpose();
@@ -156,6 +178,11 @@ TEST(CsrTest, ConcatRows) {
   }
   const std::vector<CsrMatrix> patterns = {CsrMatrix::from_rows(2, {{0}}), CsrMatrix::from_rows(2, {{}, {0, 1}})};
   EXPECT_EQ(dense(concat_rows(patterns)), (Values{1, 0, 0, 0, 1, 1}));
+  const std::vector<CsrMatrix> mixed = {CsrMatrix::from(1, 2, {0, 1}, {0}, {5}), CsrMatrix::from_rows(2, {{1}})};
+  EXPECT_FALSE(concat_rows(mixed).has_values()) << "not every part has values";
+  EXPECT_EQ(dense(concat_rows(mixed)), (Values{1, 0, 0, 1}));
+  const std::vector<CsrMatrix> types = {random_csr(3, 2, 1, true, DType::kFloat32), random_csr(3, 2, 1, true, DType::kFloat64)};
+  EXPECT_THROW(concat_rows(types), Error);
   const std::vector<CsrMatrix> misfits = {CsrMatrix::from_rows(2, {{0}}), CsrMatrix::from_rows(3, {{0}})};
   EXPECT_THROW(concat_rows(misfits), Error);
   EXPECT_THROW(concat_rows(std::vector<CsrMatrix>{}), Error);

@@ -41,6 +41,7 @@ TEST(ShapeTest, RowsAndColumns) {
   EXPECT_EQ(Shape({2, 3}).to_string(), "[2, 3]");
   expect_misuse([] { Shape({1, 2, 3, 4, 5}); }, {"rank 5"});
   expect_misuse([] { Shape({2, -1}); }, {"-1"});
+  expect_misuse([] { Shape({2, 3}).with_rows(-1); }, {"-1"});
 }
 
 TEST(ShapeTest, RefusesMoreElementsThanCanBeCounted) {
@@ -139,6 +140,16 @@ TEST_F(TensorTest, OperationsNameThemselvesAndTheShapes) {
   expect_misuse([&] { csr_matmul(x, b); }, {"csr_matmul", "[4, 3]", "[2, 3]"});
   expect_misuse([&] { csr_transpose_matmul(x, b); }, {"csr_transpose_matmul", "[4, 3]", "[2, 3]"});
   expect_misuse([&] { multinomial_nll(b, x); }, {"multinomial_nll", "[4, 3]", "[2, 3]"});
+}
+
+TEST_F(TensorTest, CopiesBetweenViewsThatOverlapInPartAreRefused) {
+  const Tensor x = counting({4, 2});
+  expect_misuse([&] { copy_into(x.slice_rows(0, 3), x.slice_rows(1, 4)); }, {"copy_into", "[3, 2]", "overlap"});
+  expect_misuse([&] { copy_into(x.slice_rows(1, 4), x.slice_rows(0, 3)); }, {"copy_into", "[3, 2]", "overlap"});
+  copy_into(x, x.reshape({8}));
+  copy_into(x.slice_rows(1, 1), x.slice_rows(0, 0));
+  copy_into(x.slice_rows(2, 4), x.slice_rows(0, 2));
+  EXPECT_EQ(host(x), (std::vector<double>{0, 1, 2, 3, 0, 1, 2, 3}));
 }
 
 TEST_F(TensorTest, IndicesOutsideAreRefused) {
