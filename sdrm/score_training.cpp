@@ -133,6 +133,11 @@ std::vector<ScoreEpoch> fit_score_model(ScoreModel& model, const Tensor& z0, con
         " must be positive");
   check(config.timesteps == model.timesteps() && config.variant == model.variant(), "fit_score_model: ", config.timesteps,
         " steps for a model of ", model.timesteps(), ", or another variant than the model's");
+  if (config.variant == Variant::kPublished && config.objective == Objective::kScore) {
+    const std::int64_t shortest = z0.size(0) < config.batch ? z0.size(0) : (z0.size(0) - 1) % config.batch + 1;
+    check(shortest * z0.size(1) > 1, "fit_score_model: ", z0.size(0), " latents of width 1 in batches of ", config.batch,
+          " leave a batch of a single number, which has no variance for the published objective to divide by");
+  }
   ScoreTraining training(model, z0, config, seed);
   std::vector<ScoreEpoch> history;
   for (std::int64_t epoch = 0; epoch < config.epochs; ++epoch) {
@@ -142,6 +147,7 @@ std::vector<ScoreEpoch> fit_score_model(ScoreModel& model, const Tensor& z0, con
     history.push_back(report);
     if (on_epoch) on_epoch(report);
   }
+  check_last_update("SDRM", model, config.learning_rate);
   return history;
 }
 

@@ -110,6 +110,7 @@ VaeFit fit_vae(MultiVae& model, const CsrMatrix& rows, const VaeConfig& config, 
     if (stopping.epochs_without(epoch) > config.patience) break;
   }
   stopping.restore("MultiVAE");
+  check_last_update("MultiVAE", model, config.learning_rate);
   fit.best_epoch = stopping.best_epoch();
   fit.best_metric = stopping.best_metric();
   return fit;

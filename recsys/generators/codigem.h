@@ -19,7 +19,7 @@ enum class CodigemVariant : std::uint8_t { kPublished, kCorrected };
 /// CODIGEM (Walker et al., KSEM 2022), as its authors' program has it.
 struct CodigemConfig {
   std::int64_t timesteps = 3;  ///< T: states z_1..z_T
-  double beta = 1e-4;          ///< of every step of the noise chain
+  double beta = 1e-4;          ///< of every step of the noise chain; a fit needs more than 0
   std::int64_t width = 200;
   std::int64_t hidden_layers = 5;
   std::int64_t batch = 200;

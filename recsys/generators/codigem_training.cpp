@@ -141,6 +141,8 @@ std::vector<CodigemEpoch> fit_codigem(CodigemModel& model, const CsrMatrix& rows
   check(rows.rows() > 0, "fit_codigem: no rows to train on");
   check(config.batch > 0 && config.max_epochs > 0, "fit_codigem: batch ", config.batch, " and max_epochs ", config.max_epochs,
         " must be positive");
+  check(config.beta > 0, "fit_codigem: beta ", config.beta,
+        " is not positive: without noise the states' densities, of which the loss is made, do not exist");
   sdrm::EarlyStopping stopping(model);
   CodigemTraining training(model, rows, config, seed);
   std::vector<CodigemEpoch> history;
@@ -154,6 +156,7 @@ std::vector<CodigemEpoch> fit_codigem(CodigemModel& model, const CsrMatrix& rows
     if (stopping.epochs_without(epoch) > config.patience) break;
   }
   stopping.restore("CODIGEM");
+  sdrm::check_last_update("CODIGEM", model, config.learning_rate);
   return history;
 }
 

@@ -28,7 +28,8 @@ CodigemTerms codigem_gradients(const CodigemModel& model, const Tensor& x, std::
 /// Trains with Adamax, where the model is, on the sparse rows (on the host), reshuffled every epoch, the short last batch kept.
 /// After every epoch `validate(model, epoch)` is asked for a metric; training stops once it has not improved for more than
 /// config.patience epochs in a row, and the best epoch's weights are restored. The seed decides everything. Throws Error(kFit)
-/// when the loss is no longer a number and when no epoch gave a metric.
+/// when the loss is no longer a number, when the last update left a parameter that is none, and when no epoch gave a metric;
+/// Error(kMisuse) for a beta of 0, which leaves the loss without a value.
 std::vector<CodigemEpoch> fit_codigem(CodigemModel& model, const CsrMatrix& rows, const CodigemConfig& config, std::uint64_t seed,
                                       const std::function<double(const CodigemModel&, std::int64_t epoch)>& validate,
                                       const std::function<void(const CodigemEpoch&)>& on_epoch = {});

@@ -5,6 +5,7 @@
 #include "autograd/tape.h"
 #include "optim/adam.h"
 #include "recsys/generators/ctgan_draws.h"
+#include "sdrm/early_stopping.h"
 #include "sdrm/loss_record.h"
 #include "tensor/step_graph.h"
 
@@ -176,6 +177,7 @@ void fit_ctgan(CtganGenerator& generator, CtganCritic& critic, const TableEncodi
     if (on_epoch) on_epoch(report);
   }
   trainer.finish();
+  sdrm::check_last_update("CTGAN", generator, config.learning_rate);
 }
 
 Interactions sample_ctgan(const CtganGenerator& generator, const TableEncoding& table, const CtganConfig& config,

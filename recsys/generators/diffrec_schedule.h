@@ -30,7 +30,7 @@ struct DiffRecConfig {
   double weight_decay = 0;  ///< decoupled
   std::int64_t max_epochs = 1000;
   std::int64_t evaluate_every = 5;   ///< epochs
-  std::int64_t patience = 20;        ///< epochs since the best one after which it stops
+  std::int64_t patience = 20;        ///< epochs since the best one after which it stops; more than evaluate_every
   int selection_cutoff = 20;         ///< k of the Recall@k that decides
   std::int64_t inference_steps = 0;  ///< T': how far a user's row is corrupted before it is denoised for ranking
   bool sampling_noise = false;       ///< whether a reverse step of sampling puts noise back for t > 1

@@ -1,5 +1,6 @@
 #include "recsys/generators/diffrec_training.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "autograd/tape.h"
@@ -104,6 +105,9 @@ std::vector<DiffRecEpoch> fit_diffrec(DiffRecModel& model, const CsrMatrix& rows
   check(rows.rows() > 0, "fit_diffrec: no rows to train on");
   check(config.batch > 0 && config.max_epochs > 0 && config.evaluate_every > 0, "fit_diffrec: batch ", config.batch,
         ", max_epochs ", config.max_epochs, " and evaluate_every ", config.evaluate_every, " must be positive");
+  check(std::min(config.evaluate_every, config.max_epochs) < config.patience, "fit_diffrec: a patience of ", config.patience,
+        " epochs ends the fit before its first evaluation, after ", std::min(config.evaluate_every, config.max_epochs),
+        " epochs: it must be larger than evaluate_every");
   sdrm::EarlyStopping stopping(model);
   DiffRecTraining training(model, rows, config, seed);
   std::vector<DiffRecEpoch> history;
@@ -117,6 +121,7 @@ std::vector<DiffRecEpoch> fit_diffrec(DiffRecModel& model, const CsrMatrix& rows
     if (on_epoch) on_epoch(report);
   }
   stopping.restore("DiffRec");
+  sdrm::check_last_update("DiffRec", model, config.learning_rate);
   return history;
 }
 

@@ -20,7 +20,8 @@ struct DiffRecEpoch {
 /// p add up to 1 decides for this one.)
 /// Every config.evaluate_every epochs, and after the last, `validate(model, epoch)` is asked for a metric; training stops before
 /// an epoch that is config.patience behind the best, whose weights are restored. The seed decides everything. Throws Error(kFit)
-/// when the loss is no longer a number and when no epoch gave a metric.
+/// when the loss is no longer a number, when the last update left a parameter that is none, and when no epoch gave a metric;
+/// Error(kMisuse) for a patience that ends the fit before its first evaluation.
 std::vector<DiffRecEpoch> fit_diffrec(DiffRecModel& model, const CsrMatrix& rows, const DiffRecConfig& config, std::uint64_t seed,
                                       const std::function<double(const DiffRecModel&, std::int64_t epoch)>& validate,
                                       const std::function<void(const DiffRecEpoch&)>& on_epoch = {});

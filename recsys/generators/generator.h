@@ -65,7 +65,7 @@ class Generator {
 
   /// Learns from protocol.generator (published: [N + V, I], D and the evaluation inputs; strict: D [N, I]); protocol.selection
   /// may be asked for users to stop early on. Generators made together may share what one of them has learnt. Throws Error(kFit),
-  /// in one line with epoch and loss, when training diverges.
+  /// in one line with epoch and loss or the parameter that ran away, when training diverges.
   virtual void fit(const ProtocolData& protocol, StageListener& listener) = 0;
 
   /// Synthetic users, the same on every call. Throws Error(kMisuse) before fit() or load(), Error(kFit) when a model that

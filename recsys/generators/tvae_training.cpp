@@ -133,6 +133,7 @@ void fit_tvae(Tvae& model, const CsrMatrix& marks, const TvaeConfig& config, std
     sdrm::check_converging("TVAE", epoch, report.loss, config.learning_rate);
     if (on_epoch) on_epoch(report);
   }
+  sdrm::check_last_update("TVAE", model, config.learning_rate);
 }
 
 Interactions sample_tvae(const Tvae& model, const TableEncoding& table, std::int64_t rows, TvaeDraw draw, bool dislikes,

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -170,6 +171,29 @@ TEST(FitScoreModel, RefusesWhatDoesNotFit) {
   other = config;
   other.epochs = 0;
   EXPECT_THROW(fit_score_model(model, clusters(10, 5), other, 3), Error);
+  other = config;
+  other.batch = 0;
+  EXPECT_THROW(fit_score_model(model, clusters(10, 5), other, 3), Error);
+}
+
+// The published objective divides by the variance of a batch's entries.
+TEST(FitScoreModel, RefusesABatchOfASingleNumberBeforehand) {
+  const ScoreConfig config = small_config();  // batches of 32
+  const auto refusal = [&](std::int64_t rows) -> std::string {
+    nn::Initializer init(1);
+    ScoreModel model(1, config, init);
+    try {
+      fit_score_model(model, clusters(rows, 1), config, 3);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kMisuse);
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_NE(refusal(33).find("33 latents of width 1 in batches of 32 leave a batch of a single number"), std::string::npos);
+  EXPECT_NE(refusal(1), "");
+  for (const std::int64_t rows : {2, 32, 34, 64}) EXPECT_EQ(refusal(rows), "") << rows;
+  fitted(clusters(33, 1), small_config(Variant::kPublished, Objective::kEpsilon), 3);  // has no variance in it
 }
 
 TEST(FitScoreModel, SaysSoWhenItDiverges) {
@@ -184,6 +208,23 @@ TEST(FitScoreModel, SaysSoWhenItDiverges) {
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::kFit);
     EXPECT_NE(std::string(error.what()).find("lower learning rate"), std::string::npos) << error.what();
+  }
+}
+
+// One update: its loss is from before it.
+TEST(FitScoreModel, AModelWhoseLastUpdateRanAwayIsNotKept) {
+  ScoreConfig config = small_config();
+  config.epochs = 1;
+  config.batch = 100;
+  config.learning_rate = std::numeric_limits<double>::infinity();
+  nn::Initializer init(1);
+  ScoreModel model(6, config, init);
+  try {
+    fit_score_model(model, clusters(70, 6), config, 3);
+    FAIL() << "did not notice";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kFit);
+    EXPECT_NE(std::string(error.what()).find("SDRM diverged in its last update: entry "), std::string::npos) << error.what();
   }
 }
 

@@ -269,5 +269,40 @@ TEST(FitVae, SaysSoWhenItDiverges) {
   }
 }
 
+// One update: its loss is from before it, and the metric is a number.
+TEST(FitVae, AModelWhoseLastUpdateRanAwayIsNotKept) {
+  VaeConfig config = small_config();
+  config.max_epochs = 1;
+  config.batch = 100;
+  config.learning_rate = std::numeric_limits<double>::infinity();
+  nn::Initializer init(1);
+  MultiVae model(20, config, init);
+  try {
+    fit_vae(model, grouped_matrix(70, 20, 2, 5), config, 3, by_epoch);
+    FAIL() << "did not notice";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kFit);
+    EXPECT_NE(std::string(error.what()).find("MultiVAE diverged in its last update: entry "), std::string::npos) << error.what();
+  }
+}
+
+TEST(CheckLastUpdate, NamesTheFirstParameterThatIsNoNumber) {
+  nn::Initializer init(1);
+  const MultiVae model(20, small_config(), init);
+  check_last_update("M", model, 1);
+  for (const nn::NamedParameter& parameter : model.named_parameters()) {
+    if (parameter.name == "decoder.0.bias") parameter.variable.value().data<float>()[3] = -std::numeric_limits<float>::infinity();
+  }
+  try {
+    check_last_update("M", model, 0.5);
+    FAIL() << "did not notice";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kFit);
+    EXPECT_STREQ(error.what(),
+                 "M diverged in its last update: entry 3 of its parameter decoder.0.bias is -inf (a lower learning rate than 0.5 "
+                 "may help)");
+  }
+}
+
 }  // namespace
 }  // namespace tapestry::sdrm

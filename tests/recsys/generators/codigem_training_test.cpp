@@ -8,6 +8,7 @@
 #include "optim/adamax.h"
 #include "recsys/metrics/ranking.h"
 #include "sdrm/shuffle.h"
+#include "tests/recsys/data/data_support.h"
 #include "tests/recsys/generators/generator_support.h"
 #include "tests/sdrm/sdrm_support.h"
 
@@ -105,6 +106,21 @@ TEST(FitCodigem, RefusesWhatCannotBeTrained) {
                Error);
   config.batch = 0;
   EXPECT_THROW(fit_codigem(model, grouped_matrix(8, 6, 2, 5), config, 1, metric), Error);
+  config = small_config();
+  config.beta = 0;  // the model takes it: then there is no noise
+  const std::string text =
+      tests::error_of(ErrorKind::kMisuse, [&] { fit_codigem(model, grouped_matrix(8, 6, 2, 5), config, 1, metric); });
+  EXPECT_NE(text.find("beta 0 is not positive"), std::string::npos) << text;
+}
+
+// One update: its loss is from before it, and the metric is a number.
+TEST(FitCodigem, AModelWhoseLastUpdateRanAwayIsNotKept) {
+  CodigemConfig config = small_config();
+  config.max_epochs = 1;
+  config.batch = 100;
+  config.learning_rate = std::numeric_limits<double>::infinity();
+  const std::string text = tests::error_of(ErrorKind::kFit, [&] { fitted(grouped_matrix(70, 20, 2, 5), config, 3); });
+  EXPECT_NE(text.find("CODIGEM diverged in its last update: entry "), std::string::npos) << text;
 }
 
 TEST(CodigemGenerator, SaysWhenItDiverges) {

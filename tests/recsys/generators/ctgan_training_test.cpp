@@ -2,7 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <limits>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "autograd/tape.h"
@@ -137,6 +141,45 @@ TEST(FitCtgan, IsTheLoopWrittenOutBitForBit) {
   loop.finish();
   EXPECT_TRUE(tests::same_state(fitted.critic, expected.critic));
   EXPECT_TRUE(tests::same_state(fitted.generator, expected.generator)) << "every row of the condition tables among it";
+}
+
+// What no loss tells of: a row of a condition table that is no number, under a condition that no step of the fit draws.
+TEST(FitCtgan, AGeneratorWithAParameterThatIsNoNumberIsNotKept) {
+  const Interactions rows = random_users(9, 9, 0.3, 0.2, 4);
+  const TableEncoding table(rows, TableKind::kTernary);
+  CtganConfig config = small_config();
+  config.batch = config.pac = 5;  // one step of one epoch: ten conditions
+  config.epochs = 1;
+  std::set<std::int32_t> drawn;
+  for (std::uint32_t turn = 0; turn < 2; ++turn) {
+    RandomSequence random({kSeed, Purpose::kTableCondition, turn});
+    const Conditions given = draw_conditions(table, ConditionLaw::kLogFrequency, config.batch, random);
+    drawn.insert(given.position.begin(), given.position.end());
+  }
+  std::int32_t unread = 0;
+  while (drawn.contains(unread)) ++unread;
+  ASSERT_LT(unread, table.planes().categories());
+  Made made(table.planes(), config);
+  const Tensor condition = made.generator.tables().front().value();  // [C, H]
+  condition.data<float>()[unread * condition.cols()] = std::numeric_limits<float>::quiet_NaN();
+  bool reported = false;
+  try {
+    fit_ctgan(made.generator, made.critic, table, table.encode(rows), config, kSeed,
+              [&](const CtganEpoch& report) { reported = std::isfinite(report.critic) && std::isfinite(report.generator); });
+    FAIL() << "did not notice";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kFit);
+    EXPECT_NE(std::string(error.what()).find("of its parameter block.0.condition is "), std::string::npos) << error.what();
+  }
+  EXPECT_TRUE(reported) << "by losses that are numbers";
+}
+
+TEST(FitCtgan, RefusesATableWithoutRows) {
+  const TableEncoding table(random_users(50, 9, 0.3, 0.2, 4), TableKind::kTernary);
+  const CtganConfig config = small_config();
+  Made made(table.planes(), config);
+  const CsrMatrix none = CsrMatrix::from_rows(table.planes().differences(), {});
+  EXPECT_THROW(fit_ctgan(made.generator, made.critic, table, none, config, kSeed), Error);
 }
 
 TEST(SampleCtgan, EveryBatchHasConditionsLatentsAndNoiseOfItsOwn) {

@@ -10,6 +10,7 @@
 #include "optim/adam.h"
 #include "recsys/metrics/ranking.h"
 #include "sdrm/shuffle.h"
+#include "tests/recsys/data/data_support.h"
 #include "tests/recsys/generators/generator_support.h"
 #include "tests/sdrm/sdrm_support.h"
 
@@ -200,6 +201,38 @@ TEST(FitDiffRec, RefusesWhatCannotBeTrained) {
                Error);
   config.batch = 0;
   EXPECT_THROW(fit_diffrec(model, grouped_matrix(8, 6, 2, 5), config, 1, metric), Error);
+  config = small_config();
+  config.evaluate_every = 0;
+  EXPECT_THROW(fit_diffrec(model, grouped_matrix(8, 6, 2, 5), config, 1, metric), Error);
+}
+
+// One update: its loss is from before it, and the metric is a number.
+TEST(FitDiffRec, AModelWhoseLastUpdateRanAwayIsNotKept) {
+  DiffRecConfig config = small_config();
+  config.max_epochs = 1;
+  config.batch = 100;
+  config.learning_rate = std::numeric_limits<double>::infinity();
+  const std::string text = tests::error_of(ErrorKind::kFit, [&] { fitted(grouped_matrix(70, 20, 2, 5), config, 3); });
+  EXPECT_NE(text.find("DiffRec diverged in its last update: entry "), std::string::npos) << text;
+}
+
+TEST(FitDiffRec, APatienceThatNoEvaluationOutlivesIsRefused) {
+  DiffRecConfig config = small_config();
+  config.max_epochs = 12;
+  config.evaluate_every = 4;
+  config.patience = 4;
+  const CsrMatrix x = grouped_matrix(8, 6, 2, 5);
+  const std::string text = tests::error_of(ErrorKind::kMisuse, [&] { fitted(x, config, 3); });
+  EXPECT_NE(text.find("a patience of 4 epochs ends the fit before its first evaluation, after 4 epochs"), std::string::npos)
+      << text;
+  std::vector<DiffRecEpoch> history;
+  config.patience = 5;
+  fitted(x, config, 3, &history);
+  EXPECT_EQ(history.size(), 12U) << "every evaluation is better than the one before";
+  config.patience = 4;
+  config.max_epochs = 3;  // the last epoch is evaluated in any case
+  fitted(x, config, 3, &history);
+  EXPECT_EQ(history.size(), 3U);
 }
 
 TEST(DiffRecGenerator, SaysWhenItDiverges) {

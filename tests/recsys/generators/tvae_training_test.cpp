@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "autograd/tape.h"
@@ -56,6 +58,34 @@ TEST(FitTvae, IsTheLoopWrittenOutBitForBit) {
     EXPECT_DOUBLE_EQ(history[epoch].kl, sums.kl / 3);
   }
   EXPECT_TRUE(tests::same_state(fitted, expected));
+}
+
+// One update: its loss is from before it.
+TEST(FitTvae, AModelWhoseLastUpdateRanAwayIsNotKept) {
+  const Interactions rows = tests::random_users(40, 9, 0.3, 0.2, 4);
+  const TableEncoding table(rows, TableKind::kTernary);
+  TvaeConfig config;
+  config.hidden = 5;
+  config.latent = 4;
+  config.epochs = 1;
+  config.learning_rate = std::numeric_limits<double>::infinity();
+  nn::Initializer init(3);
+  Tvae model(table.planes(), config, init);
+  try {
+    fit_tvae(model, table.encode(rows), config, 7);
+    FAIL() << "did not notice";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kFit);
+    EXPECT_NE(std::string(error.what()).find("TVAE diverged in its last update: entry "), std::string::npos) << error.what();
+  }
+}
+
+TEST(FitTvae, RefusesATableWithoutRows) {
+  const TableEncoding table(tests::random_users(40, 9, 0.3, 0.2, 4), TableKind::kTernary);
+  TvaeConfig config;
+  nn::Initializer init(3);
+  Tvae model(table.planes(), config, init);
+  EXPECT_THROW(fit_tvae(model, CsrMatrix::from_rows(table.planes().differences(), {}), config, 7), Error);
 }
 
 }  // namespace
