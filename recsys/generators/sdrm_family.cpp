@@ -71,7 +71,7 @@ void SdrmFamily::need_vae(const ProtocolData& protocol, StageListener& listener)
     vae_ = std::move(kept);
   } else {
     kept.reset();
-    fit_vae(protocol, listener);
+    vae_fit_.run([&] { fit_vae(protocol, listener); });
   }
 }
 
@@ -85,7 +85,7 @@ void SdrmFamily::need_score(const ProtocolData& protocol, StageListener& listene
     score_ = std::move(kept);
   } else {
     kept.reset();
-    fit_score(protocol, listener);
+    score_fit_.run([&] { fit_score(protocol, listener); });
   }
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "recsys/generators/model_folder.h"
+#include "recsys/generators/shared_fit.h"
 #include "sdrm/multivae.h"
 #include "sdrm/sampling.h"
 #include "sdrm/score_model.h"
@@ -48,7 +49,8 @@ class SdrmFamily {
   explicit SdrmFamily(SdrmSettings settings) : settings_(std::move(settings)) {}
 
   /// Stage "vae_fit": MultiVAE on protocol.generator, stopped early on mean Recall@10 of protocol.selection. Nothing happens when
-  /// it has been fitted; a kept one is loaded instead.
+  /// it has been fitted; a kept one is loaded instead. A fit that failed is not done again: its Error(kFit) comes back, here as
+  /// in need_score.
   void need_vae(const ProtocolData& protocol, StageListener& listener);
   /// Stage "sdrm_fit": the score model on the latents of the same rows. Fits the VAE first where needed.
   void need_score(const ProtocolData& protocol, StageListener& listener);
@@ -74,6 +76,7 @@ class SdrmFamily {
   SdrmSettings settings_;
   std::unique_ptr<sdrm::MultiVae> vae_;
   std::unique_ptr<sdrm::ScoreModel> score_;
+  SharedFit vae_fit_, score_fit_;
 };
 
 /// The generator of this name, one of SdrmFamily::names(). Throws Error(kMisuse) for another.

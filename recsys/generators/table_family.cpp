@@ -105,7 +105,7 @@ void TableFamily::need(const ProtocolData& protocol, StageListener& listener) {
   protocol_ = protocol.name;
   const TableKind usual = protocol.name == ProtocolName::kPublished ? TableKind::kTernary : TableKind::kBinary;
   const TableKind kind = settings_.kind.value_or(usual);
-  fit({protocol.generator, kind == TableKind::kTernary ? dislikes_of(protocol) : CsrMatrix()}, kind, listener);
+  fit_.run([&] { fit({protocol.generator, kind == TableKind::kTernary ? dislikes_of(protocol) : CsrMatrix()}, kind, listener); });
 }
 
 void TableFamily::fit(const Interactions& rows, TableKind kind, StageListener& listener) {

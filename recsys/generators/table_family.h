@@ -11,6 +11,7 @@
 #include "nn/module.h"
 #include "recsys/generators/generator.h"
 #include "recsys/generators/model_folder.h"
+#include "recsys/generators/shared_fit.h"
 #include "recsys/generators/table.h"
 
 namespace tapestry::recsys {
@@ -31,7 +32,7 @@ class TableFamily {
   virtual ~TableFamily() = default;
 
   /// Fits on protocol.generator, with the dislikes of D where the table has them, or takes up a kept model. Nothing happens when
-  /// it has been fitted.
+  /// it has been fitted; a fit that failed is not done again: its Error(kFit) comes back.
   void need(const ProtocolData& protocol, StageListener& listener);
   /// Fits on these rows.
   void fit(const Interactions& rows, TableKind kind, StageListener& listener);
@@ -75,6 +76,7 @@ class TableFamily {
   std::string name_;
   TableSettings settings_;
   ProtocolName protocol_ = ProtocolName::kPublished;
+  SharedFit fit_;
   std::optional<TableEncoding> table_;
   const nn::Module* model_ = nullptr;  ///< what create() made
 };

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "tests/recsys/data/data_support.h"
 #include "tests/recsys/generators/generator_support.h"
@@ -68,6 +70,43 @@ TEST(MakeGenerators, LoadingOneOfAFamilyLeavesTheOthers) {
   for (const auto& generator : loaded) generator->load(folder.path() / generator->name(), protocol.generator.cols());
   for (std::size_t i = 0; i < 2; ++i) {
     EXPECT_TRUE(same_pattern(loaded[i]->sample({20, 0.1}, listener).likes, fitted[i]->sample({20, 0.1}, listener).likes));
+  }
+}
+
+TEST(MakeGenerators, ASharedFitThatFailsIsTriedOnce) {
+  constexpr double kRunsAway = std::numeric_limits<double>::infinity();
+  GeneratorSettings settings = tiny_settings();
+  settings.baselines.tvae.learning_rate = settings.baselines.ctgan.learning_rate = kRunsAway;
+  const auto expect_one_try = [&](const std::vector<std::string>& names, const std::string& stage) {
+    const ProtocolData protocol = tiny_protocol();
+    RecordingListener listener;
+    std::set<std::string> reasons;
+    for (const auto& generator : make_generators(names, settings)) {
+      reasons.insert(tests::error_of(ErrorKind::kFit, [&] { generator->fit(protocol, listener); }));
+      EXPECT_THROW(generator->sample({20, 0.1}, listener), Error);
+    }
+    EXPECT_EQ(reasons.size(), 1U) << "all are told the same";
+    EXPECT_EQ(std::count(listener.begun.begin(), listener.begun.end(), stage), 1) << stage;
+  };
+  expect_one_try({"tvae", "tvae-sample"}, "tvae_fit");
+  expect_one_try({"ctgan", "ctgan-new"}, "ctgan_fit");
+  settings.score.learning_rate = kRunsAway;
+  expect_one_try({"f-sdrm", "m-sdrm"}, "sdrm_fit");
+  settings.vae.learning_rate = kRunsAway;
+  expect_one_try({"m-sdrm", "multivae++", "f-sdrm"}, "vae_fit");
+}
+
+TEST(MakeGenerators, AFitThatWasCancelledIsTriedAgain) {
+  for (const auto& [name, stage] :
+       {std::pair("f-sdrm", "vae_fit"), std::pair("f-sdrm", "sdrm_fit"), std::pair("tvae", "tvae_fit")}) {
+    const ProtocolData protocol = tiny_protocol();
+    RecordingListener listener;
+    const auto generator = make_one(name, tiny_settings());
+    listener.fail_at = std::string("begin ") + stage;
+    EXPECT_THROW(generator->fit(protocol, listener), std::runtime_error);
+    listener.fail_at.clear();
+    generator->fit(protocol, listener);
+    EXPECT_EQ(std::count(listener.begun.begin(), listener.begun.end(), stage), 2) << stage;
   }
 }
 
