@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "nn/layers.h"
+#include "recsys/generators/generator.h"
 #include "recsys/generators/table.h"
 #include "sdrm/multivae.h"
 
@@ -105,8 +106,9 @@ enum class TvaeDraw : std::uint8_t {
 /// whatever the batch.
 Interactions sample_tvae(const Tvae& model, const TableEncoding& table, std::int64_t rows, TvaeDraw draw, bool dislikes,
                          std::uint64_t seed, const sdrm::Progress& progress = {});
-/// The same latents by the log-odds of a like, cut at one quantile for all ("tvae-threshold", not in the paper).
-Interactions threshold_tvae(const Tvae& model, const TableEncoding& table, std::int64_t rows, double density, bool dislikes,
-                            std::uint64_t seed, const sdrm::Progress& progress = {});
+/// The same latents by the log-odds of a like, cut as the scores of other generators are (cut_at_density; "tvae-threshold", not
+/// in the paper).
+Interactions threshold_tvae(const Tvae& model, const TableEncoding& table, const SampleRequest& request, std::uint64_t seed,
+                            const std::function<void(double fraction)>& progress = {});
 
 }  // namespace tapestry::recsys

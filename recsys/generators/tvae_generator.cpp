@@ -11,12 +11,11 @@ class TvaeFamily : public TableFamily {
 
   Interactions sample(const std::string& generator, const SampleRequest& request, StageListener& listener) const override {
     const TableEncoding& encoding = table();
+    const auto reach = [&](double fraction) { listener.advance("sample_" + generator, {.fraction = fraction}); };
     const auto advance = [&](std::int64_t done, std::int64_t total) {
-      listener.advance("sample_" + generator, {.fraction = static_cast<double>(done) / static_cast<double>(total)});
+      reach(static_cast<double>(done) / static_cast<double>(total));
     };
-    if (generator == "tvae-threshold") {
-      return threshold_tvae(*model_, encoding, request.rows, request.density, request.dislikes, sample_seed(), advance);
-    }
+    if (generator == "tvae-threshold") return threshold_tvae(*model_, encoding, request, sample_seed(), reach);
     const TvaeDraw draw = generator == "tvae-tanh"     ? TvaeDraw::kTanh
                           : generator == "tvae-sample" ? TvaeDraw::kSample
                                                        : TvaeDraw::kMode;

@@ -6,9 +6,9 @@
 
 #include "autograd/tape.h"
 #include "optim/adam.h"
+#include "recsys/generators/cut.h"
 #include "recsys/generators/sample_tiles.h"
 #include "recsys/generators/tvae.h"
-#include "sdrm/binarize.h"
 #include "sdrm/early_stopping.h"
 #include "sdrm/epoch_rows.h"
 #include "sdrm/loss_record.h"
@@ -147,16 +147,13 @@ Interactions sample_tvae(const Tvae& model, const TableEncoding& table, std::int
   return drawn.take(dislikes);
 }
 
-Interactions threshold_tvae(const Tvae& model, const TableEncoding& table, std::int64_t rows, double density, bool dislikes,
-                            std::uint64_t seed, const sdrm::Progress& progress) {
+Interactions threshold_tvae(const Tvae& model, const TableEncoding& table, const SampleRequest& request, std::uint64_t seed,
+                            const std::function<void(double)>& progress) {
   const auto tile = [&](std::int64_t begin, std::int64_t end) {
     const Tensor z = prior(model, begin, end, seed, row_numbers(begin, end, model.device()));
     return like_odds(model.logits(z).to(Device::kCpu), table);
   };
-  const sdrm::LogitMatrix odds = {rows, table.items(), tile};
-  const std::vector<std::vector<std::int32_t>> none(static_cast<std::size_t>(rows));
-  const CsrMatrix likes = sdrm::binarize_at_density(odds, density, progress).ones;
-  return {likes, dislikes ? sdrm::lowest_at_density(odds, density, progress).ones : CsrMatrix::from_rows(table.items(), none)};
+  return cut_at_density({request.rows, table.items(), tile}, request, progress);
 }
 
 }  // namespace tapestry::recsys

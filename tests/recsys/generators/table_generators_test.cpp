@@ -154,6 +154,19 @@ TEST_P(TableGenerators, CtganFollowsTheProtocol) {
   EXPECT_NE(drawn(ProtocolName::kStrict, "ctgan-old", false), drawn(ProtocolName::kStrict, "ctgan-new", false));
 }
 
+TEST_P(TableGenerators, ProgressNeverFalls) {
+  Recorder listener;
+  const Generators generators = kind().make(kind().names, {.seed = 7});
+  generators[0]->fit(protocol_of(rows_), listener);
+  for (const auto& generator : generators) {
+    listener.fractions.clear();
+    generator->sample({600, 0.1, true}, listener);  // more than one tile, and two cuts of tvae-threshold
+    EXPECT_GE(listener.fractions.size(), 2U) << generator->name();
+    EXPECT_TRUE(std::is_sorted(listener.fractions.begin(), listener.fractions.end())) << generator->name();
+    EXPECT_EQ(listener.fractions.back(), 1) << generator->name();
+  }
+}
+
 TEST_P(TableGenerators, FilesThatDoNotFitAreRefused) {
   Recorder listener;
   const Generators fitted = kind().make(kind().names, {.seed = 7});

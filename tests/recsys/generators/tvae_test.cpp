@@ -201,7 +201,7 @@ TEST(Tvae, TheModeOfARareLikeIsNothing) {
   EXPECT_EQ(sample_tvae(rare.made.model, rare.table, 700, TvaeDraw::kTanh, false, 1).likes.nnz(), 0);
   const double drawn = Rare::density(sample_tvae(rare.made.model, rare.table, 700, TvaeDraw::kSample, false, 1).likes);
   EXPECT_NEAR(drawn, 0.021, 0.002);  // 70,000 draws: a deviation of 0.0005
-  const Interactions cut = threshold_tvae(rare.made.model, rare.table, 700, 0.02, true, 1);
+  const Interactions cut = threshold_tvae(rare.made.model, rare.table, {700, 0.02, true}, 1);
   EXPECT_NEAR(Rare::density(cut.likes), 0.02, 0.011);  // whole items, since rows tie
   EXPECT_NEAR(Rare::density(cut.dislikes), 0.02, 0.011);
   for (std::int64_t row = 0; row < 700; ++row) EXPECT_GE(cut.likes.row(row).front(), 97);
@@ -225,7 +225,7 @@ TEST(Tvae, ThresholdTakesAllOtherCategoriesTogether) {
   set(made.model, "decoder.2.weight", Tensor::zeros({5, made.config.hidden}));
   // Odds of a like: item 0 e^1 / (e^0.9 + e^0.9) < item 1 e^0 / e^0.1, although item 0 beats each of its others alone.
   set(made.model, "decoder.2.bias", Tensor::from<float>({0.9f, 0.1f, 1, 0, 0.9f}, {5}));
-  const CsrMatrix likes = threshold_tvae(made.model, table, 4, 0.5, false, 1).likes;
+  const CsrMatrix likes = threshold_tvae(made.model, table, {4, 0.5}, 1).likes;
   for (std::int64_t row = 0; row < 4; ++row) EXPECT_EQ(likes.row(row).front(), 1);
 }
 
