@@ -14,8 +14,8 @@ namespace tapestry::recsys {
 ///   ctgan-paper  kFrequency
 ///   ctgan-old    kFirstColumn
 ///   ctgan-new    kLogFrequency
-/// They decide how many likes there are by themselves. Dislikes, where asked for, are cells of value -1, which a binary table has
-/// none of.
+/// They decide how many likes there are by themselves. Dislikes, where asked for, are cells of value -1; a binary table
+/// (`strict`) has none, and as many as likes are drawn from what a user does not like (draw_dislikes).
 std::vector<std::string> ctgan_names();
 
 /// The model that they draw from, kept in "<stem>-ctgan.safetensors"; make_table_generator makes a generator of it.

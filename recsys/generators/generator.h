@@ -44,8 +44,9 @@ struct PlannedStage {
 /// (recsys/experiment/eta.h).
 inline constexpr double kGuessedRate = 5e10;
 
-/// What is asked of a generator. CTGAN and TVAE draw every entry as like, dislike or nothing: they take `density` as it comes
-/// out, but for "tvae-threshold", and with `dislikes` give those that they drew.
+/// What is asked of a generator. Those of a table (CTGAN, TVAE) draw every entry as like, dislike or nothing and do not look at
+/// `density`, but for "tvae-threshold", which cuts scores like the others. With `dislikes` they give those that they drew; from a
+/// table that has none (`strict`), as many as a user has likes, drawn from his other items (draw_dislikes).
 struct SampleRequest {
   std::int64_t rows = 0;
   double density = 0;     ///< share of all entries that become likes
@@ -65,7 +66,8 @@ class Generator {
 
   /// Learns from protocol.generator (published: [N + V, I], D and the evaluation inputs; strict: D [N, I]); protocol.selection
   /// may be asked for users to stop early on. Generators made together may share what one of them has learnt. Throws Error(kFit),
-  /// in one line with epoch and loss or the parameter that ran away, when training diverges.
+  /// in one line with epoch and loss or the parameter that ran away, when training diverges: the same again for the others that
+  /// share the fit.
   virtual void fit(const ProtocolData& protocol, StageListener& listener) = 0;
 
   /// Synthetic users, the same on every call. Throws Error(kMisuse) before fit() or load(), Error(kFit) when a model that

@@ -66,7 +66,8 @@ class TableEncoding {
   /// The same for category_choice, on a device.
   CategoryTable meaning(Device device) const;
 
-  /// Rows as marks [B, D]. Throws Error(kMisuse) for a value that the fit has not seen in its column.
+  /// Rows as marks [B, D]. Throws Error(kMisuse) for a value that the fit has not seen in its column. Where no column has
+  /// dislikes (a binary table has none), those of the rows count as unrated.
   CsrMatrix encode(const Interactions& rows) const;
 
  private:

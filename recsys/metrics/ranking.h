@@ -29,7 +29,9 @@ inline constexpr const char* kNdcgOverK = "NDCG-k@";
 struct RankingOptions {
   std::vector<int> cutoffs{kCutoffs.begin(), kCutoffs.end()};
   IdealDcg ideal = IdealDcg::kHeldOut;
-  std::int64_t tile_users = 256;  ///< users scored at a time by the function form: bounds memory (rank_items), changes no result
+  /// Users scored at a time by the function form: bounds memory (rank_items). Changes no result where a user's scores are the
+  /// same in any tile, which those of CODIGEM while it is fitted are not: every tile gets noise of its own.
+  std::int64_t tile_users = 256;
 };
 
 /// A mean over the users for whom the metric is defined.

@@ -65,6 +65,10 @@ TEST(Table, BinaryForgetsDislikes) {
   EXPECT_EQ(table.planes().three, 0);
   EXPECT_EQ(table.planes().two, 1);
   EXPECT_EQ(table.category_of(table.column(1), -1), -1);
+  const CsrMatrix told = table.encode(users(2, {{0}, {}}, {{1}, {0}})), untold = table.encode(users(2, {{0}, {}}, {{}, {}}));
+  for (std::int64_t row = 0; row < 2; ++row) {
+    EXPECT_TRUE(std::equal(told.row(row).begin(), told.row(row).end(), untold.row(row).begin(), untold.row(row).end())) << row;
+  }
 }
 
 TEST(Table, EncodedRowsDecodeToThemselves) {
