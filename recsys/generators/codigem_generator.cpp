@@ -8,9 +8,6 @@ namespace {
 
 /// After how many epochs it usually stops: for predicting times, nothing else.
 constexpr std::int64_t kTypicalEpochs = 50;
-/// A log-variance below this is worth a word: e^-v overflows float32 below -88.
-constexpr double kLowLogVariance = -60;
-
 /// Operations of one row's way through a network with `outputs` outputs.
 double network_operations(const CodigemConfig& config, std::int64_t items, std::int64_t outputs) {
   std::vector<std::int64_t> widths(static_cast<std::size_t>(config.hidden_layers), config.width);
@@ -51,9 +48,7 @@ void CodigemGenerator::train(CodigemModel& model, const ProtocolData& protocol, 
     lowest = std::min(lowest, report.lowest_log_variance);
     log.epoch(report.epoch, report.loss, report.metric);
   });
-  if (lowest < kLowLogVariance) {
-    listener.warn(concat("CODIGEM: a log-variance fell to ", lowest, "; its option clamp would hold it"));
-  }
+  if (const auto warning = overflow_warning(lowest, config_)) listener.warn(*warning);
 }
 
 sdrm::LogitMatrix CodigemGenerator::scores(const CodigemModel& model, std::int64_t rows,

@@ -6,7 +6,8 @@
 namespace tapestry::recsys {
 
 /// "codigem": noise through CODIGEM's reverse networks and its decoder, cut at the density. The stages are "codigem_fit" (stopped
-/// on Recall@50 of the selection users) and "sample_codigem". Warns when a log-variance came near the overflow of e^-v.
+/// on Recall@50 of the selection users) and "sample_codigem". Warns where a
+/// log-variance came near the overflow of e^-v (overflow_warning).
 class CodigemGenerator : public OneModelGenerator<CodigemModel> {
  public:
   CodigemGenerator(const CodigemConfig& config, std::uint64_t seed, ModelFolder folder, Device device = Device::kCpu)

@@ -135,6 +135,13 @@ class CodigemTraining {
 
 }  // namespace
 
+std::optional<std::string> overflow_warning(double lowest, const CodigemConfig& config) {
+  constexpr double kLow = -60;  // worth a word: e^-v overflows float32 below -88
+  if (lowest >= kLow || (config.clamp > 0 && -config.clamp >= kLow)) return std::nullopt;
+  return concat("CODIGEM: in the last batch of an epoch a log-variance fell to ", lowest,
+                "; below -88 the loss overflows, and the fit would end as diverged");
+}
+
 std::vector<CodigemEpoch> fit_codigem(CodigemModel& model, const CsrMatrix& rows, const CodigemConfig& config, std::uint64_t seed,
                                       const std::function<double(const CodigemModel&, std::int64_t epoch)>& validate,
                                       const std::function<void(const CodigemEpoch&)>& on_epoch) {

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <functional>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "recsys/generators/codigem.h"
@@ -24,6 +26,10 @@ double codigem_loss(std::span<const double> terms, const Shape& x, const Codigem
 /// the other, so that the outputs of only one exist; `look` is shown those of the reverse networks, [B, 2 I].
 CodigemTerms codigem_gradients(const CodigemModel& model, const Tensor& x, std::span<const Tensor> chain,
                                const CodigemConfig& config, const std::function<void(const Tensor& output)>& look = {});
+
+/// A sentence for the user when the lowest log-variance that a fit has seen (CodigemEpoch), held as the config says, came near
+/// the overflow of e^-v; else nothing.
+std::optional<std::string> overflow_warning(double lowest, const CodigemConfig& config);
 
 /// Trains with Adamax, where the model is, on the sparse rows (on the host), reshuffled every epoch, the short last batch kept.
 /// After every epoch `validate(model, epoch)` is asked for a metric; training stops once it has not improved for more than

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
+#include <string>
 
 #include "optim/adamax.h"
 #include "recsys/metrics/ranking.h"
@@ -41,17 +43,24 @@ TEST(FitCodigem, IsTheLoopWrittenOutBitForBit) {
   nn::Initializer init(1);
   const CodigemModel expected(20, config, init);
   optim::Adamax adamax(expected.parameters());
-  std::vector<double> losses;  // of the epochs
+  std::vector<double> losses, lowest;  // of the epochs; log-variances of the last batch
   std::uint32_t noises = 0;
   for (std::uint32_t epoch = 0; epoch < 4; ++epoch) {
     losses.push_back(0);
+    lowest.push_back(0);
     std::vector<std::int32_t> order;
     sdrm::shuffle_rows(70, {3, Purpose::kShuffle, epoch}, order);
     for (std::size_t begin = 0; begin < 70; begin += 32) {
       const Tensor rows = x.gather_rows(std::span(order).subspan(begin, std::min<std::size_t>(32, 70 - begin))).to_dense();
       const auto noise = [&](std::int64_t) { return random_normal(rows.shape(), {3, Purpose::kNoise, ++noises}); };
+      lowest.back() = std::numeric_limits<double>::infinity();
+      const auto look = [&](const Tensor& output) {
+        for (std::int64_t i = 0; i < output.numel(); ++i) {
+          if (i % 40 >= 20) lowest.back() = std::min(lowest.back(), static_cast<double>(output.data<float>()[i]));
+        }
+      };
       std::vector<double> terms;
-      for (const Tensor& term : codigem_gradients(expected, rows, noise_chain(rows, config.beta, 3, noise), config)) {
+      for (const Tensor& term : codigem_gradients(expected, rows, noise_chain(rows, config.beta, 3, noise), config, look)) {
         terms.push_back(term.item());
       }
       losses.back() += codigem_loss(terms, rows.shape(), config) / 3;
@@ -65,7 +74,10 @@ TEST(FitCodigem, IsTheLoopWrittenOutBitForBit) {
   const std::vector<CodigemEpoch> history = fit_codigem(model, x, config, 3, rising);
   EXPECT_TRUE(same_state(model, expected));
   ASSERT_EQ(history.size(), losses.size());
-  for (std::size_t epoch = 0; epoch < losses.size(); ++epoch) EXPECT_NEAR(history[epoch].loss, losses[epoch], 1e-9);
+  for (std::size_t epoch = 0; epoch < losses.size(); ++epoch) {
+    EXPECT_NEAR(history[epoch].loss, losses[epoch], 1e-9);
+    EXPECT_EQ(history[epoch].lowest_log_variance, lowest[epoch]);
+  }
   config.variant = CodigemVariant::kCorrected;
   EXPECT_FALSE(same_state(*fitted(x, config, 3), expected));
 }
@@ -82,6 +94,18 @@ TEST(FitCodigem, StopsAfterElevenEpochsThatBringNothing) {
       });
   EXPECT_EQ(history.size(), 3u + 11u);
   EXPECT_TRUE(same_state(model, best));
+}
+
+TEST(FitCodigem, WarnsWhereNothingHoldsALogVarianceFromTheOverflow) {
+  CodigemConfig config;
+  EXPECT_FALSE(overflow_warning(0, config));
+  EXPECT_FALSE(overflow_warning(-60, config));
+  const std::string text = overflow_warning(-60.5, config).value_or("nothing");
+  EXPECT_NE(text.find("a log-variance fell to -60.5;"), std::string::npos) << text;
+  config.clamp = 20;
+  EXPECT_FALSE(overflow_warning(-500, config)) << "taken for -20";
+  config.clamp = 80;
+  EXPECT_TRUE(overflow_warning(-500, config)) << "taken for -80";
 }
 
 TEST(FitCodigem, LearnsToCompleteRows) {
