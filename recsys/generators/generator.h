@@ -74,10 +74,12 @@ class Generator {
   /// diverged gives scores that are no numbers.
   virtual Interactions sample(const SampleRequest& request, StageListener& listener) const = 0;
 
-  /// What was learnt, as safetensors files `stem`-<part>.safetensors in an existing folder.
+  /// What was learnt, as safetensors files `stem`-<part>.safetensors in an existing folder, with the configuration of the folder
+  /// that the generator keeps its models in.
   virtual void save(const std::filesystem::path& stem) const = 0;
   /// Takes up what save() wrote, for a data set of I items. Generators made together that share a fit share what is loaded too.
-  /// Throws Error(kData) when it does not fit this generator.
+  /// Throws Error(kData) when a file is damaged, of other sizes or of another configuration than this generator's, or when files
+  /// that belong together come from different fits.
   virtual void load(const std::filesystem::path& stem, std::int64_t items) = 0;
 };
 

@@ -9,12 +9,12 @@
 namespace tapestry::recsys {
 namespace {
 
-std::string digest_of_module(const nn::Module& module) {
-  std::map<std::string, Tensor> tensors;
-  for (const nn::NamedParameter& parameter : module.named_parameters()) {
-    tensors.emplace(parameter.name, parameter.variable.value());
-  }
-  return digest_of(tensors);
+/// Loads the file and returns its metadata. Throws Error(kData) when its numbers are not those that it says.
+std::map<std::string, std::string> load_undamaged(nn::Module& module, const std::filesystem::path& file) {
+  auto metadata = nn::load_module(module, file);
+  const auto digest = metadata.find(kDigest);
+  if (digest != metadata.end() && digest->second != digest_of(module)) fail(ErrorKind::kData, file.string(), ": damaged");
+  return metadata;
 }
 
 }  // namespace
@@ -27,6 +27,14 @@ std::string digest_of(const std::map<std::string, Tensor>& tensors) {
     hash.update({static_cast<const char*>(here.raw_data()), static_cast<std::size_t>(here.bytes())});
   }
   return hash.finish();
+}
+
+std::string digest_of(const nn::Module& module) {
+  std::map<std::string, Tensor> tensors;
+  for (const nn::NamedParameter& parameter : module.named_parameters()) {
+    tensors.emplace(parameter.name, parameter.variable.value());
+  }
+  return digest_of(tensors);
 }
 
 std::filesystem::path model_file(const std::filesystem::path& stem, const std::string& part) {
@@ -85,13 +93,29 @@ bool take_up(const ModelFolder& folder, const std::string& part, StageListener& 
 }
 
 bool load_kept(const ModelFolder& folder, nn::Module& module, const std::string& part, StageListener& listener) {
-  return take_up(folder, part, listener, [&](const std::filesystem::path& file) {
-    auto metadata = nn::load_module(module, file);
-    const auto digest = metadata.find(kDigest);
-    if (digest != metadata.end() && digest->second != digest_of_module(module))
-      fail(ErrorKind::kData, file.string(), ": damaged");
-    return metadata;
-  });
+  return take_up(folder, part, listener, [&](const std::filesystem::path& file) { return load_undamaged(module, file); });
+}
+
+void save_model(const nn::Module& module, const std::filesystem::path& file, const std::string& configuration,
+                const std::map<std::string, std::string>& further) {
+  std::map<std::string, std::string> metadata = {{kConfiguration, configuration}, {kDigest, digest_of(module)}};
+  metadata.insert(further.begin(), further.end());
+  nn::save_module(module, file, metadata);
+}
+
+void check_configuration(const std::map<std::string, std::string>& metadata, const std::string& configuration,
+                         const std::filesystem::path& file) {
+  const auto found = metadata.find(kConfiguration);
+  if (found == metadata.end() || found->second == configuration) return;
+  fail(ErrorKind::kData, file.string(), ": made with another configuration ('", found->second, "', expected '", configuration,
+       "')");
+}
+
+std::map<std::string, std::string> load_model(nn::Module& module, const std::filesystem::path& file,
+                                              const std::string& configuration) {
+  auto metadata = load_undamaged(module, file);
+  check_configuration(metadata, configuration, file);
+  return metadata;
 }
 
 void keep_history(const ModelFolder& folder, const std::string& stage, const std::string& history) {
@@ -102,8 +126,7 @@ void keep(const ModelFolder& folder, const nn::Module& module, const std::string
           const std::string& history) {
   keep_history(folder, stage, history);
   if (folder.models.empty()) return;
-  nn::save_module(module, model_file(folder.models, part),
-                  {{kConfiguration, folder.configuration}, {kDigest, digest_of_module(module)}});
+  save_model(module, model_file(folder.models, part), folder.configuration);
 }
 
 }  // namespace tapestry::recsys

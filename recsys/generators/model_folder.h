@@ -26,6 +26,8 @@ bool is_kept(const ModelFolder& folder, const std::string& part);
 
 /// SHA-256 of tensors by name, which says of a file's numbers whether they are those that were written: 64 hex digits.
 std::string digest_of(const std::map<std::string, Tensor>& tensors);
+/// The same of a module's parameters.
+std::string digest_of(const nn::Module& module);
 inline constexpr const char* kDigest = "sha256";                ///< metadata key of it; files of earlier programs have none
 inline constexpr const char* kConfiguration = "configuration";  ///< metadata key of the folder's
 
@@ -60,6 +62,17 @@ bool take_up(const ModelFolder& folder, const std::string& part, StageListener& 
 /// Loads a kept model into `module`. False when there is none, or none that fits and is undamaged (which is named to the
 /// listener); the module's values are then to be made anew.
 bool load_kept(const ModelFolder& folder, nn::Module& module, const std::string& part, StageListener& listener);
+
+/// Writes a model with the configuration that decided its numbers and their digest, and further metadata.
+void save_model(const nn::Module& module, const std::filesystem::path& file, const std::string& configuration,
+                const std::map<std::string, std::string>& further = {});
+/// Reads it and returns the file's metadata. Throws Error(kData) when the file is of another model or of another configuration,
+/// or damaged; what a file does not say (an earlier program's) is not asked of it.
+std::map<std::string, std::string> load_model(nn::Module& module, const std::filesystem::path& file,
+                                              const std::string& configuration);
+/// The part of it that looks at a file's metadata alone.
+void check_configuration(const std::map<std::string, std::string>& metadata, const std::string& configuration,
+                         const std::filesystem::path& file);
 
 /// Writes the history of a stage.
 void keep_history(const ModelFolder& folder, const std::string& stage, const std::string& history);

@@ -4,7 +4,6 @@
 #include <memory>
 #include <utility>
 
-#include "nn/safetensors.h"
 #include "recsys/generators/cut.h"
 #include "recsys/generators/fit_log.h"
 #include "recsys/generators/model_folder.h"
@@ -59,11 +58,11 @@ class OneModelGenerator : public Generator {
 
   void save(const std::filesystem::path& stem) const final {
     check(model_ != nullptr, name_, ": nothing has been fitted yet");
-    nn::save_module(*model_, model_file(stem, name_));
+    save_model(*model_, model_file(stem, name_), folder_.configuration);
   }
   void load(const std::filesystem::path& stem, std::int64_t items) final {
     auto model = make(items);
-    nn::load_module(*model, model_file(stem, name_));
+    load_model(*model, model_file(stem, name_), folder_.configuration);
     model_ = std::move(model);
   }
 

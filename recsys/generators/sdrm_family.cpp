@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "nn/safetensors.h"
 #include "recsys/generators/cut.h"
 #include "recsys/generators/fit_log.h"
 #include "recsys/metrics/ranking.h"
@@ -15,6 +14,8 @@ namespace {
 
 constexpr const char* kVae = "vae";
 constexpr const char* kScore = "score";
+/// Metadata key in a score model's file that save() has written: the digest of the MultiVAE whose latents it has learnt.
+constexpr const char* kLatentsOf = "latents_of";
 
 /// Mean Recall@10 of ranking with mu decoded, the input masked, in tiles of users.
 double recall_at_10(const sdrm::MultiVae& model, const HeldOut& users) {
@@ -176,17 +177,26 @@ std::vector<PlannedStage> SdrmFamily::plan(Source source, const ProtocolData& pr
 
 void SdrmFamily::save(const std::filesystem::path& stem, bool with_score) const {
   check(vae_ != nullptr && (!with_score || score_ != nullptr), "SdrmFamily::save: nothing has been fitted yet");
-  nn::save_module(*vae_, model_file(stem, kVae));
-  if (with_score) nn::save_module(*score_, model_file(stem, kScore));
+  const std::string& configuration = settings_.folder.configuration;
+  save_model(*vae_, model_file(stem, kVae), configuration);
+  if (with_score) save_model(*score_, model_file(stem, kScore), configuration, {{kLatentsOf, digest_of(*vae_)}});
 }
 
 void SdrmFamily::load(const std::filesystem::path& stem, std::int64_t items, bool with_score) {
   auto vae = new_vae(items);
-  nn::load_module(*vae, model_file(stem, kVae));
+  load_model(*vae, model_file(stem, kVae), settings_.folder.configuration);
   if (with_score) {
     auto score = new_score();
-    nn::load_module(*score, model_file(stem, kScore));
+    const std::filesystem::path file = model_file(stem, kScore);
+    const auto metadata = load_model(*score, file, settings_.folder.configuration);
+    const auto learnt_from = metadata.find(kLatentsOf);
+    if (learnt_from != metadata.end() && learnt_from->second != digest_of(*vae)) {
+      fail(ErrorKind::kData, file.string(), ": learnt from the latents of another MultiVAE than that of ",
+           model_file(stem, kVae).string());
+    }
     score_ = std::move(score);
+  } else if (score_ && vae_ && digest_of(*vae_) != digest_of(*vae)) {
+    score_.reset();  // it has learnt the latents of the one that goes
   }
   vae_ = std::move(vae);
 }

@@ -128,7 +128,16 @@ void TableFamily::fit(const Interactions& rows, TableKind kind, StageListener& l
 
 void TableFamily::save(const std::filesystem::path& stem) const { write(model_file(stem, name_)); }
 
-void TableFamily::load(const std::filesystem::path& stem, std::int64_t items) { read(model_file(stem, name_), items); }
+void TableFamily::load(const std::filesystem::path& stem, std::int64_t items) {
+  const std::filesystem::path file = model_file(stem, name_);
+  const auto metadata = read(file, items);
+  try {
+    check_configuration(metadata, settings_.folder.configuration, file);
+  } catch (const Error&) {
+    table_.reset();  // what has been read is not used
+    throw;
+  }
+}
 
 void TableFamily::write(const std::filesystem::path& path) const {
   const TableEncoding::Parts parts = table().parts();

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -71,6 +72,59 @@ TEST(MakeGenerators, LoadingOneOfAFamilyLeavesTheOthers) {
   for (std::size_t i = 0; i < 2; ++i) {
     EXPECT_TRUE(same_pattern(loaded[i]->sample({20, 0.1}, listener).likes, fitted[i]->sample({20, 0.1}, listener).likes));
   }
+}
+
+TEST(MakeGenerators, WhatIsLoadedIsOfThisConfigurationAndUndamaged) {
+  const tapestry::tests::TempFolder folder;
+  const ProtocolData protocol = tiny_protocol();
+  const std::int64_t items = protocol.generator.cols();
+  RecordingListener listener;
+  const GeneratorSettings own = tiny_settings(1, {{}, {}, "one"}), other = tiny_settings(1, {{}, {}, "another"});
+  const std::vector<std::pair<std::string, std::string>> generators = {
+      {"codigem", "codigem"}, {"f-sdrm", "vae"}, {"tvae", "tvae"}};
+  for (const auto& [name, part] : generators) {
+    const auto fitted = make_one(name, own);
+    fitted->fit(protocol, listener);
+    const std::filesystem::path stem = folder.path() / name;
+    fitted->save(stem);
+    const auto refusal = [&](const GeneratorSettings& settings) {
+      const auto loaded = make_one(name, settings);
+      const std::string text = tests::error_of(ErrorKind::kData, [&] { loaded->load(stem, items); });
+      EXPECT_THROW(loaded->sample({20, 0.1}, listener), Error) << "nothing has been loaded";
+      return text;
+    };
+    const auto again = make_one(name, own);
+    again->load(stem, items);
+    EXPECT_TRUE(same_pattern(again->sample({20, 0.1}, listener).likes, fitted->sample({20, 0.1}, listener).likes)) << name;
+    EXPECT_NE(refusal(other).find("made with another configuration ('one', expected 'another')"), std::string::npos) << name;
+    tapestry::tests::flip_a_bit(model_file(stem, part));
+    EXPECT_NE(refusal(own).find("damaged"), std::string::npos) << name;
+  }
+}
+
+TEST(MakeGenerators, AScoreModelIsLoadedWithTheVaeItLearntFrom) {
+  const tapestry::tests::TempFolder folder;
+  const ProtocolData protocol = tiny_protocol();
+  RecordingListener listener;
+  for (const std::uint64_t seed : {1, 2}) {
+    const auto fitted = make_one("m-sdrm", tiny_settings(seed));
+    fitted->fit(protocol, listener);
+    fitted->save(folder.path() / std::to_string(seed));
+  }
+  std::filesystem::copy_file(folder.path() / "2-score.safetensors", folder.path() / "1-score.safetensors",
+                             std::filesystem::copy_options::overwrite_existing);
+  const auto loaded = make_one("m-sdrm", tiny_settings());
+  const auto load = [&](const char* stem) { loaded->load(folder.path() / stem, protocol.generator.cols()); };
+  const std::string text = tests::error_of(ErrorKind::kData, [&] { load("1"); });
+  EXPECT_NE(text.find("learnt from the latents of another MultiVAE"), std::string::npos) << text;
+  load("2");
+  loaded->sample({20, 0.1}, listener);
+
+  const auto pair = make_generators(std::vector<std::string>{"m-sdrm", "multivae++"}, tiny_settings());
+  pair[0]->load(folder.path() / "2", protocol.generator.cols());
+  pair[1]->load(folder.path() / "1", protocol.generator.cols());
+  pair[1]->sample({20, 0.1}, listener);
+  EXPECT_THROW(pair[0]->sample({20, 0.1}, listener), Error) << "the latents are not those of the MultiVAE that is left";
 }
 
 TEST(MakeGenerators, ASharedFitThatFailsIsTriedOnce) {
