@@ -252,6 +252,25 @@ TEST(Sampling, TheObjectiveSaysWhatTheOutputIs) {
   }
 }
 
+TEST(Sampling, IsDoneWithWhatTheModelWasTrainedWith) {
+  ScoreConfig config;
+  config.noise_scale = 0.3;
+  config.dropout = 0.2;
+  config.removes_noise = false;
+  config.objective = Objective::kX0;
+  for (const Resolution resolution : {Resolution::kFull, Resolution::kMulti}) {
+    const SamplingOptions options = sampling_options(config, resolution);
+    EXPECT_EQ(options.resolution, resolution);
+    EXPECT_EQ(options.variance, ReverseVariance::kBeta);
+    EXPECT_EQ(options.noise_scale, 0.3);
+    EXPECT_EQ(options.dropout, 0.2);
+    EXPECT_FALSE(options.removes_noise);
+    EXPECT_EQ(options.objective, Objective::kX0);
+  }
+  config.removes_noise = true;
+  EXPECT_TRUE(sampling_options(config, Resolution::kFull).removes_noise);
+}
+
 TEST(MultiResolutionStarts, AreUniformOverTheVariantsRange) {
   constexpr std::int64_t kRows = 20000;
   constexpr std::int64_t kSteps = 10;

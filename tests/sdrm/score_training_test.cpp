@@ -52,6 +52,14 @@ std::unique_ptr<ScoreModel> fitted(const Tensor& z0, const ScoreConfig& config, 
   return model;
 }
 
+TEST(ScoreConfig, HasThePapersDefaults) {
+  const ScoreConfig config;
+  EXPECT_EQ(config.l2, 1e-4);
+  EXPECT_EQ(config.dropout, 0.5);
+  EXPECT_EQ(config.noise_scale, 1);
+  EXPECT_TRUE(config.removes_noise && config.ties_layers() && config.drops_while_sampling());
+}
+
 TEST(FitScoreModel, EveryObjectiveIsLearnt) {
   for (const Variant variant : {Variant::kPublished, Variant::kPaper}) {
     for (const Objective objective : {Objective::kScore, Objective::kEpsilon, Objective::kX0, Objective::kDenoising}) {
@@ -85,12 +93,15 @@ TEST(FitScoreModel, PredictsTheLatentsBetterThanTheirMean) {
   EXPECT_TRUE(error / static_cast<double>(z0.numel()) <= 0.3) << error / static_cast<double>(z0.numel());  // the mean's is 1
 }
 
-/// What fit_score_model is to do, written out: order, batches, draws, rate and updates.
-void train_by_hand(const ScoreModel& model, const Tensor& z0, const ScoreConfig& config, std::uint64_t seed) {
+/// What fit_score_model is to do, written out: order, batches, draws, rate and updates. Returns each epoch's mean loss.
+std::vector<double> train_by_hand(const ScoreModel& model, const Tensor& z0, const ScoreConfig& config, std::uint64_t seed) {
   optim::Adam adam(model.parameters(), {.l2 = config.l2});
   const NoiseSchedule schedule(config.timesteps);
+  std::vector<double> losses;
   std::uint32_t update = 0;
   for (std::uint32_t epoch = 0; epoch < config.epochs; ++epoch) {
+    double sum = 0;
+    const std::uint32_t first = update;
     std::vector<std::int32_t> order;
     shuffle_rows(z0.rows(), {seed, Purpose::kShuffle, epoch}, order);
     while (!order.empty()) {
@@ -108,12 +119,16 @@ void train_by_hand(const ScoreModel& model, const Tensor& z0, const ScoreConfig&
       const ScorePasses passes = score_passes(batch, schedule, config);
       autograd::Tape tape;
       const Variable output = model.forward(passes.z, passes.t, RandomStream{seed, Purpose::kScoreDropout, update});
-      tape.backward(score_loss(output, batch, passes, schedule, config));
+      const Variable loss = score_loss(output, batch, passes, schedule, config);
+      tape.backward(loss);
       adam.step(config.learning_rate * (1 - static_cast<double>(epoch) / static_cast<double>(config.epochs)));
       model.clear_gradients();
+      sum += loss.value().item();
       ++update;
     }
+    losses.push_back(sum / (update - first));
   }
+  return losses;
 }
 
 TEST(FitScoreModel, IsTheLoopOfThePaperBitForBit) {
@@ -122,8 +137,11 @@ TEST(FitScoreModel, IsTheLoopOfThePaperBitForBit) {
     const Tensor z0 = clusters(70, 6);  // 32 + 32 + 6 rows
     nn::Initializer init(1);
     const ScoreModel expected(6, config, init);
-    train_by_hand(expected, z0, config, 3);
-    EXPECT_TRUE(same_state(*fitted(z0, config, 3), expected));
+    const std::vector<double> losses = train_by_hand(expected, z0, config, 3);
+    std::vector<ScoreEpoch> history;
+    EXPECT_TRUE(same_state(*fitted(z0, config, 3, &history), expected));
+    ASSERT_EQ(history.size(), losses.size());
+    for (std::size_t epoch = 0; epoch < losses.size(); ++epoch) EXPECT_DOUBLE_EQ(history[epoch].loss, losses[epoch]) << epoch;
   }
 }
 

@@ -105,6 +105,15 @@ double ranking_quality(const MultiVae& model, const CsrMatrix& x) {
   return right / pairs;
 }
 
+TEST(VaeConfig, HasThePapersDefaults) {
+  const VaeConfig config;
+  EXPECT_EQ(config.kl_cap, 0.2);
+  EXPECT_EQ(config.kl_steps, 20000);
+  EXPECT_EQ(config.max_epochs, 500);
+  EXPECT_EQ(config.patience, 20);
+  EXPECT_EQ(config.dropout, 0.5);
+}
+
 TEST(KlWeight, GrowsToTheCapAndIsThereAtOnceWithoutSteps) {
   VaeConfig config;
   config.kl_cap = 0.3;
@@ -181,11 +190,14 @@ TEST(FitVae, RefusesAMetricThatIsNeverANumber) {
   }
 }
 
-/// What fit_vae is to do, written out: order, batches, beta, streams and updates.
-void train_by_hand(const MultiVae& model, const CsrMatrix& x, const VaeConfig& config, std::uint64_t seed) {
+/// What fit_vae is to do, written out: order, batches, beta, streams and updates. Returns each epoch's mean loss.
+std::vector<double> train_by_hand(const MultiVae& model, const CsrMatrix& x, const VaeConfig& config, std::uint64_t seed) {
   optim::Adam adam(model.parameters());
+  std::vector<double> losses;
   std::uint32_t update = 0;
   for (std::uint32_t epoch = 0; epoch < config.max_epochs; ++epoch) {
+    double sum = 0;
+    const std::uint32_t first = update;
     std::vector<std::int32_t> order;
     shuffle_rows(x.rows(), {seed, Purpose::kShuffle, epoch}, order);
     while (!order.empty()) {
@@ -201,9 +213,12 @@ void train_by_hand(const MultiVae& model, const CsrMatrix& x, const VaeConfig& c
       tape.backward(loss.total);
       adam.step(config.learning_rate);
       model.clear_gradients();
+      sum += loss.total.value().item();
       ++update;
     }
+    losses.push_back(sum / (update - first));
   }
+  return losses;
 }
 
 TEST(FitVae, IsTheLoopOfThePaperBitForBit) {
@@ -212,8 +227,11 @@ TEST(FitVae, IsTheLoopOfThePaperBitForBit) {
   const CsrMatrix x = grouped_matrix(70, 20, 2, 5);  // 32 + 32 + 6 rows
   nn::Initializer init(1);
   const MultiVae expected(20, config, init);
-  train_by_hand(expected, x, config, 3);
-  EXPECT_TRUE(same_state(*fitted(x, config, 3), expected));
+  const std::vector<double> losses = train_by_hand(expected, x, config, 3);
+  VaeFit fit;
+  EXPECT_TRUE(same_state(*fitted(x, config, 3, &fit), expected));
+  ASSERT_EQ(fit.history.size(), losses.size());
+  for (std::size_t epoch = 0; epoch < losses.size(); ++epoch) EXPECT_DOUBLE_EQ(fit.history[epoch].loss, losses[epoch]) << epoch;
   config.kl_steps = 31;
   EXPECT_FALSE(same_state(*fitted(x, config, 3), expected));
 }

@@ -74,9 +74,22 @@ TEST(Codigem, SizesOfThePaper) {
   };
   EXPECT_NEAR(millions(3125), 5.5, 0.06);   // ml-1m
   EXPECT_NEAR(millions(8582), 14.3, 0.06);  // amazon-digital-music
-  CodigemConfig one = small_config();
-  one.timesteps = 1;
-  EXPECT_THROW(model_of(5, one), Error);
+}
+
+TEST(Codigem, RefusesWhatIsNoModelOfIt) {
+  CodigemConfig config = small_config();
+  config.timesteps = 1;
+  EXPECT_THROW(model_of(5, config), Error);
+  for (const double beta : {-0.1, 1.0}) {
+    config = small_config();
+    config.beta = beta;
+    EXPECT_THROW(model_of(5, config), Error) << beta;
+  }
+  const auto model = model_of(5, small_config());  // T = 3: h_1 and h_2
+  const Tensor z = Tensor::zeros({2, 5}, DType::kFloat64);
+  EXPECT_EQ(model->reverse(1, z).shape(), (Shape{2, 10}));
+  EXPECT_THROW(model->reverse(0, z), Error);
+  EXPECT_THROW(model->reverse(3, z), Error);
 }
 
 TEST(Codigem, OnlyTheFirstReverseLayersStartTiny) {
@@ -245,16 +258,20 @@ TEST(Codigem, ScoresAreInsideTheUnitIntervalAndNoisyUnlessAskedNotToBe) {
 }
 
 TEST(Codigem, SamplesRunTheReverseNetworksBackToTheDecoder) {
+  constexpr std::int64_t kRows = 300;  // a tile of 256 and a shorter one
   for (const bool squash : {false, true}) {
     CodigemConfig config = small_config();
     config.tanh_means = squash;
     const auto model = model_of(9, config);
-    Tensor z = random_normal({5, 9}, {7, Purpose::kSampleStart, 0}, 0, 1, DType::kFloat64);
+    const auto normal = [](Purpose purpose, std::int64_t i) {
+      return random_normal({kRows, 9}, {7, purpose, static_cast<std::uint32_t>(i)}, 0, 1, DType::kFloat64);
+    };
+    Tensor z = normal(Purpose::kSampleStart, 0);
     for (const std::int64_t i : {2, 1}) {
       const Tensor output = model->reverse(i, z).value();
-      const Tensor eps = random_normal({5, 9}, {7, Purpose::kSampleNoise, static_cast<std::uint32_t>(i)}, 0, 1, DType::kFloat64);
-      const Tensor next = Tensor::empty({5, 9}, DType::kFloat64);
-      for (std::int64_t row = 0; row < 5; ++row) {
+      const Tensor eps = normal(Purpose::kSampleNoise, i);
+      const Tensor next = Tensor::empty({kRows, 9}, DType::kFloat64);
+      for (std::int64_t row = 0; row < kRows; ++row) {
         for (std::int64_t item = 0; item < 9; ++item) {
           const double m = output.data<double>()[18 * row + item], v = output.data<double>()[18 * row + 9 + item];
           next.data<double>()[9 * row + item] =
@@ -264,10 +281,14 @@ TEST(Codigem, SamplesRunTheReverseNetworksBackToTheDecoder) {
       z = next;
     }
     const Tensor expected = model->decode(z).value();
-    const sdrm::LogitMatrix samples = codigem_samples(*model, config, 5, 7);
-    EXPECT_TRUE(tapestry::tests::relative_error(unary(UnaryOp::kTanh, samples.tile(0, 5)), expected) <= 1e-12);
-    const Tensor many = codigem_samples(*model, config, 300, 7).tile(0, 300);
-    EXPECT_TRUE(tapestry::tests::relative_error(many.slice_rows(0, 5), samples.tile(0, 5)) <= 1e-12);
+    const auto expect_rows = [&](const sdrm::LogitMatrix& samples, std::int64_t begin, std::int64_t end) {
+      const Tensor ours = unary(UnaryOp::kTanh, samples.tile(begin, end));
+      EXPECT_TRUE(tapestry::tests::relative_error(ours, expected.slice_rows(begin, end)) <= 1e-12) << begin;
+    };
+    expect_rows(codigem_samples(*model, config, 5, 7), 0, 5);
+    const sdrm::LogitMatrix many = codigem_samples(*model, config, kRows, 7);
+    expect_rows(many, 0, 5);
+    expect_rows(many, 250, kRows);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <string>
 
 #include "optim/adamax.h"
@@ -145,6 +146,41 @@ TEST(FitCodigem, AModelWhoseLastUpdateRanAwayIsNotKept) {
   config.learning_rate = std::numeric_limits<double>::infinity();
   const std::string text = tests::error_of(ErrorKind::kFit, [&] { fitted(grouped_matrix(70, 20, 2, 5), config, 3); });
   EXPECT_NE(text.find("CODIGEM diverged in its last update: entry "), std::string::npos) << text;
+}
+
+// Written out: Recall on the selection users after each epoch, their inputs with noise of every epoch's own or with none, the
+// best epoch's networks on noise, one quantile.
+TEST(CodigemGenerator, IsCodigemStoppedOnRecallAndSampledFromNoise) {
+  const ProtocolData protocol = tests::tiny_protocol();
+  for (const bool noisy : {true, false}) {
+    GeneratorSettings settings = tests::tiny_settings(5);
+    CodigemConfig& config = settings.baselines.codigem;
+    config.beta = 0.2;  // so that the noise tells
+    config.selection_cutoff = 5;
+    config.evaluation_noise = noisy;
+    constexpr std::uint64_t kGenerator = 21;  // its place in make_generators.cpp
+    const auto seed = [&](std::uint64_t part) { return derive_seed(derive_seed(settings.seed, kGenerator), part); };
+    nn::Initializer init(seed(1));
+    CodigemModel model(protocol.generator.cols(), config, init);
+    std::vector<double> metrics;
+    fit_codigem(model, protocol.generator, config, seed(2), [&](const CodigemModel& now, std::int64_t epoch) {
+      const HeldOut users = protocol.selection(seed(3), static_cast<int>(epoch));  // fewer than a tile
+      std::optional<RandomStream> noise;
+      if (noisy) noise = RandomStream{seed(3), Purpose::kPerturbation, static_cast<std::uint32_t>(epoch)};
+      const Tensor scores = codigem_scores(now, users.input, config.beta, noise);
+      metrics.push_back(mean_over_users(ranking_metrics(scores, users, {.cutoffs = {5}}).values("Recall@5")).value);
+      return metrics.back();
+    });
+    const CsrMatrix expected = sdrm::binarize_at_density(codigem_samples(model, config, 30, seed(4)), 0.15).ones;
+
+    tests::RecordingListener listener;
+    const auto generator = tests::make_one("codigem", settings);
+    generator->fit(protocol, listener);
+    EXPECT_TRUE(tests::same_pattern(generator->sample({30, 0.15}, listener).likes, expected)) << noisy;
+    const std::vector<StageProgress>& epochs = listener.progress["codigem_fit"];
+    ASSERT_EQ(epochs.size(), metrics.size());
+    for (std::size_t i = 0; i < metrics.size(); ++i) EXPECT_EQ(epochs[i].metric, metrics[i]) << noisy << " " << i;
+  }
 }
 
 TEST(CodigemGenerator, SaysWhenItDiverges) {

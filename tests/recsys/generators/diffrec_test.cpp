@@ -161,6 +161,17 @@ TEST(DiffRec, GradientsAreThoseOfTheLoss) {
   EXPECT_TRUE(error <= 1e-6) << error;
 }
 
+TEST(DiffRec, RefusesAStepBeforeTheFirstAndRowsOfAnotherWidth) {
+  nn::Initializer init(1);
+  const DiffRecModel model(6, example(), init);
+  const auto hidden = [&](std::int64_t items, std::int32_t step) {
+    return model.hidden(Tensor::zeros({2, items}), tapestry::tests::repeated(2, step)).shape();
+  };
+  EXPECT_EQ(hidden(6, 1), (Shape{2, 8}));
+  EXPECT_THROW(hidden(6, 0), Error);
+  EXPECT_THROW(hidden(7, 1), Error);
+}
+
 /// A network whose output is `constant`, whatever it sees: all weights zero, the last bias the constant.
 std::unique_ptr<DiffRecModel> constant_model(std::int64_t items, const DiffRecConfig& config,
                                              const std::vector<double>& constant) {
@@ -267,6 +278,7 @@ Tensor sampled(const DiffRecModel& model, const DiffRecConfig& config, std::int6
 }
 
 TEST(DiffRec, SamplesAreTheReverseProcessOfNoise) {
+  constexpr std::int64_t kRows = 300;  // a tile of 256 and a shorter one
   for (const DiffRecTarget target : {DiffRecTarget::kX0, DiffRecTarget::kEpsCode}) {
     for (const bool noise : {false, true}) {
       nn::Initializer init(1, DType::kFloat64);
@@ -274,10 +286,10 @@ TEST(DiffRec, SamplesAreTheReverseProcessOfNoise) {
       config.sampling_noise = noise;
       const DiffRecModel model(12, config, init);
       const DiffRecSchedule schedule(config);
-      Tensor x = random_normal({5, 12}, {9, Purpose::kSampleStart, 0}, 0, 1, DType::kFloat64);
+      Tensor x = random_normal({kRows, 12}, {9, Purpose::kSampleStart, 0}, 0, 1, DType::kFloat64);
       for (const std::int32_t t : {3, 2, 1}) {
         const auto at = static_cast<std::size_t>(t);
-        Tensor x0 = model.forward(x, tapestry::tests::repeated(5, t)).value();
+        Tensor x0 = model.forward(x, tapestry::tests::repeated(kRows, t)).value();
         if (target != DiffRecTarget::kX0) {
           const double bar = schedule.alpha_bar[at];
           x0 = linear_combination({{1 / std::sqrt(bar), x}, {-std::sqrt((1 - bar) / bar), x0}});
@@ -285,11 +297,18 @@ TEST(DiffRec, SamplesAreTheReverseProcessOfNoise) {
         x = linear_combination({{schedule.c1[at], x0}, {schedule.c2[at], x}});
         if (noise && t > 1) {
           const RandomStream stream = {9, Purpose::kSampleNoise, static_cast<std::uint32_t>(t)};
-          const Tensor more = random_normal({5, 12}, stream, 0, std::sqrt(schedule.variance[at]), DType::kFloat64);
+          const Tensor more = random_normal({kRows, 12}, stream, 0, std::sqrt(schedule.variance[at]), DType::kFloat64);
           x = linear_combination({{1, x}, {1, more}});
         }
       }
-      EXPECT_TRUE(tapestry::tests::relative_error(sampled(model, config, 5), x) <= 1e-12) << noise;
+      const auto expect_rows = [&](const sdrm::LogitMatrix& samples, std::int64_t begin, std::int64_t end) {
+        const Tensor expected = x.slice_rows(begin, end);
+        EXPECT_TRUE(tapestry::tests::relative_error(samples.tile(begin, end), expected) <= 1e-12) << noise << " " << begin;
+      };
+      expect_rows(diffrec_samples(model, config, 5, 9), 0, 5);
+      const sdrm::LogitMatrix many = diffrec_samples(model, config, kRows, 9);
+      expect_rows(many, 0, 5);
+      expect_rows(many, 250, kRows);
     }
   }
 }

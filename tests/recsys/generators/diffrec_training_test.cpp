@@ -131,8 +131,10 @@ TEST(FitDiffRec, IsTheLoopWrittenOutBitForBit) {
   const DiffRecSchedule schedule(config);
   const LossHistory losses(config.timesteps, DType::kFloat32, Device::kCpu);
   optim::Adam adam(expected.parameters(), {.decoupled = 0.1});
+  std::vector<double> means;  // of the epochs' losses
   std::uint32_t update = 0;
   for (std::uint32_t epoch = 0; epoch < 5; ++epoch) {
+    double sum = 0;
     std::vector<std::int32_t> order;
     sdrm::shuffle_rows(70, {3, Purpose::kShuffle, epoch}, order);
     for (std::size_t begin = 0; begin < 70; begin += 32, ++update) {
@@ -153,9 +155,14 @@ TEST(FitDiffRec, IsTheLoopWrittenOutBitForBit) {
       adam.step(config.learning_rate);
       adam.clear_gradients();
       record_losses(batch.t, loss.by_user, losses);
+      sum += loss.total.value().item();
     }
+    means.push_back(sum / 3);
   }
-  EXPECT_TRUE(same_state(*fitted(x, config, 3), expected));
+  std::vector<DiffRecEpoch> history;
+  EXPECT_TRUE(same_state(*fitted(x, config, 3, &history), expected));
+  ASSERT_EQ(history.size(), means.size());
+  for (std::size_t epoch = 0; epoch < means.size(); ++epoch) EXPECT_DOUBLE_EQ(history[epoch].loss, means[epoch]) << epoch;
   config.importance = false;
   EXPECT_FALSE(same_state(*fitted(x, config, 3), expected));
 }
@@ -233,6 +240,45 @@ TEST(FitDiffRec, APatienceThatNoEvaluationOutlivesIsRefused) {
   config.max_epochs = 3;  // the last epoch is evaluated in any case
   fitted(x, config, 3, &history);
   EXPECT_EQ(history.size(), 3U);
+}
+
+// Written out: Recall on the selection users in the epochs that are evaluated, their inputs corrupted by noise of every
+// evaluation's own, the best epoch's network on noise, one quantile.
+TEST(DiffRecGenerator, IsDiffRecStoppedOnRecallAndSampledFromNoise) {
+  const ProtocolData protocol = tests::tiny_protocol();
+  GeneratorSettings settings = tests::tiny_settings(5);
+  DiffRecConfig& config = settings.baselines.diffrec;
+  config.noise_scale = 0.5;  // so that the noise tells
+  config.noise_max = 0.5;
+  config.inference_steps = 3;
+  config.selection_cutoff = 5;
+  config.evaluate_every = 3;  // of 7 epochs: three evaluations
+  config.sampling_noise = true;
+  const DiffRecSchedule schedule(config);
+  constexpr std::uint64_t kGenerator = 22;  // its place in make_generators.cpp
+  const auto seed = [&](std::uint64_t part) { return derive_seed(derive_seed(settings.seed, kGenerator), part); };
+  nn::Initializer init(seed(1));
+  DiffRecModel model(protocol.generator.cols(), config, init);
+  std::vector<double> metrics;
+  fit_diffrec(model, protocol.generator, config, seed(2), [&](const DiffRecModel& now, std::int64_t epoch) {
+    const HeldOut users = protocol.selection(seed(3), static_cast<int>(epoch));  // fewer than a tile
+    const RandomStream noise = {seed(3), Purpose::kPerturbation, static_cast<std::uint32_t>(metrics.size())};
+    const Tensor scores = diffrec_scores(now, users.input, schedule, config, noise);
+    metrics.push_back(mean_over_users(ranking_metrics(scores, users, {.cutoffs = {5}}).values("Recall@5")).value);
+    return metrics.back();
+  });
+  ASSERT_EQ(metrics.size(), 3U);
+  const CsrMatrix expected = sdrm::binarize_at_density(diffrec_samples(model, config, 30, seed(4)), 0.15).ones;
+
+  tests::RecordingListener listener;
+  const auto generator = tests::make_one("diffrec", settings);
+  generator->fit(protocol, listener);
+  EXPECT_TRUE(tests::same_pattern(generator->sample({30, 0.15}, listener).likes, expected));
+  std::vector<double> told;
+  for (const StageProgress& epoch : listener.progress["diffrec_fit"]) {
+    if (epoch.metric) told.push_back(*epoch.metric);
+  }
+  EXPECT_EQ(told, metrics);
 }
 
 TEST(DiffRecGenerator, SaysWhenItDiverges) {

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "tests/recsys/data/data_support.h"
@@ -196,18 +195,6 @@ class EveryGenerator : public ::testing::TestWithParam<const char*> {};
 TEST_P(EveryGenerator, KeepsWhatItPromises) { tests::expect_generator(GetParam()); }
 INSTANTIATE_TEST_SUITE_P(Names, EveryGenerator,
                          ::testing::Values("codigem", "diffrec", "multivae", "multivae++", "f-sdrm", "m-sdrm"));
-
-TEST(BaselineSettings, QuickIsAtMostFiveEpochsAndJsonTellsEverySettingApart) {
-  const BaselineSettings full = baseline_settings("ml-100k");
-  EXPECT_EQ(quick(full).multivae.vae.max_epochs, 5);
-  EXPECT_NE(to_json(quick(full)), to_json(full));
-  EXPECT_EQ(quick(full).diffrec.max_epochs, 5);
-  EXPECT_EQ(quick(full).codigem.max_epochs, 5);
-  EXPECT_EQ(quick(full).ctgan.epochs, 2);
-  EXPECT_NE(to_json(full), to_json(baseline_settings("amazon-digital-music"))) << "DiffRec's layers differ";
-  const auto json = nlohmann::json::parse(to_json(full));
-  for (const char* generator : {"multivae", "codigem", "diffrec"}) EXPECT_TRUE(json.contains(generator)) << generator;
-}
 
 }  // namespace
 }  // namespace tapestry::recsys

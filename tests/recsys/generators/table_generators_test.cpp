@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 
+#include "nn/safetensors.h"
 #include "recsys/generators/ctgan_generator.h"
 #include "recsys/generators/tvae_generator.h"
 #include "tests/recsys/generators/table_support.h"
@@ -165,6 +166,64 @@ TEST_P(TableGenerators, ProgressNeverFalls) {
     EXPECT_TRUE(std::is_sorted(listener.fractions.begin(), listener.fractions.end())) << generator->name();
     EXPECT_EQ(listener.fractions.back(), 1) << generator->name();
   }
+}
+
+/// Under `published` the table says disliked, too: an item that all of D dislike is -1 in it and in every user drawn, and 0 for
+/// the evaluation users below D.
+TEST_P(TableGenerators, APublishedTableHasDislikes) {
+  constexpr std::int32_t kDisliked = 11;
+  std::vector<std::vector<std::int32_t>> likes, dislikes(45, {kDisliked});
+  for (std::int64_t row = 0; row < 45; ++row) {
+    likes.emplace_back();
+    for (const std::int32_t item : rows_.row(row)) {
+      if (item != kDisliked) likes.back().push_back(item);
+    }
+  }
+  Recorder listener;
+  const auto fitted = [&](ProtocolName name, std::size_t evaluated) {
+    ProtocolData protocol = protocol_of({}, name);
+    protocol.train = CsrMatrix::from_rows(12, likes);
+    protocol.train_dislikes = CsrMatrix::from_rows(12, dislikes);
+    std::vector<std::vector<std::int32_t>> all = likes;
+    all.resize(likes.size() + evaluated, {0});
+    protocol.generator = CsrMatrix::from_rows(12, all);
+    Generators generators = kind().make({kind().name}, {.seed = 7});
+    generators[0]->fit(protocol, listener);
+    generators[0]->save(folder_ / "saved");
+    return std::move(generators[0]);
+  };
+  // What the saved table says of the item's commonest value: its column has the place of that in every part.
+  const auto saved = [&](const std::string& part) {
+    const auto tensors = nn::load_tensors(folder_ / ("saved-" + kind().name + ".safetensors")).tensors;
+    const auto items = tensors.at("table.items").span<std::int32_t>();
+    const auto column = std::find(items.begin(), items.end(), kDisliked) - items.begin();
+    return tensors.at("table." + part).span<std::int32_t>()[static_cast<std::size_t>(column)];
+  };
+  const auto drawn = fitted(ProtocolName::kPublished, 0)->sample(request_, listener);
+  EXPECT_EQ(saved("values"), -1);
+  EXPECT_EQ(saved("counts"), 45);
+  for (const std::vector<int>& user : cells(drawn)) EXPECT_EQ(user[kDisliked], -1);
+  fitted(ProtocolName::kPublished, 5);
+  EXPECT_EQ(saved("values"), -1);
+  EXPECT_EQ(saved("counts"), 45) << "the evaluation users dislike nothing";
+  fitted(ProtocolName::kStrict, 0);
+  EXPECT_EQ(saved("values"), 0);
+}
+
+TEST(TableGeneratorNames, SayWhatIsDrawn) {
+  const CsrMatrix rows = tests::random_users(45, 12, 0.3, 0, 5).likes;
+  Recorder listener;
+  const auto drawn = [&](const Generators& generators, std::size_t which, const SampleRequest& request) {
+    generators[0]->fit(protocol_of(rows), listener);
+    return generators[which]->sample(request, listener);
+  };
+  const Generators tvae = small_tvae({"tvae", "tvae-sample", "tvae-threshold"}, {.seed = 7});
+  EXPECT_NE(cells(drawn(tvae, 0, {30, 0.1})), cells(drawn(tvae, 1, {30, 0.1})));
+  const Interactions cut = drawn(tvae, 2, {30, 0.1, true});
+  EXPECT_NEAR(static_cast<double>(cut.likes.nnz()), 36, 2) << "a tenth of 30 x 12";
+  EXPECT_NEAR(static_cast<double>(cut.dislikes.nnz()), 36, 2);
+  const Generators ctgan = small_ctgan({"ctgan-paper", "ctgan-new"}, {.seed = 7});
+  EXPECT_NE(cells(drawn(ctgan, 0, {200, 0.1})), cells(drawn(ctgan, 1, {200, 0.1})));
 }
 
 TEST_P(TableGenerators, FilesThatDoNotFitAreRefused) {

@@ -241,6 +241,22 @@ TEST(Tvae, SamplesDependOnTheRowAlone) {
   }
 }
 
+TEST(Tvae, UsersOfAllBatchesAreThoseOfOneComputation) {
+  constexpr std::int64_t kRows = 620;  // a batch of 500 and a shorter one
+  const TableEncoding table(random_users(50, 20, 0.4, 0.2, 3), TableKind::kTernary);
+  const Made made(table.planes(), small_config());
+  const Tensor z = random_normal({kRows, made.config.latent}, {9, Purpose::kTableLatent, 0});
+  const Tensor logits = made.model.logits(z);
+  const auto expect_users = [&](TvaeDraw draw, const Tensor& scores) {
+    TableRows expected(table);
+    expected.append(scores);
+    EXPECT_EQ(cells(sample_tvae(made.model, table, kRows, draw, true, 9)), cells(expected.take(true)));
+  };
+  expect_users(TvaeDraw::kMode, logits);
+  const Tensor noise = random_gumbel(logits.shape(), {9, Purpose::kTableGumbel, 0});
+  expect_users(TvaeDraw::kSample, binary(BinaryOp::kAdd, logits, noise));
+}
+
 TEST(Tvae, LearnsThatTwoColumnsAreEqual) {
   std::vector<std::vector<std::int32_t>> likes(200);
   for (std::size_t row = 0; row < likes.size(); row += 2) likes[row] = {0, 1};
