@@ -81,8 +81,8 @@ struct ProtocolData {
 ///
 /// `without`, published only, leaves deviations out that concern the data (the models' are the hyperparameters' matter):
 ///   dislikes-relevant    of the evaluation users' stored entries only the likes are input, held out and selected on; the
-///   hold-out
-///                        is the same draw with its explicit zeros struck out, so that a user may be left with nothing to find
+///                        hold-out is the same draw with its explicit zeros struck out, so that a user may be left with nothing
+///                        to find
 ///   dislikes-in-density  density counts D's likes
 ///   selection-leak       choices are made on the test group's users with two likes: 20 % of each one's likes, one draw for all
 ///                        epochs and runs, are held out and leave the generators' fit; recommenders that choose see the rest of

@@ -41,6 +41,9 @@ void check_options(const BestOfManyOptions& options, std::size_t runs) {
 /// lowest of them is the best of n drawn from them with probability (i / M)^n - ((i - 1) / M)^n: no search has to be acted out.
 std::vector<double> expected_lifts(const Runs& runs, const BestOfManyOptions& options, std::int64_t imagined, std::uint64_t seed,
                                    std::uint32_t step) {
+  // Sorting breaks ties by what is reported; where all runs are tied, that would be choosing by it.
+  const auto [lowest, highest] = std::minmax_element(runs.chosen.begin(), runs.chosen.end());
+  if (*lowest == *highest) return std::vector<double>(options.trials.size(), 0.0);
   RandomSequence random({seed, Purpose::kBootstrap, step});
   std::vector<std::pair<double, double>> trials;  // sums of chosen and reported
   for (std::int64_t trial = 0; trial < imagined; ++trial) {

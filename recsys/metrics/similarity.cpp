@@ -18,6 +18,8 @@ void for_overlaps(const CsrMatrix& a, const CsrMatrix& b, const Visit& visit) {
     thread_local std::vector<std::int32_t> shared, touched;
     shared.resize(static_cast<std::size_t>(b.rows()));
     touched.clear();
+    // Or memory that runs out below would leave counts in `shared` for the thread's next row.
+    touched.reserve(static_cast<std::size_t>(b.rows()));
     for (const std::int32_t item : a.row(row)) {
       for (const std::int32_t other : holders.row(item)) {
         if (shared[static_cast<std::size_t>(other)]++ == 0) touched.push_back(other);

@@ -58,6 +58,7 @@ CsrMatrix SvdRecommender::masked() const {
 void SvdRecommender::fit(const CsrMatrix& rows) {
   svd_ = truncated_svd(rows, rank_, options_);
   items_ = rows.cols();
+  inputs_ = {};
   right_ = options_.device == Device::kCpu ? Tensor() : right_vectors(svd_, options_.device);
 }
 

@@ -20,7 +20,7 @@ class SvdRecommender : public Recommender {
   Tensor score(std::int64_t begin, std::int64_t end) const override;
   CsrMatrix masked() const override;
 
-  /// The decomposition of all rows in the fit, [rows, I] ones.
+  /// The decomposition of all rows in the fit, [rows, I] ones. None of them is an evaluation user: masked() has no rows.
   void fit(const CsrMatrix& rows);
   /// Scores for users with these inputs [n, I], given on the host: float32 [n, I] on options.device. Throws Error(kMisuse) before
   /// fit() or with another number of items.

@@ -41,6 +41,7 @@ TEST(ReadRatings, ReadsTheThreeFormats) {
   EXPECT_EQ(read("ratings.dat", "1::1193::5::978300760\n2::661::3::978302109\n"), "1/1193/5 2/661/3");
   EXPECT_EQ(read("ratings.csv", "userId,movieId,rating,timestamp\n1,31,2.5,1260759144\n7,1029,0.5,1260759179\n"),
             "1/31/2.5 7/1029/0.5");
+  EXPECT_EQ(read("u.data", "1\t2\t0\t0\n1\t3\t5\t0\n"), "1/2/0 1/3/5") << "both ends of the range";
 }
 
 TEST(ReadRatings, FindsColumnsByNameInAnyOrder) {

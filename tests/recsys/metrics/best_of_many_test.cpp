@@ -79,6 +79,16 @@ TEST(BestOfMany, ChosenByUnrelatedFiguresGainsNothing) {
   EXPECT_GT(best_of_many(chosen, chosen, {.trials = {258}, .imagined = 20000, .resamples = 2})[0].value, 2 * error);
 }
 
+TEST(BestOfMany, RunsAllChosenAlikeGainNothing) {
+  // There is nothing to choose by, and above all not by what is reported.
+  const std::vector<double> alike = {1, 1, 1, 1}, reported = {0, 1, 2, 5};
+  for (const Lift& lift : best_of_many(alike, reported, {.trials = {1, 18, 258}, .imagined = 5000, .resamples = 10})) {
+    EXPECT_EQ(lift.value, 0) << lift.trials;
+    EXPECT_EQ(lift.interval.low, 0) << lift.trials;
+    EXPECT_EQ(lift.interval.high, 0) << lift.trials;
+  }
+}
+
 /// Runs whose users' figures are the run's quality and noise of their own.
 std::vector<std::vector<double>> users_of(std::size_t runs, std::size_t users, double quality, double noise) {
   RandomSequence random({12, Purpose::kTest, 0});
@@ -122,6 +132,11 @@ TEST(BestOfMany, ThreadsDoNotShow) {
   }
   set_num_threads(usual);
   EXPECT_EQ(results[0], results[1]);
+}
+
+TEST(BestOfMany, SearchesAsThePaperDid) {
+  EXPECT_EQ(BestOfManyOptions().trials, (std::vector<std::int64_t>{18, 48, 258}));
+  EXPECT_EQ(BestOfManyOptions().runs, 5);
 }
 
 TEST(BestOfMany, RefusesWhatMakesNoSense) {

@@ -215,6 +215,21 @@ TEST(RankingTest, NeitherThreadsNorTilesChangeABit) {
   set_num_threads(before);
 }
 
+TEST(RankingTest, OfManyItemsFewerUsersAreScoredAtATime) {
+  // No more than 16 MiB of scores: of two million items two users, of more than four million one.
+  for (const std::int64_t items : {std::int64_t{1} << 21, (std::int64_t{1} << 22) + 1}) {
+    const std::int64_t most = items == (1 << 21) ? 2 : 1;
+    std::vector<std::int64_t> asked;
+    const RowScores score = [&](std::int64_t begin, std::int64_t end) {
+      asked.push_back(end - begin);
+      return Tensor::zeros({end - begin, items});
+    };
+    rank_items(score, CsrMatrix::from_rows(items, {{}, {}, {}}), 1);
+    EXPECT_EQ(asked.front(), most) << items;
+    EXPECT_EQ(std::accumulate(asked.begin(), asked.end(), std::int64_t{0}), 3) << items;
+  }
+}
+
 TEST(RankingTest, OneCutoffAloneEqualsTheFullEvaluation) {
   const RandomCase data(60, 90, 5);
   const UserMetrics metrics = ranking_metrics(data.scores, data.users);

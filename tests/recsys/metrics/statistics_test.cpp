@@ -185,6 +185,11 @@ TEST(SignFlipTest, RejectsAtTheNominalRateUnderNoDifference) {
   EXPECT_LT(rejected, 45);
 }
 
+TEST(SignFlipTest, DrawsAsManyAsTheDocumentationSays) {
+  EXPECT_EQ(ResamplingOptions().samples, 10000);
+  EXPECT_EQ(ResamplingOptions().level, 0.95);
+}
+
 TEST(SignFlipTest, UndefinedPairsAreLeftOutAndLengthsMustMatch) {
   const PairedTest test = sign_flip_test(std::vector<double>{1, kNaN, 2}, std::vector<double>{0, 0, kNaN});
   EXPECT_EQ(test.users, 1);

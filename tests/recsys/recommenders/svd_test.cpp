@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <Eigen/Dense>
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -11,6 +12,7 @@
 #include "recsys/metrics/ranking.h"
 #include "tensor/parallel.h"
 #include "tensor/random.h"
+#include "tests/recsys/data/data_support.h"
 #include "tests/recsys/recommenders/exact_svd.h"
 
 namespace tapestry::recsys {
@@ -149,6 +151,117 @@ TEST(TruncatedSvdTest, ReportsWhenItCannotConverge) {
   } catch (const Error& error) {
     EXPECT_EQ(error.kind(), ErrorKind::kFit);
   }
+}
+
+/// A matrix whose singular values are these numbers, and whose singular vectors are unit vectors.
+CsrMatrix diagonal(const std::vector<float>& values) {
+  const auto n = static_cast<std::int64_t>(values.size());
+  std::vector<std::vector<std::int32_t>> rows;
+  for (std::int32_t i = 0; i < n; ++i) rows.push_back({i});
+  return CsrMatrix::from_rows(n, rows).with_values(Tensor::from<float>(values, {n}));
+}
+
+/// 400 values from 2 down to 1, from number 200 on and round, times `scale`: so close together that the search has to restart.
+std::vector<float> crowded_values(float scale) {
+  std::vector<float> values;
+  for (int i = 0; i < 400; ++i) values.push_back(scale * (2 - static_cast<float>((i + 200) % 400) / 400));
+  return values;
+}
+
+/// The largest |M^T M v - s^2 v| of the vectors found, as a share of s_1^2.
+double worst_residual(const CsrMatrix& matrix, const TruncatedSvd& svd) {
+  const Dense m = dense_of(matrix), v = right_vectors(svd);
+  const Eigen::VectorXd s = Eigen::Map<const Eigen::VectorXd>(svd.singular_values.data(), svd.rank());
+  const Dense residual = m.transpose() * (m * v) - v * s.cwiseAbs2().asDiagonal();
+  return residual.colwise().norm().maxCoeff() / (s[0] * s[0]);
+}
+
+TEST(TruncatedSvdTest, AVectorIsAcceptedByItsResidualAndNotEarlier) {
+  const CsrMatrix matrix = diagonal(crowded_values(100));  // a residual of one is nothing beside values of 40000
+  std::vector<int> work;
+  for (const double tolerance : {1e-2, 1e-5, 1e-10}) {
+    const TruncatedSvd svd = truncated_svd(matrix, 4, {.tolerance = tolerance});
+    ASSERT_EQ(svd.rank(), 4);
+    const double worst = worst_residual(matrix, svd);
+    EXPECT_TRUE(worst <= 1.001 * tolerance) << worst << " for " << tolerance;
+    work.push_back(svd.applications);
+  }
+  EXPECT_LT(work[0], work[1]) << "who asks for less waits less";
+  EXPECT_LT(work[1], work[2]);
+  EXPECT_EQ(TruncatedSvdOptions().tolerance, 1e-10);
+}
+
+TEST(TruncatedSvdTest, RestartsFromTheBestVectorsUntilTheResidualIsSmall) {
+  const std::vector<float> values = crowded_values(1);
+  const CsrMatrix matrix = diagonal(values);
+  const TruncatedSvd svd = truncated_svd(matrix, 4);
+  ASSERT_EQ(svd.rank(), 4);
+  const Dense v = right_vectors(svd);
+  for (std::int32_t r = 0; r < 4; ++r) {
+    const double expected = values[static_cast<std::size_t>(200 + r)], found = svd.singular_values[static_cast<std::size_t>(r)];
+    EXPECT_TRUE(std::abs(found - expected) <= 1e-12) << found << " instead of " << expected;
+    EXPECT_TRUE(std::abs(std::abs(v(200 + r, r)) - 1) <= 1e-9) << v(200 + r, r);
+  }
+  // Blocks of 8 vectors in a basis of 80, of which a restart keeps 24.
+  ASSERT_GT(svd.restarts, 0);
+  EXPECT_EQ(svd.applications % 8, 0);
+  EXPECT_GT(svd.applications, 80 + 56 * (svd.restarts - 1));
+  EXPECT_LE(svd.applications, 80 + 56 * svd.restarts);
+
+  // So many restarts are enough, and one fewer is not.
+  EXPECT_EQ(truncated_svd(matrix, 4, {.max_restarts = svd.restarts}).right, svd.right);
+  const std::string text =
+      tests::error_of(ErrorKind::kFit, [&] { truncated_svd(matrix, 4, {.max_restarts = svd.restarts - 1}); });
+  EXPECT_NE(text.find(concat("not converged after ", svd.restarts - 1, " restarts of a 80-vector basis")), std::string::npos)
+      << text;
+  // Another start shows in the last digits alone.
+  const TruncatedSvd other = truncated_svd(matrix, 4, {.seed = 1});
+  EXPECT_NE(other.right, svd.right);
+  for (std::size_t r = 0; r < 4; ++r) EXPECT_TRUE(std::abs(other.singular_values[r] - svd.singular_values[r]) <= 1e-12);
+}
+
+TEST(TruncatedSvdTest, ValuesBelowAMillionthOfTheLargestAreLeftOut) {
+  // 2 millionths and half a millionth of 3; one millionth of 1 lies between their squares' shares of 1.
+  EXPECT_EQ(truncated_svd(diagonal({3, 6e-6f, 1.5e-6f}), 20).rank(), 2);
+}
+
+TEST(SvdRecommenderTest, ScoresMoreItemsThanATileAndCountsTheInputsValues) {
+  constexpr std::int64_t kItems = 2100;  // two tiles of 1024, and some
+  const CsrMatrix matrix = random_matrix(40, kItems, 0.02, 8);
+  SvdRecommender recommender(6);
+  recommender.fit(matrix);
+  const CsrMatrix inputs = matrix.slice_rows(10, 14);
+  const Dense v = right_vectors(recommender.decomposition()), expected = dense_of(inputs) * v * v.transpose();
+  const Tensor scores = recommender.score(inputs);
+  const Tensor doubled = recommender.score(inputs.with_values(Tensor::full({inputs.nnz()}, 2)));
+  for (std::int64_t u = 0; u < 4; ++u) {
+    for (std::int64_t i = 0; i < kItems; ++i) {
+      const float score = scores.data<float>()[u * kItems + i];
+      ASSERT_TRUE(std::abs(score - expected(u, i)) <= 1e-5) << u << " " << i;
+      ASSERT_EQ(doubled.data<float>()[u * kItems + i], 2 * score) << u << " " << i;
+    }
+  }
+}
+
+TEST(SvdRecommenderTest, FitsTheStackAndMasksTheEvaluationUsersInputs) {
+  const CsrMatrix rows = random_matrix(40, 60, 0.1, 11);
+  FitData data;
+  data.block(Block::kReal).likes = rows.slice_rows(0, 30);
+  data.block(Block::kEvaluation).likes = rows.slice_rows(30, 36);
+  data.block(Block::kSynthetic).likes = rows.slice_rows(36, 40);
+  data.order = {Block::kReal, Block::kEvaluation};
+  SvdRecommender recommender(5), plain(5);
+  EXPECT_THROW(recommender.masked(), Error);
+  recommender.fit(data, {});
+  plain.fit(rows.slice_rows(0, 36));
+  EXPECT_EQ(recommender.decomposition().right, plain.decomposition().right);
+  EXPECT_EQ(tests::listing(recommender.masked()), tests::listing(rows.slice_rows(30, 36)));
+  const Tensor ours = recommender.score(2, 5), expected = plain.score(rows.slice_rows(32, 35));
+  const auto a = ours.span<float>(), b = expected.span<float>();
+  EXPECT_TRUE(std::equal(a.begin(), a.end(), b.begin(), b.end()));
+  // A second fit starts afresh, also one of rows that are nobody's.
+  recommender.fit(rows.slice_rows(0, 30));
+  EXPECT_EQ(recommender.masked().rows(), 0);
 }
 
 TEST(SvdRecommenderTest, ScoresAreTheRowsOfTheTruncatedMatrix) {
