@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "autograd/loss.h"
 #include "autograd/tape.h"
@@ -204,6 +205,38 @@ TEST(Mlp, StopsAfterPatienceAndRestoresTheBestEpoch) {
   }
   config.min_delta = 10;  // nothing but the first epoch is an improvement
   EXPECT_EQ(fit_mlp(*small_model(40, config), train, valid, config, 6).history.size(), 4U);
+}
+
+/// After how many epochs training ends, `forgets`: an improvement starts the count of epochs without one anew.
+std::size_t epochs_by_rule(const std::vector<MlpEpoch>& history, double min_delta, std::int64_t patience, bool forgets) {
+  double best = std::numeric_limits<double>::infinity();
+  std::int64_t without = 0;
+  for (std::size_t epoch = 0; epoch < history.size(); ++epoch) {
+    const bool improves = history[epoch].rmse < best - min_delta;
+    if (improves) best = history[epoch].rmse;
+    if (improves && forgets) without = 0;
+    if (!improves && ++without == patience) return epoch + 1;
+  }
+  return history.size();
+}
+
+TEST(Mlp, OnlyEpochsInARowWithoutAnImprovementEndTheTraining) {
+  const CsrMatrix rows = grouped_matrix(90, 40, 4, 1);
+  const CsrMatrix train = rows.slice_rows(0, 70), valid = rows.slice_rows(70, 90);
+  MlpConfig config = small_config();
+  config.min_delta = -10;  // every epoch: what the errors are does not depend on what ends the training
+  const std::vector<MlpEpoch> history = fit_mlp(*small_model(40, config), train, valid, config, 6).history;
+  ASSERT_EQ(history.size(), 40U);
+  int told_apart = 0;
+  for (double delta = 2e-4; delta < 0.05 && told_apart < 3; delta *= 1.1) {
+    const std::size_t expected = epochs_by_rule(history, delta, 3, true);
+    if (expected == epochs_by_rule(history, delta, 3, false)) continue;
+    config.min_delta = delta;
+    config.patience = 3;
+    EXPECT_EQ(fit_mlp(*small_model(40, config), train, valid, config, 6).history.size(), expected) << delta;
+    ++told_apart;
+  }
+  EXPECT_GT(told_apart, 0) << "no improvement by so much comes after epochs without one";
 }
 
 TEST(Mlp, TellsOfEachEpochAtItsEnd) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "recsys/data/split.h"
+#include "recsys/metrics/ranking.h"
 #include "recsys/recommenders/mlp.h"
 #include "recsys/recommenders/neumf.h"
 #include "tests/sdrm/sdrm_support.h"
@@ -15,6 +16,7 @@ namespace tapestry::recsys {
 namespace {
 
 using tests::grouped_matrix;
+using tests::same_bits;
 using tests::same_state;
 
 constexpr std::uint64_t kSeed = 6;
@@ -130,6 +132,123 @@ TEST(FitNeuMf, IsTheLoopWrittenOutBitForBit) {
   }
   EXPECT_EQ(fit.kept_epoch, 2);
   EXPECT_TRUE(same_state(fitted, expected));
+}
+
+TEST(MlpRecommender, TrainsOnTheFirstFourFifthsOfTheStackFromItsOwnSeeds) {
+  const CsrMatrix rows = grouped_matrix(45, 20, 4, 1);
+  FitData data;
+  data.block(Block::kReal).likes = rows.slice_rows(0, 20);
+  data.block(Block::kSynthetic).likes = rows.slice_rows(20, 35);
+  data.block(Block::kEvaluation).likes = rows.slice_rows(35, 45);
+  data.order = {Block::kReal, Block::kSynthetic, Block::kEvaluation};
+  const MlpConfig config = {.width = 4, .first = 12, .hidden = 8, .max_epochs = 2};
+  MlpRecommender recommender(config, kSeed);
+  recommender.fit(data, {});
+  nn::Initializer init(derive_seed(kSeed, 1));
+  MlpModel model(20, 35, config, init);  // the table knows nothing of the evaluation users
+  const MlpFit fit = fit_mlp(model, rows.slice_rows(0, 36), rows.slice_rows(36, 45), config, derive_seed(kSeed, 2));
+  EXPECT_EQ(recommender.history().history.back().rmse, fit.history.back().rmse);
+  EXPECT_TRUE(same_bits(recommender.score(3, 10), model.logits(rows.slice_rows(38, 45)).value()));
+  EXPECT_EQ(recommender.masked().rows(), 10);
+}
+
+TEST(MlpConfig, IsThePapers) {
+  const MlpConfig config;
+  EXPECT_EQ(config.dropout, 0.5);
+  EXPECT_EQ(config.learning_rate, 1e-3);
+  EXPECT_EQ(config.epsilon, 1e-7);
+  EXPECT_EQ(config.batch, 16);
+  EXPECT_EQ(config.max_epochs, 200);
+  EXPECT_EQ(config.patience, 10);
+  EXPECT_EQ(config.min_delta, 1e-3);
+  EXPECT_EQ(config.validation_share, 0.2);
+}
+
+TEST(NeuMfConfig, IsThePapers) {
+  const NeuMfConfig config;
+  EXPECT_EQ(config.dropout, 0.5);
+  EXPECT_EQ(config.learning_rate, 1e-3);
+  EXPECT_EQ(config.batch, 256);
+  EXPECT_EQ(config.max_epochs, 20);
+  EXPECT_EQ(config.validation_share, 0.2);
+  EXPECT_EQ(config.selection, NeuMfSelection::kBestRecall);
+}
+
+/// 36 users of 24 items: 12 real ones and two dozen of whom every other like is held out.
+struct ByTwelves {
+  CsrMatrix liked = grouped_matrix(36, 24, 3, 5), heldout;
+  std::vector<Interactions> blocks;  ///< the real users, the first dozen, the second
+
+  ByTwelves() {
+    std::vector<std::vector<std::int32_t>> input(36), dislikes(36), out(36);
+    for (std::size_t user = 0; user < 36; ++user) {
+      const std::span<const std::int32_t> row = liked.row(static_cast<std::int64_t>(user));
+      for (std::size_t n = 0; n < row.size(); ++n) (user >= 12 && n % 2 == 1 ? out : input)[user].push_back(row[n]);
+      for (auto item = static_cast<std::int32_t>(user % 4); item < 24; item += 4) {
+        if (!std::binary_search(row.begin(), row.end(), item)) dislikes[user].push_back(item);
+      }
+    }
+    heldout = CsrMatrix::from_rows(24, out);
+    const CsrMatrix told = CsrMatrix::from_rows(24, input), disliked = CsrMatrix::from_rows(24, dislikes);
+    for (const std::int64_t begin : {0, 12, 24}) {
+      blocks.push_back({told.slice_rows(begin, begin + 12), disliked.slice_rows(begin, begin + 12)});
+    }
+  }
+
+  /// The three dozens as a fit, `second` and `third` being what the last two are.
+  FitData data(Block second, Block third, Block chooser) const {
+    FitData data;
+    data.order = {Block::kReal, second, third};
+    for (std::size_t i = 0; i < 3; ++i) data.block(data.order[i]) = blocks[i];
+    data.selection = chooser;
+    data.selection_heldout = chooser == second ? heldout.slice_rows(12, 24) : heldout.slice_rows(24, 36);
+    return data;
+  }
+};
+
+NeuMfConfig small_neumf(NeuMfSelection selection) {
+  return {.gmf_width = 3, .mlp_width = 8, .learning_rate = 0.01, .batch = 16, .max_epochs = 5, .selection = selection};
+}
+
+std::vector<double> recalls(const NeuMfRecommender& recommender) {
+  std::vector<double> all;
+  for (const NeuMfEpoch& epoch : recommender.history().history) all.push_back(epoch.recall);
+  return all;
+}
+
+/// Recall@10 of the evaluation users, as it would be reported.
+double reported_recall(const NeuMfRecommender& recommender, const CsrMatrix& heldout) {
+  const RowScores score = [&](std::int64_t begin, std::int64_t end) { return recommender.score(begin, end); };
+  return mean_over_users(ranking_metrics(score, {recommender.masked(), heldout}).values("Recall@10")).value;
+}
+
+TEST(NeuMfRecommender, ChoosesByTheRowsOfTheUsersWhoChoose) {
+  // One and the same fit: whoever is called what, the stack, its triples and every number drawn are the same.
+  const ByTwelves users;
+  const NeuMfConfig config = small_neumf(NeuMfSelection::kBestRecall);
+  NeuMfRecommender second_reported(config, kSeed), second_apart(config, kSeed), third_reported(config, kSeed);
+  second_reported.fit(users.data(Block::kEvaluation, Block::kSelection, Block::kEvaluation), {});
+  second_apart.fit(users.data(Block::kSelection, Block::kEvaluation, Block::kSelection), {});
+  third_reported.fit(users.data(Block::kSelection, Block::kEvaluation, Block::kEvaluation), {});
+  EXPECT_EQ(recalls(second_apart), recalls(second_reported)) << "the second dozen chooses, whatever it is called";
+  EXPECT_NE(recalls(third_reported), recalls(second_reported));
+  const auto kept = [](const NeuMfRecommender& one) {
+    return one.history().history[static_cast<std::size_t>(one.history().kept_epoch)].recall;
+  };
+  EXPECT_EQ(reported_recall(second_reported, users.heldout.slice_rows(12, 24)), kept(second_reported));
+  EXPECT_EQ(reported_recall(third_reported, users.heldout.slice_rows(24, 36)), kept(third_reported));
+}
+
+TEST(NeuMfRecommender, IsTheFitOfTheStacksTriplesFromItsOwnSeeds) {
+  const FitData data = ByTwelves().data(Block::kSelection, Block::kEvaluation, Block::kSelection);
+  const NeuMfConfig config = small_neumf(NeuMfSelection::kBestLoss);
+  NeuMfRecommender recommender(config, kSeed);
+  recommender.fit(data, {});
+  nn::Initializer init(derive_seed(kSeed, 1));
+  NeuMfModel model(36, 24, config, init);
+  const NeuMfFit fit = fit_neumf(model, fit_triples(data), config, derive_seed(kSeed, 2), {});
+  EXPECT_EQ(recommender.history().kept_epoch, fit.kept_epoch);
+  EXPECT_TRUE(same_bits(recommender.score(0, 12), model.all_items(24, 36)));
 }
 
 TEST(NeuMfLoss, IsTheMeanOverMoreTriplesThanATileHolds) {

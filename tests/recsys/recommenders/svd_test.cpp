@@ -221,7 +221,7 @@ TEST(TruncatedSvdTest, RestartsFromTheBestVectorsUntilTheResidualIsSmall) {
 }
 
 TEST(TruncatedSvdTest, ValuesBelowAMillionthOfTheLargestAreLeftOut) {
-  // 2 millionths and half a millionth of 3; one millionth of 1 lies between their squares' shares of 1.
+  // Two millionths of 3, and half a millionth of it.
   EXPECT_EQ(truncated_svd(diagonal({3, 6e-6f, 1.5e-6f}), 20).rank(), 2);
 }
 
@@ -338,7 +338,7 @@ TEST_P(SvdOriginalTest, GivesTheTwelvePublishedMetrics) {
       ranking_metrics([&](const CsrMatrix& inputs) { return recommender.score(inputs); }, evaluation, RankingOptions{});
   const std::vector<std::string> names = metric_names();
   for (std::size_t m = 0; m < names.size(); ++m) {
-    const double expected = tests::exact_svd_original().at(data.name)[m];
+    const double expected = tapestry::tests::exact_svd_original().at(data.name)[m];
     const double ours = mean_over_users(metrics.values(names[m])).value;
     EXPECT_FALSE(!(std::abs(ours - expected) <= 0.00005 + 1e-9)) << names[m] << " " << ours << " instead of " << expected;
   }
