@@ -278,6 +278,21 @@ TEST(LoadDataset, RawAndPreparedFilesGiveTheSame) {
   EXPECT_EQ(load_dataset(folder.path(), "ml-100k").source, "raw ratings u.data") << "prepared files that are not complete";
 }
 
+TEST(LoadDataset, OfSeveralRawFilesTheFirstIsTaken) {
+  const TempFolder folder;
+  std::string csv = "userId,movieId,rating,timestamp\n", dat;
+  for (char character : small_ratings()) {
+    csv += character == '\t' ? "," : std::string(1, character);
+    dat += character == '\t' ? "::" : std::string(1, character);
+  }
+  folder.write("ml-1m/ratings.csv", csv);
+  EXPECT_EQ(load_dataset(folder.path(), "ml-1m").source, "raw ratings ratings.csv");
+  folder.write("ml-1m/ratings.dat", dat);
+  EXPECT_EQ(load_dataset(folder.path(), "ml-1m").source, "raw ratings ratings.dat");
+  folder.write("ml-1m/u.data", small_ratings());
+  EXPECT_EQ(load_dataset(folder.path(), "ml-1m").source, "raw ratings u.data");
+}
+
 TEST(LoadDataset, NamesInItsSourceWhatItDropped) {
   const TempFolder folder;
   std::string lines = small_ratings() + "1\t1\t5\t9\n";

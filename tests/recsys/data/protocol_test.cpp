@@ -80,6 +80,10 @@ TEST(PublishedProtocol, TrainsOnLikesAndReportsAllEntries) {
   EXPECT_FALSE(data.train.has_values());
   EXPECT_EQ(data.train.row_nnz(0), 0) << "user 0 likes nothing";
   EXPECT_EQ(listing(data.train.slice_rows(8, 9)), "0:0=1 0:1=1 0:2=1 0:3=1");
+  EXPECT_EQ(listing(data.train_dislikes.slice_rows(8, 9)), "0:4=1 0:5=1");
+  EXPECT_EQ(data.train_dislikes.row_nnz(0), 6);
+  EXPECT_EQ(listing(data.train_known.likes), listing(data.train));
+  EXPECT_EQ(listing(data.train_known.dislikes), listing(data.train_dislikes));
   EXPECT_EQ(data.synthetic_rows, 9);
   EXPECT_EQ(data.density, 1.0) << "explicit zeros count";
   EXPECT_EQ(data.evaluation_users, (std::vector<std::int32_t>{9}));
@@ -199,18 +203,88 @@ TEST(StrictProtocol, EveryDrawHasAStreamOfItsOwn) {
   EXPECT_EQ(dislikes.size(), 6U);
 }
 
+/// Places [begin, end) of 0..n-1 in the order that a stream draws, ascending.
+std::vector<std::int32_t> drawn(std::int64_t n, std::ptrdiff_t begin, std::ptrdiff_t end, const RandomStream& stream) {
+  RandomSequence random(stream);
+  const std::vector<std::int32_t> order = shuffled(n, [&](std::uint32_t bound) { return random.below(bound); });
+  std::vector<std::int32_t> some(order.begin() + begin, order.begin() + end);
+  std::sort(some.begin(), some.end());
+  return some;
+}
+
+/// Whether the first user's row holds what the stream draws first: `count` of `n` entries from item `first` on.
+void expect_drawn(const CsrMatrix& rows, std::int32_t first, std::int64_t n, std::ptrdiff_t count, const RandomStream& stream) {
+  std::vector<std::int32_t> items = drawn(n, 0, count, stream);
+  for (std::int32_t& item : items) item += first;
+  EXPECT_TRUE(std::ranges::equal(rows.row(0), items)) << "step " << stream.step;
+}
+
 TEST(PublishedProtocol, HalvesOfDislikesHaveStreamsBehindTheGroups) {
   const Dataset dataset = alike_dataset();
   const ProtocolData data = make_protocol(dataset, ProtocolName::kPublished, 5, {}, {Deviation::kSelectionLeak});
-  std::uint32_t step = 1;  // step 0 draws the strict protocol's groups
-  for (const LikesView* view : {&data.evaluation_likes, &data.selection_likes}) {
-    RandomSequence random({5, Purpose::kSplit, step++});
-    std::vector<std::int32_t> half = shuffled(21, [&](std::uint32_t bound) { return random.below(bound); });
-    half.resize(11);
-    for (std::int32_t& item : half) item += 20;
-    std::sort(half.begin(), half.end());
-    EXPECT_TRUE(std::ranges::equal(view->dislikes.row(0), half)) << "step " << step - 1;
-  }
+  // Step 0 draws the strict protocol's groups.
+  expect_drawn(data.evaluation_likes.dislikes, 20, 21, 11, {5, Purpose::kSplit, 1});
+  expect_drawn(data.selection_likes.dislikes, 20, 21, 11, {5, Purpose::kSplit, 2});
+}
+
+TEST(PublishedProtocol, SelectionIsDrawnFromTheFitsSeedAndItsEpoch) {
+  const Dataset dataset = alike_dataset();
+  const ProtocolData data = make_protocol(dataset, ProtocolName::kPublished, 5);
+  expect_drawn(data.selection(7, 3).heldout, 0, 41, 9, {7, Purpose::kHoldout, 3});
+  const ProtocolData apart = make_protocol(dataset, ProtocolName::kPublished, 5, {}, {Deviation::kSelectionLeak});
+  expect_drawn(apart.selection(7, 3).heldout, 0, 20, 4, {5, Purpose::kHoldout, 0});
+}
+
+TEST(PublishedProtocol, WithoutItsLeakATestUserWithOneLikeIsLearntFromAndDoesNotChoose) {
+  // Of 20 users 14 are train and four test, one of whom has one like.
+  std::vector<std::vector<std::pair<std::int32_t, float>>> rows(20, {{0, 1}, {1, 1}, {2, 0}});
+  rows[15] = {{0, 0}, {1, 1}};
+  const ProtocolData data = make_protocol(dataset_of(rows, 3), ProtocolName::kPublished, 5, {}, {Deviation::kSelectionLeak});
+  EXPECT_EQ(data.selection(1, 0).input.rows(), 3);
+  ASSERT_EQ(data.train_known.likes.rows(), 15);
+  EXPECT_EQ(listing(data.train_known.likes.slice_rows(14, 15)), "0:1=1");
+  EXPECT_EQ(listing(data.train_known.dislikes.slice_rows(14, 15)), "0:0=1");
+  EXPECT_EQ(listing(data.generator.slice_rows(15, 16)), "0:1=1") << "nothing of his is held out";
+  for (std::size_t user = 14; user < 18; ++user) rows[user] = rows[15];
+  const std::string text = error_of(ErrorKind::kData, [&] {
+    make_protocol(dataset_of(rows, 3), ProtocolName::kPublished, 5, {}, {Deviation::kSelectionLeak});
+  });
+  EXPECT_NE(text.find("no test user with two likes among its 20 users"), std::string::npos) << text;
+}
+
+TEST(StrictProtocol, GroupsAndHoldOutsComeFromTheStreamsOfTheExperimentsSeed) {
+  const Dataset dataset = alike_dataset();
+  // Of 60 users in the order drawn, 42 train, 12 test, and the last 6 are reported.
+  const ProtocolData whole = make_protocol(dataset, ProtocolName::kStrict, 5);
+  EXPECT_EQ(whole.evaluation_users, drawn(60, 54, 60, {5, Purpose::kSplit, 0}));
+  EXPECT_EQ(whole.selection_likes.likes.input.rows(), 12);
+  expect_drawn(whole.evaluation.heldout, 0, 20, 4, {5, Purpose::kHoldout, 0});
+  expect_drawn(whole.selection(1, 1).heldout, 0, 20, 4, {5, Purpose::kHoldout, 1});
+  expect_drawn(whole.evaluation_likes.dislikes, 20, 21, 11, {5, Purpose::kSplit, 1});
+  expect_drawn(whole.selection_likes.dislikes, 20, 21, 11, {5, Purpose::kSplit, 2});
+  // The second of seven folds of 60: users 8 to 16 in that order.
+  const ProtocolData fold = make_protocol(dataset, ProtocolName::kStrict, 5, {1, 7});
+  EXPECT_EQ(fold.evaluation_users, drawn(60, 8, 17, {5, Purpose::kSplit, 0}));
+  EXPECT_EQ(fold.train.rows(), 39) << "floor(51 * 7 / 9)";
+  EXPECT_EQ(fold.selection_likes.likes.input.rows(), 12);
+  expect_drawn(fold.evaluation.heldout, 0, 20, 4, {5, Purpose::kHoldout, 2});
+  expect_drawn(fold.selection(1, 1).heldout, 0, 20, 4, {5, Purpose::kHoldout, 3});
+  expect_drawn(fold.evaluation_likes.dislikes, 20, 21, 11, {5, Purpose::kSplit, 3});
+  expect_drawn(fold.selection_likes.dislikes, 20, 21, 11, {5, Purpose::kSplit, 4});
+}
+
+TEST(StrictProtocol, AFoldTrainsAndSelectsOnTheOthersInTheOrderDrawn) {
+  // User u likes item u, by which he is known, and item 60.
+  std::vector<std::vector<std::pair<std::int32_t, float>>> rows;
+  for (std::int32_t user = 0; user < 60; ++user) rows.push_back({{user, 1}, {60, 1}});
+  const ProtocolData data = make_protocol(dataset_of(rows, 61), ProtocolName::kStrict, 5, {1, 3});
+  RandomSequence random({5, Purpose::kSplit, 0});
+  std::vector<std::int32_t> order = shuffled(60, [&](std::uint32_t bound) { return random.below(bound); });
+  order.erase(order.begin() + 20, order.begin() + 40);  // the fold
+  std::vector<std::int32_t> expected(order.begin(), order.begin() + 31), train;
+  std::sort(expected.begin(), expected.end());
+  for (std::int64_t row = 0; row < data.train.rows(); ++row) train.push_back(data.train.row(row)[0]);
+  EXPECT_EQ(train, expected);
 }
 
 TEST(StrictProtocol, LeavesOutUsersWithFewerThanTwoLikes) {

@@ -37,6 +37,56 @@ TEST(Simulated, IsTheSameForASeed) {
   EXPECT_EQ(simulate_dataset(other).source, "simulated, seed 2");
 }
 
+// The process as simulated.h has it, number by number.
+TEST(Simulated, IsTheProcessThatIsDescribed) {
+  const SimulationConfig config = {.users = 40, .items = 30, .groups = 4, .activity_median = 9, .activity_least = 6, .seed = 3};
+  const Ratings ratings = simulate_ratings(config);
+  RandomSequence random({3, Purpose::kSimulation, 0});
+  const auto below = [&](std::uint32_t bound) { return random.below(bound); };
+  std::vector<std::int32_t> ranks(30);
+  std::iota(ranks.begin(), ranks.end(), 1);
+  for (std::uint32_t i = 29; i > 0; --i) std::swap(ranks[i], ranks[below(i + 1)]);
+  std::vector<std::uint32_t> group;
+  std::vector<double> quality;
+  for (int item = 0; item < 30; ++item) {
+    group.push_back(below(4));
+    quality.push_back(0.5 * random.normal());
+  }
+  std::size_t at = 0;
+  std::int64_t least = 30, most = 0;
+  for (std::int32_t user = 0; user < 40; ++user) {
+    const std::uint32_t first = below(4), second = (first + 1 + below(3)) % 4;
+    std::vector<double> affinity;
+    for (std::uint32_t g = 0; g < 4; ++g)
+      affinity.push_back((g == first ? 1 : g == second ? 0.5 : -0.5) + 0.25 * random.normal());
+    const double activity = std::exp(std::log(9.0) + 0.7 * random.normal());
+    const auto count = static_cast<std::int64_t>(std::clamp(activity, 6.0, 15.0));
+    least = std::min(least, count);
+    most = std::max(most, count);
+    std::vector<std::pair<double, std::int32_t>> arrivals;
+    for (std::int32_t item = 0; item < 30; ++item) {
+      const auto i = static_cast<std::size_t>(item);
+      const double odds = std::pow(ranks[i], -0.8) * std::exp(2.4 * affinity[group[i]]);
+      arrivals.emplace_back(-std::log(1 - random.uniform()) / odds, item);
+    }
+    std::sort(arrivals.begin(), arrivals.end());
+    std::vector<std::int32_t> chosen;
+    for (std::int64_t n = 0; n < count; ++n) chosen.push_back(arrivals[static_cast<std::size_t>(n)].second);
+    std::sort(chosen.begin(), chosen.end());
+    for (const std::int32_t item : chosen) {
+      const auto i = static_cast<std::size_t>(item);
+      const double opinion = 3.5 + 0.9 * affinity[group[i]] + quality[i] + 0.7 * random.normal();
+      ASSERT_LT(at, ratings.values.size());
+      EXPECT_EQ(ratings.users[at], user) << at;
+      EXPECT_EQ(ratings.items[at], item) << at;
+      EXPECT_EQ(ratings.values[at], std::clamp(std::round(opinion), 1.0, 5.0)) << at;
+      ++at;
+    }
+  }
+  EXPECT_EQ(at, ratings.values.size());
+  EXPECT_TRUE(least == 6 && most == 15) << "both ends of the activity are reached: " << least << " to " << most;
+}
+
 TEST(Simulated, PopularityAndActivityAreSkewed) {
   const CsrMatrix items = pattern(simulate_dataset().stored).transpose();
   std::vector<std::int64_t> counts;
