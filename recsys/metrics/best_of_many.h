@@ -33,8 +33,8 @@ struct Lift {
 /// The expected reported mean of the trial whose chosen mean is highest, less the mean of all runs. chosen[r] and reported[r] are
 /// two measurements of run r, the same ones where trials are chosen on the very users that are reported; trials draw runs with
 /// replacement. Deviations from the mean are stretched by sqrt(R / (R - 1)), so that what is drawn from R runs has their sample
-/// variance. Runs that are all chosen alike lift nothing. One Lift for each of options.trials. Throws Error(kMisuse) unless there are two runs, as many of both, and ascending
-/// positive trials.
+/// variance. Runs that are all chosen alike lift nothing. One Lift for each of options.trials. Throws Error(kMisuse) unless there
+/// are two runs, as many of both, and ascending positive trials.
 std::vector<Lift> best_of_many(std::span<const double> chosen, std::span<const double> reported,
                                const BestOfManyOptions& options = {});
 

@@ -36,8 +36,8 @@ Tensor mlp_update(MlpModel& model, optim::Adam& adam, const CsrMatrix& batch, co
 
 /// Trains on `train`, rows (on the host) reshuffled every epoch, the short last batch kept. After every epoch the RMSE on `valid`
 /// is taken; training ends when it has not fallen by config.min_delta below the best one for `patience` epochs in a row, and the
-/// best epoch's weights are restored. Throws Error(kFit) when either has no row, when the loss is no longer a number, or when the
-/// RMSE was none in any epoch.
+/// best epoch's weights are restored. Throws Error(kFit) when either has no row, when the loss is no longer a number, or when
+/// the RMSE is none after any epoch.
 MlpFit fit_mlp(MlpModel& model, const CsrMatrix& train, const CsrMatrix& valid, const MlpConfig& config, std::uint64_t seed,
                const FitListener& listener = {});
 

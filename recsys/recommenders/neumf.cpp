@@ -213,7 +213,7 @@ void NeuMfRecommender::fit(const FitData& given, const FitListener& listener) {
   const Triples triples = fit_triples(data);
   std::int64_t users = 0;
   for (const Block which : data.order) users += data.block(which).likes.rows();
-  const std::int64_t chooser = data.first_row(data.selection);
+  const std::int64_t chooser = data.first_row(data.selection), reported = data.first_row(Block::kEvaluation);
   const HeldOut selection = {neumf_masked(data, data.selection), data.selection_heldout};
   nn::Initializer init(part_seed(seed_, FitPart::kInit), DType::kFloat32, device_);
   auto model = std::make_unique<NeuMfModel>(users, data.block(Block::kEvaluation).likes.cols(), config_, init);
@@ -223,7 +223,7 @@ void NeuMfRecommender::fit(const FitData& given, const FitListener& listener) {
   };
   fit_ = fit_neumf(*model, triples, config_, part_seed(seed_, FitPart::kTraining), recall, listener);
   model_ = std::move(model);
-  first_user_ = data.first_row(Block::kEvaluation);
+  first_user_ = reported;
   masked_ = neumf_masked(data, Block::kEvaluation);
 }
 

@@ -46,7 +46,7 @@ class NeuMfRecommender : public Recommender {
   NeuMfRecommender(NeuMfConfig config, std::uint64_t seed, Device device = Device::kCpu)
       : config_(config), seed_(seed), device_(device) {}
 
-  /// given.order must have kEvaluation and given.selection.
+  /// given.order must have kEvaluation and given.selection: throws Error(kMisuse) before it trains where one is missing.
   void fit(const FitData& given, const FitListener& listener) override;
   Tensor score(std::int64_t begin, std::int64_t end) const override;
   CsrMatrix masked() const override;

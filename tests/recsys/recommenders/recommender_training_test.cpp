@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "recsys/metrics/ranking.h"
 #include "recsys/recommenders/mlp.h"
 #include "recsys/recommenders/neumf.h"
+#include "tensor/ops.h"
 #include "tests/sdrm/sdrm_support.h"
 
 namespace tapestry::recsys {
@@ -249,6 +251,47 @@ TEST(NeuMfRecommender, IsTheFitOfTheStacksTriplesFromItsOwnSeeds) {
   const NeuMfFit fit = fit_neumf(model, fit_triples(data), config, derive_seed(kSeed, 2), {});
   EXPECT_EQ(recommender.history().kept_epoch, fit.kept_epoch);
   EXPECT_TRUE(same_bits(recommender.score(0, 12), model.all_items(24, 36)));
+}
+
+TEST(NeuMfRecommender, NeedsTheUsersWhoChooseInItsFit) {
+  FitData data = ByTwelves().data(Block::kSelection, Block::kEvaluation, Block::kSelection);
+  data.order.pop_back();
+  NeuMfRecommender recommender(small_neumf(NeuMfSelection::kBestRecall), kSeed);
+  EXPECT_THROW(recommender.fit(data, {}), Error) << "nor without those who are reported";
+  data.selection = Block::kSynthetic;
+  data.order = {Block::kReal, Block::kEvaluation};
+  EXPECT_THROW(recommender.fit(data, {}), Error);
+  EXPECT_THROW(recommender.masked(), Error) << "nothing was fitted";
+}
+
+TEST(NeuMfModel, ScoresAllItemsAsItScoresPairsWhateverItsParameters) {
+  for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {  // by the tower, and by a product per layer
+    nn::Initializer init(2, dtype);
+    const NeuMfModel model(5, 40, {.gmf_width = 3, .mlp_width = 8}, init);
+    std::uint32_t step = 0;
+    for (const nn::NamedParameter& parameter : model.named_parameters()) {  // the biases are zero at first
+      copy_into(parameter.variable.value(), random_normal(parameter.variable.shape(), {4, Purpose::kTest, step++}, 0, 1, dtype));
+    }
+    const Tensor scores = model.all_items(1, 4);
+    for (std::int32_t user = 1; user < 4; ++user) {
+      for (std::int32_t item = 0; item < 40; ++item) {
+        const double pair =
+            model.logits(Tensor::from<std::int32_t>({user}, {1}), Tensor::from<std::int32_t>({item}, {1})).value().item();
+        ASSERT_NEAR(scores.data<float>()[(user - 1) * 40 + item], pair, 1e-4 * (1 + std::abs(pair))) << user << " " << item;
+      }
+    }
+  }
+}
+
+TEST(Shares, AreRoundedDownToRowsAndTriplesThatTrain) {
+  // Of 8.8 triples eight, of 17.6 rows seventeen.
+  Triples ones;
+  for (std::int32_t item = 0; item < 11; ++item) ones.add(0, item, 1);
+  EXPECT_EQ(split_epoch(ones, 0.2, 1, 0).train.size(), 8U);
+  EXPECT_EQ(split_epoch(ones, 0.2, 1, 0).valid.size(), 3U);
+  EXPECT_EQ(mlp_split(22, 0.2).train.size(), 17U);
+  EXPECT_EQ(mlp_split(22, 0.2).valid.size(), 5U);
+  EXPECT_TRUE(mlp_split(1, 0.2).train.empty());
 }
 
 TEST(NeuMfLoss, IsTheMeanOverMoreTriplesThanATileHolds) {

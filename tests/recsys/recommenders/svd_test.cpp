@@ -10,6 +10,7 @@
 #include <string>
 
 #include "recsys/metrics/ranking.h"
+#include "recsys/recommenders/block_ops.h"
 #include "tensor/parallel.h"
 #include "tensor/random.h"
 #include "tests/recsys/data/data_support.h"
@@ -218,6 +219,24 @@ TEST(TruncatedSvdTest, RestartsFromTheBestVectorsUntilTheResidualIsSmall) {
   const TruncatedSvd other = truncated_svd(matrix, 4, {.seed = 1});
   EXPECT_NE(other.right, svd.right);
   for (std::size_t r = 0; r < 4; ++r) EXPECT_TRUE(std::abs(other.singular_values[r] - svd.singular_values[r]) <= 1e-12);
+}
+
+TEST(Orthonormalise, LosesNoDigitsOfColumnsNearlyEqualAndReplacesOneThatLiesInTheOthersSpace) {
+  RandomSequence random({9, Purpose::kTest, 0});
+  const auto fill = [&](Eigen::Ref<Eigen::VectorXd> column) {
+    for (std::int64_t i = 0; i < column.size(); ++i) column[i] = random.normal();
+  };
+  Dense w(300, 4);
+  for (const int c : {0, 1, 3}) fill(w.col(c));
+  w.col(1) = w.col(0) + 1e-9 * w.col(1);
+  w.col(2) = 2 * w.col(0) + w.col(1);
+  Dense q = w;
+  const Dense r = block::orthonormalise(q, 1e-10, fill);
+  EXPECT_TRUE((q.transpose() * q - Dense::Identity(4, 4)).cwiseAbs().maxCoeff() <= 1e-13);
+  EXPECT_TRUE((q * r - w).cwiseAbs().maxCoeff() <= 1e-12);
+  EXPECT_GT(r(1, 1), 1e-9);
+  EXPECT_EQ(r(2, 2), 0) << "nothing of its own";
+  EXPECT_EQ(Dense(r.triangularView<Eigen::StrictlyLower>()).cwiseAbs().maxCoeff(), 0);
 }
 
 TEST(TruncatedSvdTest, ValuesBelowAMillionthOfTheLargestAreLeftOut) {
