@@ -307,6 +307,18 @@ TEST_F(ReproduceInput, UnitsOfAnotherFolderAreTakenOver) {
   EXPECT_NE(outcome.out.find("another configuration: seed is 1 there and 7 here"), std::string::npos) << outcome.out;
 }
 
+// Results are not lost by a new version of the program: what an earlier one wrote (tests/golden/earlier_results, of all
+// recommenders and generators) counts as finished. Who changes figures on purpose records the folder anew.
+TEST_F(ReproduceInput, ResultsOfAnEarlierProgramAreTakenUp) {
+  ratings(good_ratings());
+  const fs::path earlier = fs::path(TAPESTRY_SOURCE_DIR) / "tests/golden/earlier_results";
+  const Outcome outcome =
+      run({"--recommender", "all", "--generators", "all", "--setting", "replace", "--runs", "1", "--reuse", earlier.string()});
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("27 of 27 units are finished"), std::string::npos) << outcome.out;
+  EXPECT_EQ(read_file(out() / "results.csv"), read_file(earlier / "results.csv"));
+}
+
 TEST_F(ReproduceInput, DataOfANameThatAreNotThePapersSaySo) {
   ratings(good_ratings());
   const Outcome outcome = run(kMovies);
