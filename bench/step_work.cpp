@@ -35,9 +35,9 @@ Work sampling_work(std::int64_t latent, const sdrm::ScoreConfig& config, std::in
                    std::int64_t parameters) {
   const auto k = static_cast<double>(latent);
   const auto t = static_cast<double>(config.timesteps);
-  const double weights = (k + t) * k + static_cast<double>(config.hidden_layers + 1) * k * k;
-  // The time layer depends on the step alone: once a step is enough for all rows.
-  const double flops = 2 * weights * static_cast<double>(row_steps) + 2 * t * t * t;
+  const double weights = k * k + static_cast<double>(config.hidden_layers + 1) * k * k;
+  // What the first layer adds for a step, [T] -> [T] -> [K], depends on the step alone: each of 1..T once is enough for all rows.
+  const double flops = 2 * weights * static_cast<double>(row_steps) + 2 * t * (t * t + t * k);
   return {flops, 4 * (static_cast<double>(parameters) + static_cast<double>(rows) * k)};
 }
 

@@ -17,7 +17,8 @@ Work vae_update_work(std::int64_t items, const sdrm::VaeConfig& config, std::int
 /// One update of the score model as published: three passes of B rows. Neither z nor the embedding of t wants a gradient.
 Work score_update_work(std::int64_t latent, const sdrm::ScoreConfig& config, std::int64_t parameters);
 
-/// Reverse diffusion: `row_steps` passes of one row, from noise to `rows` latents.
+/// Reverse diffusion: `row_steps` passes of one row, from noise to `rows` latents. The embedding of t goes through its layers
+/// once for each t.
 Work sampling_work(std::int64_t latent, const sdrm::ScoreConfig& config, std::int64_t rows, std::int64_t row_steps,
                    std::int64_t parameters);
 

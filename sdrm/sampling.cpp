@@ -135,11 +135,12 @@ class Tiles {
 /// the same whatever t: on a GPU it is captured once.
 class TileSampler {
  public:
-  TileSampler(const ScoreModel& model, const Tiles& tiles, const Tensor& steps, const SamplingOptions& options,
-              std::uint64_t seed)
+  TileSampler(const ScoreModel& model, const Tiles& tiles, const Tensor& steps, const Tensor& by_step,
+              const SamplingOptions& options, std::uint64_t seed)
       : model_(model),
         tiles_(tiles),
         steps_(steps),
+        by_step_(by_step),
         options_(options),
         seed_(seed),
         ids_(Tensor::empty({tiles.size()}, DType::kInt32, model.device())),
@@ -168,7 +169,7 @@ class TileSampler {
     const Tensor now = t_.slice_rows(0, 1);
     const auto stream = [this](Purpose purpose) { return RandomStream{seed_, purpose, 0, t_.data<std::int32_t>()}; };
     const Tensor seen = model_.drops_while_sampling() ? dropout(z_, options_.dropout, stream(Purpose::kSampleDropout), ids_) : z_;
-    const Tensor output = model_.forward_dropped(seen, t_).value();  // s_theta(z, t)
+    const Tensor output = model_.forward_dropped(seen, t_, by_step_).value();  // s_theta(z, t)
     const Tensor numbers = gather_rows(steps_, now).reshape({kStepColumns});
     Tensor next;
     if (last) {
@@ -184,7 +185,8 @@ class TileSampler {
 
   const ScoreModel& model_;
   const Tiles& tiles_;
-  const Tensor& steps_;  ///< step_table
+  const Tensor& steps_;    ///< step_table
+  const Tensor& by_step_;  ///< ScoreModel::step_rows
   const SamplingOptions& options_;
   std::uint64_t seed_;
   Tensor ids_;     ///< int32 [B], B the size of a tile
@@ -220,6 +222,8 @@ Tensor sample_latents(const ScoreModel& model, std::int64_t rows, const Sampling
   check(rows >= 0, "sample_latents: ", rows, " rows");
   const NoiseSchedule schedule(model.timesteps());
   const Tensor steps = step_table(model, schedule, options);
+  // The weights stay as they are while rows are sampled: made here once, not for every tile at every step.
+  const Tensor by_step = model.step_rows().value();
   const Tiles tiles(options.resolution == Resolution::kMulti
                         ? multi_resolution_starts(rows, model.timesteps(), model.variant(), seed)
                         : std::vector<std::int32_t>(static_cast<std::size_t>(rows), static_cast<std::int32_t>(model.timesteps())),
@@ -235,11 +239,11 @@ Tensor sample_latents(const ScoreModel& model, std::int64_t rows, const Sampling
   };
   if (model.device() == Device::kCpu) {
     parallel_for(tiles.count(), [&](std::int64_t tile) {
-      TileSampler sampler(model, tiles, steps, options, seed);
+      TileSampler sampler(model, tiles, steps, by_step, options, seed);
       run_tile(sampler, tile);
     });
   } else {
-    TileSampler sampler(model, tiles, steps, options, seed);
+    TileSampler sampler(model, tiles, steps, by_step, options, seed);
     for (std::int64_t tile = 0; tile < tiles.count(); ++tile) run_tile(sampler, tile);  // its parallelism is within the tile
   }
   return tiles.by_user(finished);

@@ -58,12 +58,15 @@ Variable ScoreModel::forward(const Variable& z, const Tensor& t, const std::opti
   return forward_dropped(dropout ? autograd::dropout(z, dropout_, *dropout, row_ids) : z, t);
 }
 
-Variable ScoreModel::forward_dropped(const Variable& z, const Tensor& t) const {
+Variable ScoreModel::step_rows() const { return autograd::linear(time_.forward(table_), input_.weight_t, input_.bias); }
+
+Variable ScoreModel::forward_dropped(const Variable& z, const Tensor& t, const Variable& by_step) const {
   check(z.shape().rank() == 2 && z.value().cols() == latent_, "ScoreModel: latents ", z.shape(), " for a model of width ",
         latent_);
+  check(by_step.shape() == Shape({timesteps_ + 1, latent_}), "ScoreModel: rows of the steps ", by_step.shape(), " for ",
+        timesteps_, " steps of width ", latent_);
   // W [z, e] + b = W_z z + (W_t e + b): the bracket depends on t alone, so it is made once per step t = 0..T and looked up.
-  const Variable by_step = autograd::linear(time_.forward(table_), input_.weight_t, input_.bias);  // [T + 1, K]
-  const Variable from_z = autograd::matmul(z, input_.weight_z, false, true);                       // [B, K]
+  const Variable from_z = autograd::matmul(z, input_.weight_z, false, true);  // [B, K]
   Variable h = autograd::prelu(autograd::add(from_z, autograd::embedding(by_step, t)), input_.slope);
   for (std::int64_t i = 0; i < applications_; ++i) {
     h = hidden_.blocks[tied_ ? 0 : static_cast<std::size_t>(i)]->forward(h);

@@ -30,7 +30,12 @@ class ScoreModel : public nn::Module {
   Variable forward(const Variable& z, const Tensor& t, const std::optional<RandomStream>& dropout = {},
                    const Tensor& row_ids = {}) const;
   /// The same behind the dropout.
-  Variable forward_dropped(const Variable& z, const Tensor& t) const;
+  Variable forward_dropped(const Variable& z, const Tensor& t) const { return forward_dropped(z, t, step_rows()); }
+  /// The same with step_rows() from before, which saves making them on every call as long as no weight changes: the sampler.
+  Variable forward_dropped(const Variable& z, const Tensor& t, const Variable& by_step) const;
+  /// What the first Linear adds for each step, W_t Linear(embedding(t)) + b for t = 0..T, with the weights as they are now:
+  /// [T + 1, K].
+  Variable step_rows() const;
 
   std::int64_t latent() const { return latent_; }
   std::int64_t timesteps() const { return timesteps_; }

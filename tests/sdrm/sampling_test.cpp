@@ -6,6 +6,7 @@
 #include <cstring>
 #include <vector>
 
+#include "autograd/tape.h"
 #include "tensor/parallel.h"
 #include "tests/sdrm/sdrm_support.h"
 
@@ -143,6 +144,40 @@ TEST(Sampling, PosteriorVarianceIsHosOtherChoice) {
   SamplingOptions other = options;
   other.variance = ReverseVariance::kBeta;
   EXPECT_FALSE(same_bits(all, sample_latents(model, 3, other, kSeed)));
+}
+
+TEST(Sampling, MakesTheRowsOfTheStepsOnce) {
+  nn::Initializer init(3);
+  const ScoreModel model(6, small_config(Variant::kPublished, 7), init);
+  const auto recorded = [](const auto& work) {  // how many operations with a weight
+    const autograd::Tape tape;
+    work();
+    return tape.records();
+  };
+  const std::size_t rows = recorded([&] { model.step_rows(); });
+  const Tensor by_step = model.step_rows().value();
+  const std::size_t step = recorded([&] { model.forward_dropped(Tensor::zeros({1, 6}), tests::repeated(1, 1), by_step); });
+  set_num_threads(1);  // so that this thread, whose tape it is, does the steps
+  EXPECT_EQ(recorded([&] { sample_latents(model, 3, {}, kSeed); }), rows + 7 * step);
+  set_num_threads(0);
+}
+
+TEST(Sampling, SeesTheWeightsOfNow) {
+  nn::Initializer init(3), other(4);
+  const ScoreModel model(6, small_config(Variant::kPublished, 7), init), trained(6, small_config(Variant::kPublished, 7), other);
+  const Tensor before = sample_latents(model, 3, {}, kSeed);
+  std::vector<std::pair<std::string, Tensor>> state = model.state();
+  for (auto& [name, tensor] : state) {
+    for (const auto& [same, changed] : trained.state()) {
+      if (name == same && (name == "time.weight" || name == "input.weight_t")) tensor = changed;
+    }
+  }
+  model.load_state(state);
+  const Tensor after = sample_latents(model, 3, {}, kSeed);
+  EXPECT_FALSE(same_bits(after, before));
+  for (std::int32_t row = 0; row < 3; ++row) {
+    EXPECT_TRUE(same_bits(after.slice_rows(row, row + 1), sample_one(model, row, 7, {}, kSeed)));
+  }
 }
 
 TEST(Sampling, SeedsDiffer) {

@@ -190,6 +190,19 @@ TEST(ScoreModel, DropoutFollowsTheRowIds) {
   EXPECT_TRUE(same_bits(model.forward(z, t).value(), model.forward_dropped(z, t).value()));
 }
 
+TEST(ScoreModel, RowsOfTheStepsFromBeforeDoNotChangeABit) {
+  nn::Initializer init(4);
+  const ScoreModel model(5, small_config(Variant::kPublished), init);
+  const Tensor z = random_tensor({11, 5}, 1, -1, 1, DType::kFloat32);
+  const Tensor rows = model.step_rows().value();
+  EXPECT_EQ(rows.shape(), (Shape{8, 5}));
+  for (std::int32_t t = 0; t <= 7; ++t) {
+    const Tensor steps = tests::repeated(11, t);
+    EXPECT_TRUE(same_bits(model.forward_dropped(z, steps, rows).value(), model.forward(z, steps).value())) << "step " << t;
+  }
+  EXPECT_THROW(model.forward_dropped(z, tests::repeated(11, 1), rows.slice_rows(0, 7)), Error);
+}
+
 TEST(ScoreModel, OutputIsWithinOne) {
   nn::Initializer init(4);
   const ScoreModel model(5, small_config(Variant::kPaper), init);
