@@ -26,6 +26,8 @@ function(tapestry_header_library package target header suffix debian)
 endfunction()
 
 tapestry_header_library(Eigen3 Eigen3::Eigen Eigen/Core eigen3 libeigen3-dev)
+# Eigen would share large products out among OpenMP's threads and choose its blocks, and with them the order of sums, by their number.
+target_compile_definitions(Eigen3::Eigen INTERFACE EIGEN_DONT_PARALLELIZE)
 tapestry_header_library(CLI11 CLI11::CLI11 CLI/CLI.hpp "" libcli11-dev)
 tapestry_header_library(nlohmann_json nlohmann_json::nlohmann_json nlohmann/json.hpp "" nlohmann-json3-dev)
 find_package(OpenMP REQUIRED COMPONENTS CXX)

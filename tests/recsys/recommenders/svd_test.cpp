@@ -142,6 +142,13 @@ TEST(TruncatedSvdTest, AnyNumberOfThreadsGivesTheSameBits) {
   EXPECT_EQ(alone.right, three.right);
 }
 
+/// The products of small matrices between those are too small here to show it.
+TEST(TruncatedSvdTest, EigenIsBuiltWithoutThreadsOfItsOwn) {
+#ifndef EIGEN_DONT_PARALLELIZE
+  FAIL() << "Eigen's products would depend on the number of threads";
+#endif
+}
+
 TEST(TruncatedSvdTest, ReportsWhenItCannotConverge) {
   TruncatedSvdOptions options;
   options.max_restarts = 0;
