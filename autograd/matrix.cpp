@@ -120,11 +120,16 @@ void hand_out(const Parts& parts, const Share& share) {
 }
 
 /// A concatenation as one op. A constant part is as good as none: any part that needs a gradient makes the result need one.
+/// record is given one such part alone, so that the others' tape is looked at here.
 template <typename Backward>
 Variable record_parts(Tensor value, const std::vector<Variable>& variables, Backward backward) {
   const Variable* needing = &variables.front();
+  const Tape* tape = Tape::current();
   for (const Variable& variable : variables) {
-    if (variable.requires_grad()) needing = &variable;
+    if (!variable.requires_grad()) continue;
+    check(tape == nullptr || variable.slot().is_of(tape->serial()), "concatenation: a part of shape ", variable.shape(),
+          " was recorded on another tape");
+    needing = &variable;
   }
   return record(std::move(value), {needing}, std::move(backward));
 }

@@ -148,6 +148,13 @@ TEST_F(TapeTest, RefusesAnInputThatAnotherTapeRecorded) {
     EXPECT_NO_THROW(scale(Variable(y.value()), 5)) << "a constant";
   }
   EXPECT_THROW(multiply(gone, x), Error) << "the gradient would go nowhere";
+  const Variable parameter = Variable::parameter(values({3}).reshape({1, 1})), lost(gone.value().reshape({1, 1}), gone.slot());
+  for (const std::vector<Variable>& parts : {std::vector{lost, parameter}, std::vector{parameter, lost}}) {
+    EXPECT_THROW(concat_columns(parts), Error) << "wherever it stands among the parts";
+    EXPECT_THROW(concat_rows(parts), Error);
+    const NoGrad no_grad;
+    EXPECT_NO_THROW(concat_rows(parts)) << "nothing is recorded";
+  }
   const std::size_t before = outer.records();
   outer.backward(y);
   EXPECT_EQ(before, 1U);
