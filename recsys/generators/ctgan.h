@@ -56,7 +56,6 @@ class CtganGenerator : public nn::Module {
  private:
   struct Block : nn::Module {
     Block(std::int64_t in, std::int64_t out, std::int64_t categories, nn::Initializer& init);
-    autograd::Variable forward(const autograd::Variable& x, const autograd::Variable& condition) const;
     autograd::Variable weight;     ///< [out, in]
     autograd::Variable bias;       ///< [out]
     autograd::Variable condition;  ///< [C, out]

@@ -62,13 +62,6 @@ Conditions draw_conditions(const TableEncoding& table, ConditionLaw law, std::in
   return conditions;
 }
 
-double condition_probability(const TableEncoding& table, ConditionLaw law, std::int64_t column, std::int64_t k) {
-  check(law != ConditionLaw::kFirstColumn, "condition_probability: of kFirstColumn");
-  double total = 0;
-  for (std::int64_t other = 0; other < table.category_count(column); ++other) total += weight_of(table, law, column, other);
-  return weight_of(table, law, column, k) / total;
-}
-
 RowIndex::RowIndex(const TableEncoding& table, const CsrMatrix& marks)
     : table_(table), marks_(marks), by_mark_(marks.transpose()) {
   check(marks.rows() == table.rows() && marks.cols() == table.planes().differences(), "RowIndex: marks [", marks.rows(), ", ",

@@ -29,8 +29,6 @@ enum class ConditionLaw : std::uint8_t {
   kFirstColumn,
 };
 Conditions draw_conditions(const TableEncoding& table, ConditionLaw law, std::int64_t count, RandomSequence& random);
-/// p_j(k) of the first two laws.
-double condition_probability(const TableEncoding& table, ConditionLaw law, std::int64_t column, std::int64_t k);
 
 /// Finds rows by the category of one column. Holds lists of the marked rows only; the others are found by trying: they are in the
 /// column's commonest category, so that at most three tries are needed on average.
