@@ -8,7 +8,7 @@
 #include "tensor/ops.h"
 #include "tensor/ops_common.h"
 
-/// The second half of ops.h: products, sparse rows, moving rows and columns, random numbers.
+/// The parts of ops.h for products, sparse rows, moving rows and columns, random numbers.
 namespace tapestry {
 namespace {
 

@@ -7,7 +7,8 @@ namespace tapestry {
 
 /// Below this many elements a kernel runs on one thread: starting a team costs more than it saves.
 inline constexpr std::int64_t kParallelElements = 1 << 14;
-/// Elements per unit of work. Reductions add up chunk by chunk in this fixed order, so that the number of threads never shows.
+/// Elements per unit of work. Sums over elements are cut otherwise, into a fixed number of parts (rowwise.cpp's ordered_sum), and
+/// by chunks within those in prelu_backward; always by the size alone, so that the number of threads never shows.
 inline constexpr std::int64_t kChunk = 1 << 13;
 
 /// body(begin, end) over [0, n) in chunks.
