@@ -11,8 +11,6 @@ Tensor spread(const Tensor& dy, const Shape& shape) {
   return binary(BinaryOp::kMultiply, Tensor::full(shape, 1.0, dy.dtype(), dy.device()), dy).reshape(shape);
 }
 
-Tensor scaled(const Tensor& x, double factor) { return tapestry::linear_combination({{factor, x}}); }
-
 /// share * sum x^2 over all elements: [].
 Variable share_of_squares(const Variable& x, double share) {
   return record(scaled(tapestry::sum_squares(x.value()), share), {&x},

@@ -114,9 +114,9 @@ double clip_gradient_norm(const std::vector<autograd::Variable>& parameters, dou
   if (!std::isfinite(norm) || norm <= limit) return norm;
   for (const autograd::Variable& parameter : parameters) {
     if (!parameter.gradient().defined()) continue;
-    const Tensor scaled = linear_combination({{limit / norm, parameter.gradient()}});
+    const Tensor clipped = scaled(parameter.gradient(), limit / norm);
     parameter.clear_gradient();
-    parameter.slot().accumulate(scaled);
+    parameter.slot().accumulate(clipped);
   }
   return norm;
 }

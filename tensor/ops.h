@@ -24,7 +24,9 @@ Tensor unary(UnaryOp op, const Tensor& x, double parameter = 0);
 Tensor unary_backward(UnaryOp op, const Tensor& saved, Tensor dy, double parameter = 0);
 /// sum_i coefficient_i * term_i over one to four tensors of one shape.
 Tensor linear_combination(std::initializer_list<std::pair<double, Tensor>> terms);
-/// The same bits with the coefficients where the terms are: weights [n], one for each term.
+/// factor * x.
+inline Tensor scaled(const Tensor& x, double factor) { return linear_combination({{factor, x}}); }
+/// The same bits as linear_combination with the coefficients where the terms are: weights [n], one for each term.
 Tensor weighted_sum(const Tensor& weights, std::initializer_list<Tensor> terms);
 /// x for x > 0, slope * x otherwise, slope [1].
 Tensor prelu(const Tensor& x, const Tensor& slope);

@@ -13,9 +13,10 @@ struct Interactions {
   CsrMatrix dislikes;  ///< [rows, I] ones at the explicit zeros; no row has an entry where nobody asked for them
 };
 
-/// A matrix of this one's shape without an entry.
-inline CsrMatrix no_entries(const CsrMatrix& like) {
-  return CsrMatrix::from_rows(like.cols(), std::vector<std::vector<std::int32_t>>(static_cast<std::size_t>(like.rows())));
+/// A matrix [rows, cols] without an entry, and one of this one's shape.
+inline CsrMatrix no_entries(std::int64_t rows, std::int64_t cols) {
+  return CsrMatrix::from_rows(cols, std::vector<std::vector<std::int32_t>>(static_cast<std::size_t>(rows)));
 }
+inline CsrMatrix no_entries(const CsrMatrix& like) { return no_entries(like.rows(), like.cols()); }
 
 }  // namespace tapestry::recsys

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <bit>
-#include <numeric>
 #include <random>
+
+#include "sdrm/shuffle.h"
 
 namespace tapestry::recsys {
 
@@ -24,9 +25,8 @@ std::vector<Part> contiguous_parts(std::int64_t users) {
 }
 
 std::vector<std::int32_t> shuffled(std::int64_t n, const std::function<std::uint32_t(std::uint32_t)>& below) {
-  std::vector<std::int32_t> order(static_cast<std::size_t>(n));
-  std::iota(order.begin(), order.end(), 0);
-  for (std::size_t i = order.size(); i-- > 1;) std::swap(order[i], order[below(static_cast<std::uint32_t>(i) + 1)]);
+  std::vector<std::int32_t> order;
+  sdrm::shuffle_by(n, order, below);
   return order;
 }
 

@@ -23,8 +23,7 @@ GroupSizes group_sizes(std::int64_t users);
 /// The published split: train, then test, then valid users, contiguous in user index.
 std::vector<Part> contiguous_parts(std::int64_t users);
 
-/// Reorders 0..n-1 by Fisher-Yates from the top: swaps place i with place below(i + 1) for i = n-1, ..., 1. `below(b)` draws
-/// from 0..b-1.
+/// An order of 0..n-1 (sdrm::shuffle_by). `below(b)` draws from 0..b-1.
 std::vector<std::int32_t> shuffled(std::int64_t n, const std::function<std::uint32_t(std::uint32_t)>& below);
 
 /// The published hold-out as a matrix of ones [U, I]: ceil(0.2 n) of the n entries of each valid row of `matrix`, drawn as the

@@ -23,7 +23,6 @@ Tensor commonest_row(const CategoryPlanes& planes, std::int64_t pac, DType dtype
   return Tensor::from<float>(row, {1, pac * planes.categories()}).to(dtype).to(device);
 }
 
-Tensor scaled(const Tensor& x, double factor) { return linear_combination({{factor, x}}); }
 Tensor product(const Tensor& a, const Tensor& b) { return binary(BinaryOp::kMultiply, a, b); }
 
 /// dy/dx of LeakyReLU and dropout at x: slope times mask.

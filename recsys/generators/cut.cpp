@@ -13,9 +13,7 @@ Interactions cut_at_density(const sdrm::LogitMatrix& scores, const SampleRequest
   users.likes = sdrm::binarize_at_density(scores, request.density, advance).ones;
   finished = 1;
   users.dislikes =
-      request.dislikes
-          ? sdrm::lowest_at_density(scores, request.density, advance).ones
-          : CsrMatrix::from_rows(scores.cols, std::vector<std::vector<std::int32_t>>(static_cast<std::size_t>(scores.rows)));
+      request.dislikes ? sdrm::lowest_at_density(scores, request.density, advance).ones : no_entries(scores.rows, scores.cols);
   return users;
 }
 

@@ -226,8 +226,7 @@ void TableRows::append(const Tensor& scores) {
 Interactions TableRows::take(bool dislikes) const {
   const std::int64_t rows = std::accumulate(likes_.begin(), likes_.end(), std::int64_t{0},
                                             [](std::int64_t sum, const CsrMatrix& part) { return sum + part.rows(); });
-  const CsrMatrix none =
-      CsrMatrix::from_rows(table_.items(), std::vector<std::vector<std::int32_t>>(static_cast<std::size_t>(rows)));
+  const CsrMatrix none = no_entries(rows, table_.items());
   return {likes_.empty() ? none : concat_rows(likes_), dislikes && !likes_.empty() ? concat_rows(dislikes_) : none};
 }
 

@@ -46,9 +46,8 @@ class TableGenerator : public Generator {
 /// The explicit zeros of the rows of protocol.generator: D's. The evaluation users below them, if any, have none there:
 /// all of their input counts as liked, and without the deviation dislikes-relevant their dislikes are no part of it.
 CsrMatrix dislikes_of(const ProtocolData& protocol) {
-  const auto others = static_cast<std::size_t>(protocol.generator.rows() - protocol.train.rows());
-  const CsrMatrix none = CsrMatrix::from_rows(protocol.generator.cols(), std::vector<std::vector<std::int32_t>>(others));
-  return concat_rows(std::array{protocol.train_dislikes, none});
+  const std::int64_t others = protocol.generator.rows() - protocol.train.rows();
+  return concat_rows(std::array{protocol.train_dislikes, no_entries(others, protocol.generator.cols())});
 }
 
 /// The int32 tensor `name` of a file.
