@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "autograd/elementwise.h"
@@ -35,11 +36,11 @@ Variable gumbel_softmax(const CategoryPlanes& planes, const Variable& d, const T
 }
 
 Variable category_cross_entropy(const CategoryPlanes& planes, const Variable& d, const CsrMatrix& target) {
-  const double share = 1.0 / static_cast<double>(target.rows());
+  const double share = share_of_row("category_cross_entropy", target.rows());
   const Tensor rows = tapestry::category_cross_entropy(planes, d.value(), target);
-  return record(tapestry::linear_combination({{share, tapestry::sum(rows)}}), {&d},
+  return record(scaled(tapestry::sum(rows), share), {&d},
                 [planes, share, target, saved = d.value(), dd = d.slot()](const Tensor& dy) {
-                  const Tensor factor = tapestry::linear_combination({{share, dy}});
+                  const Tensor factor = scaled(dy, share);
                   dd.accumulate(category_cross_entropy_backward(planes, saved, target, factor));
                 });
 }
@@ -50,6 +51,10 @@ void fill_column_targets(const CategoryPlanes& planes, std::span<const std::int3
   constexpr float kAbsent = -1e30f;
   const std::size_t size = 3 * column.size();
   float *stored = numbers, *constant = numbers + size, *target = numbers + 2 * size;
+  const std::int64_t differences = planes.differences();
+  check(differences == 0 || static_cast<std::int64_t>(column.size()) <= std::numeric_limits<std::int32_t>::max() / differences,
+        "column_cross_entropy: ", column.size(), " rows of ", differences,
+        " differences cannot be numbered in 32 bits; a smaller batch can");
   std::fill_n(index, size, 0);
   std::fill_n(stored, size, 0.0f);
   std::fill_n(constant, size, kAbsent);
@@ -62,8 +67,7 @@ void fill_column_targets(const CategoryPlanes& planes, std::span<const std::int3
     for (std::int64_t c = 0; c < count; ++c) constant[at + static_cast<std::size_t>(c)] = 0;
     for (std::int64_t c = 1; c < count; ++c) {
       const std::int64_t within = c == 1 ? j : planes.two + j;
-      index[at + static_cast<std::size_t>(c)] =
-          static_cast<std::int32_t>(static_cast<std::int64_t>(row) * planes.differences() + within);
+      index[at + static_cast<std::size_t>(c)] = static_cast<std::int32_t>(static_cast<std::int64_t>(row) * differences + within);
       stored[at + static_cast<std::size_t>(c)] = 1;
     }
     target[at + static_cast<std::size_t>(k)] = 1;

@@ -20,7 +20,7 @@ Variable difference_columns(const CategoryPlanes& planes, const Variable& x);
 Variable gumbel_softmax(const CategoryPlanes& planes, const Variable& d, const Tensor& noise, double temperature);
 
 /// sum_j CE(column j) per row, averaged over the rows: d [B, D] against a target [B, D] with an entry where a column is not in
-/// category 0. Scalar [].
+/// category 0. Scalar []. Throws Error(kMisuse) where there are no rows.
 Variable category_cross_entropy(const CategoryPlanes& planes, const Variable& d, const CsrMatrix& target);
 
 /// Which category column_cross_entropy wants of which column, written out for B rows, so that it asks nothing of the host.
@@ -30,8 +30,8 @@ struct ColumnTargets {
   Tensor constant;  ///< [B, 3] what is added: hardly any probability for a category that the column has not
   Tensor target;    ///< [B, 3] one-hot
 };
-/// Fills them on the host: index [3 B], and stored, constant and target one behind the other, numbers [9 B]. Throws on a column
-/// or category that the table has not.
+/// Fills them on the host: index [3 B], and stored, constant and target one behind the other, numbers [9 B]. Throws
+/// Error(kMisuse) on a column or category that the table has not, and where B D does not fit int32.
 void fill_column_targets(const CategoryPlanes& planes, std::span<const std::int32_t> column,
                          std::span<const std::int32_t> category, std::int32_t* index, float* numbers);
 Variable column_cross_entropy(const CategoryPlanes& planes, const Variable& d, const ColumnTargets& targets);

@@ -14,22 +14,22 @@ Variable log_softmax(const Variable& x) {
 }
 
 Variable multinomial_nll(const Variable& logits, const CsrMatrix& target) {
-  const double share = 1.0 / static_cast<double>(target.rows());
+  const double share = share_of_row("multinomial_nll", target.rows());
   const MultinomialNll rows = tapestry::multinomial_nll(logits.value(), target);
-  return record(tapestry::linear_combination({{share, tapestry::sum(rows.loss)}}), {&logits},
+  return record(scaled(tapestry::sum(rows.loss), share), {&logits},
                 [share, target, lse = rows.lse, saved = logits.value(), dlogits = logits.slot()](const Tensor& dy) {
-                  const Tensor factor = tapestry::linear_combination({{share, dy}});
+                  const Tensor factor = scaled(dy, share);
                   dlogits.accumulate(multinomial_nll_backward(saved, target, lse, factor));
                 });
 }
 
 Variable linear_multinomial_nll(const Variable& h, const Variable& weight, const Variable& bias, const CsrMatrix& target) {
-  const double share = 1.0 / static_cast<double>(target.rows());
+  const double share = share_of_row("linear_multinomial_nll", target.rows());
   const LinearMultinomialNll rows = tapestry::linear_multinomial_nll(h.value(), weight.value(), bias.value(), target);
-  return record(tapestry::linear_combination({{share, tapestry::sum(rows.loss)}}), {&h, &weight, &bias},
+  return record(scaled(tapestry::sum(rows.loss), share), {&h, &weight, &bias},
                 [share, target, rows, saved_h = h.value(), saved_weight = weight.value(), dh = h.slot(), dweight = weight.slot(),
                  dbias = bias.slot()](const Tensor& dy) {
-                  const Tensor factor = tapestry::linear_combination({{share, dy}});
+                  const Tensor factor = scaled(dy, share);
                   const auto gradients = linear_multinomial_nll_backward(saved_h, saved_weight, target, rows, factor);
                   if (dh) dh.accumulate(gradients.dh);
                   if (dweight) dweight.accumulate(gradients.dw);
@@ -46,11 +46,11 @@ Variable score_matching(const Variable& outputs, const Tensor& z0, double invers
 }
 
 Variable gaussian_nll(const Variable& output, const Tensor& y, double limit) {
-  const double share = 1.0 / static_cast<double>(y.rows());
+  const double share = share_of_row("gaussian_nll", y.rows());
   const Tensor rows = tapestry::gaussian_nll(output.value(), y, limit);
-  return record(tapestry::linear_combination({{share, tapestry::sum(rows)}}), {&output},
+  return record(scaled(tapestry::sum(rows), share), {&output},
                 [share, y, limit, saved = output.value(), doutput = output.slot()](const Tensor& dy) {
-                  const Tensor factor = tapestry::linear_combination({{share, dy}});
+                  const Tensor factor = scaled(dy, share);
                   doutput.accumulate(gaussian_nll_backward(saved, y, limit, factor));
                 });
 }

@@ -7,6 +7,8 @@
 
 namespace tapestry::autograd {
 
+// Those that are means over the rows of a batch throw Error(kMisuse) where it has none.
+
 /// By row of [B, N]. Saves the result, not the input.
 Variable log_softmax(const Variable& x);
 

@@ -4,6 +4,12 @@
 
 namespace tapestry::autograd {
 
+/// 1 / B: what a row counts in the mean over a batch of B rows that `loss` is. Throws Error(kMisuse) where there are none.
+inline double share_of_row(const char* loss, std::int64_t rows) {
+  check(rows > 0, loss, ": a mean over the rows of a batch, and this batch has no rows");
+  return 1.0 / static_cast<double>(rows);
+}
+
 // What squares x saves it; the others save nothing.
 
 Variable sum(const Variable& x);          ///< scalar []

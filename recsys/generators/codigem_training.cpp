@@ -20,6 +20,8 @@ double lowest_log_variance(const Tensor& output) {
   const std::int64_t rows = output.rows(), items = output.cols() / 2;
   const Tensor v = slice_columns(output, items, 2 * items);                                          // [B, I]
   const Tensor lowest = top_k_rows(unary(UnaryOp::kNegate, v), 1).reshape({rows}).to(Device::kCpu);  // a column of each row
+  check(rows * items <= std::numeric_limits<std::int32_t>::max(), "fit_codigem: the log-variances of a batch of ", rows,
+        " users and ", items, " items cannot be numbered in 32 bits; a smaller batch can");
   std::vector<std::int32_t> place;
   for (const std::int32_t column : lowest.span<std::int32_t>()) {
     place.push_back(static_cast<std::int32_t>(static_cast<std::int64_t>(place.size()) * items) + column);

@@ -1,0 +1,38 @@
+// What the losses refuse.
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "autograd/category.h"
+#include "autograd/loss.h"
+#include "tests/support/misuse.h"
+
+namespace tapestry::tests {
+namespace {
+
+constexpr CategoryPlanes kPlanes = {2, 2, 1};
+
+TEST(Losses, OfABatchWithoutRowsHaveNoMean) {
+  const CsrMatrix target = CsrMatrix::from_rows(3, {});
+  const Tensor none = Tensor::zeros({0, 3}), weight = Tensor::zeros({3, 3});
+  expect_misuse([&] { autograd::multinomial_nll(none, target); }, {"multinomial_nll", "no rows"});
+  expect_misuse([&] { autograd::linear_multinomial_nll(none, weight, {}, target); }, {"linear_multinomial_nll", "no rows"});
+  expect_misuse([&] { autograd::gaussian_nll(Tensor::zeros({0, 6}), none); }, {"gaussian_nll", "no rows"});
+  expect_misuse([&] { autograd::category_cross_entropy(kPlanes, none, target); }, {"category_cross_entropy", "no rows"});
+}
+
+/// Where a logit stands among those of a batch is an int32.
+TEST(Losses, ColumnTargetsBeyondInt32AreRefused) {
+  constexpr CategoryPlanes kWide = {1 << 30, 1 << 30, 0};
+  std::vector<std::int32_t> index(9);
+  std::vector<float> numbers(27);
+  const auto fill = [&](const std::vector<std::int32_t>& columns) {
+    autograd::fill_column_targets(kWide, columns, std::vector<std::int32_t>(columns.size(), 1), index.data(), numbers.data());
+  };
+  expect_misuse([&] { fill({0, 0, 0}); }, {"3 rows", "32 bits"});
+  fill({7});
+  EXPECT_EQ(index[1], 7);
+}
+
+}  // namespace
+}  // namespace tapestry::tests
