@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <new>
@@ -24,6 +25,8 @@ class Tape {
   ~Tape();
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
+  /// Tapes end in the reverse order of their beginnings, which blocks keep to and the heap would not.
+  static void* operator new(std::size_t) = delete;
 
   /// Sweeps from `loss` (one element, gradient 1). Gradients of leaves add to what they hold; each record is used up: a tape
   /// is swept once, and a second call throws. So do a constant, a loss of several elements, and one that is neither an output
@@ -87,6 +90,7 @@ class NoGrad {
   ~NoGrad();
   NoGrad(const NoGrad&) = delete;
   NoGrad& operator=(const NoGrad&) = delete;
+  static void* operator new(std::size_t) = delete;
 
  private:
   Tape* suspended_;

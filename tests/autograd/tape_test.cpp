@@ -53,6 +53,12 @@ TEST_F(TapeTest, RecordsOnlyWhatNeedsAGradient) {
   EXPECT_EQ(Tape::current(), &tape);
 }
 
+template <typename T>
+concept LivesOnTheHeap = requires {
+  new T;
+};
+static_assert(LivesOnTheHeap<int> && !LivesOnTheHeap<Tape> && !LivesOnTheHeap<NoGrad>);
+
 TEST_F(TapeTest, AnotherThreadHasItsOwn) {
   const Tape tape;
   bool recorded = true;
