@@ -44,19 +44,21 @@ Variable matmul(const Variable& a, const Variable& b, bool transpose_a, bool tra
                 });
 }
 
-Variable linear(const Variable& x, const Variable& weight, const Variable& bias, Activation activation, const Variable& slope) {
+Variable linear(const Variable& x, const Variable& weight, const Variable& bias, Activation activation, const Variable& slope,
+                LinearTrace* trace) {
   const Tensor h = tapestry::matmul(x.value(), weight.value(), false, true);  // [B, M]
   Tensor y = bias_activation(activation, h, bias.value(), slope.value());
-  const Tensor saved_x = weight.requires_grad() ? x.value() : Tensor();
+  const Tensor saved_x = weight.requires_grad() || trace != nullptr ? x.value() : Tensor();
   const Tensor saved_weight = x.requires_grad() ? weight.value() : Tensor();
   const Tensor saved = activation == Activation::kNone ? Tensor() : activation == Activation::kPrelu ? h : y;
   return record(std::move(y), {&x, &weight, &bias, &slope},
-                [activation, saved_x, saved_weight, saved, saved_slope = slope.value(), dx = x.slot(), dweight = weight.slot(),
-                 dbias = bias.slot(), dslope = slope.slot()](Tensor dy) {
+                [activation, saved_x, saved_weight, saved, saved_slope = slope.value(), trace, dx = x.slot(),
+                 dweight = weight.slot(), dbias = bias.slot(), dslope = slope.slot()](Tensor dy) {
                   const Tensor dh = activation_backward(activation, saved, saved_slope, std::move(dy), dslope);  // [B, M]
-                  if (dbias) dbias.accumulate(column_sum(dh));                                                   // [M]
-                  if (dweight) dweight.accumulate_product(dh, saved_x, true, false);                             // dh^T x: [M, N]
-                  if (dx) dx.accumulate_product(dh, saved_weight, false, false);                                 // dh W: [B, N]
+                  if (trace != nullptr) *trace = {saved_x, dh};
+                  if (dbias) dbias.accumulate(column_sum(dh));                        // [M]
+                  if (dweight) dweight.accumulate_product(dh, saved_x, true, false);  // dh^T x: [M, N]
+                  if (dx) dx.accumulate_product(dh, saved_weight, false, false);      // dh W: [B, N]
                 });
 }
 

@@ -10,10 +10,19 @@ namespace tapestry::autograd {
 /// A' B', each transposed on request: [m, k] [k, n] -> [m, n]. Saves each operand if the other one needs a gradient.
 Variable matmul(const Variable& a, const Variable& b, bool transpose_a = false, bool transpose_b = false);
 
+/// What a sweep multiplies into the gradient of a linear layer's weight, error^T input. A row of the batch adds the outer product
+/// of its row of each, whose L2 norm is the product of theirs (Goodfellow 2015): norms by row need no sweep by row.
+struct LinearTrace {
+  Tensor input;  ///< x [B, N]
+  Tensor error;  ///< the gradient before the activation [B, M]
+};
+
 /// activation(x W^T + b) in one op: x [B, N], weight [M, N], bias [M] or undefined -> [B, M]. `slope` [1] only with kPrelu.
-/// Saves x if W needs a gradient, W if x does, and behind an activation the output (kPrelu: the value before it instead).
+/// Saves x if W needs a gradient, W if x does, and behind an activation the output (kPrelu: the value before it instead). The
+/// sweep fills `trace`, if given: it must live until then, stays as it is where no gradient reaches the op, and holds tensors of
+/// the sweep's own, not to be written over.
 Variable linear(const Variable& x, const Variable& weight, const Variable& bias, Activation activation = Activation::kNone,
-                const Variable& slope = {});
+                const Variable& slope = {}, LinearTrace* trace = nullptr);
 
 /// activation(X W + b) for a constant sparse X [B, I]. weight [I, M] is stored input-major: a row of X then reads whole rows of
 /// it, and the gradient X^T dy writes whole rows. Saves X, and behind an activation the output.

@@ -53,6 +53,10 @@ Variable Linear::forward(const Variable& x, const std::optional<RandomStream>&) 
   return autograd::linear(x, weight_, bias_, activation_, slope_);
 }
 
+Variable Linear::forward(const Variable& x, autograd::LinearTrace& trace) const {
+  return autograd::linear(x, weight_, bias_, activation_, slope_, &trace);
+}
+
 SparseLinear::SparseLinear(std::int64_t in, std::int64_t out, Initializer& init, Activation activation, LinearInit how)
     : activation_(activation),
       weight_(add_parameter("weight", initial_weight({in, out}, in, out, init, how))),

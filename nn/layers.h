@@ -35,6 +35,8 @@ class Linear : public Layer {
   Linear(std::int64_t in, std::int64_t out, Initializer& init, Activation activation = Activation::kNone,
          LinearInit how = LinearInit::kFanIn, double prelu_slope = 0.25);
   Variable forward(const Variable& x, const std::optional<RandomStream>& random = {}) const override;
+  /// The same, with what the sweep multiplies into the weight's gradient left in `trace` (autograd::linear says when).
+  Variable forward(const Variable& x, autograd::LinearTrace& trace) const;
   /// For ops that fuse the layer with what follows it.
   const Variable& weight() const { return weight_; }
   const Variable& bias() const { return bias_; }
