@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <iterator>
+#include <span>
 #include <utility>
 
 #include "recsys/experiment/combinations.h"
@@ -21,6 +22,9 @@ constexpr std::uint64_t kBootstrapSeed = 1'000'000;
 
 /// derive_seed index of the comparisons.
 constexpr std::uint64_t kComparisonSeed = 1'000'001;
+
+/// Whether a metric has values per user to compare; coverage and Gini are figures of all users together.
+bool is_comparable(const Measures& measures, std::size_t metric) { return !measures.users[metric].empty(); }
 
 UserValues user_values(const std::vector<Unit>& units, std::size_t metric, int folds) {
   UserValues values;
@@ -66,22 +70,40 @@ std::vector<Cell> combination_cells(const Combination& combination, const Experi
   return cells;
 }
 
-/// One combination against another on the same users, one comparison per metric.
-std::vector<Comparison> compare(const Combination& combination, const Combination& baseline, const ExperimentOptions& options) {
-  const ResamplingOptions resampling = {.seed = derive_seed(options.seed, kComparisonSeed)};
+/// One combination against another on the same users, one comparison per metric. `sign_flips`: samples of the sign-flip test.
+std::vector<Comparison> compare(const Combination& combination, const Combination& baseline, const ExperimentOptions& options,
+                                int sign_flips) {
+  const std::uint64_t seed = derive_seed(options.seed, kComparisonSeed);
   const CombinationKey& key = combination.key;
   std::vector<Comparison> comparisons;
   const Measures& first = combination.units.front().measures;
   for (std::size_t metric = 0; metric < first.names.size(); ++metric) {
-    if (first.users[metric].empty()) continue;  // a figure of all users together
+    if (!is_comparable(first, metric)) continue;
     const UserValues ours = user_values(combination.units, metric, options.folds);
     const UserValues theirs = user_values(baseline.units, metric, options.folds);
     const UserValues values = differences(ours, theirs);
-    comparisons.push_back({key.dataset, key.recommender, key.setting, key.generator, baseline.key.generator, first.names[metric],
-                           bootstrap_interval(values, resampling), mean_test(values),
-                           sign_flip_test(user_means(ours), user_means(theirs), resampling).p_two_sided});
+    comparisons.push_back(
+        {key.dataset, key.recommender, key.setting, key.generator, baseline.key.generator, first.names[metric],
+         bootstrap_interval(values, {.seed = seed}), mean_test(values),
+         sign_flip_test(user_means(ours), user_means(theirs), {.samples = sign_flips, .seed = seed}).p_two_sided});
   }
   return comparisons;
+}
+
+using Pair = std::pair<const Combination*, const Combination*>;  // one against another
+
+/// The samples of each sign-flip test, whose smallest p is 1 / (1 + samples): enough for one of the family to stay below 0.05
+/// when it is multiplied by the family's size (holm_adjust).
+int sign_flips_for(std::span<const Pair> pairs) {
+  constexpr int kLeast = ResamplingOptions().samples, kForEach = 25;
+  int family = 0;
+  for (const Pair& pair : pairs) {
+    const Measures& measures = pair.first->units.front().measures;
+    for (std::size_t metric = 0; metric < measures.names.size(); ++metric) {
+      family += is_primary_metric(measures.names[metric]) && is_comparable(measures, metric) ? 1 : 0;
+    }
+  }
+  return std::max(kLeast, kForEach * family);
 }
 
 /// What a generator is compared with: no synthetic users at all, and, for SDRM, the model it is built on.
@@ -123,7 +145,7 @@ std::vector<Comparison> collect_comparisons(const std::vector<Combination>& comb
   for (const Combination& combination : combinations) {
     if (combination.complete() && !combination.failed()) comparable.push_back(&combination);
   }
-  std::vector<std::pair<const Combination*, const Combination*>> pairs;
+  std::vector<Pair> pairs;
   for (const Combination* one : comparable) {
     for (const std::string& baseline : baselines(one->key.generator)) {
       CombinationKey key = one->key;
@@ -133,8 +155,9 @@ std::vector<Comparison> collect_comparisons(const std::vector<Combination>& comb
       if (other != comparable.end()) pairs.emplace_back(one, *other);
     }
   }
-  std::vector<Comparison> comparisons =
-      gather<Comparison>(pairs.size(), told, [&](std::size_t i) { return compare(*pairs[i].first, *pairs[i].second, options); });
+  const int sign_flips = sign_flips_for(pairs);
+  std::vector<Comparison> comparisons = gather<Comparison>(
+      pairs.size(), told, [&](std::size_t i) { return compare(*pairs[i].first, *pairs[i].second, options, sign_flips); });
   correct_for_number(comparisons);
   return comparisons;
 }
