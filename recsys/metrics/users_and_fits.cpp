@@ -165,7 +165,7 @@ MeanTest over_folds(const Rows& folds) {
   return test;
 }
 
-/// Of fewer folds or fits than these there are too few draws for the ends of an interval: Student's t instead.
+/// Of fewer folds, users or fits than these there are too few draws for the ends of an interval: Student's t instead.
 constexpr std::size_t kEnoughToDraw = 5;
 
 Interval student_interval(const MeanTest& test, double level) {
@@ -239,7 +239,9 @@ Interval bootstrap_interval(const UserValues& values, const ResamplingOptions& o
   const Variances each = variances(fits, by_user, deviations);
   const double center = mean(by_user);
   const bool fits_vary = each.fits > each.rest;
-  if (fits_vary && fits.size() < kEnoughToDraw) return student_interval(over_fits(fits), options.level);
+  if (by_user.size() < kEnoughToDraw || (fits_vary && fits.size() < kEnoughToDraw)) {
+    return student_interval(over_fits(fits), options.level);
+  }
   const double stretch = fits_vary ? expansion(fits.size(), options.level) * std::sqrt(1 - each.rest / each.fits) : 0;
   for (double& fit : deviations) fit = stretch * (fit - center);
   return percentile_interval(options, [&](RandomSequence& random) {

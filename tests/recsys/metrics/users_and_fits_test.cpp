@@ -142,7 +142,7 @@ INSTANTIATE_TEST_SUITE_P(, Coverage,
                          testing::Values(Design{"FitsAlike", 60, 5, 0, 1, 0, 1}, Design{"FitsVary", 60, 5, 0, 1, 0.3, 1},
                                          Design{"TenFitsVary", 60, 10, 0, 0.5, 0.3, 1}, Design{"FoldsAlike", 30, 10, 10, 1, 0, 1},
                                          Design{"FoldsVary", 30, 10, 10, 1, 0.5, 1},
-                                         Design{"FoldsVisitedTwice", 30, 10, 5, 1, 0.8, 1}),
+                                         Design{"FoldsVisitedTwice", 30, 10, 5, 1, 0.8, 1}, Design{"FewUsers", 4, 1, 0, 1, 0, 1}),
                          [](const testing::TestParamInfo<Design>& tested) { return std::string(tested.param.name); });
 
 TEST(BootstrapOverUsersAndFits, AgreesWithTheTTest) {
@@ -159,30 +159,34 @@ TEST(BootstrapOverUsersAndFits, AgreesWithTheTTest) {
 }
 
 TEST(BootstrapOverUsersAndFits, LeavesOutOneHalfOfTheRestAtEitherEnd) {
-  // Of two users, 0 and 1, the drawn means are 0, 1/2 and 1, a quarter, a half and a quarter of them.
-  const UserValues values = {{{0, 1}}, 0};
-  const Interval inside = bootstrap_interval(values, {.samples = 20000, .level = 0.46});  // 27 % outside at either end
-  EXPECT_EQ(inside.low, 0.5);
-  EXPECT_EQ(inside.high, 0.5);
-  const Interval outside = bootstrap_interval(values, {.samples = 20000, .level = 0.54});
+  // Of five users, one of them 1, 33 % of the drawn means are 0, 41 % are 1/5, 20 % are 2/5.
+  const UserValues values = {{{0, 0, 0, 0, 1}}, 0};
+  const auto interval = [&](double level) { return bootstrap_interval(values, {.samples = 20000, .level = level}); };
+  const Interval inside = interval(0.28);  // 36 % outside at either end
+  EXPECT_EQ(inside.low, 0.2);
+  EXPECT_EQ(inside.high, 0.2);
+  const Interval between = interval(0.40);
+  EXPECT_EQ(between.low, 0);
+  EXPECT_EQ(between.high, 0.2);
+  const Interval outside = interval(0.52);
   EXPECT_EQ(outside.low, 0);
-  EXPECT_EQ(outside.high, 1);
+  EXPECT_EQ(outside.high, 0.4);
 }
 
 TEST(BootstrapOverUsersAndFits, FitsVaryByWhatTheRestDoesNotExplain) {
-  // Six fits of four users alike but for `rest`, which takes turns of both signs and so leaves every mean as it is.
+  // Six fits of six users alike but for `rest`, which takes turns of both signs and so leaves every mean as it is.
   const auto width = [](double rest) {
     UserValues values;
     for (const double fit : {1, 1, 1, -1, -1, -1}) {
       std::vector<double>& users = values.fits.emplace_back();
-      for (const double sign : {1, -1, 1, -1}) users.push_back(fit + (values.fits.size() % 2 == 0 ? sign : -sign) * rest);
+      for (const double sign : {1, -1, 1, -1, 1, -1}) users.push_back(fit + (values.fits.size() % 2 == 0 ? sign : -sign) * rest);
     }
     const Interval interval = bootstrap_interval(values);
     return interval.high - interval.low;
   };
-  // Variances of the mean: of the fits (6 / 5) / 6, of the rest 24 / (3 5 24).
-  EXPECT_NEAR(width(1), std::sqrt(1 - (1.0 / 15) / (1.0 / 5)) * width(0), 1e-9);
-  EXPECT_EQ(width(2), 0) << "as much as the rest lets expect: nothing is known of the fits";
+  // Variances of the mean: of the fits (6 / 5) / 6, of the rest 36 / (5 5 36).
+  EXPECT_NEAR(width(1), std::sqrt(1 - (1.0 / 25) / (1.0 / 5)) * width(0), 1e-9);
+  EXPECT_EQ(width(3), 0) << "as much as the rest lets expect: nothing is known of the fits";
 }
 
 TEST(BootstrapOverUsersAndFits, OfFewFoldsIsStudentsT) {
@@ -203,8 +207,22 @@ TEST(BootstrapOverUsersAndFits, OfFewFitsThatVaryIsStudentsT) {
     EXPECT_DOUBLE_EQ(bootstrap_interval(values).low, test.mean - half);
     EXPECT_DOUBLE_EQ(bootstrap_interval(values).high, test.mean + half);
   }
-  const Interval alike = bootstrap_interval({{{0, 1}, {0, 1}}, 0}, {.samples = 20000, .level = 0.54});
-  EXPECT_TRUE(alike.low == 0 && alike.high == 1) << "of fits alike the users are drawn, as of one";
+  const std::vector<double> users = {0, 0, 0, 0, 1};
+  const Interval alike = bootstrap_interval({{users, users}, 0}, {.samples = 20000, .level = 0.52});
+  EXPECT_TRUE(alike.low == 0 && alike.high == 0.4) << "of fits alike the users are drawn, as of one";
+}
+
+TEST(BootstrapOverUsersAndFits, OfFewUsersIsStudentsT) {
+  const Interval two = bootstrap_interval({{{0.1, 0.2}}, 0});
+  EXPECT_NEAR(two.low, 0.15 - 12.7062 * 0.05, 1e-5) << "drawn from the two it would not leave their range";
+  EXPECT_NEAR(two.high, 0.15 + 12.7062 * 0.05, 1e-5);
+  for (const std::size_t users : {2U, 3U, 4U}) {
+    const UserValues values = simulated(users, 6, 0, 1, 0.5, 1, 5);
+    const MeanTest test = mean_test(values);
+    const double half = student_t_quantile(0.975, test.degrees) * test.standard_error;
+    EXPECT_DOUBLE_EQ(bootstrap_interval(values).low, test.mean - half);
+    EXPECT_DOUBLE_EQ(bootstrap_interval(values).high, test.mean + half);
+  }
 }
 
 TEST(BootstrapOverUsersAndFits, OfOneFitAgreesWithTheNormalInterval) {
@@ -234,8 +252,8 @@ TEST(BootstrapOverUsersAndFits, SameSeedSameBitsForAnyNumberOfThreads) {
 }
 
 TEST(BootstrapOverUsersAndFits, UndefinedUsersAreLeftOut) {
-  const Interval with = bootstrap_interval({{{1, kNaN, 3, 2}, {1, kNaN, 2, 2}}, 0});
-  const Interval without = bootstrap_interval({{{1, 3, 2}, {1, 2, 2}}, 0});
+  const Interval with = bootstrap_interval({{{1, kNaN, 3, 2, 5, 4}, {1, kNaN, 2, 2, 6, 4}}, 0});
+  const Interval without = bootstrap_interval({{{1, 3, 2, 5, 4}, {1, 2, 2, 6, 4}}, 0});
   EXPECT_EQ(with.low, without.low);
   EXPECT_EQ(with.high, without.high);
   EXPECT_TRUE(std::isnan(bootstrap_interval({{{kNaN}}, 0}).low));
