@@ -24,8 +24,6 @@ using Lines = std::vector<std::vector<std::string>>;
 /// derive_seed index of the searches imagined under the root seed, out of the way of the runs.
 constexpr std::uint64_t kChoiceSeed = 1'000'002;
 
-bool at_10(const std::string& metric) { return is_ranking_metric(metric) && metric.ends_with("@10"); }
-
 std::string signed_fixed(double value) { return (value > 0 ? "+" : "") + fixed(value, 4); }
 
 std::string interval_text(const Interval& interval) {
@@ -48,7 +46,7 @@ std::string effect_tables(const AblationReport& report, const Ablation& ablation
                   "95 % interval", "the reference"}};
   std::set<std::string> originals;
   for (const Effect& effect : report.effects) {
-    if (effect.ablation != ablation.name || !at_10(effect.metric)) continue;
+    if (effect.ablation != ablation.name || !is_ranking_metric_at_10(effect.metric)) continue;
     // Without synthetic users the settings are the same: once is enough.
     const bool original = effect.generator == kOriginal;
     if (original && !originals.insert(effect.dataset + effect.recommender + effect.metric).second) continue;
@@ -150,7 +148,7 @@ std::vector<Choice> choices(const UnitStore& store, const ExperimentOptions& opt
     if (combination.failed()) continue;
     const std::vector<std::string>& names = combination.units.front().measures.names;
     for (std::size_t metric = 0; metric < names.size(); ++metric) {
-      if (!at_10(names[metric])) continue;
+      if (!is_ranking_metric_at_10(names[metric])) continue;
       if (std::optional<Choice> found = choice(combination, metric, options.seed)) all.push_back(std::move(*found));
     }
   }

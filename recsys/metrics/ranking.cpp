@@ -94,6 +94,8 @@ bool is_ranking_metric(const std::string& name) {
   return name.starts_with("Recall@") || name.starts_with("NDCG@") || name.starts_with(kNdcgOverK);
 }
 
+bool is_ranking_metric_at_10(const std::string& name) { return is_ranking_metric(name) && name.ends_with("@10"); }
+
 std::vector<std::int32_t> best_items(std::span<const float> scores, std::span<const std::int32_t> masked, int count) {
   check(count > 0, "best_items: count ", count, " is not positive");
   const auto items = static_cast<std::int64_t>(scores.size());

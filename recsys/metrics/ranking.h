@@ -71,6 +71,8 @@ std::vector<std::string> metric_names(std::span<const int> cutoffs = kCutoffs);
 
 /// Whether a metric's name is one of Recall@k, NDCG@k and NDCG-k@k.
 bool is_ranking_metric(const std::string& name);
+/// The same with k = 10, at which the paper's main tables stand.
+bool is_ranking_metric_at_10(const std::string& name);
 
 /// The `count` best items of one user, best first. scores [I]; `masked` (ascending) are never returned. Equal scores rank by
 /// ascending item index; NaN ranks below every number, -inf included. Shorter than count when fewer items are left.

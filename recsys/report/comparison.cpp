@@ -20,7 +20,7 @@ Lines lines_of(std::span<const Comparison> comparisons, bool at_ten_only) {
   Lines lines = {{"dataset", "recommender", "setting", "generator", "against", "metric", "difference", "95 % interval",
                   "p, these fits", "p", "Holm p", "finding", "users"}};
   for (const Comparison& one : comparisons) {
-    if (at_ten_only && !(is_ranking_metric(one.metric) && one.metric.ends_with("@10"))) continue;
+    if (at_ten_only && !is_ranking_metric_at_10(one.metric)) continue;
     const std::optional<Finding> found = finding(one);
     lines.push_back({one.dataset, one.recommender, one.setting, one.generator, one.baseline, one.metric,
                      with_sign(one.test.mean, 4),

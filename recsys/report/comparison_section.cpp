@@ -30,7 +30,7 @@ Section comparison_section(const ReportContent& content) {
                        {"Holm p"},
                        {"users"}}};
     for (const Comparison& one : content.comparisons) {
-      if (one.dataset != dataset || !is_ranking_metric(one.metric) || !one.metric.ends_with("@10")) continue;
+      if (one.dataset != dataset || !is_ranking_metric_at_10(one.metric)) continue;
       const std::optional<Finding> found = finding(one);
       rows.push_back({{shown_recommender(one.recommender)},
                       {one.setting},

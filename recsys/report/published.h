@@ -13,6 +13,9 @@ struct PublishedFigure {
   double std = 0;
 };
 
+/// How far a number that was rounded to such a mean, of four decimals, can lie from it; a bit more, since both are binary.
+inline constexpr double kHalfDigitOfMean = 0.00005 + 1e-12;
+
 /// What the paper calls a recommender or generator of the command line: "svd" is "SVD", "m-sdrm" is "M-SDRM". Names of the
 /// paper stand for themselves; nothing for a name that its tables do not have.
 std::optional<std::string> paper_recommender(std::string_view name);

@@ -13,8 +13,6 @@
 namespace tapestry::recsys {
 namespace {
 
-constexpr double kHalfLastPrintedDigit = 0.00005;
-
 /// Without the deviation where one of the runs has no figure.
 std::string spread(double mean, double deviation, int decimals) {
   return fixed(mean, 4) + (std::isnan(deviation) ? "" : " ± " + fixed(deviation, decimals));
@@ -112,8 +110,7 @@ std::string printed_metric(const std::string& recommender, const std::string& me
 
 std::optional<bool> Summary::inside() const {
   if (!published || std::isnan(interval.low) || std::isnan(interval.high)) return std::nullopt;
-  const double slack = kHalfLastPrintedDigit + 1e-12;
-  return published->mean + slack >= interval.low && published->mean - slack <= interval.high;
+  return published->mean + kHalfDigitOfMean >= interval.low && published->mean - kHalfDigitOfMean <= interval.high;
 }
 
 Summary summarise(const Cell& cell, const ReportOptions& options) {
@@ -182,7 +179,7 @@ std::string markdown_table(std::span<const Cell> cells, const ReportOptions& opt
 }
 
 std::string terminal_table(std::span<const Cell> cells, const ReportOptions& options) {
-  const auto at_ten = [](const Cell& cell) { return is_ranking_metric(cell.metric) && cell.metric.ends_with("@10"); };
+  const auto at_ten = [](const Cell& cell) { return is_ranking_metric_at_10(cell.metric); };
   const bool all = std::none_of(cells.begin(), cells.end(), at_ten);
   std::vector<TableRow> rows(1);
   std::copy(kColumns.begin(), kColumns.end(), rows[0].begin());

@@ -8,7 +8,6 @@ namespace {
 constexpr std::array<const char*, kVerdicts.size()> kNames = {"reproduced", "within 3 sd", "above", "below"};
 constexpr std::array<const char*, kVerdicts.size()> kMarks = {"✓", "≈", "↑", "↓"};
 constexpr std::array<const char*, kVerdicts.size()> kStyles = {"reproduced", "within", "above", "below"};
-constexpr double kHalfDigitOfMean = 0.00005;
 
 }  // namespace
 
@@ -22,7 +21,7 @@ std::optional<Verdict> verdict(const Summary& summary) {
   if (!summary.published || !std::isfinite(summary.mean)) return std::nullopt;
   if (summary.inside().value_or(false)) return Verdict::kReproduced;
   const double difference = summary.mean - summary.published->mean;
-  if (std::abs(difference) <= 3 * summary.published->std + kHalfDigitOfMean + 1e-12) return Verdict::kWithinThree;
+  if (std::abs(difference) <= 3 * summary.published->std + kHalfDigitOfMean) return Verdict::kWithinThree;
   return difference > 0 ? Verdict::kAbove : Verdict::kBelow;
 }
 
