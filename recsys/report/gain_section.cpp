@@ -130,6 +130,11 @@ Section gain_section(const ReportContent& content) {
       "computes it. Taking the better of two noisy figures gives a gain above zero even where all three are alike. In the tables "
       "the 95 % interval stands below (Student's t over runs, of the ratio to first order); that it was the better of two is not "
       "in it.");
+  const auto over_k = [](const Improvement& one) { return one.recommender == "neumf" && one.metric.starts_with("NDCG"); };
+  if (content.options.compare && std::any_of(all.begin(), all.end(), over_k)) {
+    section.paragraph(
+        "NeuMF's gains in NDCG are of the form in which its NDCG was printed (NDCG-k under all cut-offs), in the means too.");
+  }
   if (const std::string fewer = fewer_combinations(averages); !fewer.empty()) {
     section.paragraph("Ours is the mean over " + fewer + (fewer == "1" ? " combination" : " combinations") +
                       " of data set and recommender, and so are the printed figures in the charts; the paper's own mean, in the "

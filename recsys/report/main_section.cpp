@@ -35,9 +35,8 @@ TableCell figure_cell(const Cell* cell, const std::optional<PublishedFigure>& pr
   }
   const Summary summary = summarise(*cell, options);
   TableCell shown = {mean_text(*cell, summary)};
-  if (!std::isfinite(summary.mean)) return shown;
-  show(shown, verdict(summary));
   shown.below = summary.published ? printed_text(*summary.published) : interval_text(summary.interval);
+  show(shown, verdict(summary));
   return shown;
 }
 
@@ -71,6 +70,13 @@ Section main_section(const ReportContent& content) {
         ", then the 95 % " +
         (strict ? "bootstrap interval over users and fits, with folds over folds."
                 : "interval for the mean over runs (Student's t)."));
+  }
+  if (has_ndcg_over_k(content.cells)) {
+    section.paragraph(
+        "NeuMF's NDCG@10 is here in the form in which it was printed, which counts a user who holds out fewer than ten items as "
+        "if he "
+        "held out ten: it is far lower than, and not comparable with, the other recommenders' NDCG@10. NeuMF's in their form "
+        "stands under all cut-offs, where the printed form is called NDCG-k@10.");
   }
   const std::vector<std::string> datasets = names_of(content.cells, &Cell::dataset);
   for (const std::string& setting : names_of(content.cells, &Cell::setting)) {
@@ -107,6 +113,12 @@ Section metric_section(const ReportContent& content) {
     if (is_ranking_metric(metric)) metrics.push_back(metric);
   }
   if (metrics.empty()) return section;
+  if (has_ndcg_over_k(content.cells)) {
+    section.paragraph(
+        "NDCG@k is the form that can be compared between recommenders. NDCG-k@k is that in which NeuMF's results were printed: "
+        "its "
+        "ideal ranking has k hits, however few items a user holds out.");
+  }
   for (const std::string& dataset : names_of(content.cells, &Cell::dataset)) {
     TableRows rows = {{{"recommender"}, {"setting"}, {"generator"}}};
     for (const std::string& metric : metrics) rows[0].push_back({metric});

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "recsys/metrics/ranking.h"
 #include "recsys/report/published.h"
 #include "recsys/report/text.h"
 
@@ -27,6 +28,10 @@ const Cell* find_cell(const std::vector<Cell>& cells, const std::string& dataset
            cell.dataset == dataset;
   });
   return found == cells.end() ? nullptr : &*found;
+}
+
+bool has_ndcg_over_k(const std::vector<Cell>& cells) {
+  return std::any_of(cells.begin(), cells.end(), [](const Cell& cell) { return cell.metric.starts_with(kNdcgOverK); });
 }
 
 void show(TableCell& cell, std::optional<Verdict> found) {

@@ -36,6 +36,9 @@ std::string report_title(const ReportContent& content);
 const Cell* find_cell(const std::vector<Cell>& cells, const std::string& dataset, const std::string& recommender,
                       const std::string& setting, const std::string& generator, const std::string& metric);
 
+/// Whether there is an NDCG-k@k: with NeuMF under `published`.
+bool has_ndcg_over_k(const std::vector<Cell>& cells);
+
 /// Adds its sign and colour to a figure's cell, if there is one.
 void show(TableCell& cell, std::optional<Verdict> found);
 /// "MLP" for "mlp": as the paper writes it, or the name itself.

@@ -185,6 +185,7 @@ TEST(HtmlReportTest, EmptyAndFailedContentStillMakeAPage) {
   const std::string page = html_report(report);
   EXPECT_EQ(markup_fault(page), "");
   EXPECT_NE(page.find(">failed<"), std::string::npos);
+  EXPECT_NE(page.find("<td>failed<small>printed 0.3924 ± 0.005</small></td>"), std::string::npos) << "the paper's did not fail";
 }
 
 TEST(HtmlReportTest, ThirdsThatNobodyHoldsOutAreNoFailure) {

@@ -11,6 +11,7 @@
 #include "recsys/metrics/ranking.h"
 #include "recsys/report/headline.h"
 #include "recsys/report/published.h"
+#include "recsys/report/sections.h"
 #include "recsys/report/table.h"
 #include "recsys/report/text.h"
 #include "tensor/error.h"
@@ -295,6 +296,28 @@ TEST(Report, NeuMfsNdcgIsComparedInTheFormThatWasPrinted) {
   EXPECT_EQ(published("neumf", "Recall@10")->mean, .1006);
   EXPECT_EQ(published("mlp", "NDCG@10")->mean, .3788);
   EXPECT_FALSE(published("neumf", "NDCG@10") || published("mlp", "NDCG-k@10") || published("neumf", "NDCG-k@5"));
+
+  // Whoever reads a report is told which form stands where.
+  ReportContent content;
+  const auto says = [&](Section (*section)(const ReportContent&), const char* what) {
+    return section(content).markdown().find(what) != std::string::npos;
+  };
+  const auto add = [&](const char* recommender, const char* metric, double value) {
+    for (const char* generator : {"multivae++", "f-sdrm", "m-sdrm"}) {
+      content.cells.push_back({"ml-100k", recommender, "augment", generator, metric, {value, 1.01 * value}, {}});
+    }
+  };
+  const char *table = "NeuMF's NDCG@10 is here in the form in which it was printed", *every = "NDCG-k@k is that in which NeuMF's",
+             *gains = "NeuMF's gains in NDCG are of the form in which its NDCG was printed";
+  add("mlp", "NDCG@10", 0.3);
+  EXPECT_FALSE(says(main_section, table) || says(metric_section, every) || says(gain_section, gains));
+  add("neumf", "NDCG@10", 0.2);
+  add("neumf", "NDCG-k@10", 0.1);
+  EXPECT_TRUE(says(main_section, table) && says(metric_section, every) && says(gain_section, gains));
+  EXPECT_TRUE(says(main_section, "| 0.1005 ± 0.0005 ")) << main_section(content).markdown();
+  content.options.compare = false;
+  EXPECT_TRUE(says(main_section, table) && says(metric_section, every));
+  EXPECT_FALSE(says(gain_section, gains)) << "then both forms have gains of their own";
 }
 
 }  // namespace
