@@ -1,6 +1,7 @@
 #include "recsys/report/headline.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <set>
 
@@ -118,16 +119,31 @@ std::string nothing_to_compare(std::span<const Cell> cells) {
          "finished all their runs without a failure.";
 }
 
+/// CTGAN and TVAE, drawn from in whatever way, are fitted for a given number of epochs and stop on nobody's users.
+constexpr std::array kNeverStopped = {"ctgan", "tvae"};
+
 /// Why `published` does not say what is better: ": ... on the very users that are reported", or nothing.
 std::string chosen_on_reported_users(std::span<const Cell> cells, const ReportOptions& options) {
-  const bool stopped = std::any_of(cells.begin(), cells.end(), [&](const Cell& cell) {
-    return cell.generator != kNone || cell.recommender == "mlp" || (cell.recommender == "neumf" && options.neumf_by_recall);
-  });
+  std::set<std::string> others;  // whose training was not stopped, as they are shown
+  const auto is_stopped = [&](const std::string& generator) {
+    for (const char* name : kNeverStopped) {
+      if (!generator.starts_with(name)) continue;
+      others.insert(paper_generator(name).value_or(name));
+      return false;
+    }
+    return generator != kNone;
+  };
+  bool stopped = false;
+  for (const Cell& cell : cells) {
+    const bool generator = is_stopped(cell.generator);
+    stopped = stopped || generator || cell.recommender == "mlp" || (cell.recommender == "neumf" && options.neumf_by_recall);
+  }
   const bool searched = std::any_of(cells.begin(), cells.end(), [&](const Cell& cell) {
     return options.compares(cell.dataset) && published_dataset(cell.dataset).has_value();
   });
   if (!stopped && !searched) return "";
-  return std::string(": ") + (stopped ? "the training was stopped" : "") + (stopped && searched ? ", and " : "") +
+  const std::string but_for = others.empty() ? "" : " (but for that of " + and_joined({others.begin(), others.end()}) + ")";
+  return std::string(": ") + (stopped ? "the training" + but_for + " was stopped" : "") + (stopped && searched ? ", and " : "") +
          (searched ? "the paper's hyperparameters were chosen" : "") + (stopped && searched ? "," : "") +
          " on the very users that are reported";
 }

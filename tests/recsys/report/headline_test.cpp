@@ -204,6 +204,15 @@ TEST(HeadlineTest, PublishedSaysOnlyWhatWasChosenOnTheReportedUsers) {
   EXPECT_EQ(why("simulated", "svd", "m-sdrm", {}), stopped);
   EXPECT_EQ(why("simulated", "svd", "original", {}), ".");
   EXPECT_EQ(why("ml-100k", "svd", "m-sdrm", {.other_data = {"ml-100k"}}), stopped) << "data the paper never had";
+  EXPECT_EQ(why("ml-100k", "svd", "ctgan", {}), searched) << "a given number of epochs";
+  EXPECT_EQ(why("simulated", "svd", "tvae-threshold", {}), ".");
+  EXPECT_EQ(why("simulated", "mlp", "tvae-threshold", {}),
+            ": the training (but for that of TVAE) was stopped on the very users that are reported.");
+  const std::vector<Cell> both_kinds = {{"simulated", "svd", "augment", "tvae", "Recall@10", {0.3, 0.3}, {}},
+                                        {"simulated", "svd", "augment", "codigem", "Recall@10", {0.3, 0.3}, {}},
+                                        {"simulated", "svd", "augment", "ctgan", "Recall@10", {0.3, 0.3}, {}}};
+  EXPECT_NE(published_answer(both_kinds, {}).at(1).find("the training (but for that of CTGAN and TVAE) was stopped on the very"),
+            std::string::npos);
 }
 
 TEST(HeadlineTest, WithoutADeviationNothingStandsBesideThePaper) {
