@@ -7,7 +7,6 @@
 #include <set>
 #include <utility>
 
-#include "recsys/data/joined.h"
 #include "recsys/experiment/combinations.h"
 #include "recsys/experiment/selection.h"
 #include "recsys/metrics/ranking.h"
@@ -128,8 +127,6 @@ std::optional<Choice> choice(const Combination& combination, std::size_t metric,
                 can_be_halved(users) ? best_of_many_on_others(users, search) : std::vector<Lift>()};
 }
 
-std::string csv_line(const std::vector<std::string>& fields) { return joined(fields, ",") + "\n"; }
-
 std::string number(double value) { return fixed(value, 10); }
 
 /// Code in Markdown; two marks where the text has one itself.
@@ -175,13 +172,8 @@ std::string deviations_csv(std::span<const Effect> effects) {
       "ablation,dataset,recommender,setting,generator,metric,runs,reference_mean,reference_low,reference_high,changed_mean,"
       "changed_low,changed_high,difference,difference_low,difference_high\n";
   for (const Effect& effect : effects) {
-    std::vector<std::string> fields = {effect.ablation,
-                                       effect.dataset,
-                                       effect.recommender,
-                                       effect.setting,
-                                       "\"" + effect.generator + "\"",
-                                       effect.metric,
-                                       std::to_string(effect.runs)};
+    std::vector<std::string> fields = {effect.ablation,  effect.dataset, effect.recommender,         effect.setting,
+                                       effect.generator, effect.metric,  std::to_string(effect.runs)};
     for (const Estimate& estimate : {effect.reference, effect.changed, effect.difference}) {
       for (const double value : {estimate.mean, estimate.interval.low, estimate.interval.high}) fields.push_back(number(value));
     }

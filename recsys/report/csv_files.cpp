@@ -1,6 +1,5 @@
 #include "recsys/report/csv_files.h"
 
-#include <initializer_list>
 #include <numeric>
 
 #include "recsys/report/published_similarity.h"
@@ -10,16 +9,6 @@ namespace tapestry::recsys {
 namespace {
 
 constexpr int kDecimals = 10;
-
-std::string line(std::initializer_list<std::string> fields) {
-  std::string text;
-  const char* before = "";
-  for (const std::string& field : fields) {
-    text += before + csv_field(field);
-    before = ",";
-  }
-  return text + "\n";
-}
 
 std::string ours(double value) { return fixed(value, kDecimals); }
 
@@ -32,7 +21,7 @@ std::string size_lines(const std::string& dataset, const std::string& recommende
                        const std::string& kind, std::span<const double> counts) {
   std::string text;
   for (std::size_t size = 0; size < counts.size(); ++size) {
-    if (counts[size] > 0) text += line({dataset, recommender, generator, kind, std::to_string(size), ours(counts[size])});
+    if (counts[size] > 0) text += csv_line({dataset, recommender, generator, kind, std::to_string(size), ours(counts[size])});
   }
   return text;
 }
@@ -49,13 +38,13 @@ std::string similarity_csv(std::span<const SyntheticFigures> synthetic, const Re
     for (int bin = 0; bin < kSimilarityBins; ++bin) {
       const double counted = one.pairs[static_cast<std::size_t>(bin)], nearest = one.nearest[static_cast<std::size_t>(bin)];
       const auto printed = options.compares(one.dataset) ? published_pairs(one.dataset, one.generator, bin) : std::nullopt;
-      text += line({one.dataset, one.recommender, one.generator, runs, fixed(bin / 10.0, 1), fixed((bin + 1) / 10.0, 1),
-                    ours(counted), percent(counted, pairs), ours(nearest), percent(nearest, users),
-                    printed ? std::to_string(*printed) : "", ours(one.pairs_interval[static_cast<std::size_t>(bin)].low),
-                    ours(one.pairs_interval[static_cast<std::size_t>(bin)].high)});
+      text += csv_line({one.dataset, one.recommender, one.generator, runs, fixed(bin / 10.0, 1), fixed((bin + 1) / 10.0, 1),
+                        ours(counted), percent(counted, pairs), ours(nearest), percent(nearest, users),
+                        printed ? std::to_string(*printed) : "", ours(one.pairs_interval[static_cast<std::size_t>(bin)].low),
+                        ours(one.pairs_interval[static_cast<std::size_t>(bin)].high)});
     }
-    text += line({one.dataset, one.recommender, one.generator, runs, "1.0", "1.0", "", "", ours(one.copies),
-                  percent(one.copies, users), "", "", ""});
+    text += csv_line({one.dataset, one.recommender, one.generator, runs, "1.0", "1.0", "", "", ours(one.copies),
+                      percent(one.copies, users), "", "", ""});
   }
   return text;
 }
@@ -79,12 +68,13 @@ std::string improvements_csv(std::span<const Improvement> improvements) {
       "dataset,recommender,setting,metric,percent,published_percent,combinations,published_percent_of_these,ci_low,ci_high\n";
   for (const Improvement& one : improvements) {
     const Interval interval = interval_of(one);
-    text += line({one.dataset, one.recommender, one.setting, one.metric, ours(one.percent), printed(one.published), "1",
-                  printed(one.published), ours(interval.low), ours(interval.high)});
+    text += csv_line({one.dataset, one.recommender, one.setting, one.metric, ours(one.percent), printed(one.published), "1",
+                      printed(one.published), ours(interval.low), ours(interval.high)});
   }
   for (const auto& averages : {average_improvements(improvements), overall_improvements(improvements)}) {
     for (const AverageImprovement& one : averages) {
-      text += line({"", "", one.setting, one.metric, ours(one.percent), printed(one.published), std::to_string(one.combinations),
+      text +=
+          csv_line({"", "", one.setting, one.metric, ours(one.percent), printed(one.published), std::to_string(one.combinations),
                     one.published_same ? ours(*one.published_same) : "", ours(one.interval.low), ours(one.interval.high)});
     }
   }
@@ -96,10 +86,10 @@ std::string comparisons_csv(std::span<const Comparison> comparisons) {
       "dataset,recommender,setting,generator,baseline,metric,difference,ci_low,ci_high,standard_error,degrees,p_these_fits,p_two_"
       "sided,p_holm,p_holm_these_fits,users,fits\n";
   for (const Comparison& one : comparisons) {
-    text += line({one.dataset, one.recommender, one.setting, one.generator, one.baseline, one.metric, ours(one.test.mean),
-                  ours(one.interval.low), ours(one.interval.high), ours(one.test.standard_error), ours(one.test.degrees),
-                  ours(one.p_these_fits), ours(one.test.p_two_sided), ours(one.p_holm), ours(one.p_holm_these_fits),
-                  std::to_string(one.test.users), std::to_string(one.test.fits)});
+    text += csv_line({one.dataset, one.recommender, one.setting, one.generator, one.baseline, one.metric, ours(one.test.mean),
+                      ours(one.interval.low), ours(one.interval.high), ours(one.test.standard_error), ours(one.test.degrees),
+                      ours(one.p_these_fits), ours(one.test.p_two_sided), ours(one.p_holm), ours(one.p_holm_these_fits),
+                      std::to_string(one.test.users), std::to_string(one.test.fits)});
   }
   return text;
 }

@@ -64,6 +64,12 @@ std::string csv_field(const std::string& text) {
   return quoted + "\"";
 }
 
+std::string csv_line(std::span<const std::string> fields) {
+  std::string text;
+  for (std::size_t i = 0; i < fields.size(); ++i) text += (i > 0 ? "," : "") + csv_field(fields[i]);
+  return text + "\n";
+}
+
 std::string markdown(const std::vector<std::vector<std::string>>& lines, std::size_t text_columns) {
   std::string text;
   for (std::size_t line = 0; line < lines.size(); ++line) {

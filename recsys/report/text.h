@@ -1,5 +1,7 @@
 #pragma once
 
+#include <initializer_list>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,11 @@ std::string repaired_utf8(const std::string& text);
 
 /// A CSV field, quoted when it has to be.
 std::string csv_field(const std::string& text);
+/// Such fields with commas between them and the end of the line.
+std::string csv_line(std::span<const std::string> fields);
+inline std::string csv_line(std::initializer_list<std::string> fields) {
+  return csv_line(std::span(fields.begin(), fields.size()));
+}
 
 /// Lines of cells, the first of them headings, as a Markdown table: the first `text_columns` columns flush left, the others
 /// right.

@@ -128,8 +128,15 @@ TEST(Ablations, ThePageShowsEffectsAndChoices) {
   EXPECT_EQ(page.find("quick run"), std::string::npos);
   report.quick = true;
   EXPECT_NE(deviations_page(report).find("**This is a quick run"), std::string::npos);
-  EXPECT_NE(deviations_csv(report.effects).find("\nwithout-tied-layers,a,svd,augment,\"f-sdrm\",Recall@10,2,0.6250000000,"),
-            std::string::npos);
+  report.effects[0].dataset = "mine, too";
+  report.effects.push_back(report.effects[0]);
+  report.effects[1].generator = "f-, m-sdrm";
+  const std::string csv = deviations_csv(report.effects);
+  EXPECT_NE(csv.find("\nwithout-tied-layers,\"mine, too\",svd,augment,f-sdrm,Recall@10,2,0.6250000000,"), std::string::npos)
+      << csv;
+  EXPECT_NE(csv.find(",svd,augment,\"f-, m-sdrm\",Recall@10,"), std::string::npos) << csv;
+  report.choices[0].dataset = "mine, too";
+  EXPECT_NE(choices_csv(report.choices).find("\n\"mine, too\",svd,augment,f-sdrm,Recall@10,12,"), std::string::npos);
   EXPECT_NE(choices_csv(report.choices).find(",2,others,0.0000000000,-0.1000000000,0.1000000000\n"), std::string::npos);
 }
 
