@@ -1,7 +1,5 @@
 #include "recsys/experiment/fit_data.h"
 
-#include <algorithm>
-
 #include "recsys/experiment/selection.h"
 #include "recsys/generators/make_generators.h"
 
@@ -10,8 +8,7 @@ namespace {
 
 /// The order of the blocks as the published program stacks them for MLP, which validates on the last rows.
 std::vector<Block> published_mlp_order(const std::string& generator, bool augment) {
-  const std::vector<std::string> family = SdrmFamily::names();
-  if (std::find(family.begin(), family.end(), generator) != family.end()) {
+  if (SdrmFamily::has(generator)) {
     if (augment) return {Block::kReal, Block::kEvaluation, Block::kSynthetic};
     return {Block::kSynthetic};
   }

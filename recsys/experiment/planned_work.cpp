@@ -38,10 +38,7 @@ JobGuess guess(const RunJob& job, const std::string& setting, const std::string&
 
 }  // namespace
 
-bool belongs_to_recommender(const std::string& generator) {
-  const std::vector<std::string> family = SdrmFamily::names();
-  return std::find(family.begin(), family.end(), generator) != family.end();
-}
+bool belongs_to_recommender(const std::string& generator) { return SdrmFamily::has(generator); }
 
 std::vector<std::string> missing_generators(const RunJob& job) {
   std::vector<std::string> names;

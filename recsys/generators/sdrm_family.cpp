@@ -55,6 +55,11 @@ class SdrmGenerator : public Generator {
 
 std::vector<std::string> SdrmFamily::names() { return {"multivae++", "f-sdrm", "m-sdrm"}; }
 
+bool SdrmFamily::has(const std::string& generator) {
+  const std::vector<std::string> family = names();
+  return std::find(family.begin(), family.end(), generator) != family.end();
+}
+
 std::unique_ptr<sdrm::MultiVae> SdrmFamily::new_vae(std::int64_t items) const {
   nn::Initializer init(part_seed(SdrmPart::kVaeInit), DType::kFloat32, settings_.device);
   return std::make_unique<sdrm::MultiVae>(items, settings_.vae, init);

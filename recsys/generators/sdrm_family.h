@@ -45,6 +45,8 @@ inline constexpr std::int64_t kTypicalVaeEpochs = 150;
 class SdrmFamily {
  public:
   static std::vector<std::string> names();
+  /// Whether the generator is one of the names.
+  static bool has(const std::string& generator);
 
   explicit SdrmFamily(SdrmSettings settings) : settings_(std::move(settings)) {}
 

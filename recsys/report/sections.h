@@ -45,8 +45,8 @@ void show(TableCell& cell, std::optional<Verdict> found);
 std::string shown_recommender(const std::string& name);
 std::string shown_generator(const std::string& name);
 
-/// SDRM and the model it is built on, which go into one chart; the other generators into another: nine lines in one cannot be
-/// told apart.
+/// SDRM and the model it is built on (SdrmFamily::has, which report/ may not include), which go into one chart; the other
+/// generators into another: nine lines in one cannot be told apart.
 bool is_sdrm_family(const std::string& generator);
 inline constexpr int kRealUsersColour = 7;  ///< of their line, dashed, in both
 

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "recsys/generators/make_generators.h"
 #include "recsys/metrics/ranking.h"
 #include "recsys/report/headline.h"
 #include "recsys/report/published.h"
@@ -285,6 +286,13 @@ TEST(TableTest, DataThatAreNotThePapersStandBesideNothing) {
   const std::vector<std::string> answer = published_answer(cells, options);
   EXPECT_EQ(answer[0], "0 of 1 printed figures reproduced, 0 within 3 sd, 1 above, 0 below.");
   EXPECT_NE(answer[1].find("The content of ml-100k is not that of the paper's"), std::string::npos) << answer[1];
+}
+
+TEST(Report, KnowsTheSdrmFamilyAsTheGeneratorsDo) {
+  for (const std::vector<std::string>& names : {known_generator_names(), unprinted_generator_names()}) {
+    for (const std::string& name : names) EXPECT_EQ(is_sdrm_family(name), SdrmFamily::has(name)) << name;
+  }
+  EXPECT_FALSE(is_sdrm_family("original") || SdrmFamily::has("original"));
 }
 
 TEST(Report, NeuMfsNdcgIsComparedInTheFormThatWasPrinted) {
