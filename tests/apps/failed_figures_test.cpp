@@ -1,6 +1,11 @@
 // apps/reproduce when figures failed: the rest is computed, all reports are written, and the exit status is 5.
 #include <gtest/gtest.h>
 
+#include <iostream>
+#include <sstream>
+
+#include "apps/failures.h"
+#include "tensor/error.h"
 #include "tests/apps/child_process.h"
 #include "tests/apps/failed_unit.h"
 
@@ -71,6 +76,23 @@ TEST_F(FailedFigures, OfAnAblationAreNamedWithIt) {
   EXPECT_LT(outcome.out.find("svd, without-tied-layers: "), outcome.out.find(kUnit)) << outcome.out;
   EXPECT_TRUE(fs::exists(out() / "deviations.md"));
   EXPECT_EQ(read_file(out() / "deviations.csv").find("without-tied-layers,simulated,svd,augment,multivae++,"), std::string::npos);
+}
+
+TEST(PrintFailures, NamesTenAndCountsTheRest) {
+  const auto printed = [](int count) {
+    std::vector<recsys::Failure> failures;
+    for (int i = 1; i <= count; ++i) failures.push_back({concat("unit-", i), "diverged"});
+    std::ostringstream text;
+    std::streambuf* const before = std::cout.rdbuf(text.rdbuf());
+    const int status = print_failures(failures);
+    std::cout.rdbuf(before);
+    EXPECT_EQ(status, count == 0 ? 0 : kFiguresFailed);
+    return text.str();
+  };
+  EXPECT_EQ(printed(0), "");
+  const std::string ten = printed(10), thirteen = printed(13);
+  EXPECT_TRUE(ten.ends_with("\n  unit-10: diverged\n")) << ten;
+  EXPECT_TRUE(thirteen.ends_with("\n  unit-10: diverged\n  and 3 more, which table.md names\n")) << thirteen;
 }
 
 }  // namespace

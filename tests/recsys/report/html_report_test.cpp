@@ -11,6 +11,7 @@
 #include "recsys/metrics/ranking.h"
 #include "recsys/report/html_page.h"
 #include "recsys/report/svg_chart.h"
+#include "recsys/report/training_curve.h"
 #include "tensor/error.h"
 #include "tests/recsys/report/markup_support.h"
 
@@ -90,6 +91,24 @@ TEST(SvgChartTest, WhatCannotBeDrawnIsLeftOut) {
   const std::string flat = line_chart({.title = "t"}, std::vector<Series>{{"a", {5, 5}, {2, 2}}});
   EXPECT_THROW(line_chart({.title = "t"}, std::vector<Series>{{"a", {1, 2}, {1}}}), Error);
   EXPECT_EQ(flat.find("nan") + flat.find("inf"), 2 * std::string::npos) << "one value has no extent: " << flat;
+}
+
+TEST(TrainingCurveTest, HasNoMorePointsThanCanBeSeenAndItsLast) {
+  const auto points = [](std::size_t epochs) {
+    TrainingCurve curve;
+    for (std::size_t epoch = 0; epoch < epochs; ++epoch) {
+      curve.epoch.push_back(static_cast<double>(epoch));
+      curve.loss.push_back(1.0 / static_cast<double>(epoch + 1));
+    }
+    const Series line = loss_line(curve, "loss");
+    EXPECT_EQ(line.x.size(), line.y.size());
+    return line.x;
+  };
+  EXPECT_EQ(points(60).size(), 60u) << "as many as there are";
+  EXPECT_EQ(points(61).size(), 31u) << "every second";
+  EXPECT_EQ(points(62).size(), 32u) << "and the last, which is none of them";
+  EXPECT_EQ(points(62).back(), 61);
+  EXPECT_TRUE(points(0).empty());
 }
 
 ReportContent content() {
