@@ -62,6 +62,9 @@ int ablate(const ExperimentOptions& options, const std::vector<LoadedDataset>& d
     cells[ablation.name] = recsys::with_conclusions(experiment.run());
     progress->finish();
     status = std::max(status, print_failures(experiment.failures()));
+    for (const recsys::Failure& failure : experiment.failures()) {
+      report.failures.push_back({ablation.name + "/" + failure.unit, failure.reason});
+    }
     if (ablation.reference.empty()) {
       const std::vector<Choice> found = recsys::choices(experiment.store(), one, dataset_names);
       report.choices.insert(report.choices.end(), found.begin(), found.end());

@@ -160,6 +160,12 @@ std::string deviations_page(const AblationReport& report) {
           "over their differences. \"both\" is the mean of the two settings. Nothing is corrected for the number of "
           "comparisons: of intervals where there is no effect, one in twenty leaves out zero by chance. All are over runs "
           "on the same reported users and do not speak of other users.\n\n";
+  if (!report.failures.empty()) {
+    text +=
+        "## What failed\n\nThe differences leave these runs out; where no run is left there is no row. The best of many trials "
+        "leaves out every combination with such a run.\n\n" +
+        failure_list(report.failures) + "\n";
+  }
   for (const Ablation& ablation : report.ablations) {
     if (!ablation.reference.empty()) text += effect_tables(report, ablation);
   }

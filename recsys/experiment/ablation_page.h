@@ -34,9 +34,10 @@ struct AblationReport {
   std::vector<Ablation> ablations;
   std::vector<Effect> effects;
   std::vector<Choice> choices;
+  std::vector<Failure> failures;  ///< units as they lie in the ablations' folders: "published/ml-100k_svd_augment_m-sdrm_run-1"
 };
 
-/// deviations.md: per ablation the effects on the metrics at 10, then what choosing the best trial does.
+/// deviations.md: what failed, per ablation the effects on the metrics at 10, then what choosing the best trial does.
 std::string deviations_page(const AblationReport& report);
 /// deviations.csv: every effect, all metrics. Empty fields where there is no interval.
 std::string deviations_csv(std::span<const Effect> effects);

@@ -126,6 +126,11 @@ TEST(Ablations, ThePageShowsEffectsAndChoices) {
   }
   EXPECT_EQ(page.find("## published"), std::string::npos);
   EXPECT_EQ(page.find("quick run"), std::string::npos);
+  EXPECT_EQ(page.find("failed"), std::string::npos);
+  report.failures = {{"published/a_svd_augment_f-sdrm_run-3", "MultiVAE diverged in epoch 1"}};
+  EXPECT_NE(
+      deviations_page(report).find("\n* `published/a_svd_augment_f-sdrm_run-3`: MultiVAE diverged in epoch 1\n\n## without-"),
+      std::string::npos);
   report.quick = true;
   EXPECT_NE(deviations_page(report).find("**This is a quick run"), std::string::npos);
   report.effects[0].dataset = "mine, too";
