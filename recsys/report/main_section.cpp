@@ -74,8 +74,7 @@ Section main_section(const ReportContent& content) {
   if (has_ndcg_over_k(content.cells)) {
     section.paragraph(
         "NeuMF's NDCG@10 is here in the form in which it was printed, which counts a user who holds out fewer than ten items as "
-        "if he "
-        "held out ten: it is far lower than, and not comparable with, the other recommenders' NDCG@10. NeuMF's in their form "
+        "if he held out ten, and cannot be compared with the other recommenders' NDCG@10. NeuMF's in their form "
         "stands under all cut-offs, where the printed form is called NDCG-k@10.");
   }
   const std::vector<std::string> datasets = names_of(content.cells, &Cell::dataset);
@@ -116,8 +115,7 @@ Section metric_section(const ReportContent& content) {
   if (has_ndcg_over_k(content.cells)) {
     section.paragraph(
         "NDCG@k is the form that can be compared between recommenders. NDCG-k@k is that in which NeuMF's results were printed: "
-        "its "
-        "ideal ranking has k hits, however few items a user holds out.");
+        "its ideal ranking has k hits, however few items a user holds out.");
   }
   for (const std::string& dataset : names_of(content.cells, &Cell::dataset)) {
     TableRows rows = {{{"recommender"}, {"setting"}, {"generator"}}};
