@@ -59,31 +59,38 @@ class ScoreTraining {
         drawn_(static_cast<std::size_t>(updates_ * batch_)),
         graph_(model.device()) {}
 
-  /// One epoch's updates at this rate; returns their mean loss.
-  double train_epoch(std::int64_t epoch, double rate) {
-    begin_epoch(epoch, rate);
+  /// The updates of the next epoch; returns their mean loss.
+  double train_epoch(std::int64_t epoch) {
+    if (epoch == 0) draw(0);
+    bring_epoch();
     for (std::int64_t begin = 0; begin < rows_; begin += batch_) {
       const std::int64_t count = std::min(batch_, rows_ - begin);
       graph_.run(count, [&] { update(count); });
     }
     adam_.count(updates_);
+    if (epoch + 1 < config_.epochs) draw(epoch + 1);  // while a GPU is still at this one
     return losses_.take_mean();
   }
 
  private:
-  /// What an epoch needs of the host, drawn there and brought to the device in one go: rows in a new order, a step t for each,
-  /// and the constants of the updates. A last batch that is shorter leaves the ends of its rows unused.
-  void begin_epoch(std::int64_t epoch, double rate) {
+  /// Draws what an epoch needs of the host, on the host alone, when all updates before it are counted: rows in a new order, a
+  /// step t for each, and the constants of the updates. A last batch that is shorter leaves the ends of its rows unused.
+  void draw(std::int64_t epoch) {
     shuffle_rows(rows_, {seed_, Purpose::kShuffle, static_cast<std::uint32_t>(epoch)}, shuffled_);
     shuffled_.resize(drawn_.size());
-    bring(shuffled_.data(), order_);
     auto number = static_cast<std::uint32_t>(adam_.steps());
     for (std::int64_t begin = 0; begin < rows_; begin += batch_) {
       const std::span<std::int32_t> t(drawn_.data() + begin, static_cast<std::size_t>(std::min(batch_, rows_ - begin)));
       draw_uniform_steps(t, config_.timesteps, {seed_, Purpose::kTimestep, number++});
     }
+    prepared_ = adam_.prepare(updates_, optim::linear_rate(config_.learning_rate, epoch, config_.epochs));
+  }
+
+  /// Brings what was drawn to the device.
+  void bring_epoch() const {
+    bring(shuffled_.data(), order_);
     bring(drawn_.data(), steps_);
-    bring(adam_.prepare(updates_, rate).raw_data(), factors_);
+    bring(prepared_.raw_data(), factors_);
     cursor_.begin_epoch(adam_.steps());
   }
 
@@ -120,6 +127,7 @@ class ScoreTraining {
   PlacedLosses losses_;
   std::vector<std::int32_t> shuffled_;
   std::vector<std::int32_t> drawn_;
+  Tensor prepared_;  ///< of the next epoch on the host, as the two above: what goes to factors_
   StepGraph graph_;
 };
 
@@ -141,7 +149,7 @@ std::vector<ScoreEpoch> fit_score_model(ScoreModel& model, const Tensor& z0, con
   ScoreTraining training(model, z0, config, seed);
   std::vector<ScoreEpoch> history;
   for (std::int64_t epoch = 0; epoch < config.epochs; ++epoch) {
-    const double loss = training.train_epoch(epoch, optim::linear_rate(config.learning_rate, epoch, config.epochs));
+    const double loss = training.train_epoch(epoch);
     const ScoreEpoch report = {epoch, loss};
     check_converging("SDRM", epoch, report.loss, config.learning_rate);
     history.push_back(report);
