@@ -353,6 +353,11 @@ void CudaKernels<T>::first_not_finite(std::int64_t, const T*, std::int64_t*) {
 }
 
 template <typename T>
+void CudaKernels<T>::smallest(std::int64_t, const T*, T*) {
+  no_cuda("smallest");
+}
+
+template <typename T>
 void CudaKernels<T>::count_at_least(std::int64_t, const T*, T, T, std::int64_t*) {
   no_cuda("count_at_least");
 }

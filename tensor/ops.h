@@ -123,6 +123,8 @@ Tensor rank_rows(const Tensor& x, const CsrMatrix& masked, std::int64_t k);
 /// Ones at the lengths[r] largest entries of each row r, ties by lower column: [B, N] on the device of x.
 CsrMatrix top_lengths_rows(const Tensor& x, std::span<const std::int64_t> lengths);
 
+/// The smallest of those entries that are numbers, infinity if none is: scalar [], where x is.
+Tensor smallest(const Tensor& x);
 /// The first entry of x that is infinite or NaN, or x.numel().
 std::int64_t first_not_finite(const Tensor& x);
 /// How many entries have sign x >= bound (sign 1 or -1), and before which chunk how many: what take_at_least needs to know.

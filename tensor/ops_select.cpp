@@ -21,6 +21,15 @@ void check_columns(const char* op, std::int64_t cols) {
 
 }  // namespace
 
+Tensor smallest(const Tensor& x) {
+  Tensor y = Tensor::empty({}, x.dtype(), x.device());
+  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.smallest(x.numel(), x.data<T>(), y.data<T>());
+  });
+  return y;
+}
+
 std::int64_t first_not_finite(const Tensor& x) {
   const Tensor at = Tensor::empty({1}, DType::kInt64, x.device());
   dispatch(x.device(), x.dtype(), [&](auto kernels) {

@@ -1,7 +1,6 @@
 #include "recsys/generators/codigem_training.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "autograd/loss.h"
 #include "autograd/tape.h"
@@ -15,23 +14,8 @@
 namespace tapestry::recsys {
 namespace {
 
-/// The smallest entry of the log-variances in outputs [B, 2 I], found where they are: B numbers cross to the host.
-double lowest_log_variance(const Tensor& output) {
-  const std::int64_t rows = output.rows(), items = output.cols() / 2;
-  const Tensor v = slice_columns(output, items, 2 * items);                                          // [B, I]
-  const Tensor lowest = top_k_rows(unary(UnaryOp::kNegate, v), 1).reshape({rows}).to(Device::kCpu);  // a column of each row
-  check(rows * items <= std::numeric_limits<std::int32_t>::max(), "fit_codigem: the log-variances of a batch of ", rows,
-        " users and ", items, " items cannot be numbered in 32 bits; a smaller batch can");
-  std::vector<std::int32_t> place;
-  for (const std::int32_t column : lowest.span<std::int32_t>()) {
-    place.push_back(static_cast<std::int32_t>(static_cast<std::int64_t>(place.size()) * items) + column);
-  }
-  const Tensor index = Tensor::from<std::int32_t>(place, {rows}, v.device());
-  const Tensor values = gather_rows(v.reshape({rows * items, 1}), index).to(DType::kFloat64).to(Device::kCpu);
-  double least = std::numeric_limits<double>::infinity();
-  for (const double value : values.span<double>()) least = value < least ? value : least;
-  return least;
-}
+/// The smallest of the log-variances in outputs [B, 2 I]: [] where they are.
+Tensor lowest_log_variance(const Tensor& output) { return smallest(slice_columns(output, output.cols() / 2, output.cols())); }
 
 }  // namespace
 
@@ -75,7 +59,7 @@ class CodigemTraining {
         adamax_(model.parameters()),
         cursor_(model.device(), static_cast<std::int32_t>(model.timesteps())),
         factors_(Tensor::empty({rows_.updates(), kAdamaxFactors}, model.dtype(), model.device())),
-        terms_(rows_.updates(), model.dtype(), model.device(), 2 * model.timesteps() + 1),
+        terms_(rows_.updates(), model.dtype(), model.device(), 3 * model.timesteps()),
         graph_(model.device()) {}
 
   /// One epoch's updates.
@@ -85,21 +69,14 @@ class CodigemTraining {
     rows_.reorder(order_);
     sdrm::bring(adamax_.prepare(rows_.updates(), config_.learning_rate).raw_data(), factors_);
     cursor_.begin_epoch(adamax_.steps());
-    CodigemEpoch report = {epoch, 0, 0, std::numeric_limits<double>::infinity()};
-    const auto look = [&](const Tensor& output) {
-      report.lowest_log_variance = std::min(report.lowest_log_variance, lowest_log_variance(output));
-    };
-    const std::int64_t last = rows_.updates() - 1;
-    for (std::int64_t i = 0; i < last; ++i) graph_.run(rows_.count(i), [&] { update(rows_.count(i), {}); });
-    update(rows_.count(last), look);  // called, since the host looks at its outputs
+    for (std::int64_t i = 0; i < rows_.updates(); ++i) graph_.run(rows_.count(i), [&] { update(rows_.count(i)); });
     adamax_.count(rows_.updates());
-    report.loss = mean_loss();
-    return report;
+    return read(epoch);
   }
 
  private:
   /// An update on the next `count` rows of the epoch. Everything it reads lies on the device, so that a graph can repeat it.
-  void update(std::int64_t count, const std::function<void(const Tensor&)>& look) {
+  void update(std::int64_t count) {
     const optim::GradientScope cleared(adamax_);
     const Tensor x = dense(rows_.batch(cursor_, count), model_.dtype());
     const auto noise = [&](std::int64_t state) {
@@ -107,20 +84,27 @@ class CodigemTraining {
                            model_.dtype(), model_.device());
     };
     const std::vector<Tensor> chain = noise_chain(x, config_.beta, model_.timesteps(), noise);
-    terms_.add(codigem_gradients(model_, x, chain, config_, look), cursor_.place());
+    std::vector<Tensor> lowest;
+    const auto look = [&](const Tensor& output) { lowest.push_back(lowest_log_variance(output)); };
+    CodigemTerms terms = codigem_gradients(model_, x, chain, config_, look);
+    terms.insert(terms.end(), lowest.begin(), lowest.end());
+    terms_.add(terms, cursor_.place());
     adamax_.step_prepared(cursor_.row(factors_));
     cursor_.advance();
   }
 
-  double mean_loss() const {
+  /// What the epoch's updates have left on the device.
+  CodigemEpoch read(std::int64_t epoch) const {
     const std::vector<double> numbers = terms_.take();
-    const std::size_t terms = numbers.size() / static_cast<std::size_t>(rows_.updates());
+    const std::size_t networks = static_cast<std::size_t>(model_.timesteps()) - 1;
+    const std::size_t width = numbers.size() / static_cast<std::size_t>(rows_.updates());
     double loss = 0;
     for (std::int64_t i = 0; i < rows_.updates(); ++i) {
-      const auto of_batch = std::span(numbers).subspan(static_cast<std::size_t>(i) * terms, terms);
-      loss += codigem_loss(of_batch, {rows_.count(i), model_.items()}, config_);
+      const auto terms = std::span(numbers).subspan(static_cast<std::size_t>(i) * width, width - networks);
+      loss += codigem_loss(terms, {rows_.count(i), model_.items()}, config_);
     }
-    return loss / static_cast<double>(rows_.updates());
+    const auto lowest = std::span(numbers).last(networks);  // of the last batch
+    return {epoch, loss / static_cast<double>(rows_.updates()), 0, *std::min_element(lowest.begin(), lowest.end())};
   }
 
   const CodigemModel& model_;
@@ -130,7 +114,7 @@ class CodigemTraining {
   optim::Adamax adamax_;
   sdrm::EpochCursor cursor_;
   Tensor factors_;            ///< [U, kAdamaxFactors]
-  sdrm::PlacedLosses terms_;  ///< CodigemTerms of each update
+  sdrm::PlacedLosses terms_;  ///< CodigemTerms of each update, then the lowest log-variance of each reverse network
   std::vector<std::int32_t> order_;
   StepGraph graph_;
 };

@@ -23,6 +23,14 @@ void for_select_chunks(std::int64_t n, const Body& body) {
 }  // namespace
 
 template <typename T>
+void CpuKernels<T>::smallest(std::int64_t n, const T* x, T* y) {
+  T least = std::numeric_limits<T>::infinity();
+#pragma omp simd reduction(min : least)
+  for (std::int64_t i = 0; i < n; ++i) least = x[i] < least ? x[i] : least;  // NaN is not less
+  *y = least;
+}
+
+template <typename T>
 void CpuKernels<T>::first_not_finite(std::int64_t n, const T* x, std::int64_t* at) {
   bool finite = true;
   for (std::int64_t i = 0; i < n; ++i) finite &= std::abs(x[i]) <= std::numeric_limits<T>::max();

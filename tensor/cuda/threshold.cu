@@ -57,11 +57,21 @@ __device__ RankedKey<Key> known_key(const std::int64_t* workspace) {
   return {static_cast<Key>(workspace[0]), workspace[1]};
 }
 
+/// Of numbers, or of a NaN for b, which then is not taken.
 struct Smallest {
-  __device__ std::int64_t operator()(std::int64_t a, std::int64_t b) const { return b < a ? b : a; }
+  template <typename T>
+  __device__ T operator()(T a, T b) const {
+    return b < a ? b : a;
+  }
 };
 
 }  // namespace
+
+template <typename T>
+void CudaKernels<T>::smallest(std::int64_t n, const T* x, T* y) {
+  const auto take = [=] __device__(std::int64_t i) { return x[i]; };
+  cuda::reduce(n, std::numeric_limits<T>::infinity(), take, Smallest(), [=] __device__(T least) { *y = least; });
+}
 
 template <typename T>
 void CudaKernels<T>::first_not_finite(std::int64_t n, const T* x, std::int64_t* at) {

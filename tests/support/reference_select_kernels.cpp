@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <numeric>
 #include <utility>
 #include <vector>
@@ -57,6 +58,14 @@ template <typename T>
 void ReferenceKernels<T>::first_not_finite(std::int64_t n, const T* x, std::int64_t* at) {
   *at = 0;
   while (*at < n && std::isfinite(x[*at])) ++*at;
+}
+
+template <typename T>
+void ReferenceKernels<T>::smallest(std::int64_t n, const T* x, T* y) {
+  *y = std::numeric_limits<T>::infinity();
+  for (std::int64_t i = 0; i < n; ++i) {
+    if (!std::isnan(x[i]) && x[i] < *y) *y = x[i];
+  }
 }
 
 template <typename T>

@@ -72,6 +72,12 @@ std::vector<KernelCase<K>> selection_cases() {
                        K::first_not_finite(c.n, c.given('x', values), c.template output<std::int64_t>('a', 1, {0}));
                      }});
   }
+  cases.push_back({"smallest", [](Call& c) {
+                     if (c.n == 0) return;
+                     std::vector<T> values = random_values<T>(c.n, 'x');
+                     for (std::size_t i = 0; i + 1 < values.size(); i += 3) values[i] = std::numeric_limits<T>::quiet_NaN();
+                     K::smallest(c.n, c.given('x', values), c.output('y', 1, {0}));
+                   }});
   cases.push_back(at_least_case<K>("at_least", 1, 1.25, false));
   cases.push_back(at_least_case<K>("at_least_of_places", -1, 0, true));
   cases.push_back(at_least_case<K>("at_least_of_none", 1, 3, true));

@@ -42,6 +42,10 @@ TEST_F(SpecialValuesTest, NaNComesBehindEveryNumber) {
     EXPECT_EQ(host<std::int32_t>(top_lengths_rows(x, std::vector<std::int64_t>{3}).columns()), (Columns{1, 3, 4}));
     EXPECT_EQ(host<std::int32_t>(top_lengths_rows(x, std::vector<std::int64_t>{4}).columns()), (Columns{0, 1, 3, 4}));
     EXPECT_EQ(kth_largest(x, 3), -kInf);
+    EXPECT_EQ(smallest(x).item(), -kInf);
+    EXPECT_EQ(smallest(x.reshape({5}).slice_rows(0, 4)).item(), 1);
+    EXPECT_EQ(smallest(x.reshape({5}).slice_rows(2, 3)).item(), kInf) << "there is no number";
+    EXPECT_EQ(smallest(x.reshape({5}).slice_rows(0, 0)).item(), kInf);
     EXPECT_TRUE(std::isnan(kth_largest(x, 4)));
     std::vector<double> wide(48, kNan);  // so few of so many are chosen in another way on a GPU
     wide[7] = 1;
