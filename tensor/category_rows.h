@@ -1,5 +1,7 @@
 #pragma once
 
+#include <limits>
+
 #include "tensor/elementwise.h"
 #include "tensor/kernels.h"
 
@@ -64,6 +66,32 @@ TAPESTRY_HD inline std::int32_t chosen_value(const CategoryPlanes& planes, const
   if (j < planes.two) compare(planes.columns + j);
   if (j < planes.three) compare(planes.columns + planes.two + j);
   return meaning.values[best];
+}
+
+/// A log-odds where a column leaves no choice.
+inline constexpr double kCertain = 1e30;
+
+/// The log-odds of this value in column j, as the contract says of category_odds.
+template <typename T>
+TAPESTRY_HD inline T value_odds(const CategoryPlanes& planes, const CategoryMeaning& meaning, const T* scores, std::int32_t value,
+                                std::int64_t j) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const std::int64_t at[] = {j, planes.columns + j, planes.columns + planes.two + j};
+  const int count = 1 + (j < planes.two ? 1 : 0) + (j < planes.three ? 1 : 0);
+  bool possible = false;
+  double own = 0, others = -kInfinity;  // ln sum exp of theirs
+  for (int k = 0; k < count; ++k) {
+    const double score = scores[at[k]];
+    if (meaning.values[at[k]] == value) {
+      possible = true;
+      own = score;
+      continue;
+    }
+    const double larger = others < score ? score : others;
+    others = larger + scalar::log(scalar::exp(others - larger) + scalar::exp(score - larger));
+  }
+  if (!possible) return static_cast<T>(-kCertain);
+  return static_cast<T>(count == 1 ? kCertain : own - others);
 }
 
 }  // namespace tapestry::category

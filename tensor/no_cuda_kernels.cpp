@@ -272,6 +272,11 @@ void CudaKernels<T>::category_choice(std::int64_t, const CategoryPlanes&, const 
 }
 
 template <typename T>
+void CudaKernels<T>::category_odds(std::int64_t, const CategoryPlanes&, const T*, const CategoryMeaning&, std::int32_t, T*) {
+  no_cuda("category_odds");
+}
+
+template <typename T>
 void CudaKernels<T>::csr_transpose_matmul_add(const CsrView<T>&, std::int64_t, const T*, T*) {
   no_cuda("csr_transpose_matmul_add");
 }

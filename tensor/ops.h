@@ -198,6 +198,9 @@ struct CategoryTable {
 /// The values of the categories with the largest scores [B, C], which are finite: [B, columns]. Throws on a place outside (on a
 /// GPU the caller vouches for it).
 Tensor category_choice(const CategoryPlanes& planes, const Tensor& scores, const CategoryTable& table);
+/// The log-odds of a value in each column, from the scores as logits of a softmax [B, C]: [B, columns], +-1e30 where a column
+/// leaves no choice. Throws as category_choice.
+Tensor category_odds(const CategoryPlanes& planes, const Tensor& scores, const CategoryTable& table, std::int32_t value);
 /// Adam on rows index (int32 [n], none twice, negative: none) of a table [R, N] with moments of its shape; see
 /// kernel_contract.inc. done int32 [n]: how many steps each row has had, of the count (int32 [1]) that have been made; factors
 /// [steps, kAdamFactors]; gradient [n, N] of one more step, or undefined. On a GPU the caller vouches for index and counts.

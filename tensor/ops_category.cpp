@@ -19,6 +19,25 @@ void check_target(const char* op, const Tensor& d, const CsrMatrix& target) {
         " against ", target.has_values() ? "weighted " : "", "targets [", target.rows(), ", ", target.cols(), "]");
 }
 
+void check_table(const char* op, const CategoryPlanes& planes, const Tensor& scores, const CategoryTable& table) {
+  check_planes(op, planes);
+  check(scores.cols() == planes.categories(), op, ": scores ", scores.shape(), " for ", planes.categories(), " categories");
+  for (const Tensor* part : {&table.values, &table.order, &table.places}) {
+    const std::int64_t expected = part == &table.places ? planes.columns : planes.categories();
+    check(part->dtype() == DType::kInt32 && part->numel() == expected && part->device() == scores.device(), op,
+          ": a table's part of ", part->dtype(), " ", part->shape(), " on ", part->device(), ", expected ", expected,
+          " int32 on ", scores.device());
+  }
+  if (scores.device() != Device::kCpu) return;
+  for (const std::int32_t place : table.places.span<std::int32_t>()) {
+    check(place >= 0 && place < planes.columns, op, ": place ", place, " in rows of ", planes.columns, " columns");
+  }
+}
+
+CategoryMeaning meaning_of(const CategoryTable& table) {
+  return {table.values.data<std::int32_t>(), table.order.data<std::int32_t>(), table.places.data<std::int32_t>()};
+}
+
 }  // namespace
 
 Tensor category_softmax(const CategoryPlanes& planes, const Tensor& d, const Tensor& noise, double temperature) {
@@ -76,26 +95,21 @@ Tensor category_cross_entropy_backward(const CategoryPlanes& planes, Tensor d, c
 }
 
 Tensor category_choice(const CategoryPlanes& planes, const Tensor& scores, const CategoryTable& table) {
-  check_planes("category_choice", planes);
-  check(scores.cols() == planes.categories(), "category_choice: scores ", scores.shape(), " for ", planes.categories(),
-        " categories");
-  for (const Tensor* part : {&table.values, &table.order, &table.places}) {
-    const std::int64_t expected = part == &table.places ? planes.columns : planes.categories();
-    check(part->dtype() == DType::kInt32 && part->numel() == expected && part->device() == scores.device(),
-          "category_choice: a table's part of ", part->dtype(), " ", part->shape(), " on ", part->device(), ", expected ",
-          expected, " int32 on ", scores.device());
-  }
-  if (scores.device() == Device::kCpu) {
-    for (const std::int32_t place : table.places.span<std::int32_t>()) {
-      check(place >= 0 && place < planes.columns, "category_choice: place ", place, " in rows of ", planes.columns, " columns");
-    }
-  }
+  check_table("category_choice", planes, scores, table);
   Tensor x = Tensor::empty({scores.rows(), planes.columns}, scores.dtype(), scores.device());
   dispatch(scores.device(), scores.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
-    const CategoryMeaning meaning = {table.values.data<std::int32_t>(), table.order.data<std::int32_t>(),
-                                     table.places.data<std::int32_t>()};
-    kernels.category_choice(scores.rows(), planes, scores.data<T>(), meaning, x.data<T>());
+    kernels.category_choice(scores.rows(), planes, scores.data<T>(), meaning_of(table), x.data<T>());
+  });
+  return x;
+}
+
+Tensor category_odds(const CategoryPlanes& planes, const Tensor& scores, const CategoryTable& table, std::int32_t value) {
+  check_table("category_odds", planes, scores, table);
+  Tensor x = Tensor::empty({scores.rows(), planes.columns}, scores.dtype(), scores.device());
+  dispatch(scores.device(), scores.dtype(), [&](auto kernels) {
+    using T = typename decltype(kernels)::Scalar;
+    kernels.category_odds(scores.rows(), planes, scores.data<T>(), meaning_of(table), value, x.data<T>());
   });
   return x;
 }

@@ -1,7 +1,4 @@
 #include <algorithm>
-#include <cmath>
-#include <limits>
-#include <span>
 #include <vector>
 
 #include "autograd/tape.h"
@@ -19,8 +16,6 @@ namespace tapestry::recsys {
 namespace {
 
 constexpr std::int64_t kSampleBatch = 500;
-/// The log-odds of a like where the table leaves no choice.
-constexpr float kCertain = 1e30f;
 
 /// Latents of rows [begin, end), each from its own row of the stream.
 Tensor prior(const Tvae& model, std::int64_t begin, std::int64_t end, std::uint64_t seed, const Tensor& row_ids) {
@@ -36,29 +31,6 @@ Tensor scores(const Tvae& model, TvaeDraw draw, std::int64_t begin, std::int64_t
   // argmax of logits + Gumbel noise is a draw from the softmax.
   const Tensor noise = random_gumbel(logits.shape(), {seed, Purpose::kTableGumbel, 0}, logits.dtype(), model.device(), ids);
   return binary(BinaryOp::kAdd, logits, noise);
-}
-
-/// ln P(like) / (1 - P(like)) of every item, in the items' order [n, I], from logits on the host.
-Tensor like_odds(const Tensor& logits, const TableEncoding& table) {
-  Tensor odds = Tensor::full({logits.rows(), table.items()}, -kCertain);
-  for (std::int64_t column = 0; column < table.items(); ++column) {
-    const std::int64_t like = table.category_of(column, 1);
-    if (like < 0) continue;
-    for (std::int64_t row = 0; row < logits.rows(); ++row) {
-      const float* in = logits.data<float>() + row * logits.cols();
-      double others = -std::numeric_limits<double>::infinity();
-      for (std::int64_t k = 0; k < table.category_count(column); ++k) {
-        const double logit = in[table.position(column, k)];
-        if (k == like) continue;
-        const double larger = std::max(others, logit);
-        others = larger + std::log(std::exp(others - larger) + std::exp(logit - larger));
-      }
-      const double own = in[table.position(column, like)];
-      odds.data<float>()[row * table.items() + table.item(column)] =
-          table.category_count(column) == 1 ? kCertain : static_cast<float>(own - others);
-    }
-  }
-  return odds;
 }
 
 /// The updates of a TVAE, one after the other.
@@ -154,9 +126,10 @@ Interactions sample_tvae(const Tvae& model, const TableEncoding& table, std::int
 
 Interactions threshold_tvae(const Tvae& model, const TableEncoding& table, const SampleRequest& request, std::uint64_t seed,
                             const std::function<void(double)>& progress) {
+  const CategoryTable meaning = table.meaning(model.device());
   const auto tile = [&](std::int64_t begin, std::int64_t end) {
     const Tensor z = prior(model, begin, end, seed, row_numbers(begin, end, model.device()));
-    return like_odds(model.logits(z).to(Device::kCpu), table);
+    return category_odds(table.planes(), model.logits(z), meaning, 1);
   };
   return cut_at_density({request.rows, table.items(), tile}, request, progress);
 }

@@ -115,6 +115,18 @@ void CpuKernels<T>::category_choice(std::int64_t rows, const CategoryPlanes& pla
   });
 }
 
+template <typename T>
+void CpuKernels<T>::category_odds(std::int64_t rows, const CategoryPlanes& planes, const T* scores,
+                                  const CategoryMeaning& meaning, std::int32_t value, T* x) {
+  for_rows(rows, planes.categories(), [=](std::int64_t row) {
+    const T* in = scores + row * planes.categories();
+    T* out = x + row * planes.columns;
+    for (std::int64_t j = 0; j < planes.columns; ++j) {
+      out[meaning.places[j]] = category::value_odds(planes, meaning, in, value, j);
+    }
+  });
+}
+
 template struct CpuKernels<float>;
 template struct CpuKernels<double>;
 

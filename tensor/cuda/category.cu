@@ -120,6 +120,16 @@ void CudaKernels<T>::category_choice(std::int64_t rows, const CategoryPlanes& pl
   });
 }
 
+template <typename T>
+void CudaKernels<T>::category_odds(std::int64_t rows, const CategoryPlanes& planes, const T* scores,
+                                   const CategoryMeaning& meaning, std::int32_t value, T* x) {
+  for_each(rows * planes.columns, [=] __device__(std::int64_t i) {
+    const auto [row, j] = place_of(i, planes.columns);
+    const T* in = scores + row * planes.categories();
+    x[row * planes.columns + meaning.places[j]] = category::value_odds(planes, meaning, in, value, j);
+  });
+}
+
 template struct CudaKernels<float>;
 template struct CudaKernels<double>;
 

@@ -125,6 +125,22 @@ void ReferenceKernels<T>::category_choice(std::int64_t rows, const CategoryPlane
   }
 }
 
+template <typename T>
+void ReferenceKernels<T>::category_odds(std::int64_t rows, const CategoryPlanes& planes, const T* scores,
+                                        const CategoryMeaning& meaning, std::int32_t value, T* x) {
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int64_t j = 0; j < planes.columns; ++j) {
+      double own = 0, others = 0;
+      for (std::int64_t k = 0; k < category_count(planes, j); ++k) {
+        const std::int64_t at = at_category(planes, j, k);
+        (meaning.values[at] == value ? own : others) += std::exp(static_cast<double>(scores[row * planes.categories() + at]));
+      }
+      const double odds = own == 0 ? -1e30 : others == 0 ? 1e30 : std::log(own) - std::log(others);
+      x[row * planes.columns + meaning.places[j]] = static_cast<T>(odds);
+    }
+  }
+}
+
 template struct ReferenceKernels<float>;
 template struct ReferenceKernels<double>;
 

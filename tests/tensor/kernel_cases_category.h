@@ -32,8 +32,22 @@ std::vector<KernelCase<K>> category_cases() {
     const CategoryMeaning meaning = {c.index('v', planes.categories(), 3), c.given('o', order), c.given('p', places)};
     K::category_choice(c.rows, planes, scores, meaning, c.output('y', c.rows * planes.columns, {0}));
   };
+  // Columns hold two or three of the values 0, 1, 2; those of one category are certain of it, or have not got it.
+  const auto odds = [](Call& c) {
+    const CategoryPlanes planes = planes_of(c.cols);
+    std::vector<std::int32_t> values, places;
+    for (std::int32_t k = 0; k < 3; ++k) {
+      const std::int64_t width = k == 0 ? planes.columns : k == 1 ? planes.two : planes.three;
+      for (std::int64_t j = 0; j < width; ++j) values.push_back(static_cast<std::int32_t>((j + k) % 3));
+    }
+    for (std::int64_t j = planes.columns; j > 0; --j) places.push_back(static_cast<std::int32_t>(j - 1));
+    const CategoryMeaning meaning = {c.given('v', values), nullptr, c.given('p', places)};
+    K::category_odds(c.rows, planes, c.input('x', c.rows * planes.categories(), -9, 9), meaning, 1,
+                     c.output('y', c.rows * planes.columns, {16, 20}));
+  };
   return {
       {"category_choice", choice},
+      {"category_odds", odds},
       {"category_softmax",
        [](Call& c) {
          const CategoryPlanes planes = planes_of(c.cols);

@@ -207,6 +207,8 @@ TEST_F(OperandsTest, AColumnsPlaceOutsideIsRefused) {
   EXPECT_NO_THROW(choose(1));
   expect_misuse([&] { choose(2); }, {"category_choice", "place 2"});
   expect_misuse([&] { choose(-1); }, {"category_choice", "place -1"});
+  const CategoryTable outside = {integers(5, Device::kCpu), integers(5, Device::kCpu), Tensor::from<std::int32_t>({0, 2}, {2})};
+  expect_misuse([&] { category_odds(planes, scores, outside, 1); }, {"category_odds", "place 2"});
 }
 
 /// Every operation with one operand on the host and the others on the GPU.

@@ -164,6 +164,23 @@ TEST_F(GeneratorsOnDevice, TvaeTrainsAlike) {
   }
 }
 
+TEST_F(GeneratorsOnDevice, TvaesOddsStayWhereTheyAre) {
+  constexpr std::int64_t kUsers = 400, kItems = 24;
+  const TableEncoding table(tapestry::tests::random_users(40, kItems, 0.3, 0.3, 5), TableKind::kTernary);
+  std::vector<Interactions> users;
+  std::int64_t bytes = 0;
+  for (const Device device : {Device::kCpu, test_device()}) {
+    nn::Initializer init(5, DType::kFloat32, device);
+    const Tvae model(table.planes(), tests::tiny_settings().baselines.tvae, init);
+    const std::int64_t before = copy_stats().bytes_to_host;
+    users.push_back(threshold_tvae(model, table, {kUsers, 0.1, true}, 7));
+    bytes = copy_stats().bytes_to_host - before;
+  }
+  EXPECT_LT(bytes, kUsers * kItems * 4) << "more than the lists of likes and dislikes came back";
+  EXPECT_GE(agreement(users[0].likes, users[1].likes), 0.98);
+  EXPECT_GE(agreement(users[0].dislikes, users[1].dislikes), 0.98);
+}
+
 TEST_F(GeneratorsOnDevice, CtganTrainsAlike) {
   const TableEncoding table(tapestry::tests::random_users(40, 8, 0.3, 0.3, 5), TableKind::kTernary);
   const CsrMatrix marks = table.encode(tapestry::tests::random_users(40, 8, 0.3, 0.3, 5));
