@@ -54,18 +54,20 @@ TAPESTRY_HD inline Shares<T> softmax_of_three(T a, T b) {
   return {e0 / total, e1 / total, e2 / total};
 }
 
-/// The value of column j's category with the largest score in this row, ties by lower order.
+/// The value of column j's category with the largest score in this row, ties by lower order; NaN unless all scores are finite.
 template <typename T>
-TAPESTRY_HD inline std::int32_t chosen_value(const CategoryPlanes& planes, const CategoryMeaning& meaning, const T* scores,
-                                             std::int64_t j) {
+TAPESTRY_HD inline T chosen_value(const CategoryPlanes& planes, const CategoryMeaning& meaning, const T* scores, std::int64_t j) {
+  constexpr T kLargest = std::numeric_limits<T>::max(), kNaN = std::numeric_limits<T>::quiet_NaN();
   std::int64_t best = j;
+  bool finite = std::abs(scores[j]) <= kLargest;
   const auto compare = [&](std::int64_t other) {
     const T there = scores[best], here = scores[other];
+    finite = finite && std::abs(here) <= kLargest;
     if (here > there || (here == there && meaning.order[other] < meaning.order[best])) best = other;
   };
   if (j < planes.two) compare(planes.columns + j);
   if (j < planes.three) compare(planes.columns + planes.two + j);
-  return meaning.values[best];
+  return finite ? static_cast<T>(meaning.values[best]) : kNaN;
 }
 
 /// A log-odds where a column leaves no choice.

@@ -195,8 +195,8 @@ Tensor category_cross_entropy_backward(const CategoryPlanes& planes, Tensor d, c
 struct CategoryTable {
   Tensor values, order, places;
 };
-/// The values of the categories with the largest scores [B, C], which are finite: [B, columns]. Throws on a place outside (on a
-/// GPU the caller vouches for it).
+/// The values of the categories with the largest scores [B, C]: [B, columns], NaN in a column with a score that is infinite or
+/// NaN. Throws on a place outside (on a GPU the caller vouches for it).
 Tensor category_choice(const CategoryPlanes& planes, const Tensor& scores, const CategoryTable& table);
 /// The log-odds of a value in each column, from the scores as logits of a softmax [B, C]: [B, columns], +-1e30 where a column
 /// leaves no choice. Throws as category_choice.

@@ -183,21 +183,35 @@ void fit_ctgan(CtganGenerator& generator, CtganCritic& critic, const TableEncodi
 Interactions sample_ctgan(const CtganGenerator& generator, const TableEncoding& table, const CtganConfig& config,
                           ConditionLaw law, std::int64_t rows, bool dislikes, std::uint64_t seed,
                           const sdrm::Progress& progress) {
-  TableRows drawn(table);
-  std::uint32_t batch = 0;
-  for (std::int64_t begin = 0; begin < rows; begin += config.batch, ++batch) {
-    RandomSequence random({seed, Purpose::kTableCondition, batch});
-    const Conditions conditions = draw_conditions(table, law, config.batch, random);
-    const Device device = generator.device();
-    const Tensor z =
-        random_normal({config.batch, config.latent}, {seed, Purpose::kTableLatent, batch}, 0, 1, DType::kFloat32, device);
-    const Tensor noise =
-        random_gumbel({config.batch, table.planes().categories()}, {seed, Purpose::kTableGumbel, batch}, DType::kFloat32, device);
+  const Device device = generator.device();
+  const std::int64_t batches = (rows + config.batch - 1) / config.batch;
+  // The conditions of all batches, drawn and brought there before the first, so that a graph can repeat a batch.
+  std::vector<std::int32_t> drawn_positions;
+  for (std::int64_t batch = 0; batch < batches; ++batch) {
+    RandomSequence random({seed, Purpose::kTableCondition, static_cast<std::uint32_t>(batch)});
+    const std::vector<std::int32_t> positions = draw_conditions(table, law, config.batch, random).position;
+    drawn_positions.insert(drawn_positions.end(), positions.begin(), positions.end());
+  }
+  const Tensor conditions = Tensor::from<std::int32_t>(drawn_positions, {batches, config.batch}, device);
+  const Tensor values = Tensor::empty({config.batch, table.items()}, DType::kFloat32, device);  // of a batch
+  const sdrm::EpochCursor cursor(device);
+  cursor.begin_epoch(0);
+  TableRows drawn(table, rows, device);
+  StepGraph graph(device);
+  for (std::int64_t begin = 0; begin < rows; begin += config.batch) {
     // A whole batch always: the normalisation makes a row depend on the others. What is too much is cut off.
-    const autograd::Variable d = generator.forward(z, generator.gather(conditions.position));
-    const Tensor y = category_softmax(table.planes(), d.value(), noise, config.temperature);
-    drawn.append(y.slice_rows(0, std::min(config.batch, rows - begin)));
-    if (progress) progress(std::min(rows, begin + config.batch), rows);
+    graph.run(config.batch, [&] {
+      const Tensor z =
+          random_normal({config.batch, config.latent}, cursor.stream(seed, Purpose::kTableLatent), 0, 1, DType::kFloat32, device);
+      const Tensor noise = random_gumbel({config.batch, table.planes().categories()}, cursor.stream(seed, Purpose::kTableGumbel),
+                                         DType::kFloat32, device);
+      const autograd::Variable d = generator.forward(z, generator.gather(cursor.row(conditions)));
+      copy_into(values, drawn.values(category_softmax(table.planes(), d.value(), noise, config.temperature)));
+      cursor.advance();
+    });
+    const std::int64_t end = std::min(rows, begin + config.batch);
+    drawn.add(values.slice_rows(0, end - begin));
+    if (progress) progress(end, rows);
   }
   return drawn.take(dislikes);
 }

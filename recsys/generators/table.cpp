@@ -16,6 +16,8 @@ namespace tapestry::recsys {
 namespace {
 
 constexpr std::array<int, 3> kValues = {-1, 0, 1};
+/// Cells of drawn users that wait to be looked at: 64 MiB.
+constexpr std::int64_t kWaiting = 1 << 24;
 
 /// The values of one column, one place for each of kValues.
 struct ValueCounts {
@@ -210,20 +212,36 @@ CategoryTable TableEncoding::meaning(Device device) const {
   return {as_tensor(values_).to(device), as_tensor(appearance_).to(device), as_tensor(items_).to(device)};
 }
 
-void TableRows::append(const Tensor& scores) {
-  check(scores.cols() == table_.planes().categories(), "TableRows::append: scores ", scores.shape(), " for ",
-        table_.planes().categories(), " categories");
-  if (first_not_finite(scores) != scores.numel()) {
+TableRows::TableRows(const TableEncoding& table, std::int64_t rows, Device device)
+    : table_(table),
+      meaning_(table.meaning(device)),
+      room_(std::max<std::int64_t>(1, std::min(rows, kWaiting / table.items()))) {}
+
+void TableRows::add(const Tensor& values) {
+  check(values.cols() == table_.items(), "TableRows::add: values ", values.shape(), " for ", table_.items(), " items");
+  if (!waiting_.defined()) waiting_ = Tensor::empty({room_, table_.items()}, values.dtype(), values.device());
+  for (std::int64_t begin = 0; begin < values.rows();) {
+    if (used_ == room_) collect();
+    const std::int64_t count = std::min(values.rows() - begin, room_ - used_);
+    copy_into(waiting_.slice_rows(used_, used_ + count), values.slice_rows(begin, begin + count));
+    used_ += count;
+    begin += count;
+  }
+}
+
+void TableRows::collect() {
+  if (used_ == 0) return;
+  const Tensor values = waiting_.slice_rows(0, std::exchange(used_, 0));
+  if (first_not_finite(values) != values.numel()) {
     fail(ErrorKind::kFit, "a score of a drawn user is no finite number: the model that gave it has diverged");
   }
-  if (likes_.empty()) meaning_ = table_.meaning(scores.device());
-  const Tensor values = category_choice(table_.planes(), scores, meaning_);
   constexpr double kMark = 0.5;  // values are 1, -1 and 0
   likes_.push_back(ones_at_least(values, 1, kMark).to(Device::kCpu));
   dislikes_.push_back(ones_at_least(values, -1, kMark).to(Device::kCpu));
 }
 
-Interactions TableRows::take(bool dislikes) const {
+Interactions TableRows::take(bool dislikes) {
+  collect();
   const std::int64_t rows = std::accumulate(likes_.begin(), likes_.end(), std::int64_t{0},
                                             [](std::int64_t sum, const CsrMatrix& part) { return sum + part.rows(); });
   const CsrMatrix none = no_entries(rows, table_.items());

@@ -86,16 +86,28 @@ class TableEncoding {
 /// Collects users whose columns take the category with the largest score; of equal ones that which appeared first.
 class TableRows {
  public:
-  explicit TableRows(const TableEncoding& table) : table_(table) {}
-  /// Rows of scores [n, C], by planes. They are compared where they are: likes and dislikes alone come to the host. Throws
-  /// Error(kFit) when a score is no finite number.
-  void append(const Tensor& scores);
+  /// About `rows` will be added (that many at most wait, below); their scores are on this device.
+  TableRows(const TableEncoding& table, std::int64_t rows, Device device = Device::kCpu);
+
+  /// The values [n, I] of the categories that rows of scores [n, C], by planes, choose: NaN where a score is no finite number. It
+  /// asks nothing of the host, so that a StepGraph can repeat it.
+  Tensor values(const Tensor& scores) const { return category_choice(table_.planes(), scores, meaning_); }
+  /// Takes those in, copied. They wait where they are until there are many, so that a GPU is seldom waited for: then likes and
+  /// dislikes alone come to the host. Throws Error(kFit) where a score was no finite number, here or in take() for those who
+  /// still wait.
+  void add(const Tensor& values);
+  void append(const Tensor& scores) { add(values(scores)); }
   /// What was collected; values of -1 are dislikes if asked for, else forgotten.
-  Interactions take(bool dislikes) const;
+  Interactions take(bool dislikes);
 
  private:
+  void collect();
+
   const TableEncoding& table_;
   CategoryTable meaning_;  ///< of the table, where the scores are
+  std::int64_t room_;      ///< rows that may wait
+  Tensor waiting_;         ///< [room, I] values, made by the first add()
+  std::int64_t used_ = 0;  ///< rows of them
   std::vector<CsrMatrix> likes_, dislikes_;
 };
 

@@ -17,15 +17,13 @@ namespace {
 
 constexpr std::int64_t kSampleBatch = 500;
 
-/// Latents of rows [begin, end), each from its own row of the stream.
-Tensor prior(const Tvae& model, std::int64_t begin, std::int64_t end, std::uint64_t seed, const Tensor& row_ids) {
-  return random_normal({end - begin, model.latent()}, {seed, Purpose::kTableLatent, 0}, 0, 1, model.dtype(), model.device(),
-                       row_ids);
+/// Latents of the rows with these numbers, int32 [n], each from its own row of the stream.
+Tensor prior(const Tvae& model, std::uint64_t seed, const Tensor& ids) {
+  return random_normal({ids.numel(), model.latent()}, {seed, Purpose::kTableLatent, 0}, 0, 1, model.dtype(), model.device(), ids);
 }
 
-Tensor scores(const Tvae& model, TvaeDraw draw, std::int64_t begin, std::int64_t end, std::uint64_t seed) {
-  const Tensor ids = row_numbers(begin, end, model.device());
-  const Tensor logits = model.logits(prior(model, begin, end, seed, ids));  // [n, C]
+Tensor scores(const Tvae& model, TvaeDraw draw, std::uint64_t seed, const Tensor& ids) {
+  const Tensor logits = model.logits(prior(model, seed, ids));  // [n, C]
   if (draw == TvaeDraw::kMode) return logits;
   if (draw == TvaeDraw::kTanh) return unary(UnaryOp::kTanh, logits);
   // argmax of logits + Gumbel noise is a draw from the softmax.
@@ -115,12 +113,13 @@ void fit_tvae(Tvae& model, const CsrMatrix& marks, const TvaeConfig& config, std
 
 Interactions sample_tvae(const Tvae& model, const TableEncoding& table, std::int64_t rows, TvaeDraw draw, bool dislikes,
                          std::uint64_t seed, const sdrm::Progress& progress) {
-  TableRows drawn(table);
-  for (std::int64_t begin = 0; begin < rows; begin += kSampleBatch) {
-    const std::int64_t end = std::min(rows, begin + kSampleBatch);
-    drawn.append(scores(model, draw, begin, end, seed));
+  TableRows drawn(table, rows, model.device());
+  const Tensor of_tile = Tensor::empty({std::min(kSampleBatch, rows), table.items()}, model.dtype(), model.device());
+  const auto choose = [&](const Tensor& ids) { return drawn.values(scores(model, draw, seed, ids)); };
+  for_sampled_tiles(rows, of_tile, choose, [&](std::int64_t end, const Tensor& tile) {
+    drawn.add(tile);
     if (progress) progress(end, rows);
-  }
+  });
   return drawn.take(dislikes);
 }
 
@@ -128,7 +127,7 @@ Interactions threshold_tvae(const Tvae& model, const TableEncoding& table, const
                             const std::function<void(double)>& progress) {
   const CategoryTable meaning = table.meaning(model.device());
   const auto tile = [&](std::int64_t begin, std::int64_t end) {
-    const Tensor z = prior(model, begin, end, seed, row_numbers(begin, end, model.device()));
+    const Tensor z = prior(model, seed, row_numbers(begin, end, model.device()));
     return category_odds(table.planes(), model.logits(z), meaning, 1);
   };
   return cut_at_density({request.rows, table.items(), tile}, request, progress);

@@ -110,7 +110,7 @@ void CpuKernels<T>::category_choice(std::int64_t rows, const CategoryPlanes& pla
     const T* in = scores + row * planes.categories();
     T* out = x + row * planes.columns;
     for (std::int64_t j = 0; j < planes.columns; ++j) {
-      out[meaning.places[j]] = static_cast<T>(category::chosen_value(planes, meaning, in, j));
+      out[meaning.places[j]] = category::chosen_value(planes, meaning, in, j);
     }
   });
 }

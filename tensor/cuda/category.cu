@@ -116,7 +116,7 @@ void CudaKernels<T>::category_choice(std::int64_t rows, const CategoryPlanes& pl
   for_each(rows * planes.columns, [=] __device__(std::int64_t i) {
     const auto [row, j] = place_of(i, planes.columns);
     const T* in = scores + row * planes.categories();
-    x[row * planes.columns + meaning.places[j]] = static_cast<T>(category::chosen_value(planes, meaning, in, j));
+    x[row * planes.columns + meaning.places[j]] = category::chosen_value(planes, meaning, in, j);
   });
 }
 

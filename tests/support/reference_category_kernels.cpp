@@ -1,4 +1,5 @@
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "tests/support/reference_kernels.h"
@@ -120,7 +121,11 @@ void ReferenceKernels<T>::category_choice(std::int64_t rows, const CategoryPlane
       }
       std::int64_t first = best[0];
       for (const std::int64_t at : best) first = meaning.order[at] < meaning.order[first] ? at : first;
-      x[row * planes.columns + meaning.places[j]] = static_cast<T>(meaning.values[first]);
+      T chosen = static_cast<T>(meaning.values[first]);
+      for (std::int64_t k = 0; k < category_count(planes, j); ++k) {
+        if (!std::isfinite(in[at_category(planes, j, k)])) chosen = std::numeric_limits<T>::quiet_NaN();
+      }
+      x[row * planes.columns + meaning.places[j]] = chosen;
     }
   }
 }

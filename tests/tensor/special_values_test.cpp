@@ -55,6 +55,28 @@ TEST_F(SpecialValuesTest, NaNComesBehindEveryNumber) {
   }
 }
 
+TEST_F(SpecialValuesTest, AColumnWithAScoreThatIsNoFiniteNumberHasNoChoice) {
+  const CategoryPlanes planes = {3, 2, 1};  // scores of a row: columns 0, 1, 2; 0, 1; 0
+  const auto integers = [](const std::vector<std::int32_t>& values) {
+    return Tensor::from<std::int32_t>(values, {static_cast<std::int64_t>(values.size())}, test_device());
+  };
+  const CategoryTable table = {integers({5, 6, 7, 8, 9, 10}), integers({0, 0, 0, 1, 1, 2}), integers({0, 1, 2})};
+  for (const DType dtype : kTypes) {
+    for (const double bad : {kNan, kInf, -kInf}) {
+      for (std::size_t at = 0; at < 6; ++at) {
+        std::vector<double> scores = {1, 1, 1, 2, 0, 0};
+        scores[at] = bad;
+        const std::vector<double> chosen = numbers(category_choice(planes, on_device(scores, {1, 6}, dtype), table));
+        for (std::size_t column = 0; column < 3; ++column) {
+          const double expected[] = {8, 6, 7};
+          const bool own = column == at || (at >= 3 && column == (at - 3) % 2);
+          EXPECT_TRUE(own ? std::isnan(chosen[column]) : chosen[column] == expected[column]) << bad << " at " << at;
+        }
+      }
+    }
+  }
+}
+
 TEST_F(SpecialValuesTest, LogSumExpOfInfinitiesAndNaN) {
   struct Row {
     double most, one, other;  // in 38 columns, and in one each

@@ -159,6 +159,40 @@ TEST_F(GeneratorsOnDeviceGraphs, SamplesAreTheSameBits) {
   EXPECT_TRUE(tapestry::tests::same_bits(repeated, all()));
 }
 
+TEST_F(GeneratorsOnDeviceGraphs, UsersOfATableAreTheSameBitsInAsManyCopies) {
+  const TableEncoding table(tapestry::tests::random_users(40, 14, 0.3, 0.3, 5), TableKind::kTernary);
+  CtganConfig ctgan = tests::tiny_settings().baselines.ctgan;
+  ctgan.batch = 10;
+  ctgan.pac = 5;
+  nn::Initializer init(4, DType::kFloat32, test_device());
+  const Tvae tvae_model(table.planes(), tests::tiny_settings().baselines.tvae, init);
+  const CtganGenerator ctgan_model(table.planes(), ctgan, init);
+  const auto expect_same = [](const auto& sample, std::int64_t few, std::int64_t many, std::int64_t launches) {
+    const auto drawn = [&](std::int64_t users, CopyStats& copies) {
+      const CopyStats before = copy_stats();
+      const std::vector<std::vector<int>> values = tapestry::tests::cells(sample(users));
+      copies = {copy_stats().to_device - before.to_device, copy_stats().to_host - before.to_host};
+      return values;
+    };
+    CopyStats of_few, of_many;
+    drawn(few, of_few);
+    const std::int64_t before = StepGraph::launches();
+    const auto repeated = drawn(many, of_many);
+    EXPECT_EQ(StepGraph::launches() - before, launches);
+    EXPECT_EQ(of_many.to_device, of_few.to_device);
+    EXPECT_EQ(of_many.to_host, of_few.to_host) << "a GPU is waited for in every batch";
+    const GraphsSwitch off("off");
+    EXPECT_EQ(repeated, drawn(many, of_many));
+  };
+  // Batches of 500 and a shorter one; the first of each size is called.
+  const auto tvae = [&](std::int64_t users) { return sample_tvae(tvae_model, table, users, TvaeDraw::kSample, true, 7); };
+  expect_same(tvae, 30, 1700, 2);
+  // Whole batches of 10, the last one cut.
+  expect_same(
+      [&](std::int64_t users) { return sample_ctgan(ctgan_model, table, ctgan, ConditionLaw::kFrequency, users, true, 7); }, 10,
+      45, 4);
+}
+
 TEST_F(GeneratorsOnDeviceGraphs, UpdatesNeedNothingOfTheHost) {
   const std::int64_t before = pool_stats(Device::kCuda).bytes_in_use;
   for (const std::int64_t rows : {40, 75}) {
