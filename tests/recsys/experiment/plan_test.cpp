@@ -251,7 +251,7 @@ TEST(ExpectedEpochs, OfMlpDependOnWhoseUsersItGets) {
     call.setting = setting;
     return expected_epochs(job, call, finished);
   };
-  for (const std::string dataset : {"ml-100k", "amazon-luxury-beauty", "amazon-digital-music", "of-my-own"}) {
+  for (const std::string dataset : {"ml-100k", "ml-1m", "amazon-luxury-beauty", "amazon-digital-music", "of-my-own"}) {
     const ExpectedEpochs original = expected(dataset, kOriginal, "augment");
     EXPECT_GT(original.epochs, 0) << dataset;
     EXPECT_EQ(original.epochs, expected(dataset, kOriginal, "replace").epochs) << dataset << ": the same users";
