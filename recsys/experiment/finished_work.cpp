@@ -20,9 +20,7 @@ void add(KnownMean& known, double value) { known.mean += (value - known.mean) / 
 
 FinishedWork::FinishedWork(fs::path folder, Configuration configuration, std::span<const fs::path> reuse)
     : folders_({std::move(folder)}), configuration_(std::move(configuration)) {
-  if (const std::optional<std::string> existing = read_text(folders_.front() / "config.json")) {
-    merge_configuration(*existing, configuration_, folders_.front());
-  }
+  check_folder(folders_.front(), configuration_);
   for (const fs::path& other : reuse) {
     std::optional<std::string> conflict = reuse_conflict(other, configuration_);
     if (conflict) {

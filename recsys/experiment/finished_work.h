@@ -26,7 +26,7 @@ struct KnownMean {
 /// folder, and without making one.
 class FinishedWork {
  public:
-  /// Throws Error(kUsage) when the folder has results of another configuration, as UnitStore does.
+  /// Throws Error(kUsage) when the folder has results of another configuration or of unknown origin, as UnitStore does.
   FinishedWork(std::filesystem::path folder, Configuration configuration, std::span<const std::filesystem::path> reuse = {});
 
   /// The folders of `reuse` that do not fit, and why.

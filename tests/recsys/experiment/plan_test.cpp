@@ -152,6 +152,15 @@ TEST(Plan, KnowsWhatIsFinished) {
   EXPECT_THROW(make_plan(tiny_data(), options), Error) << "the folder has results of another seed";
 }
 
+TEST(Plan, RefusesAFolderThatTheJobWouldRefuse) {
+  const TempFolder folder;
+  folder.write("results.csv", "precious");
+  const ExperimentOptions options = tiny_options(folder.path());
+  const std::string refused = tests::error_of(ErrorKind::kUsage, [&] { run(options); });
+  EXPECT_NE(refused.find("holds a results.csv but no config.json"), std::string::npos) << refused;
+  EXPECT_EQ(tests::error_of(ErrorKind::kUsage, [&] { make_plan(tiny_data(), options); }), refused);
+}
+
 TEST(Plan, IsStoppedWithinAMeasurement) {
   struct Stop {};
   const TempFolder folder;
