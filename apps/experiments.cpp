@@ -16,6 +16,7 @@
 #include "recsys/experiment/folder_lock.h"
 #include "recsys/experiment/paper.h"
 #include "recsys/experiment/runner.h"
+#include "recsys/experiment/stage_names.h"
 #include "recsys/experiment/unfinished.h"
 #include "recsys/experiment/unit_pattern.h"
 #include "recsys/experiment/unit_store.h"
@@ -38,9 +39,9 @@ std::unique_ptr<Progress> make_progress() {
 
 std::vector<LoadedDataset> load(const ReproduceOptions& options, Progress& progress) {
   std::vector<LoadedDataset> loaded;
-  for (std::size_t i = 0; i < options.datasets.size(); ++i) progress.plan(0, "load", 0.5);
+  for (std::size_t i = 0; i < options.datasets.size(); ++i) progress.plan(0, recsys::kLoad, 0.5);
   for (const std::string& name : options.datasets) {
-    const recsys::StageLabel label = {.job = 0, .dataset = name, .recommender = "", .stage = "load"};
+    const recsys::StageLabel label = {.job = 0, .dataset = name, .recommender = "", .stage = recsys::kLoad};
     const auto task = progress.begin(label);
     recsys::Dataset data = recsys::load_dataset(options.data, name);
     loaded.push_back({std::move(data), progress.end(task, label)});

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "recsys/experiment/planned_work.h"
 #include "recsys/experiment/selection.h"
+#include "recsys/experiment/stage_names.h"
 #include "recsys/generators/make_generators.h"
 
 namespace tapestry::recsys {
@@ -26,10 +26,10 @@ std::vector<StageRecord> asked_stages(const UnitStore& store, const ExperimentOp
   };
   std::vector<StageRecord> records = store.stages();
   std::erase_if(records, [&](const StageRecord& record) {
-    const bool generators = record.stage.ends_with("_fit") || record.stage.starts_with("sample_");
+    const bool of_a_generator = record.run > 0 && !is_any_generators(record.stage);
     return !is_in(datasets, record.dataset) || record.run > options.runs ||
            (!record.recommender.empty() && !is_in(options.recommenders, record.recommender)) ||
-           (generators && record.stage != kRecommenderFit && !of_generators.contains(record.stage));
+           (of_a_generator && !of_generators.contains(record.stage));
   });
   return records;
 }

@@ -6,6 +6,7 @@
 
 #include "recsys/experiment/recommender_history.h"
 #include "recsys/experiment/selection.h"
+#include "recsys/experiment/stage_names.h"
 #include "tensor/error.h"
 
 namespace tapestry::recsys {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "recsys/experiment/run_job.h"
+#include "recsys/experiment/stage_names.h"
 
 namespace tapestry::recsys {
 

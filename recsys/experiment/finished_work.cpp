@@ -6,6 +6,7 @@
 
 #include "recsys/experiment/line_log.h"
 #include "recsys/experiment/read_text.h"
+#include "recsys/experiment/results_folder.h"
 #include "tensor/error.h"
 
 namespace tapestry::recsys {
@@ -31,7 +32,7 @@ FinishedWork::FinishedWork(fs::path folder, Configuration configuration, std::sp
   }
   std::set<std::string> lines;  // one that was taken over is in two folders
   for (const fs::path& one : folders_) {
-    for (const std::string& line : read_lines(one / "stages.jsonl")) lines.insert(line);
+    for (const std::string& line : read_lines(one / kStagesFile)) lines.insert(line);
   }
   for (const std::string& line : lines) {
     if (const std::optional<StageRecord> record = parse_stage(line)) {
@@ -45,7 +46,7 @@ bool FinishedWork::has(const UnitKey& unit) const {
   return std::any_of(folders_.begin(), folders_.end(), [&](const fs::path& folder) {
     std::optional<std::string> text;
     try {
-      text = read_text(folder / "units" / (unit.text() + ".json"));
+      text = read_text(unit_file(folder, unit));
     } catch (const Error&) {  // will be computed again
     }
     if (!text) return false;
@@ -55,18 +56,17 @@ bool FinishedWork::has(const UnitKey& unit) const {
 }
 
 ModelFolder FinishedWork::models(const std::string& dataset, const std::string& owner, int run) const {
-  const std::string name = "run-" + std::to_string(run);
   const auto has_models = [&](const fs::path& folder) {
+    const fs::path stem = paths_of_run(folder, dataset, owner, run).models;
     std::error_code none;
-    const fs::directory_iterator files(folder / "models" / dataset / owner, none);
+    const fs::directory_iterator files(stem.parent_path(), none);
     return std::any_of(begin(files), end(files), [&](const fs::directory_entry& entry) {
-      return entry.path().filename().string().starts_with(name + "-");
+      return entry.path().filename().string().starts_with(stem.filename().string() + "-");
     });
   };
   const auto found = std::find_if(folders_.begin(), folders_.end(), has_models);
-  const fs::path& folder = found == folders_.end() ? folders_.front() : *found;
-  return {folder / "models" / dataset / owner / name, folder / "history" / dataset / owner / name,
-          configuration_digest(configuration_, dataset, owner)};
+  const RunPaths paths = paths_of_run(found == folders_.end() ? folders_.front() : *found, dataset, owner, run);
+  return {paths.models, paths.history, configuration_digest(configuration_, dataset, owner)};
 }
 
 std::optional<KnownMean> FinishedWork::seconds(const std::string& dataset, const std::string& recommender,
@@ -82,7 +82,7 @@ std::optional<KnownMean> FinishedWork::epochs(const std::string& dataset, const 
   std::set<std::string> seen;  // one that was taken over is in two folders
   for (const fs::path& folder : folders_) {
     std::error_code none;
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder / "history" / dataset / owner, none)) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(history_folder(folder, dataset, owner), none)) {
       const std::string name = entry.path().filename().string();
       if (!name.starts_with("run-") || !name.ends_with((stage.starts_with("-") ? "" : "-") + stage + ".csv")) continue;
       if (!seen.insert(name).second) continue;

@@ -9,6 +9,7 @@
 
 #include "recsys/experiment/asked_stages.h"
 #include "recsys/experiment/peak_memory.h"
+#include "recsys/experiment/stage_names.h"
 #include "tensor/random.h"
 
 namespace tapestry::recsys {
@@ -17,8 +18,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 /// Those of the paper's models, in the order in which they run: always named, and before the others.
-constexpr std::array<const char*, 8> kStages = {"load",     "vae_fit",    "sdrm_fit",        "sample_f",
-                                                "sample_m", "sample_vae", "recommender_fit", "evaluate"};
+constexpr std::array<const char*, 8> kStages = {kLoad,      "vae_fit",    "sdrm_fit",      "sample_f",
+                                                "sample_m", "sample_vae", kRecommenderFit, kEvaluate};
 Json stage_json(const std::vector<StageRecord>& records, const std::string& dataset) {
   Json json = Json::object();
   for (const char* stage : kStages) json[stage] = 0.0;

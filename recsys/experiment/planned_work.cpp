@@ -5,6 +5,7 @@
 #include <set>
 
 #include "recsys/experiment/selection.h"
+#include "recsys/experiment/stage_names.h"
 #include "recsys/generators/make_generators.h"
 #include "recsys/generators/sdrm_family.h"
 

@@ -20,12 +20,6 @@ struct StageCall {
   double guess = 0;       ///< seconds on an ordinary pair of cores, from operation counts
 };
 
-/// The name under which recommenders are fitted and measured in stages.jsonl and on the display.
-inline constexpr const char* kRecommenderFit = "recommender_fit";
-inline constexpr const char* kEvaluate = "evaluate";
-/// The same of comparing a generator's users with the real ones.
-inline constexpr const char* kSimilarity = "similarity";
-
 /// Where the models that belong to `owner` (a recommender, or kBaselineOwner) are kept for a job.
 using FolderOf = std::function<ModelFolder(const RunJob& job, const std::string& owner)>;
 

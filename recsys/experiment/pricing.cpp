@@ -6,6 +6,7 @@
 #include "recsys/data/joined.h"
 #include "recsys/experiment/expected_epochs.h"
 #include "recsys/experiment/selection.h"
+#include "recsys/experiment/stage_names.h"
 #include "recsys/generators/make_generators.h"
 
 namespace tapestry::recsys {

@@ -1,7 +1,7 @@
 #include "recsys/experiment/recommender_history.h"
 
-#include "recsys/experiment/planned_work.h"
 #include "recsys/experiment/selection.h"
+#include "recsys/experiment/stage_names.h"
 #include "recsys/generators/fit_log.h"
 #include "tensor/error.h"
 

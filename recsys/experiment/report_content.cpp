@@ -9,12 +9,13 @@
 
 #include "recsys/experiment/asked_stages.h"
 #include "recsys/experiment/combinations.h"
-#include "recsys/experiment/planned_work.h"
 #include "recsys/experiment/recommender_history.h"
-#include "recsys/experiment/run_job.h"
+#include "recsys/experiment/results_folder.h"
 #include "recsys/experiment/selection.h"
+#include "recsys/experiment/stage_names.h"
 #include "recsys/experiment/synthetic_report.h"
 #include "recsys/experiment/unfinished.h"
+#include "recsys/generators/model_folder.h"
 #include "recsys/report/other_verdicts.h"
 #include "recsys/report/text.h"
 #include "recsys/report/verdict.h"
@@ -24,13 +25,13 @@
 namespace tapestry::recsys {
 namespace {
 
-/// The stages of the generators asked for that have written a history.
-std::vector<std::string> generator_stages(const ExperimentOptions& options, const std::filesystem::path& folder, int run) {
+/// The stages of the generators asked for that have written a history, of those that belong to `stem`.
+std::vector<std::string> generator_stages(const ExperimentOptions& options, const std::filesystem::path& stem) {
   const std::set<std::string> asked = stages_of_all(options.generators);
-  const std::string prefix = "run-" + std::to_string(run) + "-";
+  const std::string prefix = stem.filename().string() + "-";
   std::vector<std::string> stages;
   std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+  for (const auto& entry : std::filesystem::directory_iterator(stem.parent_path(), ignored)) {
     const std::string name = entry.path().stem().string();
     if (entry.path().extension() != ".csv" || !name.starts_with(prefix)) continue;
     if (const std::string stage = name.substr(prefix.size()); asked.contains(stage)) stages.push_back(stage);
@@ -126,11 +127,11 @@ std::vector<TrainingCurve> read_curves(const UnitStore& store, const ExperimentO
   std::vector<TrainingCurve> curves;
   for (const std::string& dataset : datasets) {
     for (const std::string& owner : owners(options)) {
-      const std::filesystem::path folder = store.folder() / "history" / dataset / owner;
       for (int run = 1; run <= options.runs; ++run) {
-        for (const std::string& stage : generator_stages(options, folder, run)) {
+        const std::filesystem::path stem = paths_of_run(store.folder(), dataset, owner, run).history;
+        for (const std::string& stage : generator_stages(options, stem)) {
           TrainingCurve curve = {dataset, owner, stage, run, {}, {}, {}};
-          read_history(folder / ("run-" + std::to_string(run) + "-" + stage + ".csv"), curve);
+          read_history(history_file(stem, stage), curve);
           if (!curve.epoch.empty()) curves.push_back(std::move(curve));
         }
       }
@@ -143,9 +144,9 @@ std::vector<TrainingCurve> read_recommender_curves(const UnitStore& store, const
                                                    std::span<const std::string> datasets) {
   std::vector<TrainingCurve> curves;
   const auto read = [&](const UnitKey& key) {
-    const std::string file = concat("run-", key.run, "-", recommender_history_stage(key.generator, key.setting), ".csv");
+    const std::filesystem::path stem = paths_of_run(store.folder(), key.dataset, key.recommender, key.run).history;
     TrainingCurve curve = {key.dataset, key.recommender, kRecommenderFit, key.run, {}, {}, {}};
-    read_history(store.folder() / "history" / key.dataset / key.recommender / file, curve);
+    read_history(history_file(stem, recommender_history_stage(key.generator, key.setting)), curve);
     curve.generator = key.generator;
     if (key.generator != kOriginal) curve.setting = key.setting;
     if (!curve.epoch.empty()) curves.push_back(std::move(curve));

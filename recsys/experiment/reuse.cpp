@@ -8,11 +8,11 @@
 
 #include "recsys/experiment/folder_lock.h"
 #include "recsys/experiment/line_log.h"
-#include "recsys/experiment/planned_work.h"
 #include "recsys/experiment/read_text.h"
 #include "recsys/experiment/recommender_history.h"
-#include "recsys/experiment/run_job.h"
+#include "recsys/experiment/results_folder.h"
 #include "recsys/experiment/selection.h"
+#include "recsys/experiment/stage_names.h"
 #include "recsys/generators/make_generators.h"
 #include "recsys/generators/model_folder.h"
 #include "tensor/atomic_file.h"
@@ -22,8 +22,6 @@ namespace tapestry::recsys {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kConfigFile = "config.json";
 
 /// What shares models, histories of generators and lines of times.
 using RunKey = std::tuple<std::string, std::string, int>;  // data set, recommender, run
@@ -67,11 +65,6 @@ void copy_files(const UnitStore& store, const fs::path& from, const fs::path& st
   }
 }
 
-/// Stages whose times are not told apart by generator.
-bool is_any_generators(const std::string& stage) {
-  return stage == kRecommenderFit || stage == kEvaluate || stage == kSimilarity;
-}
-
 /// Everything of one folder that goes with the units taken from it.
 class Taker {
  public:
@@ -89,7 +82,7 @@ class Taker {
     const std::vector<std::string> stages = key.generator == kOriginal ? std::vector<std::string>() : stages_of(key.generator);
     copy_histories(run_of(key), stages);
     const std::string fit = recommender_history_stage(key.generator, key.setting);
-    copy_files(store_, folder_ / "history" / key.dataset / key.recommender,
+    copy_files(store_, history_folder(folder_, key.dataset, key.recommender),
                store_.run_paths(key.dataset, key.recommender, key.run).history, ".csv",
                [&](const std::string& name, const fs::path&) { return name == fit; });
     if (timed_.emplace(run_of(key), key.generator).second) copy_times(run_of(key), stages);
@@ -104,8 +97,8 @@ class Taker {
   /// For units that are still to be computed. What is damaged here may be whole in the next folder.
   void copy_models(const UnitKey& key) const {
     const RunKey run = run_of(key);
-    for_owners(run, [&](const fs::path& owner, const RunPaths& paths) {
-      copy_files(store_, folder_ / "models" / owner, paths.models, ".safetensors",
+    for_owners(run, [&](const std::string& dataset, const std::string& owner, const RunPaths& paths) {
+      copy_files(store_, models_folder(folder_, dataset, owner), paths.models, ".safetensors",
                  [&](const std::string&, const fs::path& file) { return is_whole(file); });
     });
     if (key.generator != kOriginal) copy_histories(run, stages_of(key.generator));
@@ -123,7 +116,7 @@ class Taker {
   void read_logs() {
     read_at_ = fs::file_time_type::clock::now();
     starts_ = Journal(folder_).starts();
-    stages_ = read_lines(folder_ / "stages.jsonl");
+    stages_ = read_lines(folder_ / kStagesFile);
     timed_.clear();
   }
 
@@ -164,15 +157,16 @@ class Taker {
   void for_owners(const RunKey& run, const Visit& visit) const {
     const auto& [dataset, recommender, number] = run;
     for (const std::string& owner : {recommender, std::string(kBaselineOwner)}) {
-      visit(fs::path(dataset) / owner, store_.run_paths(dataset, owner, number));
+      visit(dataset, owner, store_.run_paths(dataset, owner, number));
     }
   }
 
   void copy_histories(const RunKey& run, const std::vector<std::string>& stages) const {
-    for_owners(run, [&](const fs::path& owner, const RunPaths& paths) {
-      copy_files(store_, folder_ / "history" / owner, paths.history, ".csv", [&](const std::string& name, const fs::path&) {
-        return std::find(stages.begin(), stages.end(), name) != stages.end();
-      });
+    for_owners(run, [&](const std::string& dataset, const std::string& owner, const RunPaths& paths) {
+      copy_files(store_, history_folder(folder_, dataset, owner), paths.history, ".csv",
+                 [&](const std::string& name, const fs::path&) {
+                   return std::find(stages.begin(), stages.end(), name) != stages.end();
+                 });
     });
   }
 

@@ -7,6 +7,7 @@
 #include "recsys/experiment/planned_work.h"
 #include "recsys/experiment/recommender_history.h"
 #include "recsys/experiment/selection.h"
+#include "recsys/experiment/stage_names.h"
 #include "recsys/metrics/ranking.h"
 #include "tensor/atomic_file.h"
 #include "tensor/memory.h"
@@ -70,8 +71,8 @@ Measures try_recommender(const RunJob& job, const UnitStore& store, const UnitKe
   pool_trim(Device::kCpu);  // never the GPU's: tensor/README.md
   listener.end(kRecommenderFit);
   if (!history.empty()) {
-    const std::string stem = store.run_paths(job.dataset, job.recommender, job.run).history.string();
-    write_file_atomically(stem + "-" + recommender_history_stage(key.generator, key.setting) + ".csv", history.csv());
+    const std::filesystem::path stem = store.run_paths(job.dataset, job.recommender, job.run).history;
+    write_file_atomically(history_file(stem, recommender_history_stage(key.generator, key.setting)), history.csv());
   }
   listener.begin(kEvaluate);
   const auto score = [&](std::int64_t begin, std::int64_t end) { return recommender->score(begin, end); };

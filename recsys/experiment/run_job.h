@@ -15,10 +15,6 @@
 
 namespace tapestry::recsys {
 
-/// The name under which the folders models/ and history/ and the configuration keep the generators that are the same for every
-/// recommender, in the place of a recommender's.
-inline constexpr const char* kBaselineOwner = "all";
-
 /// One run of one data set with one recommender: what one worker does from beginning to end.
 struct RunJob {
   int index = 0;  ///< among all jobs, for the progress display

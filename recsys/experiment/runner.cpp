@@ -11,6 +11,7 @@
 #include "recsys/experiment/manifest.h"
 #include "recsys/experiment/report_content.h"
 #include "recsys/experiment/report_files.h"
+#include "recsys/experiment/stage_names.h"
 #include "recsys/experiment/worker_pool.h"
 #include "tensor/error.h"
 #include "tensor/ops.h"
@@ -28,7 +29,6 @@ void warm_up(Device device) {
   static_cast<void>(matmul(one, one).item());
 }
 
-constexpr const char* kReportStage = "report";
 constexpr const char* kManifest = "manifest.json";
 
 }  // namespace
@@ -69,7 +69,7 @@ void Experiment::plan_progress(const FolderOf& folder) {
     seconds += record.seconds;
     ++count;
   }
-  progress_.plan(0, kReportStage, report_seconds());
+  progress_.plan(0, kReport, report_seconds());
   for (const StageCall& call : planned_calls(work_.jobs, folder)) {
     const auto known = before.find(name(call));
     progress_.plan(call.job, call.stage, known == before.end() ? call.guess : known->second.first / known->second.second);
@@ -139,7 +139,7 @@ std::vector<Cell> Experiment::run() {
     }
   };
   try {
-    for (const LoadedDataset& loaded : datasets_) store_.log_stage({loaded.data.name, "", "load", 0, loaded.load_seconds, 0});
+    for (const LoadedDataset& loaded : datasets_) store_.log_stage({loaded.data.name, "", kLoad, 0, loaded.load_seconds, 0});
     compute();
     write_reports();
   } catch (const Interrupted&) {
@@ -155,7 +155,7 @@ std::vector<Cell> Experiment::run() {
 
 void Experiment::write_reports() {
   set_num_threads(options_.threads);
-  const StageLabel label = {.job = 0, .dataset = "", .recommender = "", .stage = kReportStage};
+  const StageLabel label = {.job = 0, .dataset = "", .recommender = "", .stage = kReport};
   const auto task = progress_.begin(label);
   outputs_ = collect_outputs(store_, options_, dataset_names(datasets_), [&](double fraction) {
     check_interrupted(options_);

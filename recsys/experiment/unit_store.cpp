@@ -18,8 +18,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
-constexpr const char* kConfigFile = "config.json";
-constexpr const char* kStagesFile = "stages.jsonl";
 constexpr std::array<const char*, 4> kResultFiles = {"results.csv", "results.json", "table.md", "manifest.json"};
 
 Json numbers(const std::vector<double>& values) {
@@ -97,18 +95,12 @@ std::string joined_configuration(const fs::path& folder, const Configuration& wa
 
 }  // namespace
 
-std::string UnitKey::text() const {
-  return dataset + "_" + recommender + "_" + setting + "_" + generator + "_run-" + std::to_string(run);
-}
-
-fs::path unit_file(const fs::path& folder, const UnitKey& key) { return folder / "units" / (key.text() + ".json"); }
-
 void check_folder(const fs::path& folder, const Configuration& configuration) { joined_configuration(folder, configuration); }
 
 UnitStore::UnitStore(fs::path folder, Configuration configuration, Warn warn)
     : folder_(std::move(folder)), configuration_(std::move(configuration)), warn_(std::move(warn)) {
   check_folder(folder_, configuration_);  // refuses before anything is made
-  make_output_folder(folder_ / "units");
+  make_output_folder(units_folder(folder_));
   lock_.emplace(folder_);
   const std::string joined = joined_configuration(folder_, configuration_);  // again: now nobody else writes it
   if (read_text(folder_ / kConfigFile) != joined) write_file_atomically(folder_ / kConfigFile, joined);
@@ -155,9 +147,8 @@ void UnitStore::write(const Unit& unit) {
   write_file_atomically(unit_file(folder_, key), json.dump() + "\n");
 }
 
-RunPaths UnitStore::run_paths(const std::string& dataset, const std::string& recommender, int run) const {
-  const std::string name = "run-" + std::to_string(run);
-  const RunPaths paths = {folder_ / "models" / dataset / recommender / name, folder_ / "history" / dataset / recommender / name};
+RunPaths UnitStore::run_paths(const std::string& dataset, const std::string& owner, int run) const {
+  const RunPaths paths = paths_of_run(folder_, dataset, owner, run);
   for (const fs::path& path : {paths.models, paths.history}) {
     std::error_code error;
     fs::create_directories(path.parent_path(), error);

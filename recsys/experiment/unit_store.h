@@ -12,19 +12,10 @@
 #include "recsys/experiment/configuration.h"
 #include "recsys/experiment/folder_lock.h"
 #include "recsys/experiment/measures.h"
+#include "recsys/experiment/results_folder.h"
 #include "recsys/metrics/synthetic_summary.h"
 
 namespace tapestry::recsys {
-
-/// What is computed at a time and kept on disk: one generator's synthetic users of one run, in one setting, put before one
-/// recommender.
-struct UnitKey {
-  std::string dataset, recommender, setting, generator;
-  int run = 1;  ///< from 1
-
-  /// "ml-100k_svd_augment_m-sdrm_run-1": the unit's file name without its extension.
-  std::string text() const;
-};
 
 /// A finished unit.
 struct Unit {
@@ -32,12 +23,6 @@ struct Unit {
   std::string failure;  ///< why there are no figures, all of them NaN; empty otherwise
   Measures measures;
   std::optional<SyntheticSummary> synthetic;  ///< of the users put before the recommender; none for `original`
-};
-
-/// Where a run of a data set keeps its trained models.
-struct RunPaths {
-  std::filesystem::path models;   ///< stem "<out>/models/<dataset>/<recommender>/run-1"
-  std::filesystem::path history;  ///< stem "<out>/history/<dataset>/<recommender>/run-1"
 };
 
 /// The wall time of one finished stage, a line of stages.jsonl.
@@ -54,9 +39,6 @@ std::optional<StageRecord> parse_stage(const std::string& line);
 /// Throws Error(kUsage) when the folder holds results of another configuration or of unknown origin, as UnitStore does. The
 /// folder is only read: it needs neither exist nor be taken.
 void check_folder(const std::filesystem::path& folder, const Configuration& configuration);
-
-/// Where a folder of results has the unit, if it is finished.
-std::filesystem::path unit_file(const std::filesystem::path& folder, const UnitKey& key);
 
 /// A folder of results that survives a kill at any instant (docs/results_files.md lists its files). Whatever is there is complete
 /// and belongs to the configuration of its config.json. Safe to call from several threads.
@@ -85,7 +67,7 @@ class UnitStore {
   void write(const Unit& unit);
 
   /// The folders of the paths are made.
-  RunPaths run_paths(const std::string& dataset, const std::string& recommender, int run) const;
+  RunPaths run_paths(const std::string& dataset, const std::string& owner, int run) const;
 
   /// Adds a line to stages.jsonl.
   void log_stage(const StageRecord& record);

@@ -37,6 +37,10 @@ std::string digest_of(const nn::Module& module) {
   return digest_of(tensors);
 }
 
+std::filesystem::path history_file(const std::filesystem::path& stem, const std::string& stage) {
+  return stem.string() + "-" + stage + ".csv";
+}
+
 std::filesystem::path model_file(const std::filesystem::path& stem, const std::string& part) {
   return stem.string() + "-" + part + ".safetensors";
 }
@@ -119,7 +123,7 @@ std::map<std::string, std::string> load_model(nn::Module& module, const std::fil
 }
 
 void keep_history(const ModelFolder& folder, const std::string& stage, const std::string& history) {
-  if (!folder.history.empty()) write_file_atomically(folder.history.string() + "-" + stage + ".csv", history);
+  if (!folder.history.empty()) write_file_atomically(history_file(folder.history, stage), history);
 }
 
 void keep(const ModelFolder& folder, const nn::Module& module, const std::string& part, const std::string& stage,

@@ -21,6 +21,9 @@ struct ModelFolder {
 /// The file of one part of what belongs to `stem`.
 std::filesystem::path model_file(const std::filesystem::path& stem, const std::string& part);
 
+/// The history of one stage of what belongs to `stem`.
+std::filesystem::path history_file(const std::filesystem::path& stem, const std::string& stage);
+
 /// Whether the folder has a file for the part. It may still be refused when it is loaded.
 bool is_kept(const ModelFolder& folder, const std::string& part);
 

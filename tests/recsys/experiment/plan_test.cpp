@@ -10,6 +10,7 @@
 #include "recsys/experiment/calibration.h"
 #include "recsys/experiment/calibration_data.h"
 #include "recsys/experiment/expected_epochs.h"
+#include "recsys/experiment/stage_names.h"
 #include "tests/recsys/experiment/runner_support.h"
 
 namespace tapestry::recsys {
