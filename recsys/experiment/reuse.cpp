@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <set>
 #include <tuple>
 #include <utility>
 
+#include "recsys/experiment/asked_stages.h"
 #include "recsys/experiment/folder_lock.h"
 #include "recsys/experiment/line_log.h"
 #include "recsys/experiment/read_text.h"
@@ -13,7 +15,6 @@
 #include "recsys/experiment/results_folder.h"
 #include "recsys/experiment/selection.h"
 #include "recsys/experiment/stage_names.h"
-#include "recsys/generators/make_generators.h"
 #include "recsys/generators/model_folder.h"
 #include "tensor/atomic_file.h"
 #include "tensor/error.h"
@@ -79,7 +80,7 @@ class Taker {
   bool take(const UnitKey& key) {
     const std::optional<Unit> unit = store_.read_from(folder_, key);
     if (!unit || !logs_are_complete(key)) return false;
-    const std::vector<std::string> stages = key.generator == kOriginal ? std::vector<std::string>() : stages_of(key.generator);
+    const std::set<std::string> stages = stages_of_all(std::span(&key.generator, 1));
     copy_histories(run_of(key), stages);
     const std::string fit = recommender_history_stage(key.generator, key.setting);
     copy_files(store_, history_folder(folder_, key.dataset, key.recommender),
@@ -94,14 +95,14 @@ class Taker {
     return true;
   }
 
-  /// For units that are still to be computed. What is damaged here may be whole in the next folder.
-  void copy_models(const UnitKey& key) const {
-    const RunKey run = run_of(key);
+  /// For a run with units that are still to be computed; `stages`: their generators'. What is damaged here may be whole in the
+  /// next folder.
+  void copy_models(const RunKey& run, const std::set<std::string>& stages) {
     for_owners(run, [&](const std::string& dataset, const std::string& owner, const RunPaths& paths) {
       copy_files(store_, models_folder(folder_, dataset, owner), paths.models, ".safetensors",
                  [&](const std::string&, const fs::path& file) { return is_whole(file); });
     });
-    if (key.generator != kOriginal) copy_histories(run, stages_of(key.generator));
+    copy_histories(run, stages);
   }
 
   /// Starts of which something is known may have ended since.
@@ -142,13 +143,16 @@ class Taker {
     return is_named(key) || !more_may_come || !is_newer_than_logs(key);
   }
 
-  bool is_whole(const fs::path& model) const {
+  /// A file that is not is read and named once, though several recommenders' runs may want it.
+  bool is_whole(const fs::path& model) {
+    if (damaged_.contains(model)) return false;
     try {
       if (is_undamaged(model)) return true;
       store_.warn(concat(model.string(), ": damaged, left out"));
     } catch (const Error& error) {
       store_.warn(concat(error.what(), ", left out"));
     }
+    damaged_.insert(model);
     return false;
   }
 
@@ -161,21 +165,19 @@ class Taker {
     }
   }
 
-  void copy_histories(const RunKey& run, const std::vector<std::string>& stages) const {
+  void copy_histories(const RunKey& run, const std::set<std::string>& stages) const {
     for_owners(run, [&](const std::string& dataset, const std::string& owner, const RunPaths& paths) {
       copy_files(store_, history_folder(folder_, dataset, owner), paths.history, ".csv",
-                 [&](const std::string& name, const fs::path&) {
-                   return std::find(stages.begin(), stages.end(), name) != stages.end();
-                 });
+                 [&](const std::string& name, const fs::path&) { return stages.contains(name); });
     });
   }
 
-  void copy_times(const RunKey& run, const std::vector<std::string>& stages) const {
+  void copy_times(const RunKey& run, const std::set<std::string>& stages) const {
     std::vector<std::string> lines = stages_;
     std::erase_if(lines, [&](const std::string& line) {
       const std::optional<StageRecord> record = parse_stage(line);
       if (!record || RunKey(record->dataset, record->recommender, record->run) != run) return true;
-      return !is_any_generators(record->stage) && std::find(stages.begin(), stages.end(), record->stage) == stages.end();
+      return !is_any_generators(record->stage) && !stages.contains(record->stage);
     });
     store_.adopt_stages(lines);
   }
@@ -188,6 +190,7 @@ class Taker {
   std::vector<Start> starts_;
   std::vector<std::string> stages_;
   std::set<std::pair<RunKey, std::string>> timed_;  ///< runs and generators whose lines of stages_ have been copied
+  std::set<fs::path> damaged_;                      ///< models that were found so
   std::int64_t units_ = 0;
 };
 
@@ -255,8 +258,10 @@ std::vector<Reused> take_over(UnitStore& store, Journal& journal, std::span<cons
     taker.tell_ends();
     reused.back().units = taker.units();
   }
-  for (const UnitKey& key : missing) {
-    for (const Taker& taker : takers) taker.copy_models(key);
+  std::map<RunKey, std::vector<std::string>> generators;  // of what is still to be computed
+  for (const UnitKey& key : missing) generators[run_of(key)].push_back(key.generator);
+  for (const auto& [run, names] : generators) {
+    for (Taker& taker : takers) taker.copy_models(run, stages_of_all(names));
   }
   return reused;
 }

@@ -66,15 +66,6 @@ class Reuse : public testing::Test {
     options.reuse = result_folders(reuse);
     return options;
   }
-  /// What the constructor takes over, and nothing more.
-  std::vector<Reused> take(const ExperimentOptions& options,
-                           std::unique_ptr<ProgressDisplay> display = std::make_unique<Saboteur>()) {
-    Saboteur::warnings() = 0;
-    Progress progress(std::move(display));
-    std::vector<LoadedDataset> datasets;
-    datasets.push_back({tiny_dataset(), 0.5});
-    return Experiment(std::move(datasets), options, progress).reused();
-  }
 
   TempFolder folder_;
   ExperimentOptions augment_, replace_;

@@ -88,6 +88,16 @@ inline std::vector<Cell> run(const ExperimentOptions& options,
   return Experiment(std::move(datasets), options, progress).run();
 }
 
+/// What an experiment's constructor takes over from other folders, and nothing more.
+inline std::vector<Reused> take(const ExperimentOptions& options,
+                                std::unique_ptr<ProgressDisplay> display = std::make_unique<Saboteur>()) {
+  Saboteur::warnings() = 0;
+  Progress progress(std::move(display));
+  std::vector<LoadedDataset> datasets;
+  datasets.push_back({tiny_dataset(), 0.5});
+  return Experiment(std::move(datasets), options, progress).reused();
+}
+
 inline std::vector<Comparison> compare(const ExperimentOptions& options) {
   Saboteur::begun().clear();
   Progress progress(std::make_unique<Saboteur>());
