@@ -25,6 +25,12 @@ std::vector<std::vector<ProtocolData>> protocols_of(const std::vector<LoadedData
   return protocols;
 }
 
+std::int64_t ExperimentJobs::missing_units() const {
+  std::int64_t missing = 0;
+  for (const RunJob& job : jobs) missing += static_cast<std::int64_t>(job.missing.size());
+  return missing;
+}
+
 ExperimentJobs experiment_jobs(const std::vector<LoadedDataset>& datasets,
                                const std::vector<std::vector<ProtocolData>>& protocols, const ExperimentOptions& options,
                                const std::function<bool(const UnitKey&)>& has) {

@@ -20,6 +20,8 @@ struct ExperimentJobs {
   std::int64_t units = 0;     ///< asked for
   std::int64_t finished = 0;  ///< of those
   std::vector<RunJob> jobs;   ///< those with units to compute: not finished, and selected by `only`
+
+  std::int64_t missing_units() const;  ///< of all jobs
 };
 /// Jobs point into `protocols`. `has`: whether a unit is finished.
 ExperimentJobs experiment_jobs(const std::vector<LoadedDataset>& datasets,

@@ -15,8 +15,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
-void add(KnownMean& known, double value) { known.mean += (value - known.mean) / ++known.count; }
-
 }  // namespace
 
 FinishedWork::FinishedWork(fs::path folder, Configuration configuration, std::span<const fs::path> reuse)
@@ -36,7 +34,7 @@ FinishedWork::FinishedWork(fs::path folder, Configuration configuration, std::sp
   }
   for (const std::string& line : lines) {
     if (const std::optional<StageRecord> record = parse_stage(line)) {
-      add(seconds_[{record->dataset, record->recommender, record->stage}], record->seconds);
+      times_.add(*record);
     }
   }
 }
@@ -69,13 +67,6 @@ ModelFolder FinishedWork::models(const std::string& dataset, const std::string& 
   return {paths.models, paths.history, configuration_digest(configuration_, dataset, owner)};
 }
 
-std::optional<KnownMean> FinishedWork::seconds(const std::string& dataset, const std::string& recommender,
-                                               const std::string& stage) const {
-  const auto found = seconds_.find({dataset, recommender, stage});
-  if (found == seconds_.end()) return std::nullopt;
-  return found->second;
-}
-
 std::optional<KnownMean> FinishedWork::epochs(const std::string& dataset, const std::string& owner,
                                               const std::string& stage) const {
   KnownMean known;
@@ -87,7 +78,7 @@ std::optional<KnownMean> FinishedWork::epochs(const std::string& dataset, const 
       if (!name.starts_with("run-") || !name.ends_with((stage.starts_with("-") ? "" : "-") + stage + ".csv")) continue;
       if (!seen.insert(name).second) continue;
       const std::optional<std::string> text = read_text(entry.path());
-      if (text) add(known, static_cast<double>(std::count(text->begin(), text->end(), '\n') - 1));  // the first line has names
+      if (text) known.add(static_cast<double>(std::count(text->begin(), text->end(), '\n') - 1));  // the first line has names
     }
   }
   if (known.count == 0) return std::nullopt;

@@ -2,25 +2,18 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
-#include <tuple>
 #include <vector>
 
 #include "recsys/experiment/configuration.h"
 #include "recsys/experiment/reuse.h"
+#include "recsys/experiment/stage_times.h"
 #include "recsys/experiment/unit_store.h"
 #include "recsys/generators/model_folder.h"
 
 namespace tapestry::recsys {
-
-/// A mean over something that was done several times.
-struct KnownMean {
-  double mean = 0;
-  int count = 0;
-};
 
 /// What a folder of results holds and what it would take over from others (reuse.h), for planning: read without taking the
 /// folder, and without making one.
@@ -37,8 +30,8 @@ class FinishedWork {
   /// Where the models of a run are kept, in the first folder that has one of them; no folder is made.
   ModelFolder models(const std::string& dataset, const std::string& owner, int run) const;
 
-  /// What the finished stages of this name took, in wall seconds, whatever else the machine was doing.
-  std::optional<KnownMean> seconds(const std::string& dataset, const std::string& recommender, const std::string& stage) const;
+  /// What the finished stages took.
+  const StageTimes& times() const { return times_; }
   /// How many epochs the trainings that are kept in history/ took. `owner`: the recommender, or kBaselineOwner. `stage`: the end
   /// of the files' names will do, from a hyphen on, where several are alike.
   std::optional<KnownMean> epochs(const std::string& dataset, const std::string& owner, const std::string& stage) const;
@@ -47,7 +40,7 @@ class FinishedWork {
   std::vector<std::filesystem::path> folders_;  ///< its own first
   std::vector<Reused> unfit_;
   Configuration configuration_;
-  std::map<std::tuple<std::string, std::string, std::string>, KnownMean> seconds_;
+  StageTimes times_;
 };
 
 }  // namespace tapestry::recsys

@@ -54,6 +54,9 @@ class JobThreads {
   int before_;
 };
 
+/// How many of the jobs are done side by side by so many workers; 1 where there is nothing to do.
+int side_by_side(int workers, std::size_t jobs) { return std::clamp(workers, 1, std::max(1, static_cast<int>(jobs))); }
+
 /// In the order of the jobs; settings and generators in theirs.
 std::vector<PlannedUnits> grouped_units(std::span<const RunJob> jobs) {
   std::vector<PlannedUnits> single;  // of one generator each
@@ -124,15 +127,15 @@ WorkPlan add_up(std::span<const PricedCall> calls, int workers, int threads) {
     job_bytes[call.job] = std::max(job_bytes[call.job], priced.bytes);
     sum += priced.seconds;
   }
-  const int side_by_side = std::clamp(workers, 1, std::max(1, static_cast<int>(plan.job_seconds.size())));
-  plan.core_seconds = sum * std::max(1, threads / side_by_side);
+  const int at_once = side_by_side(workers, plan.job_seconds.size());
+  plan.core_seconds = sum * std::max(1, threads / at_once);
   std::vector<double> seconds;
   for (const auto& [job, of_job] : plan.job_seconds) seconds.push_back(of_job);
-  plan.wall_seconds = makespan(seconds, side_by_side);
+  plan.wall_seconds = makespan(seconds, at_once);
   std::vector<std::int64_t> bytes;
   for (const auto& [job, of_job] : job_bytes) bytes.push_back(of_job);
   std::sort(bytes.rbegin(), bytes.rend());
-  for (std::size_t i = 0; i < bytes.size() && i < static_cast<std::size_t>(side_by_side); ++i) plan.peak_bytes += bytes[i];
+  for (std::size_t i = 0; i < bytes.size() && i < static_cast<std::size_t>(at_once); ++i) plan.peak_bytes += bytes[i];
   return plan;
 }
 
@@ -148,7 +151,7 @@ WorkPlan make_plan(const std::vector<LoadedDataset>& datasets, const ExperimentO
       experiment_jobs(datasets, protocols, options, [&](const UnitKey& key) { return finished.has(key); });
   const std::vector<StageCall> calls = planned_calls(
       work.jobs, [&](const RunJob& job, const std::string& owner) { return finished.models(job.dataset, owner, job.run); });
-  const int workers = std::clamp(options.jobs, 1, std::max(1, static_cast<int>(work.jobs.size())));
+  const int workers = side_by_side(options.jobs, work.jobs.size());
   const JobThreads threads(std::max(1, options.threads / workers));
   Pricing pricing(finished, plan_options);
   std::vector<PricedCall> priced;
@@ -164,7 +167,7 @@ WorkPlan make_plan(const std::vector<LoadedDataset>& datasets, const ExperimentO
   plan.unfit = finished.unfit();
   plan.finished = work.finished;
   plan.missing_units = grouped_units(work.jobs);
-  for (const RunJob& job : work.jobs) plan.missing += static_cast<std::int64_t>(job.missing.size());
+  plan.missing = work.missing_units();
   plan.peak_bytes += resident;
   plan.calibration_seconds = wall_time() - began;
   if (options.threads / workers <= 1 && !plan_options.clock) {
@@ -203,7 +206,7 @@ std::string plan_text(const WorkPlan& plan, const ExperimentOptions& options) {
   }
   constexpr std::size_t kTextColumns = 4;
   text += "\n" + aligned(lines, kTextColumns) + "\n";
-  const int jobs = std::clamp(options.jobs, 1, std::max(1, static_cast<int>(plan.job_seconds.size())));
+  const int jobs = side_by_side(options.jobs, plan.job_seconds.size());
   text += concat("work: ", static_cast<std::int64_t>(std::ceil(plan.core_seconds)), " core-seconds (",
                  duration_text(plan.core_seconds), "); wall time about ", duration_text(plan.wall_seconds), " with ", jobs,
                  jobs == 1 ? " job on " : " jobs on ", options.threads, options.threads == 1 ? " thread" : " threads",

@@ -12,21 +12,11 @@
 namespace tapestry::recsys {
 namespace {
 
-/// So many finished fits of a recommender are taken for the mixture of settings and generators that is still to come.
-constexpr int kMixture = 6;
-
-bool of_recommender(const StageCall& call) { return call.stage == kRecommenderFit || call.stage == kEvaluate; }
-
 /// Under which name a recommender's measurement is kept: by what it learns from, and what it does after each epoch.
 std::string kind_of(const RunJob& job, const StageCall& call) {
   const Hyperparameters values = for_unit(job.values, call.setting, call.generator);
   const std::string data = call.generator == kOriginal ? kOriginal : call.setting;
   return values.neumf ? concat(data, ", ", to_string(values.neumf->selection)) : data;
-}
-
-/// Fits of one recommender that take very different numbers of epochs: a mean over some of them says nothing about the others.
-bool has_mixed_fits(const RunJob& job, const StageCall& call) {
-  return call.stage == kRecommenderFit && !job.values.neumf_exceptions.empty();
 }
 
 template <typename Names>
@@ -35,13 +25,6 @@ void add_once(Names& names, const std::string& name) {
 }
 
 }  // namespace
-
-std::optional<KnownMean> Pricing::known(const RunJob& job, const StageCall& call) const {
-  if (has_mixed_fits(job, call)) return std::nullopt;
-  std::optional<KnownMean> mean = finished_.seconds(call.dataset, call.recommender, call.stage);
-  if (mean && of_recommender(call) && mean->count < kMixture) return std::nullopt;
-  return mean;
-}
 
 void Pricing::measure_group(const RunJob& job, const std::vector<std::string>& generators) {
   const bool shared = !belongs_to_recommender(generators.front());
@@ -63,12 +46,12 @@ void Pricing::measure(const RunJob& job, const std::vector<StageCall>& calls) {
   std::vector<std::string> family;
   std::map<std::string, std::vector<std::string>> others;  // by model
   for (const StageCall& call : calls) {
-    if (known(job, call)) continue;
+    if (finished_.times().expected(job, call)) continue;
     if (call.stage == kSimilarity) {
       if (!rates.similarity) rates.similarity = measure_similarity(job, {.clock = options_.clock, .poll = options_.poll});
       continue;
     }
-    if (!of_recommender(call)) {
+    if (!is_recommenders(call.stage)) {
       if (rates.generators.count(call.stage) == 0)
         add_once(belongs_to_recommender(call.generator) ? family : others[model_of(call.generator)], call.generator);
     } else if (rates.recommenders.count(kind_of(job, call)) == 0) {
@@ -84,7 +67,7 @@ void Pricing::measure(const RunJob& job, const std::vector<StageCall>& calls) {
 
 PricedCall Pricing::price(const RunJob& job, const StageCall& call, const StageRate& rate) const {
   PricedCall priced = {call, 0, rate.peak_bytes, ""};
-  if (const std::optional<KnownMean> mean = known(job, call)) {
+  if (const std::optional<KnownMean> mean = finished_.times().expected(job, call)) {
     priced.seconds = mean->mean;
     priced.basis = concat("mean of ", mean->count, " finished here");
     return priced;
@@ -109,7 +92,7 @@ std::vector<PricedCall> Pricing::price(const RunJob& job, const std::vector<Stag
     StageRate rate;
     if (call.stage == kSimilarity) {
       rate = rates.similarity.value_or(StageRate());
-    } else if (of_recommender(call)) {
+    } else if (is_recommenders(call.stage)) {
       const auto found = rates.recommenders.find(kind_of(job, call));
       if (call.stage == kEvaluate) {
         rate = rates.evaluation.value_or(StageRate());
@@ -121,10 +104,10 @@ std::vector<PricedCall> Pricing::price(const RunJob& job, const std::vector<Stag
     }
     const std::string owner = belongs_to_recommender(call.generator) ? "family" : model_of(call.generator);
     std::int64_t others = 0;
-    for (const auto& [name, bytes] : kept) others += of_recommender(call) || name != owner ? bytes : 0;
+    for (const auto& [name, bytes] : kept) others += is_recommenders(call.stage) || name != owner ? bytes : 0;
     priced.push_back(price(job, call, rate));
     priced.back().bytes += others;
-    if (!of_recommender(call)) kept[owner] = std::max(kept[owner], rate.kept_bytes);
+    if (!is_recommenders(call.stage)) kept[owner] = std::max(kept[owner], rate.kept_bytes);
   }
   return priced;
 }

@@ -28,7 +28,6 @@ class Pricing {
     std::optional<StageRate> evaluation, similarity;
   };
 
-  std::optional<KnownMean> known(const RunJob& job, const StageCall& call) const;
   void measure(const RunJob& job, const std::vector<StageCall>& calls);
   void measure_group(const RunJob& job, const std::vector<std::string>& generators);
   PricedCall price(const RunJob& job, const StageCall& call, const StageRate& rate) const;

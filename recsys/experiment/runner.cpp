@@ -12,6 +12,7 @@
 #include "recsys/experiment/report_content.h"
 #include "recsys/experiment/report_files.h"
 #include "recsys/experiment/stage_names.h"
+#include "recsys/experiment/stage_times.h"
 #include "recsys/experiment/worker_pool.h"
 #include "tensor/error.h"
 #include "tensor/ops.h"
@@ -43,12 +44,6 @@ Experiment::Experiment(std::vector<LoadedDataset> datasets, ExperimentOptions op
       reused_(take_over(store_, journal_, all_unit_keys(options_, dataset_names(datasets_)), options_.reuse)),
       work_(experiment_jobs(datasets_, protocols_, options_, [&](const UnitKey& key) { return store_.has(key); })) {}
 
-std::int64_t Experiment::missing_units() const {
-  std::int64_t missing = 0;
-  for (const RunJob& job : work_.jobs) missing += static_cast<std::int64_t>(job.missing.size());
-  return missing;
-}
-
 double Experiment::report_seconds() const {
   if (options_.protocol != ProtocolName::kStrict) return 0.1;
   constexpr double kPerUser = 4e-5;  // of a bootstrap and the tests of all metrics, on one core
@@ -62,17 +57,14 @@ double Experiment::report_seconds() const {
 
 void Experiment::plan_progress(const FolderOf& folder) {
   // What a stage took before in this folder is the best guess there is.
-  std::map<std::string, std::pair<double, int>> before;
-  const auto name = [](const auto& stage) { return stage.dataset + "/" + stage.recommender + "/" + stage.stage; };
-  for (const StageRecord& record : store_.stages()) {
-    auto& [seconds, count] = before[name(record)];
-    seconds += record.seconds;
-    ++count;
-  }
+  StageTimes before;
+  for (const StageRecord& record : store_.stages()) before.add(record);
+  std::map<int, const RunJob*> jobs;
+  for (const RunJob& job : work_.jobs) jobs[job.index] = &job;
   progress_.plan(0, kReport, report_seconds());
   for (const StageCall& call : planned_calls(work_.jobs, folder)) {
-    const auto known = before.find(name(call));
-    progress_.plan(call.job, call.stage, known == before.end() ? call.guess : known->second.first / known->second.second);
+    const std::optional<KnownMean> known = before.expected(*jobs.at(call.job), call);
+    progress_.plan(call.job, call.stage, known ? known->mean : call.guess);
   }
 }
 

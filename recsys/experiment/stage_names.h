@@ -19,9 +19,10 @@ inline constexpr const char* kReport = "report";
 /// recommender, in the place of a recommender's.
 inline constexpr const char* kBaselineOwner = "all";
 
+/// Whether it is a stage of the recommender.
+inline bool is_recommenders(const std::string& stage) { return stage == kRecommenderFit || stage == kEvaluate; }
+
 /// Whether it is a stage of a run that has the same name for every generator.
-inline bool is_any_generators(const std::string& stage) {
-  return stage == kRecommenderFit || stage == kEvaluate || stage == kSimilarity;
-}
+inline bool is_any_generators(const std::string& stage) { return is_recommenders(stage) || stage == kSimilarity; }
 
 }  // namespace tapestry::recsys
