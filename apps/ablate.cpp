@@ -49,6 +49,9 @@ int ablate(const ExperimentOptions& options, const std::vector<LoadedDataset>& d
     recsys::check_folder(one.out, recsys::configuration_of(datasets, one));
     recsys::check_free(one.out);
   }
+  // To the end: another start with other ablations or recommenders would write the same pages and, one behind the other, take
+  // the same parts.
+  const recsys::FolderLock taken(options.out);
   int status = 0;
   std::map<std::string, std::vector<Cell>> cells;      // of each ablation, with conclusions
   for (const Ablation& ablation : report.ablations) {  // a reference comes before what is compared with it
@@ -57,7 +60,7 @@ int ablate(const ExperimentOptions& options, const std::vector<LoadedDataset>& d
     const std::unique_ptr<Progress> progress = make_progress();
     Experiment experiment(datasets, one, *progress);
     progress->clear();
-    for (const std::string& line : recsys::reused_lines(experiment.reused())) std::cout << "  " << line << "\n" << std::flush;
+    for (const std::string& line : experiment.finished_lines()) std::cout << "  " << line << "\n" << std::flush;
     progress->release();
     cells[ablation.name] = recsys::with_conclusions(experiment.run());
     progress->finish();

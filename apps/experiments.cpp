@@ -67,10 +67,7 @@ void announce(const Experiment& experiment, const ExperimentOptions& asked) {
             << (asked.quick ? ", quick" : "") << "; " << asked.jobs << (asked.jobs == 1 ? " job" : " jobs") << " on "
             << asked.threads << (asked.threads == 1 ? " thread" : " threads") << ", device " << asked.device
             << (asked.device == "cuda" ? ", matrix products in " + asked.precision : "") << "\n";
-  if (const std::int64_t finished = experiment.finished_units(); finished > 0) {
-    std::cout << finished << " of " << experiment.units() << " units are finished in " << asked.out.string() << "\n";
-  }
-  for (const std::string& line : recsys::reused_lines(experiment.reused())) std::cout << "  " << line << "\n";
+  for (const std::string& line : experiment.finished_lines()) std::cout << line << "\n";
   if (!asked.only.empty()) std::cout << experiment.missing_units() << " of the others are selected by --only\n";
   std::cout << std::flush;
 }

@@ -242,6 +242,14 @@ std::vector<std::string> reused_lines(std::span<const Reused> reused) {
   return lines;
 }
 
+std::vector<std::string> finished_lines(std::int64_t finished, std::int64_t units, const fs::path& folder,
+                                        std::span<const Reused> reused) {
+  std::vector<std::string> lines;
+  if (finished > 0) lines.push_back(concat(finished, " of ", units, " units are finished in ", folder.string()));
+  for (const std::string& line : reused_lines(reused)) lines.push_back("  " + line);
+  return lines;
+}
+
 std::vector<Reused> take_over(UnitStore& store, Journal& journal, std::span<const UnitKey> asked,
                               std::span<const fs::path> folders) {
   if (folders.empty()) return {};

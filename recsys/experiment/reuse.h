@@ -31,6 +31,11 @@ struct Reused {
 /// Lines for the user: what was taken, and why nothing was.
 std::vector<std::string> reused_lines(std::span<const Reused> reused);
 
+/// The same behind how many of the units asked for are finished in `folder`, where any are: "12 of 14 units are finished in out",
+/// "  12 of them now taken from earlier".
+std::vector<std::string> finished_lines(std::int64_t finished, std::int64_t units, const std::filesystem::path& folder,
+                                        std::span<const Reused> reused);
+
 /// Takes over what is asked for, not finished in `store`, and finished and undamaged in one of `folders`, the first that has it:
 /// the unit, its trainings' histories, the lines that tell of its start, and the times of its run; for units that are still to be
 /// computed also the models of their runs. The folders are only read, also while others write there, and not needed afterwards;

@@ -24,11 +24,14 @@ class Experiment {
   /// Throws Error(kUsage) when the results folder is not for it (UnitStore), and as make_protocol and take_over do.
   Experiment(std::vector<LoadedDataset> datasets, ExperimentOptions options, Progress& progress);
 
-  std::int64_t units() const { return work_.units; }                    ///< asked for
-  std::int64_t finished_units() const { return work_.finished; }        ///< of those, when the constructor looked
+  std::int64_t finished_units() const { return work_.finished; }        ///< of those asked for, when the constructor looked
   std::int64_t missing_units() const { return work_.missing_units(); }  ///< that run() is going to compute
   /// What the constructor took over from `reuse`, in its order.
   const std::vector<Reused>& reused() const { return reused_; }
+  /// Lines for the user: how much the constructor found finished, and what it took over.
+  std::vector<std::string> finished_lines() const {
+    return recsys::finished_lines(work_.finished, work_.units, store_.folder(), reused_);
+  }
   const UnitStore& store() const { return store_; }
   const std::vector<LoadedDataset>& datasets() const { return datasets_; }
 

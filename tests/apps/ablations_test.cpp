@@ -29,13 +29,14 @@ class AblationsProgram : public testing::Test {
     }
     folder_.write("data/ml-100k/u.data", ratings);
   }
-  Outcome run(const Arguments& arguments) {
+  Arguments with_the_usual(const Arguments& arguments) const {
     Arguments all = {
         "--data",  (folder_.path() / "data").string(), "--out", out().string(), "--quick", "--dataset", "ml-100k", "--generators",
         "original"};
     all.insert(all.end(), arguments.begin(), arguments.end());
-    return tests::reproduce(folder_.path(), all);
+    return all;
   }
+  Outcome run(const Arguments& arguments) { return tests::reproduce(folder_.path(), with_the_usual(arguments)); }
   void expect_refused(const std::string& says, const Arguments& arguments) {
     const Outcome outcome = run(arguments);
     EXPECT_EQ(outcome.status, 2) << outcome.err;
@@ -102,6 +103,38 @@ TEST_F(AblationsProgram, AFolderThatDoesNotFitIsRefusedBeforeAnyIsComputed) {
   EXPECT_EQ(outcome.status, 2) << outcome.err;
   EXPECT_NE(outcome.err.find(last.string() + " holds a results.csv but no config.json"), std::string::npos) << outcome.err;
   EXPECT_FALSE(fs::exists(out() / "published"));
+}
+
+TEST_F(AblationsProgram, AFolderThatAnotherStartHasIsRefusedBeforeAnyIsComputed) {
+  const Arguments one = {"--ablations", "without-tied-layers"};
+  {
+    const recsys::FolderLock other(out());
+    const Outcome outcome = run(one);
+    EXPECT_EQ(outcome.status, 2) << outcome.err;
+    EXPECT_NE(outcome.err.find("another process is writing to " + out().string() + ";"), std::string::npos) << outcome.err;
+    EXPECT_FALSE(fs::exists(out() / "published"));
+  }
+  // Also while a part that this one does not share is being computed, to the end.
+  tests::Reproduce first(folder_.path(), with_the_usual({"--ablations", "without-dislikes-relevant"}));
+  ASSERT_TRUE(first.wait_for("\"stage_begin\""));
+  EXPECT_THROW(recsys::FolderLock taken(out()), Error);
+  EXPECT_EQ(first.wait().status, 0);
+  const recsys::FolderLock again(out());
+}
+
+TEST_F(AblationsProgram, SayWhatIsFinishedAndWhereItIsTakenFrom) {
+  const Arguments one = {"--ablations", "without-tied-layers", "--reuse", (folder_.path() / "earlier").string()};
+  ASSERT_EQ(run({one[0], one[1]}).status, 0);
+  fs::rename(out(), folder_.path() / "earlier");
+  const Outcome outcome = run(one);
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  for (const char* part : {"published", "without-tied-layers"}) {
+    const std::string finished = "\n  2 of 2 units are finished in " + (out() / part).string() + "\n    ";
+    const std::string taken = "\n    2 of them now taken from " + (folder_.path() / "earlier" / part).string() + "\n";
+    const std::size_t at = outcome.out.find(finished);
+    ASSERT_NE(at, std::string::npos) << outcome.out;
+    EXPECT_NE(outcome.out.find(taken, at), std::string::npos) << outcome.out;
+  }
 }
 
 TEST_F(AblationsProgram, RecommendersWithTheSameAblationShareItsReport) {
