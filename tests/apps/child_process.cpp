@@ -63,7 +63,7 @@ bool Reproduce::ended() {
 bool Reproduce::wait_for(const std::string& text) {
   while (true) {
     const bool over = ended();
-    if (recsys::tests::read_file(err_).find(text) != std::string::npos) return true;
+    if (told().find(text) != std::string::npos) return true;
     if (over) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
@@ -73,9 +73,11 @@ void Reproduce::signal(int number) const {
   if (status_ < 0) ::kill(child_, number);
 }
 
+std::string Reproduce::told() const { return recsys::tests::read_file(err_); }
+
 Outcome Reproduce::wait() {
   while (!ended()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  return {status_, recsys::tests::read_file(out_), recsys::tests::read_file(err_)};
+  return {status_, recsys::tests::read_file(out_), told()};
 }
 
 Outcome reproduce(const std::filesystem::path& scratch, const std::vector<std::string>& arguments,

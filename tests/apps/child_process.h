@@ -29,6 +29,8 @@ class Reproduce {
   /// Waits until standard error holds `text`. False when the program ended without it.
   bool wait_for(const std::string& text);
   void signal(int number) const;
+  /// Standard error as far as it has come.
+  std::string told() const;
   Outcome wait();
 
  private:

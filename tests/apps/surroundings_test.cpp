@@ -54,6 +54,7 @@ TEST_F(Surroundings, SignalsThatTheCallerIgnoresStayIgnored) {
     Reproduce child(folder_.path(), job("original,multivae++"), [number] { ::signal(number, SIG_IGN); });
     ASSERT_TRUE(child.wait_for("stage_begin"));
     child.signal(number);
+    ASSERT_EQ(child.told().find(R"("stage":"report")"), std::string::npos) << "it came too late: all was computed";
     EXPECT_EQ(child.wait().status, 0) << number;
     EXPECT_TRUE(fs::exists(out() / "results.csv")) << number;
   }

@@ -3,7 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <thread>
 
 namespace tapestry::recsys {
 namespace {
@@ -63,6 +70,82 @@ TEST(BarDisplay, Line) {
   EXPECT_EQ(BarDisplay::line(0, 0, "x", 200), "[........................]   0 %  ETA 0:00  x");
   EXPECT_EQ(BarDisplay::line(0, 3725, "x", 200).find("ETA 1:02:05"), 34U);
   EXPECT_EQ(BarDisplay::line(1, 1, "a long text", 40).size(), 39U);
+}
+
+/// A file in the place of a terminal; it is as wide as one whose width is not known.
+class Screen {
+ public:
+  Screen() : file_(std::tmpfile()) {
+    if (file_ == nullptr) throw std::runtime_error("cannot make a file");
+  }
+  Screen(const Screen&) = delete;
+  Screen& operator=(const Screen&) = delete;
+  ~Screen() { std::fclose(file_); }
+  std::FILE* terminal() const { return file_; }
+  /// What was written since the last call.
+  std::string written() {
+    std::fflush(file_);
+    std::fseek(file_, read_, SEEK_SET);
+    std::string text;
+    for (int c = std::fgetc(file_); c != EOF; c = std::fgetc(file_)) text += static_cast<char>(c);
+    std::fseek(file_, 0, SEEK_END);
+    read_ = std::ftell(file_);
+    return text;
+  }
+
+ private:
+  std::FILE* file_;
+  long read_ = 0;
+};
+
+constexpr const char* kErased = "\r\x1b[K";
+constexpr std::size_t kColumns = 80;
+
+TEST(BarDisplay, IsRedrawnInPlaceAndTakenAway) {
+  Screen screen;
+  {
+    BarDisplay bar(screen.terminal());
+    ProgressEvent event = {
+        .kind = ProgressEvent::Kind::kStageBegin, .label = {1, "ml-100k", "svd", 1, 5, "vae_fit"}, .progress = {}, .text = {}};
+    event.remaining = 10;
+    bar.show(event);
+    const std::string doing = "ml-100k run 1/5 vae_fit";
+    EXPECT_EQ(screen.written(), kErased + BarDisplay::line(0, 10, doing, kColumns));
+    bar.tick(0.05, 9.9);
+    EXPECT_EQ(screen.written(), "") << "at most ten times a second";
+    bar.tick(0.2, 9.5);
+    EXPECT_EQ(screen.written(), kErased + BarDisplay::line(0.2, 9.5, doing, kColumns));
+    event = {.kind = ProgressEvent::Kind::kWarning, .label = {}, .progress = {}, .text = "odd", .elapsed = 0.21, .remaining = 9};
+    bar.show(event);
+    EXPECT_EQ(screen.written(), kErased + std::string("warning: odd\n") + kErased + BarDisplay::line(0.21, 9, doing, kColumns));
+    bar.clear();
+    EXPECT_EQ(screen.written(), kErased);
+    bar.clear();
+    EXPECT_EQ(screen.written(), "") << "it is gone";
+    bar.tick(0.22, 9);
+    EXPECT_EQ(screen.written(), kErased + BarDisplay::line(0.22, 9, doing, kColumns)) << "it comes back";
+  }
+  EXPECT_EQ(screen.written(), kErased) << "what comes next begins at the left";
+}
+
+/// Counts how often it is told this time.
+class Ticks : public ProgressDisplay {
+ public:
+  explicit Ticks(std::atomic<int>& count) : count_(count) {}
+  void show(const ProgressEvent& /*event*/) override {}
+  void tick(double elapsed, double remaining) override { count_ += elapsed == 7 && remaining == 30 ? 1 : 0; }
+
+ private:
+  std::atomic<int>& count_;
+};
+
+TEST(Progress, KeepsTheDisplayMovingWhileNothingHappens) {
+  std::atomic<int> count = 0;
+  Progress progress(std::make_unique<Ticks>(count), /*ticking=*/true, [] { return 7.0; });
+  progress.plan(1, "fit", 30);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (count < 2 && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_GE(count, 2);
 }
 
 /// A Progress whose lines and time the test holds in its hands.

@@ -160,7 +160,9 @@ TEST(WorkerPool, JobsThatMustWaitForEachOtherAreNeverSideBySide) {
   pool.run([&](std::size_t job) {
     if (is_odd(job)) {
       EXPECT_EQ(++odd, 1) << "job " << job;
-      std::this_thread::yield();
+      // Long enough for the free workers, who have nothing else to do, to begin another.
+      const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(30);
+      while (odd == 1 && std::chrono::steady_clock::now() < end) std::this_thread::sleep_for(std::chrono::milliseconds(1));
       --odd;
     }
     ++done;
