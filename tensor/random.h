@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 namespace tapestry {
 
@@ -56,6 +57,11 @@ struct RandomStream {
 
 /// An independent seed for part `index` of whatever `seed` governs (run 3 of an experiment, layer 2 of a model).
 std::uint64_t derive_seed(std::uint64_t seed, std::uint64_t index);
+/// The same for a part that an enum numbers. Such an enum is append only: a changed number changes every result.
+template <typename Part>
+requires std::is_enum_v<Part> std::uint64_t derive_seed(std::uint64_t seed, Part part) {
+  return derive_seed(seed, static_cast<std::uint64_t>(part));
+}
 
 /// A sequential reader of one stream for host code that draws an unknown count: shuffles, splits, simulation.
 class RandomSequence {

@@ -17,7 +17,7 @@ class Workshop {
   explicit Workshop(const GeneratorSettings& settings) : settings_(settings) {}
 
   const GeneratorSettings& settings() const { return settings_; }
-  std::uint64_t seed(GeneratorSeed generator) const { return derive_seed(settings_.seed, static_cast<std::uint64_t>(generator)); }
+  std::uint64_t seed(GeneratorSeed generator) const { return derive_seed(settings_.seed, generator); }
   std::unique_ptr<Generator> ctgan(const std::string& name) {
     if (!ctgan_) ctgan_ = make_ctgan_family(table(GeneratorSeed::kCtgan), settings_.baselines.ctgan);
     return make_table_generator(name, ctgan_);

@@ -73,7 +73,7 @@ class OneModelGenerator : public Generator {
 
   Device device() const { return device_; }
 
-  std::uint64_t part_seed(ModelPart part) const { return derive_seed(seed_, static_cast<std::uint64_t>(part)); }
+  std::uint64_t part_seed(ModelPart part) const { return derive_seed(seed_, part); }
 
   /// An untrained model of `items` items, on device().
   virtual std::unique_ptr<Model> make(std::int64_t items) const = 0;

@@ -69,7 +69,7 @@ class SdrmFamily {
   void load(const std::filesystem::path& stem, std::int64_t items, bool with_score);
 
  private:
-  std::uint64_t part_seed(SdrmPart part) const { return derive_seed(settings_.seed, static_cast<std::uint64_t>(part)); }
+  std::uint64_t part_seed(SdrmPart part) const { return derive_seed(settings_.seed, part); }
   std::unique_ptr<sdrm::MultiVae> new_vae(std::int64_t items) const;
   std::unique_ptr<sdrm::ScoreModel> new_score() const;
   void fit_vae(const ProtocolData& protocol, StageListener& listener);

@@ -18,8 +18,6 @@ constexpr const char* kModel = "model.";       // what the names of parameters b
 /// What draws numbers under the seed of TableSettings, which no other part of a run has; append only.
 enum class TablePart : std::uint64_t { kInit = 100, kFit = 101, kSample = 102 };
 
-std::uint64_t part_seed(std::uint64_t seed, TablePart part) { return derive_seed(seed, static_cast<std::uint64_t>(part)); }
-
 class TableGenerator : public Generator {
  public:
   TableGenerator(std::string name, std::shared_ptr<TableFamily> family) : name_(std::move(name)), family_(std::move(family)) {}
@@ -70,7 +68,7 @@ const TableEncoding& TableFamily::table() const {
   return *table_;
 }
 
-std::uint64_t TableFamily::sample_seed() const { return part_seed(settings_.seed, TablePart::kSample); }
+std::uint64_t TableFamily::sample_seed() const { return derive_seed(settings_.seed, TablePart::kSample); }
 
 Interactions TableFamily::with_dislikes(Interactions drawn, const SampleRequest& request) const {
   if (request.dislikes && protocol() == ProtocolName::kStrict && drawn.dislikes.nnz() == 0) {
@@ -113,9 +111,9 @@ void TableFamily::fit(const Interactions& rows, TableKind kind, StageListener& l
   TableEncoding table(rows, kind);
   const CsrMatrix marks = table.encode(rows);
   table_.reset();
-  model_ = &create(table, part_seed(settings_.seed, TablePart::kInit));
+  model_ = &create(table, derive_seed(settings_.seed, TablePart::kInit));
   FitLog log(listener, stage, {.most = epochs(), .usual = epochs()}, history_fields());
-  train(marks, part_seed(settings_.seed, TablePart::kFit),
+  train(marks, derive_seed(settings_.seed, TablePart::kFit),
         [&](const Epoch& report) { log.epoch(report.epoch, report.loss, {}, report.details); });
   table_ = std::move(table);
   const ModelFolder& folder = settings_.folder;
@@ -165,7 +163,7 @@ std::map<std::string, std::string> TableFamily::read(const std::filesystem::path
   if (table.items() != items)
     fail(ErrorKind::kData, where, ": a table of ", table.items(), " items where ", items, " were expected");
   table_.reset();
-  const nn::Module& model = create(table, part_seed(settings_.seed, TablePart::kInit));
+  const nn::Module& model = create(table, derive_seed(settings_.seed, TablePart::kInit));
   std::vector<std::pair<std::string, Tensor>> state;
   for (const nn::NamedParameter& parameter : model.named_parameters()) {
     const auto found = file.tensors.find(kModel + parameter.name);

@@ -17,11 +17,6 @@
 namespace tapestry::recsys {
 namespace {
 
-/// Parts of a fit that draw numbers. Append only: a changed number changes every result.
-enum class FitPart : std::uint64_t { kInit = 1, kTraining = 2 };
-
-std::uint64_t part_seed(std::uint64_t seed, FitPart part) { return derive_seed(seed, static_cast<std::uint64_t>(part)); }
-
 /// Users whose scores exist at a time.
 constexpr std::int64_t kTile = 256;
 
@@ -201,10 +196,10 @@ void MlpRecommender::fit(const FitData& data, const FitListener& listener) {
   for (const Block which : data.order) {
     if (which == Block::kEvaluation) table_rows -= data.block(which).likes.rows();
   }
-  nn::Initializer init(part_seed(seed_, FitPart::kInit), DType::kFloat32, device_);
+  nn::Initializer init(derive_seed(seed_, FitPart::kInit), DType::kFloat32, device_);
   auto model = std::make_unique<MlpModel>(rows.cols(), std::max<std::int64_t>(1, table_rows), config_, init);
   const auto fit_on = [&](const CsrMatrix& train, const CsrMatrix& valid) {
-    return fit_mlp(*model, train, valid, config_, part_seed(seed_, FitPart::kTraining), listener);
+    return fit_mlp(*model, train, valid, config_, derive_seed(seed_, FitPart::kTraining), listener);
   };
   if (data.validation) {
     fit_ = fit_on(rows, data.block(*data.validation).likes);

@@ -19,11 +19,6 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-/// Parts of a fit that draw numbers. Append only: a changed number changes every result.
-enum class FitPart : std::uint64_t { kInit = 1, kTraining = 2 };
-
-std::uint64_t part_seed(std::uint64_t seed, FitPart part) { return derive_seed(seed, static_cast<std::uint64_t>(part)); }
-
 /// Smaller is better, NaN never is.
 double criterion(const NeuMfEpoch& epoch, NeuMfSelection selection) {
   switch (selection) {
@@ -215,13 +210,13 @@ void NeuMfRecommender::fit(const FitData& given, const FitListener& listener) {
   for (const Block which : data.order) users += data.block(which).likes.rows();
   const std::int64_t chooser = data.first_row(data.selection), reported = data.first_row(Block::kEvaluation);
   const HeldOut selection = {neumf_masked(data, data.selection), data.selection_heldout};
-  nn::Initializer init(part_seed(seed_, FitPart::kInit), DType::kFloat32, device_);
+  nn::Initializer init(derive_seed(seed_, FitPart::kInit), DType::kFloat32, device_);
   auto model = std::make_unique<NeuMfModel>(users, data.block(Block::kEvaluation).likes.cols(), config_, init);
   const auto recall = [&](const NeuMfModel& fitted) {
     const auto score = [&](std::int64_t begin, std::int64_t end) { return fitted.all_items(chooser + begin, chooser + end); };
     return mean_over_users(ranking_metrics(score, selection, {.cutoffs = {10}}).recall(0)).value;
   };
-  fit_ = fit_neumf(*model, triples, config_, part_seed(seed_, FitPart::kTraining), recall, listener);
+  fit_ = fit_neumf(*model, triples, config_, derive_seed(seed_, FitPart::kTraining), recall, listener);
   model_ = std::move(model);
   first_user_ = reported;
   masked_ = neumf_masked(data, Block::kEvaluation);

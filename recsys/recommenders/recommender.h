@@ -49,6 +49,10 @@ struct FitData {
 /// and what the training is judged by. It may throw, which ends the fit.
 using FitListener = std::function<void(const StageProgress&)>;
 
+/// What MLP and NeuMF draw numbers for, each from derive_seed(recommender's seed, part). Append only: a changed number changes
+/// every result.
+enum class FitPart : std::uint64_t { kInit = 1, kTraining = 2 };
+
 /// A model that ranks items for users. V evaluation users, I items.
 class Recommender {
  public:

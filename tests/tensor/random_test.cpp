@@ -242,5 +242,11 @@ TEST(RandomSequenceTest, DerivedSeedsDiffer) {
   EXPECT_NE(derive_seed(1, std::uint64_t{1} << 32), derive_seed(1, 0));
 }
 
+TEST(RandomSequenceTest, AnEnumsPartHasTheSeedOfItsNumber) {
+  enum class Part : std::uint64_t { kFirst = 1, kFar = std::uint64_t{1} << 32 };
+  EXPECT_EQ(derive_seed(7, Part::kFirst), derive_seed(7, 1));
+  EXPECT_EQ(derive_seed(7, Part::kFar), derive_seed(7, std::uint64_t{1} << 32));
+}
+
 }  // namespace
 }  // namespace tapestry::tests
