@@ -1,6 +1,7 @@
 #pragma once
 
-#include "optim/optimizer.h"
+#include "optim/prepared.h"
+#include "tensor/update_factors.h"
 
 namespace tapestry::optim {
 
@@ -15,28 +16,33 @@ struct AdamOptions {
 /// The numbers of update t = 1, 2, ...
 AdamStep adam_step(const AdamOptions& options, double learning_rate, std::int64_t t);
 
+/// Adam's, for PreparedOptimizer.
+struct AdamFormula {
+  using Options = AdamOptions;
+  static constexpr const char* kName = "Adam";
+  static constexpr std::int64_t kFactors = kAdamFactors;
+
+  template <typename T>
+  static AdamFactors<T> factors(const AdamOptions& options, double learning_rate, std::int64_t t) {
+    return AdamFactors<T>(adam_step(options, learning_rate, t));
+  }
+  template <typename Kernels, typename T>
+  static void update(Kernels kernels, const ParameterView<T>* parameters, int count, const T* factors) {
+    kernels.adam_prepared(parameters, count, factors);
+  }
+};
+
 /// Adam (Kingma & Ba 2015, Algorithm 1), one fused pass over each parameter.
-class Adam : public Optimizer {
+class Adam : public PreparedOptimizer<AdamFormula> {
  public:
   explicit Adam(std::vector<autograd::Variable> parameters, const AdamOptions& options = {});
-
-  /// The constants of the next `count` updates at this rate, on the host: [count, kAdamFactors] of the parameters' type.
-  Tensor prepare(std::int64_t count, double learning_rate) const;
-  /// One update with a row of prepare(), [kAdamFactors], read where the parameters are: the same bits as step(). It does not
-  /// count, since a step captured in a graph is called once for many updates.
-  void step_prepared(const Tensor& factors);
-  /// Counts updates made by step_prepared().
-  void count(std::int64_t updates) { advance(updates); }
-
- private:
-  template <typename T>
-  void fill_prepared(double learning_rate, const Tensor& factors) const;
-  void update(Device device, const std::vector<ParameterView<float>>& views, double learning_rate) override;
-  void update(Device device, const std::vector<ParameterView<double>>& views, double learning_rate) override;
-  template <typename T>
-  void update_as(Device device, const std::vector<ParameterView<T>>& views, double learning_rate);
-
-  AdamOptions options_;
 };
+
+/// The constants of Adam's updates first_step, first_step + 1, ... (counted from 1), on the host: [count, kAdamFactors] of this
+/// type. For weights that move by Adam but are no optimiser's parameters: what Adam::prepare gives, without an optimiser.
+inline Tensor adam_factors(const AdamOptions& options, double learning_rate, std::int64_t first_step, std::int64_t count,
+                           DType dtype) {
+  return prepared_factors<AdamFormula>(options, learning_rate, first_step, count, dtype);
+}
 
 }  // namespace tapestry::optim

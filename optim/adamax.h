@@ -1,6 +1,7 @@
 #pragma once
 
-#include "optim/optimizer.h"
+#include "optim/prepared.h"
+#include "tensor/update_factors.h"
 
 namespace tapestry::optim {
 
@@ -10,27 +11,29 @@ struct AdamaxOptions {
   double epsilon = 1e-8;
 };
 
+/// The numbers of update t = 1, 2, ...
+AdamaxStep adamax_step(const AdamaxOptions& options, double learning_rate, std::int64_t t);
+
+/// Adamax's, for PreparedOptimizer.
+struct AdamaxFormula {
+  using Options = AdamaxOptions;
+  static constexpr const char* kName = "Adamax";
+  static constexpr std::int64_t kFactors = kAdamaxFactors;
+
+  template <typename T>
+  static AdamaxFactors<T> factors(const AdamaxOptions& options, double learning_rate, std::int64_t t) {
+    return AdamaxFactors<T>(adamax_step(options, learning_rate, t));
+  }
+  template <typename Kernels, typename T>
+  static void update(Kernels kernels, const ParameterView<T>* parameters, int count, const T* factors) {
+    kernels.adamax_prepared(parameters, count, factors);
+  }
+};
+
 /// Adamax (Kingma & Ba 2015, Algorithm 2): Adam with the infinity norm of past gradients, u = max(beta2 u, |g| + epsilon).
-class Adamax : public Optimizer {
+class Adamax : public PreparedOptimizer<AdamaxFormula> {
  public:
   explicit Adamax(std::vector<autograd::Variable> parameters, const AdamaxOptions& options = {});
-
-  /// As Adam has them: the constants of the next `count` updates at this rate, on the host [count, kAdamaxFactors]; one update
-  /// with a row of them, which does not count; and how many of those were made.
-  Tensor prepare(std::int64_t count, double learning_rate) const;
-  void step_prepared(const Tensor& factors);
-  void count(std::int64_t updates) { advance(updates); }
-
- private:
-  AdamaxStep numbers(double learning_rate, std::int64_t t) const;
-  template <typename T>
-  void fill_prepared(double learning_rate, const Tensor& factors) const;
-  void update(Device device, const std::vector<ParameterView<float>>& views, double learning_rate) override;
-  void update(Device device, const std::vector<ParameterView<double>>& views, double learning_rate) override;
-  template <typename T>
-  void update_as(Device device, const std::vector<ParameterView<T>>& views, double learning_rate);
-
-  AdamaxOptions options_;
 };
 
 }  // namespace tapestry::optim

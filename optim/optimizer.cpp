@@ -53,17 +53,6 @@ const std::vector<ParameterView<T>>& Optimizer::parameter_views() {
 template const std::vector<ParameterView<float>>& Optimizer::parameter_views();
 template const std::vector<ParameterView<double>>& Optimizer::parameter_views();
 
-template <typename T>
-void Optimizer::step_as(double learning_rate) {
-  const std::vector<ParameterView<T>>& views = parameter_views<T>();  // may throw: then no step was made
-  ++steps_;
-  update(parameters_.front().value().device(), views, learning_rate);
-}
-
-void Optimizer::step(double learning_rate) {
-  parameters_.front().value().dtype() == DType::kFloat32 ? step_as<float>(learning_rate) : step_as<double>(learning_rate);
-}
-
 void Optimizer::clear_gradients() const {
   for (const autograd::Variable& parameter : parameters_) parameter.clear_gradient();
 }

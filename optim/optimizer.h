@@ -18,13 +18,15 @@ class Optimizer {
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
-  /// One update at the given learning rate (schedules are functions of the caller's step or epoch: optim/schedule.h).
-  void step(double learning_rate);
+  /// One update at the given learning rate (schedules are functions of the caller's step or epoch: optim/schedule.h). Throws
+  /// Error(kMisuse), and changes nothing, where a gradient does not fit its parameter.
+  virtual void step(double learning_rate) = 0;
   void clear_gradients() const;
   std::int64_t steps() const { return steps_; }
   const std::vector<autograd::Variable>& parameters() const { return parameters_; }
 
-  /// The moments by "first.0", "second.0", ...: with steps(), all that continuing takes.
+  /// The moments by "first.0", "second.0", ...: with steps(), all that continuing takes, as far as the optimiser's own parameters
+  /// go. (Who moves other weights by Adam's kernels keeps their moments.)
   std::vector<std::pair<std::string, Tensor>> state() const;
   /// Throws Error(kMisuse), and changes nothing, unless names, shapes and types are those of state() and steps >= 0.
   void load_state(const std::vector<std::pair<std::string, Tensor>>& state, std::int64_t steps);
@@ -40,12 +42,6 @@ class Optimizer {
   void advance(std::int64_t updates) { steps_ += updates; }
 
  private:
-  /// Applies the update to parameters of element type T that have gradients.
-  template <typename T>
-  void step_as(double learning_rate);
-  virtual void update(Device device, const std::vector<ParameterView<float>>& views, double learning_rate) = 0;
-  virtual void update(Device device, const std::vector<ParameterView<double>>& views, double learning_rate) = 0;
-
   std::vector<autograd::Variable> parameters_;
   std::vector<Tensor> first_;
   std::vector<Tensor> second_;

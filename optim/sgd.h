@@ -19,20 +19,17 @@ class Sgd : public Optimizer {
     check(options.l2 >= 0, "Sgd: weight decay ", options.l2, " is negative");
   }
 
- private:
-  void update(Device device, const std::vector<ParameterView<float>>& views, double learning_rate) override {
-    update_as(device, views, learning_rate);
-  }
-  void update(Device device, const std::vector<ParameterView<double>>& views, double learning_rate) override {
-    update_as(device, views, learning_rate);
-  }
-  template <typename T>
-  void update_as(Device device, const std::vector<ParameterView<T>>& views, double learning_rate) {
-    dispatch<T>(device, [&](auto kernels) {
+  void step(double learning_rate) override {
+    const Tensor& value = parameters().front().value();
+    dispatch(value.device(), value.dtype(), [&](auto kernels) {
+      using T = typename decltype(kernels)::Scalar;
+      const std::vector<ParameterView<T>>& views = parameter_views<T>();
       kernels.sgd(views.data(), static_cast<int>(views.size()), learning_rate, options_.momentum, options_.l2);
     });
+    advance(1);
   }
 
+ private:
   SgdOptions options_;
 };
 

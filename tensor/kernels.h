@@ -27,32 +27,11 @@ struct ParameterView {
   std::int64_t count;
 };
 
-/// One Adam step (Kingma & Ba 2015, Algorithm 1): the corrections are 1 - beta^t.
-struct AdamStep {
-  double learning_rate;
-  double beta1;
-  double beta2;
-  double epsilon;
-  double l2;         ///< added to the gradient as l2 * value
-  double decoupled;  ///< value shrinks by learning_rate * decoupled (Loshchilov & Hutter 2019)
-  double correction1;
-  double correction2;
-};
-
 /// How many numbers an Adam step is prepared as: those of AdamFactors (tensor/update_factors.h).
 inline constexpr std::int64_t kAdamFactors = 9;
 
 /// How many numbers an Adamax step is prepared as: those of AdamaxFactors.
 inline constexpr std::int64_t kAdamaxFactors = 5;
-
-/// One Adamax step: m = beta1 m + (1 - beta1) g, u = max(beta2 u, |g| + epsilon), value -= learning_rate m / (correction1 u).
-struct AdamaxStep {
-  double learning_rate;
-  double beta1;
-  double beta2;
-  double epsilon;
-  double correction1;  ///< 1 - beta1^t
-};
 
 /// How the categories of a table's columns lie in a row of C numbers. A column has one to three categories; columns with more
 /// come first. Category 0 of every column stands first, then category 1 of the columns that have one, then category 2 of those

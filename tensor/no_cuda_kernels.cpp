@@ -190,16 +190,6 @@ void CudaKernels<T>::value_linear_adam(std::int64_t, std::int64_t, std::int64_t,
 }
 
 template <typename T>
-void CudaKernels<T>::adam(const ParameterView<T>*, int, const AdamStep&) {
-  no_cuda("adam");
-}
-
-template <typename T>
-void CudaKernels<T>::adamax(const ParameterView<T>*, int, const AdamaxStep&) {
-  no_cuda("adamax");
-}
-
-template <typename T>
 void CudaKernels<T>::gaussian_nll(std::int64_t, std::int64_t, const T*, const T*, T, T*) {
   no_cuda("gaussian_nll");
 }

@@ -6,6 +6,18 @@
 
 namespace tapestry {
 
+/// One Adam step (Kingma & Ba 2015, Algorithm 1): the corrections are 1 - beta^t.
+struct AdamStep {
+  double learning_rate;
+  double beta1;
+  double beta2;
+  double epsilon;
+  double l2;         ///< added to the gradient as l2 * value
+  double decoupled;  ///< value shrinks by learning_rate * decoupled (Loshchilov & Hutter 2019)
+  double correction1;
+  double correction2;
+};
+
 /// The constants of one Adam step, rounded to T once, for the kernels of every device:
 ///   m <- beta1 m + rest1 g,  v <- beta2 v + rest2 g^2,  value <- keep value - rate m / (sqrt(v) root2 + epsilon)
 /// with g the gradient + l2 value. How the terms are joined is each device's own affair.
@@ -24,6 +36,16 @@ struct AdamFactors {
         root2(static_cast<T>(1 / std::sqrt(step.correction2))),
         epsilon(static_cast<T>(step.epsilon)) {}
 };
+
+/// One Adamax step: m = beta1 m + (1 - beta1) g, u = max(beta2 u, |g| + epsilon), value -= learning_rate m / (correction1 u).
+struct AdamaxStep {
+  double learning_rate;
+  double beta1;
+  double beta2;
+  double epsilon;
+  double correction1;  ///< 1 - beta1^t
+};
+
 /// The same of one Adamax step:
 ///   m <- beta1 m + rest1 g,  u <- max(beta2 u, |g| + epsilon),  value <- value - rate m / u
 template <typename T>

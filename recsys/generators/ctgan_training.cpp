@@ -30,7 +30,8 @@ class Trainer {
         critic_adam_(critic.parameters(), options_),
         generator_adam_(generator.dense_parameters(), options_),
         // All three take as many steps, at one rate.
-        factors_(critic_adam_.prepare(steps * config.epochs, config.learning_rate).to(critic.device())),
+        factors_(
+            optim::adam_factors(options_, config.learning_rate, 1, steps * config.epochs, critic.dtype()).to(critic.device())),
         condition_adam_(generator.tables(), factors_),
         epoch_(critic.device(), static_cast<std::int32_t>(kCtganTurns)),
         fit_(critic.device(), static_cast<std::int32_t>(kCtganTurns * kMasks)),

@@ -16,7 +16,7 @@ namespace tapestry::recsys {
 /// steps have been made: all on the device of the tables, so that a GPU can repeat a step as a graph (tensor/step_graph.h).
 class RowAdam {
  public:
-  /// factors [S, kAdamFactors], where the tables are: what Adam::prepare gives for all S steps there will be.
+  /// factors [S, kAdamFactors], where the tables are: optim::adam_factors of all S steps there will be.
   RowAdam(std::vector<autograd::Variable> tables, Tensor factors);
 
   /// Brings rows `index`, which have had `done` steps each, up to date: to be called before they are read.

@@ -40,18 +40,8 @@ void update_all(const ParameterView<T>* parameters, int count, const Factors& fa
 }  // namespace
 
 template <typename T>
-void CpuKernels<T>::adam(const ParameterView<T>* parameters, int count, const AdamStep& step) {
-  update_all(parameters, count, AdamFactors<T>(step));
-}
-
-template <typename T>
 void CpuKernels<T>::adam_prepared(const ParameterView<T>* parameters, int count, const T* factors) {
   update_all(parameters, count, *reinterpret_cast<const AdamFactors<T>*>(factors));
-}
-
-template <typename T>
-void CpuKernels<T>::adamax(const ParameterView<T>* parameters, int count, const AdamaxStep& step) {
-  update_all(parameters, count, AdamaxFactors<T>(step));
 }
 
 template <typename T>

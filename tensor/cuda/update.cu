@@ -41,7 +41,7 @@ void for_parameters(const ParameterView<T>* parameters, int count, const Body& b
   }
 }
 
-/// One Adam step of one element. The joins are written out, so that `adam` and `adam_rows` give the same bits.
+/// One Adam step of one element. The joins are written out, so that adam_prepared and adam_rows give the same bits.
 template <typename T>
 __device__ void update(const AdamFactors<T>& f, T gradient, T& value, T& first, T& second) {
   const T decayed = std::fma(f.l2, value, gradient);
@@ -50,7 +50,7 @@ __device__ void update(const AdamFactors<T>& f, T gradient, T& value, T& first, 
   value = std::fma(f.keep, value, -(f.rate * first / std::fma(std::sqrt(second), f.root2, f.epsilon)));
 }
 
-/// One Adamax step of one element, its joins written out too, for the same bits from both of its kernels.
+/// One Adamax step of one element, its joins written out too.
 template <typename T>
 __device__ void update(const AdamaxFactors<T>& f, T gradient, T& value, T& first, T& second) {
   first = std::fma(f.beta1, first, f.rest1 * gradient);
@@ -74,22 +74,10 @@ __device__ void update_element(const Factors factors, const ParameterView<T>& p,
 }  // namespace
 
 template <typename T>
-void CudaKernels<T>::adam(const ParameterView<T>* parameters, int count, const AdamStep& step) {
-  const AdamFactors<T> factors(step);
-  for_parameters(parameters, count, [=] __device__(const ParameterView<T>& p, std::int64_t i) { update_element(factors, p, i); });
-}
-
-template <typename T>
 void CudaKernels<T>::adam_prepared(const ParameterView<T>* parameters, int count, const T* prepared) {
   const auto* factors = reinterpret_cast<const AdamFactors<T>*>(prepared);
   for_parameters(parameters, count,
                  [=] __device__(const ParameterView<T>& p, std::int64_t i) { update_element(*factors, p, i); });
-}
-
-template <typename T>
-void CudaKernels<T>::adamax(const ParameterView<T>* parameters, int count, const AdamaxStep& step) {
-  const AdamaxFactors<T> factors(step);
-  for_parameters(parameters, count, [=] __device__(const ParameterView<T>& p, std::int64_t i) { update_element(factors, p, i); });
 }
 
 template <typename T>

@@ -154,7 +154,7 @@ TEST_F(OptimizerTest, AdamTellsTheTwoDecaysApart) {
   EXPECT_EQ(one_step({}), 4.0);
 }
 
-/// Six steps by step() and six by step_prepared(), in rows of `width` numbers.
+/// Six steps by step() and six by step_prepared() with rows of `width` numbers, three prepared at a time.
 template <typename Method, typename Options>
 void expect_prepared_steps_are_the_same_bits(const Options& options, std::int64_t width) {
   for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
@@ -182,6 +182,18 @@ void expect_prepared_steps_are_the_same_bits(const Options& options, std::int64_
 TEST_F(OptimizerTest, PreparedStepsAreTheSameBits) {
   expect_prepared_steps_are_the_same_bits<Adam>(AdamOptions{.l2 = 0.1, .decoupled = 0.2}, kAdamFactors);
   expect_prepared_steps_are_the_same_bits<Adamax>(AdamaxOptions{.beta2 = 0.7}, kAdamaxFactors);
+}
+
+TEST_F(OptimizerTest, AdamsFactorsAreWhatAnOptimiserOfThoseStepsPrepares) {
+  const AdamOptions options = {.beta1 = 0.8, .l2 = 0.1, .decoupled = 0.2};
+  for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
+    Adam adam({parameter({2}, 1, dtype)}, options);
+    EXPECT_EQ(values(adam_factors(options, 0.3, 1, 4, dtype)), values(adam.prepare(4, 0.3)));
+    adam.count(5);
+    const Tensor later = adam_factors(options, 0.3, 6, 4, dtype);
+    EXPECT_EQ(later.dtype(), dtype);
+    EXPECT_EQ(values(later), values(adam.prepare(4, 0.3)));
+  }
 }
 
 // Rows of a table that wait until they are picked again, beside the whole table at every step, where a row that is not picked has

@@ -304,35 +304,6 @@ void ReferenceKernels<T>::dropout(std::int64_t rows, std::int64_t cols, const T*
 // --- update ------------------------------------------------------------------------------------------------------------------
 
 template <typename T>
-void ReferenceKernels<T>::adam(const ParameterView<T>* parameters, int count, const AdamStep& step) {
-  for (const ParameterView<T>& p : std::span(parameters, static_cast<std::size_t>(count))) {
-    for (std::int64_t i = 0; i < p.count; ++i) {
-      const double gradient = p.gradient[i] + step.l2 * p.value[i];
-      const double first = step.beta1 * p.first[i] + (1 - step.beta1) * gradient;
-      const double second = step.beta2 * p.second[i] + (1 - step.beta2) * gradient * gradient;
-      const double shrunk = p.value[i] * (1 - step.learning_rate * step.decoupled);
-      const double move = first / step.correction1 / (std::sqrt(second / step.correction2) + step.epsilon);
-      p.first[i] = static_cast<T>(first);
-      p.second[i] = static_cast<T>(second);
-      p.value[i] = static_cast<T>(shrunk - step.learning_rate * move);
-    }
-  }
-}
-
-template <typename T>
-void ReferenceKernels<T>::adamax(const ParameterView<T>* parameters, int count, const AdamaxStep& step) {
-  for (const ParameterView<T>& p : std::span(parameters, static_cast<std::size_t>(count))) {
-    for (std::int64_t i = 0; i < p.count; ++i) {
-      const double first = step.beta1 * p.first[i] + (1 - step.beta1) * p.gradient[i];
-      const double norm = std::max(step.beta2 * p.second[i], std::abs(static_cast<double>(p.gradient[i])) + step.epsilon);
-      p.first[i] = static_cast<T>(first);
-      p.second[i] = static_cast<T>(norm);
-      p.value[i] = static_cast<T>(p.value[i] - step.learning_rate / step.correction1 * first / norm);
-    }
-  }
-}
-
-template <typename T>
 void ReferenceKernels<T>::adam_rows(std::int64_t n, std::int64_t cols, const std::int32_t* index, const std::int32_t* done,
                                     const T* factors, const std::int32_t* count, const T* gradient, T* value, T* first,
                                     T* second) {

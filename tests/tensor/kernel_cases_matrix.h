@@ -184,27 +184,6 @@ std::vector<KernelCase<K>> update_cases() {
   using T = typename K::Scalar;
   using Call = KernelCall<T>;
   std::vector<KernelCase<K>> cases;
-  for (const bool decoupled : {false, true}) {
-    cases.push_back(
-        {decoupled ? "adam_decoupled" : "adam_l2", [=](Call& c) {
-           const auto view = [&](char value, std::int64_t count) {
-             const auto next = [&](int by) { return static_cast<char>(value + by); };
-             return ParameterView<T>{c.in_out(value, count, {16, 1}), c.input(next(1), count), c.in_out(next(2), count, {16, 1}),
-                                     c.in_out(next(3), count, {16, 1}, 0, 1), count};
-           };
-           const std::array<ParameterView<T>, 3> parameters = {view('a', c.n), view('f', 3), view('k', 0)};
-           K::adam(parameters.data(), 3, {0.01, 0.9, 0.999, 1e-8, decoupled ? 0.0 : 0.3, decoupled ? 0.3 : 0.0, 0.271, 0.003});
-         }});
-  }
-  cases.push_back({"adamax", [=](Call& c) {
-                     const auto view = [&](char value, std::int64_t count) {
-                       const auto next = [&](int by) { return static_cast<char>(value + by); };
-                       return ParameterView<T>{c.in_out(value, count, {16, 1}), c.input(next(1), count),
-                                               c.in_out(next(2), count, {16, 1}), c.in_out(next(3), count, {16, 1}, 0, 4), count};
-                     };
-                     const std::array<ParameterView<T>, 3> parameters = {view('a', c.n), view('f', 3), view('k', 0)};
-                     K::adamax(parameters.data(), 3, {0.01, 0.9, 0.7, 0.5, 0.271});  // either side of the maximum comes up
-                   }});
   for (const bool with_gradient : {true, false}) {
     // Rows in falling order, every fifth left out, row i of the batch having had i % 3 of two steps; a third one has the
     // gradient.

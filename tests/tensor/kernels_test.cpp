@@ -117,7 +117,8 @@ std::vector<KernelCase<K>> large_cases() {
            const std::int64_t at = kCount * static_cast<std::int64_t>(i);
            parameters[i] = {value + at, gradient + at, first + at, second + at, kCount};
          }
-         K::adam(parameters.data(), static_cast<int>(parameters.size()), {0.01, 0.9, 0.999, 1e-8, 0.3, 0.0, 0.271, 0.003});
+         const std::vector<T> factors = {T(0.9), T(0.999), T(0.1), T(0.001), T(0.3), T(1), T(0.037), T(18.3), T(1e-8)};
+         K::adam_prepared(parameters.data(), static_cast<int>(parameters.size()), c.given('z', factors));
        }},
   };
 }
