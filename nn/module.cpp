@@ -49,6 +49,12 @@ void Module::load_state(const std::vector<std::pair<std::string, Tensor>>& state
           " ", source.shape(), ", not ", target.dtype(), " ", target.shape());
   }
   for (std::size_t i = 0; i < own.size(); ++i) copy_into(own[i].variable.value(), state[i].second);  // once all fits
+  tell_of_changed_values();
+}
+
+void Module::tell_of_changed_values() const {
+  for (const auto& [name, module] : modules_) module->tell_of_changed_values();
+  values_changed();
 }
 
 autograd::Variable Module::add_parameter(std::string name, Tensor value) {

@@ -30,14 +30,21 @@ class Module {
 
   /// Copies of all values by name: what a checkpoint holds.
   std::vector<std::pair<std::string, Tensor>> state() const;
-  /// Overwrites the values in place. Throws unless names, order, shapes and types are those of state().
+  /// Overwrites the values in place, which every module then hears of (values_changed). Throws Error(kMisuse), and changes
+  /// nothing, unless names, order, shapes and types are those of state().
   void load_state(const std::vector<std::pair<std::string, Tensor>>& state) const;
 
  protected:
   autograd::Variable add_parameter(std::string name, Tensor value);
   void add_module(std::string name, const Module& module) { modules_.emplace_back(std::move(name), &module); }
 
+  /// load_state has overwritten this module's values and those below it: for what a module keeps that follows from them. Called
+  /// on those below first.
+  virtual void values_changed() const {}
+
  private:
+  void tell_of_changed_values() const;
+
   std::vector<NamedParameter> parameters_;
   std::vector<std::pair<std::string, const Module*>> modules_;
 };

@@ -7,6 +7,7 @@
 
 #include "nn/layers.h"
 #include "nn/safetensors.h"
+#include "tensor/ops.h"
 
 namespace tapestry::nn {
 namespace {
@@ -39,6 +40,32 @@ class Model : public Module {
   Linear last_;
 };
 
+/// Keeps the sum of its weights.
+class Summed : public Module {
+ public:
+  explicit Summed(double each) : weight_(add_parameter("weight", Tensor::full({3}, each))) { Summed::values_changed(); }
+  double sum() const { return sum_.item(); }
+
+ private:
+  void values_changed() const override { copy_into(sum_, tapestry::sum(weight_.value())); }
+
+  autograd::Variable weight_;
+  Tensor sum_ = Tensor::zeros({1});
+};
+
+class TwoSums : public Module {
+ public:
+  TwoSums(double left, double right) : left_(left), right_(right) {
+    add_module("left", left_);
+    add_module("right", right_);
+  }
+  double left() const { return left_.sum(); }
+  double right() const { return right_.sum(); }
+
+ private:
+  Summed left_, right_;
+};
+
 class TwiceNamed : public Module {
  public:
   TwiceNamed() {
@@ -46,6 +73,18 @@ class TwiceNamed : public Module {
     add_parameter("a", Tensor::zeros({1}));
   }
 };
+
+TEST_F(ModuleFileTest, ModulesBelowHearOfLoadedValues) {
+  const TwoSums model(1, 2);
+  TwoSums loaded(0, 0), copied(0, 0);
+  save_module(model, path_);
+  load_module(loaded, path_);
+  copied.load_state(model.state());
+  for (const TwoSums* one : {&loaded, &copied}) {
+    EXPECT_EQ(one->left(), 3);
+    EXPECT_EQ(one->right(), 6);
+  }
+}
 
 TEST_F(ModuleFileTest, ModuleRoundTrip) {
   const Model model(1);
