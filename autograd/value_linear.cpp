@@ -1,5 +1,7 @@
 #include "autograd/value_linear.h"
 
+#include <utility>
+
 #include "autograd/tape.h"
 
 namespace tapestry::autograd {
@@ -12,9 +14,12 @@ Variable value_linear(const CsrMatrix& x, const Variable& table, const Tensor& w
   return record(std::move(y), {&table, &bias},
                 [x, w, total, saved, gradients, dtable = table.slot(), dbias = bias.slot()](Tensor dy) {
                   const Tensor dh = saved.defined() ? unary_backward(UnaryOp::kRelu, saved, std::move(dy)) : std::move(dy);
-                  *gradients = value_linear_backward(x, w, total, dh);
-                  if (dtable) dtable.accumulate(gradients->dtable);
-                  if (dbias) dbias.accumulate(gradients->all);
+                  check(!gradients || !gradients->all.defined(), "value_linear: the gradient of w ", w.shape(),
+                        " from an earlier pass has not been used and cleared; a second one cannot be added to it");
+                  ValueLinearGradients found = value_linear_backward(x, w, total, dh);
+                  if (dtable) dtable.accumulate(found.dtable);
+                  if (dbias) dbias.accumulate(found.all);
+                  if (gradients) *gradients = std::move(found);
                 });
 }
 

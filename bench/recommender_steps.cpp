@@ -30,13 +30,14 @@ std::vector<double> timed(int steps, int warm, const std::function<void(int)>& s
 void mlp_step(const std::string& name, std::int64_t items, double density) {
   const recsys::MlpConfig config;
   nn::Initializer init(1);
-  recsys::MlpModel model(items, 1000, config, init);
+  const recsys::MlpModel model(items, 1000, config, init);
   optim::Adam adam(model.dense_parameters(), {.epsilon = config.epsilon});
+  recsys::ValueLayer::Update first = model.first().new_update();
   std::vector<CsrMatrix> batches;
   for (std::uint64_t i = 0; i < 8; ++i) batches.push_back(random_rows(16, items, density, i));
   report("MLP step, " + name, timed(30, 5, [&](int i) {
            recsys::mlp_update(
-               model, adam, batches[static_cast<std::size_t>(i) % 8], config, [&](const autograd::Variable& h, int layer) {
+               model, adam, first, batches[static_cast<std::size_t>(i) % 8], config, [&](const autograd::Variable& h, int layer) {
                  return autograd::dropout(
                      h, 0.5, {static_cast<std::uint64_t>(layer), Purpose::kRecommenderDropout, static_cast<std::uint32_t>(i)});
                });

@@ -57,21 +57,36 @@ double mlp_rmse(const MlpModel& model, const RowBatches& rows) {
 
 double mlp_rmse(const MlpModel& model, const CsrMatrix& rows) { return mlp_rmse(model, RowBatches(rows, kTile, model.device())); }
 
-Tensor mlp_update(MlpModel& model, optim::Adam& adam, const CsrMatrix& batch, const Tensor& factors, const MlpModel::Drop& drop) {
+namespace {
+
+/// As optim::GradientScope, for the gradient of the first layer's weight.
+struct FirstGradientScope {
+  ValueLayer::Update& update;
+  ~FirstGradientScope() { *update.gradients = {}; }
+};
+
+}  // namespace
+
+Tensor mlp_update(const MlpModel& model, optim::Adam& adam, ValueLayer::Update& first, const CsrMatrix& batch,
+                  const Tensor& factors, const MlpModel::Drop& drop) {
+  check(adam.options().l2 == 0 && adam.options().decoupled == 0, "mlp_update: Adam has a weight decay (l2 ", adam.options().l2,
+        ", decoupled ", adam.options().decoupled,
+        "), which the first layer's weight, most of the model, would not have; expected none");
   const optim::GradientScope cleared(adam);
+  const FirstGradientScope first_cleared{first};
   const Tensor target = dense(batch, model.first().table().value().dtype());  // [B, I]
   autograd::Tape tape;
-  const autograd::Variable loss = autograd::bce_with_logits(model.logits(batch, drop), target);
+  const autograd::Variable loss = autograd::bce_with_logits(model.logits(batch, drop, first.gradients), target);
   tape.backward(loss);
   // First the first layer's weight: its gradient is written in terms of the table, which the other step changes.
-  model.first().update_weight(factors);
+  model.first().update_weight(first, factors);
   adam.step_prepared(factors);
   return loss.value();
 }
 
-Tensor mlp_update(MlpModel& model, optim::Adam& adam, const CsrMatrix& batch, const MlpConfig& config,
-                  const MlpModel::Drop& drop) {
-  const Tensor loss = mlp_update(model, adam, batch, adam.prepare(1, config.learning_rate).to(model.device()), drop);
+Tensor mlp_update(const MlpModel& model, optim::Adam& adam, ValueLayer::Update& first, const CsrMatrix& batch,
+                  const MlpConfig& config, const MlpModel::Drop& drop) {
+  const Tensor loss = mlp_update(model, adam, first, batch, adam.prepare(1, config.learning_rate).to(model.device()), drop);
   adam.count(1);
   return loss;
 }
@@ -81,12 +96,13 @@ namespace {
 /// The updates of an MLP, one after the other.
 class MlpTraining {
  public:
-  MlpTraining(MlpModel& model, const CsrMatrix& rows, const MlpConfig& config, std::uint64_t seed)
+  MlpTraining(const MlpModel& model, const CsrMatrix& rows, const MlpConfig& config, std::uint64_t seed)
       : model_(model),
         config_(config),
         seed_(seed),
         rows_(rows, config.batch, model.device()),
         adam_(model.dense_parameters(), {.epsilon = config.epsilon}),
+        first_(model.first().new_update()),
         cursor_(model.device()),
         factors_(Tensor::empty({rows_.updates(), kAdamFactors}, model.dtype(), model.device())),
         losses_(rows_.updates(), model.dtype(), model.device()),
@@ -118,15 +134,16 @@ class MlpTraining {
           cursor_.stream(derive_seed(seed_, static_cast<std::uint64_t>(layer)), Purpose::kRecommenderDropout);
       return autograd::dropout(h, config_.dropout, stream);
     };
-    losses_.add(mlp_update(model_, adam_, rows_.batch(cursor_, count), cursor_.row(factors_), drop), cursor_.place());
+    losses_.add(mlp_update(model_, adam_, first_, rows_.batch(cursor_, count), cursor_.row(factors_), drop), cursor_.place());
     cursor_.advance();
   }
 
-  MlpModel& model_;
+  const MlpModel& model_;
   const MlpConfig& config_;
   std::uint64_t seed_;
   sdrm::EpochRows rows_;
   optim::Adam adam_;
+  ValueLayer::Update first_;
   sdrm::EpochCursor cursor_;
   Tensor factors_;  ///< [U, kAdamFactors]
   sdrm::PlacedLosses losses_;
@@ -178,7 +195,7 @@ MlpFit fit_mlp(MlpModel& model, const CsrMatrix& train, const CsrMatrix& valid, 
          " epochs, so that none is the best");
   }
   best.restore();
-  model.first().refresh();
+  sdrm::check_last_update("MLP", model, config.learning_rate);
   return fit;
 }
 

@@ -27,17 +27,19 @@ double mlp_rmse(const MlpModel& model, const RowBatches& rows);
 double mlp_rmse(const MlpModel& model, const CsrMatrix& rows);
 
 /// One update on a batch of rows [B, I]: Adam on the mean binary cross-entropy over all I outputs, the target being the input.
-/// Returns the loss before it, [] on the model's device, where the batch is too. `adam` holds model.dense_parameters(); `factors`
-/// is a row of what it prepared, where the model is, and the update is not counted.
-Tensor mlp_update(MlpModel& model, optim::Adam& adam, const CsrMatrix& batch, const Tensor& factors, const MlpModel::Drop& drop);
+/// Returns the loss before it, [] on the model's device, where the batch is too. `adam` holds model.dense_parameters(), `first`
+/// is model.first().new_update() as the updates before left it; `factors` is a row of what adam prepared, where the model is, and
+/// the update is not counted. Throws Error(kMisuse) for an adam with weight decay, which the first layer's weight would not have.
+Tensor mlp_update(const MlpModel& model, optim::Adam& adam, ValueLayer::Update& first, const CsrMatrix& batch,
+                  const Tensor& factors, const MlpModel::Drop& drop);
 /// The same by itself, counted.
-Tensor mlp_update(MlpModel& model, optim::Adam& adam, const CsrMatrix& batch, const MlpConfig& config,
-                  const MlpModel::Drop& drop);
+Tensor mlp_update(const MlpModel& model, optim::Adam& adam, ValueLayer::Update& first, const CsrMatrix& batch,
+                  const MlpConfig& config, const MlpModel::Drop& drop);
 
 /// Trains on `train`, rows (on the host) reshuffled every epoch, the short last batch kept. After every epoch the RMSE on `valid`
 /// is taken; training ends when it has not fallen by config.min_delta below the best one for `patience` epochs in a row, and the
-/// best epoch's weights are restored. Throws Error(kFit) when either has no row, when the loss is no longer a number, or when
-/// the RMSE is none after any epoch.
+/// best epoch's weights are restored. Throws Error(kFit) when either has no row, when the loss is no longer a number, when the
+/// RMSE is none after any epoch, or when one of the weights that are kept is none.
 MlpFit fit_mlp(MlpModel& model, const CsrMatrix& train, const CsrMatrix& valid, const MlpConfig& config, std::uint64_t seed,
                const FitListener& listener = {});
 

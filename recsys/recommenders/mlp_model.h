@@ -34,28 +34,37 @@ struct MlpConfig {
 /// Parameters "table" [2, K], "weight" [I, K, N], "bias" [N].
 class ValueLayer : public nn::Module {
  public:
+  /// What training keeps of W beside its values. A fit has its own, since the moments belong to its count of steps, and lets go
+  /// of them at its end: together they take twice W.
+  struct Update {
+    Tensor first, second;  ///< Adam's moments [I, K, N], zero at first
+    /// Of W, from the backward sweep until update_weight() takes it; empty otherwise.
+    std::shared_ptr<ValueLinearGradients> gradients = std::make_shared<ValueLinearGradients>();
+  };
+  Update new_update() const;
+
   /// table truncated normal of this deviation, W Glorot-uniform over I K inputs, bias 0.
   ValueLayer(std::int64_t items, std::int64_t width, std::int64_t out, double table_deviation, nn::Initializer& init);
 
-  autograd::Variable forward(const CsrMatrix& x) const;  ///< x [B, I] ones -> [B, N]
+  /// x [B, I] ones -> [B, N]. A backward sweep leaves the gradient of W in `gradients` (null: W is a constant) and throws
+  /// Error(kMisuse) where there is one already.
+  autograd::Variable forward(const CsrMatrix& x, const std::shared_ptr<ValueLinearGradients>& gradients = {}) const;
 
-  /// One Adam step of W with the gradient of the last backward sweep; to be called before table is changed. factors
-  /// [kAdamFactors]: a row of Adam::prepare, where W is.
-  void update_weight(const Tensor& factors);
+  /// One Adam step of W with the gradient in `update`, which is cleared; to be called before table is changed. factors
+  /// [kAdamFactors]: a row of Adam::prepare without weight decay, where W is. Throws Error(kMisuse) when there is no gradient.
+  void update_weight(Update& update, const Tensor& factors) const;
   /// The gradient of W, written out [I, K, N]: for tests.
-  Tensor weight_gradient() const;
-  /// To be called when W was changed from outside (Module::load_state).
-  void refresh();
+  Tensor weight_gradient(const ValueLinearGradients& gradients) const;
 
   const autograd::Variable& table() const { return table_; }
   const autograd::Variable& weight() const { return weight_; }
   const autograd::Variable& bias() const { return bias_; }
 
  private:
+  void values_changed() const override;  // total_ anew
+
   autograd::Variable table_, weight_, bias_;
-  Tensor total_;           // sum_i W_i [K, N]
-  Tensor first_, second_;  // Adam's moments of W, from the first update on
-  std::shared_ptr<ValueLinearGradients> gradients_;
+  Tensor total_;  // sum_i W_i [K, N]
 };
 
 /// A user's items to scores of all items, after Covington, Adams, Sargin 2016:
@@ -68,11 +77,12 @@ class MlpModel : public nn::Module {
 
   /// What happens to the outputs of hidden layer 0, 1, 2 during training.
   using Drop = std::function<autograd::Variable(const autograd::Variable& h, int layer)>;
-  autograd::Variable logits(const CsrMatrix& x, const Drop& drop = {}) const;  ///< x [B, I] ones -> [B, I]
+  /// x [B, I] ones -> [B, I]. gradients: of the first layer's weight, as ValueLayer::forward takes them.
+  autograd::Variable logits(const CsrMatrix& x, const Drop& drop = {},
+                            const std::shared_ptr<ValueLinearGradients>& gradients = {}) const;
 
-  /// All parameters but the first layer's weight, which updates itself.
+  /// All parameters but the first layer's weight, which has a ValueLayer::Update instead.
   std::vector<autograd::Variable> dense_parameters() const;
-  ValueLayer& first() { return first_; }
   const ValueLayer& first() const { return first_; }
   std::int64_t items() const { return items_; }
   DType dtype() const { return first_.bias().value().dtype(); }

@@ -175,6 +175,7 @@ NeuMfFit fit_neumf(NeuMfModel& model, const Triples& all, const NeuMfConfig& con
          " epochs (no user or triple to choose on?)");
   }
   best.restore();
+  sdrm::check_last_update("NeuMF", model, config.learning_rate);
   return fit;
 }
 

@@ -34,7 +34,8 @@ Tensor neumf_update(const NeuMfModel& model, optim::Adam& adam, const TripleTens
 
 /// Trains for config.max_epochs (one, if the first is kept), each on a fresh split, and restores the weights of the epoch that
 /// config.selection asks for, the earlier one among equals. recall(model) is asked for after each epoch where by_recall(). Throws
-/// Error(kFit) when a loss is no longer a number, and when the criterion was NaN in every epoch.
+/// Error(kFit) when a loss is no longer a number, when the criterion was NaN in every epoch, and when one of the weights that are
+/// kept is no number.
 NeuMfFit fit_neumf(NeuMfModel& model, const Triples& all, const NeuMfConfig& config, std::uint64_t seed,
                    const std::function<double(const NeuMfModel&)>& recall, const FitListener& listener = {});
 

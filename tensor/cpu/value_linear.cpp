@@ -97,6 +97,8 @@ void CpuKernels<T>::value_linear_adam(std::int64_t items, std::int64_t width, st
         T* sum = sums + k * n;
 #pragma omp simd
         for (std::int64_t j = 0; j < n; ++j) {
+          // adam_prepared's formula (tensor/cpu/update.cpp) without its weight decay, written out: how a compiler joins its terms
+          // depends on the loop they stand in, and each of the two keeps its bits.
           const T gradient = base * all[j] + extra * own[j];
           const T moment1 = f.beta1 * m[j] + f.rest1 * gradient;
           const T moment2 = f.beta2 * v[j] + f.rest2 * gradient * gradient;

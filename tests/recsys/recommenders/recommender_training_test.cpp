@@ -51,13 +51,14 @@ TEST(FitMlp, IsTheLoopWrittenOutBitForBit) {
   ASSERT_EQ(fit.history.size(), 3U);
 
   optim::Adam adam(expected.dense_parameters(), {.epsilon = config.epsilon});
+  ValueLayer::Update first = expected.first().new_update();
   std::uint32_t updates = 0;
   for (std::uint32_t epoch = 0; epoch < 3; ++epoch) {
     const std::vector<std::int32_t> order = order_from(40, {kSeed, Purpose::kShuffle, epoch});
     double losses = 0;
     for (std::size_t begin = 0; begin < 40; begin += 16) {
       const CsrMatrix batch = train.gather_rows(std::span(order).subspan(begin, std::min<std::size_t>(16, 40 - begin)));
-      losses += mlp_update(expected, adam, batch, config, dropped(config.dropout, updates++)).item();
+      losses += mlp_update(expected, adam, first, batch, config, dropped(config.dropout, updates++)).item();
     }
     EXPECT_DOUBLE_EQ(fit.history[epoch].loss, losses / 3);
     EXPECT_EQ(fit.history[epoch].rmse, mlp_rmse(expected, valid));
