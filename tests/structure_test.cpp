@@ -172,16 +172,41 @@ Offences check_integers(const std::map<std::string, std::string>& files, const s
   return {path + ": uses integers of a fixed width, and neither it nor what it includes has #include <cstdint>"};
 }
 
+bool has_extension(const std::string& path, const std::set<std::string>& extensions) {
+  return extensions.count(fs::path(path).extension().string()) != 0;
+}
+
+/// A kernel without __launch_bounds__ may get more registers than its block can have: it compiles and never starts.
+Offences check_launch_bounds(const std::string& path, const std::string& text) {
+  static const std::regex kernel(R"(__global__[^;{]*)");
+  Offences offences;
+  if (!has_extension(path, {".cu", ".cuh"})) return offences;
+  for (std::sregex_iterator found(text.begin(), text.end(), kernel), end; found != end; ++found) {
+    if (found->str().find("__launch_bounds__") != std::string::npos) continue;
+    const auto line = 1 + std::count(text.begin(), text.begin() + found->position(), '\n');
+    offences.push_back(path + ":" + std::to_string(line) + ": a kernel without __launch_bounds__");
+  }
+  return offences;
+}
+
+/// The kernels declared in `contract` (tensor/kernel_contract.inc) that `text` never names behind `prefix`.
+Offences check_kernels(const std::string& contract, const std::string& where, const std::string& text,
+                       const std::string& prefix) {
+  static const std::regex declaration(R"((?:^|\n)static \S+ (\w+)\()");
+  std::set<std::string> missing;
+  for (std::sregex_iterator found(contract.begin(), contract.end(), declaration), end; found != end; ++found) {
+    const std::string name = (*found)[1];
+    if (text.find(prefix + name + "(") == std::string::npos) missing.insert(where + ": has no " + name);
+  }
+  return {missing.begin(), missing.end()};
+}
+
 std::string read_file(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   if (!in) throw std::runtime_error("cannot read " + file.string());
   std::ostringstream text;
   text << in.rdbuf();
   return text.str();
-}
-
-bool has_extension(const std::string& path, const std::set<std::string>& extensions) {
-  return extensions.count(fs::path(path).extension().string()) != 0;
 }
 
 bool is_source(const std::string& path) { return has_extension(path, {".h", ".cpp", ".cu", ".cuh"}); }
@@ -252,6 +277,21 @@ TEST(Structure, IntegersAreIncluded) {
   EXPECT_EQ(all, "");
 }
 
+TEST(Structure, KernelsHaveLaunchBounds) { EXPECT_EQ(offences_in_project(check_launch_bounds, true), ""); }
+
+TEST(Structure, EveryKernelIsMadeForTheGpuAndTested) {
+  const std::string contract = read_file(fs::path(TAPESTRY_SOURCE_DIR) / "tensor/kernel_contract.inc");
+  std::string cases, kernels, stand_ins;
+  for (const auto& [path, text] : project_files()) {
+    if (path.rfind("tests/tensor/kernel_cases", 0) == 0) cases += text;
+    if (lies_in(path, "tensor/cuda") && has_extension(path, {".cu"})) kernels += text;
+    if (path == "tensor/no_cuda_kernels.cpp") stand_ins = text;
+  }
+  EXPECT_EQ(check_kernels(contract, "tests/tensor/kernel_cases*.h", cases, "K::"), Offences());
+  EXPECT_EQ(check_kernels(contract, "tensor/cuda/*.cu", kernels, "CudaKernels<T>::"), Offences());
+  EXPECT_EQ(check_kernels(contract, "tensor/no_cuda_kernels.cpp", stand_ins, "CudaKernels<T>::"), Offences());
+}
+
 /// A rule that cannot fail protects nothing: each is shown a line that breaks it and one that does not.
 TEST(StructureRules, Layers) {
   EXPECT_EQ(check_layers("nn/linear.cpp", "#include \"autograd/ops.h\"\n#include <vector>\n").size(), 0U);
@@ -302,6 +342,16 @@ TEST(StructureRules, Integers) {
   };
   for (const char* path : {"a.h", "b.h", "d.h"}) EXPECT_EQ(check_integers(files, path).size(), 0U) << path;
   EXPECT_EQ(check_integers(files, "c.h").size(), 1U);
+}
+
+TEST(StructureRules, Kernels) {
+  const std::string global = "__global__ void ";
+  EXPECT_EQ(check_launch_bounds("a.cu", global + "__launch_bounds__(256) a(int n) {}\n").size(), 0U);
+  EXPECT_EQ(check_launch_bounds("a.cu", global + "__launch_bounds__(256)\n    a(int n) {}\n\n" + global + "b(int n) {}\n"),
+            Offences{"a.cu:4: a kernel without __launch_bounds__"});
+  const std::string contract = "/// y = 0.\nstatic void zero(int n,\n                 int* y);\nstatic Room zero_room(int n);\n";
+  EXPECT_EQ(check_kernels(contract, "cases", "K::zero(c.n, y); K::zero_room(c.n);", "K::").size(), 0U);
+  EXPECT_EQ(check_kernels(contract, "cases", "K::zero(c.n, y); zero_room(c.n);", "K::"), Offences{"cases: has no zero_room"});
 }
 
 TEST(StructureRules, MachinePaths) {
