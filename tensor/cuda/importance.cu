@@ -9,8 +9,8 @@ using cuda::kThreads;
 
 /// One block. What its first thread does alone is some additions for each of a few dozen steps, in their order.
 template <typename T>
-__global__ void step_probabilities_kernel(std::int64_t steps, const T* recent, const std::int32_t* seen, double* p,
-                                          double* until) {
+__global__ void __launch_bounds__(kThreads)
+    step_probabilities_kernel(std::int64_t steps, const T* recent, const std::int32_t* seen, double* p, double* until) {
   for (std::int64_t k = threadIdx.x; k < steps; k += blockDim.x) p[k] = importance::size_of(recent + k * kRecentLosses);
   __syncthreads();
   if (threadIdx.x == 0) importance::finish(steps, seen, p, until);

@@ -14,6 +14,11 @@ namespace tapestry::cuda {
 
 inline constexpr unsigned kWarp = 32;
 inline constexpr unsigned kThreads = 256;
+/// The most threads of a block of for_rows.
+inline constexpr unsigned kRowThreads = 512;
+
+// Every kernel names its largest block by __launch_bounds__: a body that takes more registers than that many threads can have
+// would compile, and then not start.
 
 /// Queues `kernel` on the calling thread's stream; nothing when there are no blocks. Does not wait. Throws Error(kDevice) when
 /// there are more blocks than a grid can have.
@@ -39,7 +44,7 @@ __device__ inline std::int64_t grid_thread() { return std::int64_t{blockIdx.x} *
 __device__ inline std::int64_t grid_threads() { return std::int64_t{gridDim.x} * blockDim.x; }
 
 template <typename Body>
-__global__ void for_each_kernel(std::int64_t n, Body body) {
+__global__ void __launch_bounds__(kThreads) for_each_kernel(std::int64_t n, Body body) {
   for (std::int64_t i = grid_thread(); i < n; i += grid_threads()) body(i);
 }
 
@@ -63,7 +68,7 @@ __device__ inline Place place_of(std::int64_t i, std::int64_t cols) {
 }
 
 template <typename Body>
-__global__ void for_rows_kernel(Body body) {
+__global__ void __launch_bounds__(kRowThreads) for_rows_kernel(Body body) {
   body(std::int64_t{blockIdx.x});
 }
 
@@ -71,7 +76,7 @@ __global__ void for_rows_kernel(Body body) {
 template <typename Body>
 void for_rows(std::int64_t rows, std::int64_t cols, const Body& body) {
   const auto wanted = std::bit_ceil(static_cast<std::uint64_t>((cols + 3) / 4));
-  launch(for_rows_kernel<Body>, rows, static_cast<unsigned>(std::clamp<std::uint64_t>(wanted, kWarp, 512)), body);
+  launch(for_rows_kernel<Body>, rows, static_cast<unsigned>(std::clamp<std::uint64_t>(wanted, kWarp, kRowThreads)), body);
 }
 
 }  // namespace tapestry::cuda

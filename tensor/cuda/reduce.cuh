@@ -78,7 +78,7 @@ __device__ Scanned<T> block_scan(T mine) {
 inline constexpr std::int64_t kPartials = 256;
 
 template <typename State, typename Take, typename Merge>
-__global__ void reduce_kernel(std::int64_t n, State empty, Take take, Merge merge, State* partial) {
+__global__ void __launch_bounds__(kThreads) reduce_kernel(std::int64_t n, State empty, Take take, Merge merge, State* partial) {
   State mine = empty;
   for (std::int64_t i = grid_thread(); i < n; i += grid_threads()) mine = merge(mine, take(i));
   mine = block_reduce(mine, merge);
@@ -86,7 +86,8 @@ __global__ void reduce_kernel(std::int64_t n, State empty, Take take, Merge merg
 }
 
 template <typename State, typename Merge, typename Finish>
-__global__ void finish_kernel(int partials, State empty, const State* partial, Merge merge, Finish finish) {
+__global__ void __launch_bounds__(kThreads)
+    finish_kernel(int partials, State empty, const State* partial, Merge merge, Finish finish) {
   State mine = empty;
   for (int p = static_cast<int>(threadIdx.x); p < partials; p += static_cast<int>(blockDim.x)) mine = merge(mine, partial[p]);
   mine = block_reduce(mine, merge);

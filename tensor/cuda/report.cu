@@ -6,7 +6,7 @@
 namespace tapestry {
 namespace {
 
-__global__ void probe_kernel(int* answer) { *answer = 42; }
+__global__ void __launch_bounds__(cuda::kWarp) probe_kernel(int* answer) { *answer = 42; }
 
 /// The versions and the device's description; throws at the first call that fails.
 void describe(CudaReport& report) {

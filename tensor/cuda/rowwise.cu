@@ -12,9 +12,10 @@ using cuda::for_rows;
 /// A block's threads as lanes x columns: neighbours read neighbouring columns, and each lane adds up every kLanes-th row.
 constexpr unsigned kColumns = 32;
 constexpr unsigned kLanes = 16;
+constexpr unsigned kSumThreads = kColumns * kLanes;
 
 template <typename T>
-__global__ void column_sum_kernel(std::int64_t rows, std::int64_t cols, const T* x, T* y) {
+__global__ void __launch_bounds__(kSumThreads) column_sum_kernel(std::int64_t rows, std::int64_t cols, const T* x, T* y) {
   __shared__ T of_lane[kLanes][kColumns];
   const unsigned lane = threadIdx.x / kColumns;
   const unsigned within = threadIdx.x % kColumns;
@@ -58,7 +59,7 @@ void CudaKernels<T>::row_sum(std::int64_t rows, std::int64_t cols, const T* x, b
 
 template <typename T>
 void CudaKernels<T>::column_sum(std::int64_t rows, std::int64_t cols, const T* x, T* y) {
-  cuda::launch(column_sum_kernel<T>, (cols + kColumns - 1) / kColumns, kColumns * kLanes, rows, cols, x, y);
+  cuda::launch(column_sum_kernel<T>, (cols + kColumns - 1) / kColumns, kSumThreads, rows, cols, x, y);
 }
 
 template <typename T>

@@ -19,7 +19,8 @@ constexpr unsigned kMatmulThreads = 128;
 
 /// One row of y by kMatmulThreads of its columns per block.
 template <typename T>
-__global__ void csr_matmul_kernel(CsrView<T> x, std::int64_t n, std::int64_t tiles, const T* w, T* y) {
+__global__ void __launch_bounds__(kMatmulThreads)
+    csr_matmul_kernel(CsrView<T> x, std::int64_t n, std::int64_t tiles, const T* w, T* y) {
   const std::int64_t row = blockIdx.x / tiles;
   const std::int64_t col = blockIdx.x % tiles * kMatmulThreads + threadIdx.x;
   if (col >= n) return;
@@ -81,10 +82,12 @@ struct Sums {
 };
 
 /// Row `item` of y = x^T dy, or of y += x^T dy. The block looks the item up in kThreads rows of x at a time, then adds those
-/// found in row order: no transpose is made, nothing is sorted, and no two blocks write one number.
+/// found in row order: no transpose is made, nothing is sorted, and no two blocks write one number. Few rows hold an item, so
+/// those found are first listed: several of their loads are then on their way at once.
 template <typename T>
-__global__ void csr_transpose_matmul_kernel(CsrView<T> x, std::int64_t n, std::int64_t tiles, const T* dy, bool accumulate,
-                                            T* y) {
+__global__ void __launch_bounds__(kThreads)
+    csr_transpose_matmul_kernel(CsrView<T> x, std::int64_t n, std::int64_t tiles, const T* dy, bool accumulate, T* y) {
+  __shared__ unsigned found[kThreads];
   __shared__ T values[kThreads];
   const std::int64_t item = blockIdx.x / tiles;
   const std::int64_t first = blockIdx.x % tiles * kTile;
@@ -93,21 +96,24 @@ __global__ void csr_transpose_matmul_kernel(CsrView<T> x, std::int64_t n, std::i
   for (std::int64_t begin = 0; begin < x.rows; begin += kThreads) {
     const std::int64_t mine = begin + threadIdx.x;
     const std::int64_t at = mine < x.rows ? find_entry(x, mine, item) : -1;
-    values[threadIdx.x] = at < 0 ? T(0) : value_at(x, at);
-    __syncthreads();
-    for (unsigned i = 0; i < kThreads && begin + i < x.rows; ++i) {
-      if (values[i] != T(0)) sums.add(values[i], dy + (begin + i) * n, first, n);
+    const T value = at < 0 ? T(0) : value_at(x, at);
+    const cuda::Scanned<unsigned> hits = cuda::block_scan(value != T(0) ? 1u : 0u);  // behind it the last list has been read
+    if (value != T(0)) {
+      found[hits.before] = threadIdx.x;
+      values[hits.before] = value;
     }
     __syncthreads();
+#pragma unroll 4
+    for (unsigned i = 0; i < hits.total; ++i) sums.add(values[i], dy + (begin + found[i]) * n, first, n);
   }
   sums.store(y + item * n, first, n);
 }
 
 /// The block of the first index that names a row of y adds all x rows of that row, in their order; the others have nothing to do.
 template <typename T>
-__global__ void scatter_add_kernel(std::int64_t n, std::int64_t cols, std::int64_t tiles, const T* x, const std::int32_t* index,
-                                   T* y) {
-  __shared__ bool same[kThreads];
+__global__ void __launch_bounds__(kThreads)
+    scatter_add_kernel(std::int64_t n, std::int64_t cols, std::int64_t tiles, const T* x, const std::int32_t* index, T* y) {
+  __shared__ unsigned found[kThreads];
   const std::int64_t mine = blockIdx.x / tiles;
   const std::int64_t first = blockIdx.x % tiles * kTile;
   const std::int32_t row = index[mine];
@@ -119,12 +125,12 @@ __global__ void scatter_add_kernel(std::int64_t n, std::int64_t cols, std::int64
   Sums<T> sums;
   sums.start(to, first, cols);
   for (std::int64_t begin = mine; begin < n; begin += kThreads) {
-    same[threadIdx.x] = begin + threadIdx.x < n && index[begin + threadIdx.x] == row;
+    const bool same = begin + threadIdx.x < n && index[begin + threadIdx.x] == row;
+    const cuda::Scanned<unsigned> hits = cuda::block_scan(same ? 1u : 0u);  // behind it the last list has been read
+    if (same) found[hits.before] = threadIdx.x;
     __syncthreads();
-    for (unsigned i = 0; i < kThreads && begin + i < n; ++i) {
-      if (same[i]) sums.add(T(1), x + (begin + i) * cols, first, cols);
-    }
-    __syncthreads();
+#pragma unroll 4
+    for (unsigned i = 0; i < hits.total; ++i) sums.add(T(1), x + (begin + found[i]) * cols, first, cols);
   }
   sums.store(to, first, cols);
 }

@@ -10,7 +10,8 @@ using cuda::place_of;
 
 /// offsets[i + 1] = sum of the lengths of rows index[0..i], by one block: every thread adds up a stretch of rows, then what all
 /// threads before it found.
-__global__ void row_starts_kernel(std::int64_t n, const std::int64_t* from, const std::int32_t* index, std::int64_t* offsets) {
+__global__ void __launch_bounds__(kThreads)
+    row_starts_kernel(std::int64_t n, const std::int64_t* from, const std::int32_t* index, std::int64_t* offsets) {
   __shared__ std::int64_t of_thread[kThreads];
   const std::int64_t stretch = (n + kThreads - 1) / kThreads;
   const std::int64_t begin = threadIdx.x * stretch < n ? threadIdx.x * stretch : n;

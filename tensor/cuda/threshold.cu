@@ -16,7 +16,8 @@ static_assert(kPerThread * cuda::kThreads == kSelectChunk);
 __device__ std::int64_t first_entry() { return cuda::grid_thread() * kPerThread; }
 
 template <typename T>
-__global__ void count_kernel(std::int64_t n, const T* x, T sign, T bound, std::int64_t* starts) {
+__global__ void __launch_bounds__(cuda::kThreads)
+    count_kernel(std::int64_t n, const T* x, T sign, T bound, std::int64_t* starts) {
   int mine = 0;
   for (std::int64_t i = first_entry(); i < first_entry() + kPerThread && i < n; ++i) mine += sign * x[i] >= bound ? 1 : 0;
   const int total = cuda::block_reduce(mine, cuda::Add());
@@ -24,7 +25,7 @@ __global__ void count_kernel(std::int64_t n, const T* x, T sign, T bound, std::i
 }
 
 /// Turns counts [chunks] into their running sums [chunks + 1], by one block.
-__global__ void sum_up_kernel(std::int64_t chunks, std::int64_t* starts) {
+__global__ void __launch_bounds__(cuda::kThreads) sum_up_kernel(std::int64_t chunks, std::int64_t* starts) {
   std::int64_t before = 0;
   for (std::int64_t begin = 0; begin < chunks; begin += cuda::kThreads) {
     const std::int64_t chunk = begin + threadIdx.x;
@@ -36,8 +37,9 @@ __global__ void sum_up_kernel(std::int64_t chunks, std::int64_t* starts) {
 }
 
 template <typename T>
-__global__ void take_kernel(std::int64_t n, const T* x, T sign, T bound, const std::int64_t* starts, const std::int64_t* from,
-                            std::int64_t first, T* values, std::int64_t* places) {
+__global__ void __launch_bounds__(cuda::kThreads)
+    take_kernel(std::int64_t n, const T* x, T sign, T bound, const std::int64_t* starts, const std::int64_t* from,
+                std::int64_t first, T* values, std::int64_t* places) {
   if (starts[blockIdx.x] == starts[blockIdx.x + 1]) return;  // nothing in this chunk, which is usual
   const std::int64_t begin = first_entry();
   int mine = 0;

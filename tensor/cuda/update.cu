@@ -18,7 +18,7 @@ struct Parameters {
 };
 
 template <typename T, typename Body>
-__global__ void for_parameters_kernel(Parameters<T> parameters, int count, Body body) {
+__global__ void __launch_bounds__(cuda::kThreads) for_parameters_kernel(Parameters<T> parameters, int count, Body body) {
   int index = 0;
   while (index + 1 < count && std::int64_t{blockIdx.x} >= parameters.first_block[index + 1]) ++index;
   const ParameterView<T>& p = parameters.view[index];

@@ -15,8 +15,9 @@ constexpr unsigned kColumns = 128;
 
 /// kColumns columns of one row of y per block, one thread each: entries in the order of the row, then the total.
 template <typename T>
-__global__ void value_linear_kernel(CsrView<T> x, std::int64_t width, std::int64_t n, std::int64_t tiles, const T* table,
-                                    const T* w, const T* total, T* y) {
+__global__ void __launch_bounds__(kColumns)
+    value_linear_kernel(CsrView<T> x, std::int64_t width, std::int64_t n, std::int64_t tiles, const T* table, const T* w,
+                        const T* total, T* y) {
   const std::int64_t row = blockIdx.x / tiles;
   const std::int64_t col = blockIdx.x % tiles * kColumns + threadIdx.x;
   if (col >= n) return;
