@@ -229,6 +229,7 @@ ReproduceOptions resolve(const Raw& raw, const recsys::GivenOptions& given) {
   experiment.device = choose_device(raw.device, options.remarks);
   experiment.precision = choose_precision(raw.precision, experiment.device);
   static_cast<void>(StepGraph(Device::kCpu));  // refuses a TAPESTRY_GRAPHS that is wrong before a folder is made
+  static_cast<void>(pool_is_exact());          // and a TAPESTRY_POOL
   if (raw.out.empty()) fail(ErrorKind::kUsage, "--out names no folder");
   experiment.out = raw.out;
   experiment.only = raw.only;

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -84,8 +85,8 @@ class Pool {
   void* allocate(std::size_t bytes) {
     if (bytes > kLargestBlock)
       fail(ErrorKind::kDevice, "out of memory on ", device_, ": ", bytes, " bytes asked for, more than any has");
-    const SizeClass wanted = size_class(bytes);
-    PoolLists* const reserve = device_ == Device::kCpu ? nullptr : filled_lists;
+    const SizeClass wanted = exact() ? exact_size(bytes) : size_class(bytes);  // in exact mode every list stays empty
+    PoolLists* const reserve = device_ == Device::kCpu || exact() ? nullptr : filled_lists;
     std::unique_lock lock(mutex_);
     if (reserve != nullptr) {  // what it holds is in use already
       if (Link* link = take_link(reserve->head[wanted.index])) return take_block(link);
@@ -113,8 +114,13 @@ class Pool {
   }
 
   void free(void* block, std::size_t bytes) {
-    const SizeClass given = size_class(bytes);
+    const SizeClass given = exact() ? exact_size(bytes) : size_class(bytes);
     const std::lock_guard lock(mutex_);
+    if (exact()) {  // the driver waits until no kernel uses it
+      system_free(device_, block);
+      stats_.bytes_in_use -= static_cast<std::int64_t>(given.bytes);
+      return;
+    }
     PoolLists* reserve = device_ == Device::kCpu ? nullptr : filled_lists;
     if (const auto owner = owners_.empty() ? owners_.end() : owners_.find(block); owner != owners_.end()) {
       reserve = owner->second;
@@ -167,6 +173,9 @@ class Pool {
   }
 
  private:
+  bool exact() const { return device_ == Device::kCuda && pool_is_exact(); }
+  static SizeClass exact_size(std::size_t bytes) { return {0, std::max<std::size_t>(bytes, 1)}; }
+
   void* owned_by(PoolLists* reserve, void* block) {
     if (reserve != nullptr) owners_[block] = reserve;
     return block;
@@ -282,6 +291,16 @@ void* pool_allocate(Device device, std::size_t bytes) { return pool_of(device).a
 void pool_free(Device device, void* block, std::size_t bytes) noexcept { pool_of(device).free(block, bytes); }
 PoolStats pool_stats(Device device) { return pool_of(device).stats(); }
 void pool_trim(Device device) { pool_of(device).trim(); }
+
+bool pool_is_exact() {
+  static const bool exact = [] {
+    const char* wanted = std::getenv("TAPESTRY_POOL");
+    if (wanted == nullptr || std::string_view(wanted) == "kept") return false;
+    if (std::string_view(wanted) == "exact") return true;
+    fail(ErrorKind::kUsage, "TAPESTRY_POOL=", wanted, ": kept or exact is expected");
+  }();
+  return exact;
+}
 
 PoolReserve::PoolReserve() = default;
 

@@ -25,6 +25,11 @@ void* pool_allocate(Device device, std::size_t bytes);
 /// Returns a block of pool_allocate with the size that was asked for.
 void pool_free(Device device, void* block, std::size_t bytes) noexcept;
 PoolStats pool_stats(Device device);
+/// Whether the GPU's pool keeps nothing: with TAPESTRY_POOL=exact in the environment, which is read once, every block is asked of
+/// the driver at its own size and given back as soon as it is freed, so that compute-sanitizer sees a kernel that reads behind a
+/// block's end, or one that is no longer there. That is slow, and no graphs are recorded. Throws Error(kUsage) when TAPESTRY_POOL
+/// is neither kept nor exact.
+bool pool_is_exact();
 struct PoolLists;
 
 /// GPU memory set aside for a step that is recorded in a CUDA graph (tensor/step_graph.h), which will use its blocks again and

@@ -21,7 +21,7 @@ bool graphs_wanted() {
 
 }  // namespace
 
-StepGraph::StepGraph(Device device) : enabled_(graphs_wanted() && device == Device::kCuda) {}
+StepGraph::StepGraph(Device device) : enabled_(graphs_wanted() && device == Device::kCuda && !pool_is_exact()) {}
 
 StepGraph::~StepGraph() {
   for (const Entry& entry : entries_) cuda_free_graph(entry.graph);

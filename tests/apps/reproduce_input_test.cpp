@@ -148,6 +148,9 @@ TEST_F(ReproduceInput, AWrongSwitchInTheEnvironment) {
   ::setenv("TAPESTRY_GRAPHS", "maybe", 1);
   expect_refused(kUsage, "TAPESTRY_GRAPHS=maybe: on or off is expected", {"--dataset", "simulated"});
   ::unsetenv("TAPESTRY_GRAPHS");
+  ::setenv("TAPESTRY_POOL", "maybe", 1);
+  expect_refused(kUsage, "TAPESTRY_POOL=maybe: kept or exact is expected", {"--dataset", "simulated"});
+  ::unsetenv("TAPESTRY_POOL");
 }
 
 TEST_F(ReproduceInput, TheCpuHasFloat32Only) {

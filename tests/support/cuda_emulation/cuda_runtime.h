@@ -71,6 +71,8 @@ namespace tapestry::tests::emulation {
 cudaError_t run_grid(const dim3& grid, const dim3& block, void (*body)(const void*), const void* context);
 /// Whether [address, address + bytes) lies in one block of device memory; true for null.
 bool is_device_memory(const void* address, std::size_t bytes = 1);
+/// The bytes that cudaMalloc was asked for, where this is the beginning of a block that is handed out; else 0.
+std::size_t device_block_bytes(const void* block);
 /// From now on cudaMalloc has nothing left once this many bytes are handed out; what is handed out stays.
 void limit_device_memory(std::size_t bytes);
 /// Device memory can only be touched while one of these lives: by kernels, copies and cuBLAS.

@@ -28,10 +28,10 @@ class DeviceMemory {
     std::size_t at = 0;
     for (const auto& [begin, taken] : blocks_) {
       if (begin - at >= size) break;
-      at = begin + taken;
+      at = begin + taken.size;
     }
     if (size > kDeviceBytes || at > kDeviceBytes - size || in_use_ + size > limit_) return nullptr;
-    blocks_[at] = size;
+    blocks_[at] = {size, bytes};
     in_use_ += size;
     reach_ = std::max(reach_, (at + size + kPage - 1) / kPage * kPage);
     if (open_ > 0) ::mprotect(base_, reach_, PROT_READ | PROT_WRITE);
@@ -41,7 +41,7 @@ class DeviceMemory {
     const std::lock_guard lock(mutex_);
     const auto found = blocks_.find(static_cast<std::size_t>(static_cast<const char*>(block) - base_));
     if (found == blocks_.end()) return false;
-    in_use_ -= found->second;
+    in_use_ -= found->second.size;
     blocks_.erase(found);
     return true;
   }
@@ -51,7 +51,12 @@ class DeviceMemory {
     auto block = blocks_.upper_bound(at);
     if (at >= kDeviceBytes || block == blocks_.begin()) return false;
     --block;
-    return at + bytes <= block->first + block->second;
+    return at + bytes <= block->first + block->second.size;
+  }
+  std::size_t asked(const void* block) {
+    const std::lock_guard lock(mutex_);
+    const auto found = blocks_.find(static_cast<std::size_t>(static_cast<const char*>(block) - base_));
+    return found == blocks_.end() ? 0 : found->second.asked;
   }
   void open() {
     const std::lock_guard lock(mutex_);
@@ -76,7 +81,11 @@ class DeviceMemory {
 
   std::mutex mutex_;
   char* base_ = nullptr;
-  std::map<std::size_t, std::size_t> blocks_;  ///< begin and size of what is handed out
+  struct Taken {
+    std::size_t size;   ///< rounded up to the alignment
+    std::size_t asked;  ///< bytes
+  };
+  std::map<std::size_t, Taken> blocks_;  ///< what is handed out, by its begin
   std::size_t in_use_ = 0;
   std::size_t limit_ = kDeviceBytes;
   std::size_t reach_ = 0;  ///< end of all that ever was
@@ -91,6 +100,7 @@ DeviceMemory& memory() {
 }  // namespace
 
 bool is_device_memory(const void* address, std::size_t bytes) { return address == nullptr || memory().holds(address, bytes); }
+std::size_t device_block_bytes(const void* block) { return memory().asked(block); }
 void limit_device_memory(std::size_t bytes) { memory().limit(bytes); }
 DeviceAccess::DeviceAccess() { memory().open(); }
 DeviceAccess::~DeviceAccess() { memory().close(); }
