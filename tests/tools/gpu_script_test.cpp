@@ -43,7 +43,7 @@ fi
 echo "  GPU        Fake GPU 1, compute capability 9.0, 1 multiprocessors"; echo "The GPU works.")");
     program("built/tapestry_bench", R"(for word; do [ "${last:-}" != --json ] || json=$word; last=$word; done
 echo "bench $*"; [ -z "${json:-}" ] || { echo '{"figures": []}' >"$json"; echo "# table" >"${json%.json}.md"; })");
-    program("built/tests", R"(echo "$0 $*"; echo '[  PASSED  ] 3 tests.'
+    program("built/tests", R"(echo "pool ${TAPESTRY_POOL:-}: $0 $*"; echo '[  PASSED  ] 3 tests.'
 for word; do if [ "${word#--gtest_output=json:}" != "$word" ]; then echo '    "tf32_over_7": "2e-4",' >"${word#*json:}"; fi; done)");
     program("compute-sanitizer", R"(while [ "${1#*tests_}" = "$1" ]; do shift; done; exec "$@")");
   }
@@ -86,6 +86,7 @@ passed:
   benches in bf16
   comparison with cuSPARSE and CUB
   memcheck of tensor
+  memcheck of tensor's graphs
   memcheck of recommenders
   memcheck of recsys
   memcheck of optim
@@ -99,6 +100,13 @@ not possible here:
                                " has none\n";
   EXPECT_EQ(passed, expected);
   EXPECT_TRUE(has(found.out, "--gtest_filter=SdrmOnDevice*:BinarizeOnDevice.*:SdrmPrecisionOnDevice.*-Long*:")) << found.out;
+  std::string watched;  // by which pool each test that a sanitizer looks at had its blocks
+  const std::regex line("pool (exact|kept): .*/tests_([a-z]+) .*--gtest_filter=([^*.]*)");
+  for (std::sregex_iterator run(found.out.begin(), found.out.end(), line), end; run != end; ++run)
+    watched += (*run)[1].str() + " " + (*run)[2].str() + " " + (*run)[3].str() + "\n";
+  EXPECT_EQ(watched,
+            "exact tensor \nkept tensor StepGraphOnDevice\nexact recommenders \nexact recsys \nexact optim OptimizerTest\n"
+            "exact sdrm SdrmOnDevice\nexact generators GeneratorsOnDevice\nkept tensor \n");
 
   std::size_t files = 0;
   std::string table;
@@ -158,6 +166,11 @@ TEST_F(GpuScript, CompilesForWhatTheToolkitKnows) {
   EXPECT_EQ(found.status, 0) << found.out;
   EXPECT_TRUE(has(found.out, "nvcc does not know compute capability 12.1")) << found.out;
   EXPECT_FALSE(has(content(path("build/configured")), "ARCHITECTURES")) << content(path("build/configured"));
+  program("nvidia-smi", "echo 9.0");  // a list that is still being written when the line has been found
+  program("nvcc", "if [ \"$1\" = --list-gpu-arch ]; then echo compute_90; seq -f compute_%g 100 40000; fi");
+  found = gpu("build");
+  EXPECT_EQ(found.status, 0) << found.out;
+  EXPECT_TRUE(has(content(path("build/configured")), "-DTAPESTRY_CUDA_ARCHITECTURES=90")) << found.out;
   program("nvidia-smi", "echo 7.0");
   found = gpu("build");
   EXPECT_EQ(found.status, 4) << found.out;
@@ -241,6 +254,15 @@ TEST_F(GpuScript, SaysWhatTheMachineLacks) {
   EXPECT_EQ(found.status, 4) << found.out;
   EXPECT_TRUE(has(found.out, "reproduce is not there: tools/gpu.sh build makes it")) << found.out;
   EXPECT_EQ(gpu("tests").status, 2);
+}
+
+TEST_F(GpuScript, NamesWhatItBuilds) {
+  const Outcome found = gpu("targets");
+  EXPECT_EQ(found.status, 0) << found.out;
+  EXPECT_TRUE(found.out.starts_with("reproduce\ntapestry_bench\ntests_tensor\n")) << found.out;
+  EXPECT_TRUE(found.out.ends_with("tests_recommenders\ntests_recsys\n")) << found.out;
+  EXPECT_FALSE(std::filesystem::exists(path("build"))) << "nothing is made";
+  EXPECT_TRUE(has(content(TAPESTRY_SOURCE_DIR "/.ci/run"), "tools/gpu.sh targets")) << "CI builds the same";
 }
 
 TEST_F(GpuScript, TakesLibrariesFromPythonsPackages) {
