@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "tensor/tensor.h"
-#include "tests/support/device.h"
+#include "tests/support/full_device.h"
+#include "tests/support/gpu_test.h"
 
 #ifdef __SANITIZE_ADDRESS__
 /// The sanitizer ends a program that asks for too much, unless it is told to answer as the system does: with null.
@@ -107,6 +108,26 @@ TEST_F(MemoryTest, TooMuchIsADeviceError) {
   }
   EXPECT_EQ(pool_stats(test_device()).bytes_in_use, before.bytes_in_use);
   EXPECT_EQ(Tensor::full({3}, 2.0, DType::kFloat32, test_device()).to(Device::kCpu).data<float>()[2], 2.0f) << "it goes on";
+}
+
+class FullDeviceTest : public GpuTest {};
+
+TEST_F(FullDeviceTest, SaysSoAndGoesOnWhenThereIsMemoryAgain) {
+  constexpr std::int64_t kCount = 1 << 20;
+  const auto four_mebibytes = [] { return Tensor::full({kCount}, 2.0, DType::kFloat32, Device::kCuda); };
+  const Tensor held = four_mebibytes();
+  FullDevice full;
+  full.fill();
+  try {
+    four_mebibytes();
+    ADD_FAILURE() << "there was memory left";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kDevice);
+    EXPECT_NE(std::string(error.what()).find("out of memory on cuda: 4.0 MiB asked for"), std::string::npos) << error.what();
+  }
+  full.give_back();
+  EXPECT_EQ(four_mebibytes().to(Device::kCpu).data<float>()[kCount - 1], 2.0f);
+  EXPECT_EQ(held.to(Device::kCpu).data<float>()[kCount - 1], 2.0f) << "what was there before is still good";
 }
 
 TEST_F(MemoryTest, ManyThreads) {
