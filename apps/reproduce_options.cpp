@@ -151,11 +151,13 @@ Names choose_datasets(const Raw& raw, Names& remarks) {
 }
 
 /// "cpu" or "cuda". Asked for a GPU that cannot be used, it says why instead of falling back; `auto` says what it chose.
-std::string choose_device(const std::string& name, Names& remarks) {
+/// `side_by_side`: several runs may share it.
+std::string choose_device(const std::string& name, bool side_by_side, Names& remarks) {
   if (name == "cpu") return name;
   if (name != "cuda" && name != "auto") {
     fail(ErrorKind::kUsage, "no device is called '", name, "', there are: cpu, cuda, auto");
   }
+  if (side_by_side) load_kernels_at_start();
   const CudaReport report = cuda_report();
   if (report.usable) {
     remarks.emplace_back("device: cuda for generators, recommenders and rankings, the CPU for metrics");
@@ -226,7 +228,7 @@ ReproduceOptions resolve(const Raw& raw, const recsys::GivenOptions& given) {
   }
   experiment.seed = raw.seed;
   experiment.quick = raw.quick;
-  experiment.device = choose_device(raw.device, options.remarks);
+  experiment.device = choose_device(raw.device, raw.jobs != 1, options.remarks);
   experiment.precision = choose_precision(raw.precision, experiment.device);
   static_cast<void>(StepGraph(Device::kCpu));  // refuses a TAPESTRY_GRAPHS that is wrong before a folder is made
   static_cast<void>(pool_is_exact());          // and a TAPESTRY_POOL

@@ -21,6 +21,8 @@ bool graphs_wanted() {
 
 }  // namespace
 
+void load_kernels_at_start() { ::setenv("CUDA_MODULE_LOADING", "EAGER", 0); }
+
 StepGraph::StepGraph(Device device) : enabled_(graphs_wanted() && device == Device::kCuda && !pool_is_exact()) {}
 
 StepGraph::~StepGraph() {

@@ -95,4 +95,9 @@ class StepGraph {
   PoolReserve reserve_;
 };
 
+/// For a program whose threads will record side by side, before the first call that asks for the GPU: the driver then loads every
+/// kernel at its start, unless CUDA_MODULE_LOADING is set already. Left to itself it loads a kernel when it is first started,
+/// which may fail while another thread records.
+void load_kernels_at_start();
+
 }  // namespace tapestry

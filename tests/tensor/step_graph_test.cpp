@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <future>
@@ -323,6 +324,17 @@ TEST_F(StepGraphOnDevice, BelongsToTheThreadThatRecordedIt) {
   });
   other.join();
   EXPECT_NE(message.find("another thread"), std::string::npos) << message;
+}
+
+TEST(KernelLoading, IsAtTheStartUnlessAskedForOtherwise) {
+  const char* const kSwitch = "CUDA_MODULE_LOADING";
+  ::unsetenv(kSwitch);
+  load_kernels_at_start();
+  EXPECT_STREQ(std::getenv(kSwitch), "EAGER");
+  ::setenv(kSwitch, "LAZY", 1);
+  load_kernels_at_start();
+  EXPECT_STREQ(std::getenv(kSwitch), "LAZY");
+  ::unsetenv(kSwitch);
 }
 
 }  // namespace
