@@ -8,13 +8,14 @@
 #   BUILD=dir       the build folder (build-gpu)
 #   STAGED=dir      the staged dependencies (staged, if it is there)
 #   RESULTS=dir     where figures go (bench/results), each file as soon as it exists: <device>-<date>.md with all tables,
-#                   <device>-<date>.json, -tf32.json, -bf16.json and -pytorch.json, -cells.csv with the measures of `cells`; if it is
-#                   set, the log too, else it is in BUILD
+#                   <device>-<date>.json, -tf32.json, -bf16.json and -pytorch.json, -cells.csv with the measures of `cells`, and
+#                   -cells-beside.csv with how far they are from PUBLISHED; if it is set, the log too, else it is in BUILD
 #   BUDGET=s        seconds for all of it (540): what has not begun by then is left out and named, what runs is stopped
 #   RACECHECK=s     seconds for the race detector (200), which is slow: what it has not found by then it has not
 #   JOBS=n          compilers at a time (as many as there are processors, and memory for)
 #   TAPESTRY_DATA=dir  the data sets, for `cells`: whole experiments with SVD, timed; left out without them (shared/data or data, if one
 #                   is there)
+#   PUBLISHED=file  the measures that those of `cells` are set beside (docs/results/published/results.csv)
 #   PYTHON=program  a Python with PyTorch for the comparison, which is left out without one (python3)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -25,6 +26,7 @@ results=${RESULTS:-bench/results}
 log=${RESULTS:-$build}/gpu.log
 budget=${BUDGET:-540}
 python=${PYTHON:-python3}
+published=${PUBLISHED:-docs/results/published/results.csv}
 data=${TAPESTRY_DATA:-$([ -d shared/data ] && echo shared/data || echo data)}
 jobs=${JOBS:-$(tools/jobs.sh)}
 own_cpath=${CPATH:-}
@@ -243,7 +245,7 @@ cells() {
     failed+=("whole experiments: $build/apps/reproduce is not there")
     return
   fi
-  rm -rf "$build/cells" "$file-cells.csv"
+  rm -rf "$build/cells" "$file-cells.csv" "$file-cells-beside.csv"
   printf '\n## Whole experiments with SVD\n\nFive runs of MultiVAE++, F- and M-SDRM in both settings, from the start of the program to its end.\n\n' >>"$file.md"
   printf '| data set | products in | runs at a time | seconds |\n|---|---|---:|---:|\n' >>"$file.md"
   while read -r dataset jobs precision; do
@@ -264,6 +266,40 @@ amazon-digital-music 5 float32
 ml-1m 5 float32
 ml-100k 5 tf32
 ml-100k 5 bf16'
+  beside_published
+}
+
+# How far the measures of `cells` are from those that the CPU gave, in the same columns: the differences, and how many of the CPU's
+# standard deviations over its runs they are (nothing where there is but one run). Rows match by all that names them and the runs.
+beside_published() {
+  local beside=$file-cells-beside.csv
+  [ -e "$file-cells.csv" ] && [ -e "$published" ] || return 0
+  awk -F, -v OFS=, '
+    FNR == 1 { split("", at); for (i = 1; i <= NF; ++i) at[$i] = i; next }
+    !("metric" in at) { next }
+    { row = $at["dataset"] OFS $at["recommender"] OFS $at["setting"] OFS $at["generator"] OFS $at["metric"] OFS $at["runs"] }
+    NR == FNR { mean[row] = $at["mean"]; std[row] = $at["std"]; next }
+    row in mean {
+      if (!any++) print "products in", "runs at a time", "dataset,recommender,setting,generator,metric,runs", "mean", "published", "difference", "difference/std"
+      difference = $at["mean"] - mean[row]
+      print $1, $2, row, $at["mean"], mean[row], difference, (std[row] > 0 ? difference / std[row] : "")
+    }' "$published" "$file-cells.csv" >"$beside"
+  if [ ! -s "$beside" ]; then
+    rm "$beside"
+    return
+  fi
+  {
+    printf '\n## Their measures beside %s\n\n' "$published"
+    printf 'All differences are in %s.\n\n' "${beside##*/}"
+    printf '| data set | products in | runs at a time | measures | largest difference / standard deviation | of |\n|---|---|---:|---:|---:|---|\n'
+    awk -F, '
+      NR == 1 { next }
+      { cell = $3 " | " $1 " | " $2; size = $12 < 0 ? -$12 : $12 + 0 }
+      !(cell in rows) { order[++cells] = cell; largest[cell] = -1 }
+      { ++rows[cell] }
+      $12 != "" && size > largest[cell] { largest[cell] = size; found[cell] = sprintf("%.2f | %s, %s, %s", $12, $6, $5, $7) }
+      END { for (i = 1; i <= cells; ++i) printf "| %s | %d | %s |\n", order[i], rows[order[i]], order[i] in found ? found[order[i]] : "- | -" }' "$beside"
+  } | tee -a "$file.md"
 }
 
 pytorch() {

@@ -144,6 +144,39 @@ TEST_F(GpuScript, TimesWholeExperimentsWhereThereAreData) {
   EXPECT_TRUE(measures.ends_with("tf32,5,ml,0.25\nbf16,5,ml,0.25\n")) << measures;
 }
 
+TEST_F(GpuScript, SetsMeasuresBesideThoseOfTheCpu) {
+  const std::string header = "dataset,recommender,setting,generator,metric,runs,mean,std,ci_low,ci_high\n";
+  std::ofstream(path("of_the_cpu.csv")) << header << "ml-100k,svd,augment,original,Recall@10,1,0.375,0,0,0\n"
+                                        << "ml-100k,svd,augment,m-sdrm,Recall@10,5,0.25,0.125,0,0\n"
+                                        << "ml-100k,svd,replace,m-sdrm,Recall@10,5,0.25,0.0625,0,0\n"
+                                        << "ml-100k,svd,replace,f-sdrm,Recall@10,4,0.25,0.0625,0,0\n";
+  std::ofstream(path("here.csv")) << header << "ml-100k,svd,augment,original,Recall@10,1,0.5,0,0,0\n"
+                                  << "ml-100k,svd,augment,m-sdrm,Recall@10,5,0.5,0.5,0,0\n"
+                                  << "ml-100k,svd,replace,m-sdrm,Recall@10,5,0,0.5,0,0\n"
+                                  << "ml-100k,svd,replace,f-sdrm,Recall@10,5,0,0.5,0,0\n";
+  program("built/reproduce", R"(if [ "$1" = --doctor ]; then echo "  GPU        Fake, compute capability 7.5, 1"; exit; fi
+mkdir -p "${@: -1}"; cp "$FAKES/here.csv" "${@: -1}/results.csv")");
+  const Outcome found =
+      gpu("build cells", "TAPESTRY_DATA='" + path("built").string() + "' PUBLISHED='" + path("of_the_cpu.csv").string() + "'");
+  EXPECT_EQ(found.status, 0) << found.out;
+  std::string table, beside;
+  for (const auto& file : std::filesystem::directory_iterator(path("results"))) {
+    if (file.path().extension() == ".md") table = content(file.path());
+    if (has(file.path().filename().string(), "-cells-beside.csv")) beside = content(file.path());
+  }
+  EXPECT_TRUE(
+      beside.starts_with("products in,runs at a time,dataset,recommender,setting,generator,metric,runs,mean,published,"
+                         "difference,difference/std\n"
+                         "float32,5,ml-100k,svd,augment,original,Recall@10,1,0.5,0.375,0.125,\n"
+                         "float32,5,ml-100k,svd,augment,m-sdrm,Recall@10,5,0.5,0.25,0.25,2\n"
+                         "float32,5,ml-100k,svd,replace,m-sdrm,Recall@10,5,0,0.25,-0.25,-4\n"
+                         "float32,1,ml-100k,"))
+      << beside;
+  EXPECT_FALSE(has(beside, "f-sdrm")) << "of another number of runs";
+  const std::string line = "\n| ml-100k | float32 | 5 | 9 | -4.00 | m-sdrm, replace, Recall@10 |\n";
+  EXPECT_TRUE(has(table, line) && has(found.out, line)) << table;
+}
+
 TEST_F(GpuScript, ALaterCallAddsToWhatAnEarlierOneMeasured) {
   EXPECT_EQ(gpu("build bench").status, 0);
   std::filesystem::remove_all(path("results"));  // they were taken elsewhere
