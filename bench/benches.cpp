@@ -179,10 +179,12 @@ std::vector<Bench> all() {
           {"sampling", "reverse diffusion, decoding and binarisation", sampling_rates},
           {"svd", "truncated SVD of sparse matrices", svd_seconds},
           {"steps", "milliseconds of training steps, sampling and SVD (bench/pytorch has the same)", sdrm_steps, true},
-          {"recommenders", "training steps and epochs of MLP and NeuMF, ranking (bench/pytorch has the same)", [] {
+          {"recommenders", "training steps and epochs of MLP and NeuMF, ranking (bench/pytorch has the same)",
+           [] {
              recommender_steps();
              recommender_epochs();
-           }}};
+           },
+           true}};
 }
 
 }  // namespace tapestry::bench

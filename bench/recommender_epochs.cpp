@@ -16,6 +16,9 @@ constexpr std::int64_t kEpochs = 3;
 /// Epochs that a fit has for that. The first one only warms up, and what lies behind the last update of the last is not seen.
 constexpr std::int64_t kFitted = kEpochs + 2;
 
+/// Weights on the bench's device, and the fit with them.
+nn::Initializer initializer() { return nn::Initializer(1, DType::kFloat32, record().device); }
+
 /// Hears of a fit and takes the time from the first update of an epoch to the first of the next: of all that an epoch does, each
 /// once, and of nothing that a fit does once.
 class EpochClock {
@@ -53,7 +56,7 @@ void mlp_epoch(const std::string& name, std::int64_t users, std::int64_t items, 
   recsys::MlpConfig config;
   config.max_epochs = kFitted;
   config.patience = kFitted;  // the rows are noise, on which nothing improves for long
-  nn::Initializer init(1);
+  nn::Initializer init = initializer();
   recsys::MlpModel model(items, users, config, init);
   const CsrMatrix rows = random_rows(users, items, density, 1);
   const recsys::MlpSplit split = recsys::mlp_split(users, config.validation_share);
@@ -81,7 +84,7 @@ void neumf_epoch(const std::string& name, std::int64_t users, std::int64_t items
   recsys::NeuMfConfig config;
   config.max_epochs = kFitted;
   config.selection = recsys::NeuMfSelection::kBestLoss;  // ranking the selection users is a line of its own
-  nn::Initializer init(1);
+  nn::Initializer init = initializer();
   recsys::NeuMfModel model(users, items, config, init);
   const recsys::Triples triples = random_triples(users, items, likes, dislikes);
   EpochClock clock;

@@ -2,7 +2,7 @@
 # Sets our training and sampling steps beside the same in PyTorch, in one go:
 #   tools/bench_pytorch.sh cpu|cuda FILE
 # FILE.json holds our figures (measured here if it is not there yet), FILE-pytorch.json PyTorch's; FILE.md has a table of both. On the
-# CPU, FILE-recommenders.json and a second table have the recommenders, which PyTorch's program, as ours, has on the CPU alone.
+# CPU, FILE-recommenders.json and a second table have the recommenders, which PyTorch's program has on the CPU alone.
 #   BENCH=program   our benches (build/bench/tapestry_bench)
 #   PYTHON=program  a Python with PyTorch, and pandas for the recommenders (python3); without one nothing is compared
 #   THREADS=n       of both (the processors there are)

@@ -209,15 +209,15 @@ examine() {
   if ! wants all && [ ! -e "$file.json" ]; then cp "$build/kept/${file##*/}"[.-]* "$results" 2>/dev/null || true; fi
 }
 
-bench() { # NAME FILE OPTION...: figures in FILE.json; their table goes to the end of the one .md
-  attempt 150 "$1" "$build/bench/tapestry_bench" --device cuda --json "$2.json" "${@:3}" kernels steps || true
+bench() { # NAME FILE OPTION|BENCH...: figures in FILE.json; their table goes to the end of the one .md
+  attempt 200 "$1" "$build/bench/tapestry_bench" --device cuda --json "$2.json" "${@:3}" kernels steps || true
   [ "$2" != "$file" ] && [ -e "$2.md" ] || return 0
   { echo; cat "$2.md"; } >>"$file.md"
   rm "$2.md"
 }
 benches() {
   rm -f "$file.md"
-  bench "benches in float32" "$file"
+  bench "benches in float32" "$file" recommenders
   if [ "${capability:-0}" -ge 8 ]; then
     bench "benches in tf32" "$file-tf32" --precision tf32
     bench "benches in bf16" "$file-bf16" --precision bf16

@@ -100,6 +100,7 @@ not possible here:
                                " has none\n";
   EXPECT_EQ(passed, expected);
   EXPECT_TRUE(has(found.out, "--gtest_filter=SdrmOnDevice*:BinarizeOnDevice.*:SdrmPrecisionOnDevice.*-Long*:")) << found.out;
+  EXPECT_TRUE(has(found.out, ".json recommenders kernels steps\n")) << "as on the CPU: " << found.out;
   std::string watched;  // by which pool each test that a sanitizer looks at had its blocks
   const std::regex line("pool (exact|kept): .*/tests_([a-z]+) .*--gtest_filter=([^*.]*)");
   for (std::sregex_iterator run(found.out.begin(), found.out.end(), line), end; run != end; ++run)
