@@ -197,7 +197,7 @@ Interactions sample_ctgan(const CtganGenerator& generator, const TableEncoding& 
   const Tensor values = Tensor::empty({config.batch, table.items()}, DType::kFloat32, device);  // of a batch
   const sdrm::EpochCursor cursor(device);
   cursor.begin_epoch(0);
-  TableRows drawn(table, rows, device);
+  DrawnUsers drawn(table, rows, device);
   StepGraph graph(device);
   for (std::int64_t begin = 0; begin < rows; begin += config.batch) {
     // A whole batch always: the normalisation makes a row depend on the others. What is too much is cut off.

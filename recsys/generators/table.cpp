@@ -212,13 +212,13 @@ CategoryTable TableEncoding::meaning(Device device) const {
   return {as_tensor(values_).to(device), as_tensor(appearance_).to(device), as_tensor(items_).to(device)};
 }
 
-TableRows::TableRows(const TableEncoding& table, std::int64_t rows, Device device)
+DrawnUsers::DrawnUsers(const TableEncoding& table, std::int64_t rows, Device device)
     : table_(table),
       meaning_(table.meaning(device)),
       room_(std::max<std::int64_t>(1, std::min(rows, kWaiting / table.items()))) {}
 
-void TableRows::add(const Tensor& values) {
-  check(values.cols() == table_.items(), "TableRows::add: values ", values.shape(), " for ", table_.items(), " items");
+void DrawnUsers::add(const Tensor& values) {
+  check(values.cols() == table_.items(), "DrawnUsers::add: values ", values.shape(), " for ", table_.items(), " items");
   if (!waiting_.defined()) waiting_ = Tensor::empty({room_, table_.items()}, values.dtype(), values.device());
   for (std::int64_t begin = 0; begin < values.rows();) {
     if (used_ == room_) collect();
@@ -229,7 +229,7 @@ void TableRows::add(const Tensor& values) {
   }
 }
 
-void TableRows::collect() {
+void DrawnUsers::collect() {
   if (used_ == 0) return;
   const Tensor values = waiting_.slice_rows(0, std::exchange(used_, 0));
   if (first_not_finite(values) != values.numel()) {
@@ -240,7 +240,7 @@ void TableRows::collect() {
   dislikes_.push_back(ones_at_least(values, -1, kMark).to(Device::kCpu));
 }
 
-Interactions TableRows::take(bool dislikes) {
+Interactions DrawnUsers::take(bool dislikes) {
   collect();
   const std::int64_t rows = std::accumulate(likes_.begin(), likes_.end(), std::int64_t{0},
                                             [](std::int64_t sum, const CsrMatrix& part) { return sum + part.rows(); });

@@ -84,10 +84,10 @@ class TableEncoding {
 };
 
 /// Collects users whose columns take the category with the largest score; of equal ones that which appeared first.
-class TableRows {
+class DrawnUsers {
  public:
   /// About `rows` will be added (that many at most wait, below); their scores are on this device.
-  TableRows(const TableEncoding& table, std::int64_t rows, Device device = Device::kCpu);
+  DrawnUsers(const TableEncoding& table, std::int64_t rows, Device device = Device::kCpu);
 
   /// The values [n, I] of the categories that rows of scores [n, C], by planes, choose: NaN where a score is no finite number. It
   /// asks nothing of the host, so that a StepGraph can repeat it.

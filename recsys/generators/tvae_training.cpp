@@ -113,7 +113,7 @@ void fit_tvae(Tvae& model, const CsrMatrix& marks, const TvaeConfig& config, std
 
 Interactions sample_tvae(const Tvae& model, const TableEncoding& table, std::int64_t rows, TvaeDraw draw, bool dislikes,
                          std::uint64_t seed, const sdrm::Progress& progress) {
-  TableRows drawn(table, rows, model.device());
+  DrawnUsers drawn(table, rows, model.device());
   const Tensor of_tile = Tensor::empty({std::min(kSampleBatch, rows), table.items()}, model.dtype(), model.device());
   const auto choose = [&](const Tensor& ids) { return drawn.values(scores(model, draw, seed, ids)); };
   for_sampled_tiles(rows, of_tile, choose, [&](std::int64_t end, const Tensor& tile) {

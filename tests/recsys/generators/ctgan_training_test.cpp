@@ -186,7 +186,7 @@ TEST(SampleCtgan, EveryBatchHasConditionsLatentsAndNoiseOfItsOwn) {
   const TableEncoding table(random_users(50, 9, 0.3, 0.2, 4), TableKind::kTernary);
   const CtganConfig config = small_config();
   const Made made(table.planes(), config);
-  TableRows expected(table, 50);
+  DrawnUsers expected(table, 50);
   for (std::uint32_t batch = 0; batch < 3; ++batch) {  // 20 + 20 + 10 users
     RandomSequence random({kSeed, Purpose::kTableCondition, batch});
     const Conditions given = draw_conditions(table, ConditionLaw::kFrequency, 20, random);

@@ -77,7 +77,7 @@ TEST(Table, EncodedRowsDecodeToThemselves) {
       const Interactions rows = random_users(40, 13, liked, kind == TableKind::kTernary ? 0.08 : 0.0, 5);
       const TableEncoding table(rows, kind);
       for (const std::int64_t expected : {40, 7}) {  // 7: they are collected in six parts
-        TableRows drawn(table, expected);
+        DrawnUsers drawn(table, expected);
         drawn.append(scores_of(table, table.encode(rows)));
         EXPECT_EQ(cells(drawn.take(true)), cells(rows)) << liked;
       }
@@ -103,14 +103,14 @@ TEST(Table, CountsAreThoseOfTheRows) {
 
 TEST(Table, EqualScoresGoToTheFirstToAppear) {
   const TableEncoding table(users(2, {{0}, {1}, {}}, {{}, {}, {}}), TableKind::kBinary);
-  TableRows drawn(table, 1);
+  DrawnUsers drawn(table, 1);
   drawn.append(Tensor::full({1, 4}, 1));
   EXPECT_EQ(cells(drawn.take(false)), (std::vector<std::vector<int>>{{1, 0}}));
 }
 
 TEST(Table, ADivergedModelDrawsNobody) {
   const TableEncoding table(users(2, {{0}, {1}, {}}, {{}, {}, {}}), TableKind::kBinary);
-  TableRows drawn(table, 1);
+  DrawnUsers drawn(table, 1);
   try {
     drawn.append(Tensor::full({1, 4}, std::nan("")));
     drawn.take(false);
@@ -122,20 +122,20 @@ TEST(Table, ADivergedModelDrawsNobody) {
 
 TEST(Table, ScoresOfAnotherTableAreRefused) {
   const TableEncoding table(users(2, {{0}, {1}, {}}, {{}, {}, {}}), TableKind::kBinary);
-  TableRows drawn(table, 1);
+  DrawnUsers drawn(table, 1);
   EXPECT_THROW(drawn.append(Tensor::full({1, 3}, 1)), Error);
   EXPECT_THROW(drawn.add(Tensor::full({1, 3}, 1)), Error);
   CategoryTable meaning = table.meaning(Device::kCpu);
   EXPECT_EQ(category_choice(table.planes(), Tensor::full({2, 4}, 1), meaning).shape(), (Shape{2, 2}));
   meaning.order = meaning.places;
   EXPECT_THROW(category_choice(table.planes(), Tensor::full({2, 4}, 1), meaning), Error) << "an order of two for four categories";
-  EXPECT_EQ(cells(TableRows(table, 1).take(true)), std::vector<std::vector<int>>()) << "nobody yet";
+  EXPECT_EQ(cells(DrawnUsers(table, 1).take(true)), std::vector<std::vector<int>>()) << "nobody yet";
 }
 
 TEST(Table, DislikesAreGivenOnlyWhereAskedFor) {
   const Interactions rows = users(2, {{0}, {}}, {{1}, {1}});
   const TableEncoding table(rows, TableKind::kTernary);
-  TableRows drawn(table, 2);
+  DrawnUsers drawn(table, 2);
   drawn.append(scores_of(table, table.encode(rows)));
   EXPECT_EQ(drawn.take(true).dislikes.nnz(), 2);
   EXPECT_EQ(drawn.take(false).dislikes.nnz(), 0);

@@ -248,7 +248,7 @@ TEST(Tvae, UsersOfAllBatchesAreThoseOfOneComputation) {
   const Tensor z = random_normal({kRows, made.config.latent}, {9, Purpose::kTableLatent, 0});
   const Tensor logits = made.model.logits(z);
   const auto expect_users = [&](TvaeDraw draw, const Tensor& scores) {
-    TableRows expected(table, kRows);
+    DrawnUsers expected(table, kRows);
     expected.append(scores);
     EXPECT_EQ(cells(sample_tvae(made.model, table, kRows, draw, true, 9)), cells(expected.take(true)));
   };
