@@ -115,7 +115,8 @@ TEST_F(AblationsProgram, AFolderThatAnotherStartHasIsRefusedBeforeAnyIsComputed)
     EXPECT_FALSE(fs::exists(out() / "published"));
   }
   // Also while a part that this one does not share is being computed, to the end.
-  tests::Reproduce first(folder_.path(), with_the_usual({"--ablations", "without-dislikes-relevant"}));
+  tests::Reproduce first(folder_.path(),
+                         with_the_usual({"--ablations", "without-dislikes-relevant", "--recommender", "mlp", "--runs", "50"}));
   ASSERT_TRUE(first.wait_for("\"stage_begin\""));
   EXPECT_THROW(recsys::FolderLock taken(out()), Error);
   EXPECT_EQ(first.wait().status, 0);
