@@ -13,7 +13,7 @@ int print_failures(std::span<const recsys::Failure> failures) {
   for (const recsys::Failure& failure : failures.first(std::min(kMost, failures.size()))) {
     std::cout << "  " << failure.unit << ": " << failure.reason << "\n";
   }
-  if (failures.size() > kMost) std::cout << "  and " << failures.size() - kMost << " more, which table.md names\n";
+  if (failures.size() > kMost) std::cout << "  and " << failures.size() - kMost << " more, which the reports name\n";
   return kFiguresFailed;
 }
 

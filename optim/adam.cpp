@@ -1,7 +1,5 @@
 #include "optim/adam.h"
 
-#include <cmath>
-
 namespace tapestry::optim {
 
 Adam::Adam(std::vector<autograd::Variable> parameters, const AdamOptions& options)
@@ -11,18 +9,6 @@ Adam::Adam(std::vector<autograd::Variable> parameters, const AdamOptions& option
   check(options.epsilon > 0, "Adam: epsilon ", options.epsilon, " is not positive");
   check(options.l2 >= 0 && options.decoupled >= 0, "Adam: a weight decay of ", options.l2, " or ", options.decoupled,
         " is negative");
-}
-
-AdamStep adam_step(const AdamOptions& options, double learning_rate, std::int64_t t) {
-  const auto power = static_cast<double>(t);
-  return {learning_rate,
-          options.beta1,
-          options.beta2,
-          options.epsilon,
-          options.l2,
-          options.decoupled,
-          1 - std::pow(options.beta1, power),
-          1 - std::pow(options.beta2, power)};
 }
 
 }  // namespace tapestry::optim

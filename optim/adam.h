@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cmath>
+
 #include "optim/prepared.h"
 #include "tensor/update_factors.h"
 
@@ -13,18 +15,26 @@ struct AdamOptions {
   double decoupled = 0;  ///< weight decay applied to the value itself, times the learning rate (Loshchilov & Hutter 2019)
 };
 
-/// The numbers of update t = 1, 2, ...
-AdamStep adam_step(const AdamOptions& options, double learning_rate, std::int64_t t);
-
 /// Adam's, for PreparedOptimizer.
 struct AdamFormula {
   using Options = AdamOptions;
   static constexpr const char* kName = "Adam";
   static constexpr std::int64_t kFactors = kAdamFactors;
 
+  /// With the corrections of the moments, 1 - beta^t, and each number rounded to T once.
   template <typename T>
   static AdamFactors<T> factors(const AdamOptions& options, double learning_rate, std::int64_t t) {
-    return AdamFactors<T>(adam_step(options, learning_rate, t));
+    const auto power = static_cast<double>(t);
+    const double correction1 = 1 - std::pow(options.beta1, power), correction2 = 1 - std::pow(options.beta2, power);
+    return {.beta1 = static_cast<T>(options.beta1),
+            .beta2 = static_cast<T>(options.beta2),
+            .rest1 = static_cast<T>(1 - options.beta1),
+            .rest2 = static_cast<T>(1 - options.beta2),
+            .l2 = static_cast<T>(options.l2),
+            .keep = static_cast<T>(1 - learning_rate * options.decoupled),
+            .rate = static_cast<T>(learning_rate / correction1),
+            .root2 = static_cast<T>(1 / std::sqrt(correction2)),
+            .epsilon = static_cast<T>(options.epsilon)};
   }
   template <typename Kernels, typename T>
   static void update(Kernels kernels, const ParameterView<T>* parameters, int count, const T* factors) {

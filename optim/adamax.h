@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cmath>
+
 #include "optim/prepared.h"
 #include "tensor/update_factors.h"
 
@@ -11,9 +13,6 @@ struct AdamaxOptions {
   double epsilon = 1e-8;
 };
 
-/// The numbers of update t = 1, 2, ...
-AdamaxStep adamax_step(const AdamaxOptions& options, double learning_rate, std::int64_t t);
-
 /// Adamax's, for PreparedOptimizer.
 struct AdamaxFormula {
   using Options = AdamaxOptions;
@@ -22,7 +21,12 @@ struct AdamaxFormula {
 
   template <typename T>
   static AdamaxFactors<T> factors(const AdamaxOptions& options, double learning_rate, std::int64_t t) {
-    return AdamaxFactors<T>(adamax_step(options, learning_rate, t));
+    const double correction1 = 1 - std::pow(options.beta1, static_cast<double>(t));
+    return {.beta1 = static_cast<T>(options.beta1),
+            .beta2 = static_cast<T>(options.beta2),
+            .rest1 = static_cast<T>(1 - options.beta1),
+            .rate = static_cast<T>(learning_rate / correction1),
+            .epsilon = static_cast<T>(options.epsilon)};
   }
   template <typename Kernels, typename T>
   static void update(Kernels kernels, const ParameterView<T>* parameters, int count, const T* factors) {

@@ -23,10 +23,11 @@ struct MlpEpochs {
 };
 
 /// What trainings that stop early took on the build machine: rounded means of seed 1, protocol and variant `published` (under
-/// `strict` they stop at other epochs). Those of generators are over five runs, from docs/results/published/report.md, section
-/// "Training"; for `simulated`, where a few minutes give them again, there is no such report. MLP's are over five runs and, with
-/// synthetic users, over the eight generators of the same report ("Training of the recommenders"); amazon-digital-music's are in
-/// docs/results/published-amazon-digital-music-mlp, with synthetic users of MultiVAE++ and SDRM alone.
+/// `strict` they stop at other epochs). Those of generators are over five runs, from docs/results/published/report.md,
+/// section "Training"; for `simulated`, where a few minutes give them again, there is no such report. MLP's are over five
+/// runs and, with synthetic users, over the eight generators of the same report ("Training of the recommenders"); what
+/// amazon-digital-music has with MLP, MultiVAE++'s epochs too, is in docs/results/published-amazon-digital-music-mlp, with
+/// users of MultiVAE++ and SDRM.
 struct Row {
   std::string_view dataset;
   VaeEpochs vae;

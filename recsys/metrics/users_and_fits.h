@@ -40,11 +40,11 @@ struct MeanTest {
 MeanTest mean_test(const UserValues& values);
 
 /// Bootstrap interval of that mean. Without folds each sample draws as many users (of their means over fits) and as many fits (of
-/// their deviations) with replacement, with folds as many folds (fewer than five folds, users, or fits that vary, have too
-/// few draws, and get Student's t of mean_test). So few fits or folds underestimate their own spread: their deviations are
-/// expanded by sqrt(n / (n - 1)) t(n - 1) / z (Hesterberg 2015, section 5.3), and those of fits shrunk to what the rest does not
-/// explain. NaN ends when one user is left or none, with folds one fold. Draws come from (seed, kBootstrap): the same for any
-/// number of threads. Throws as mean_test does.
+/// their deviations) with replacement, with folds as many folds. (Fewer than five folds, or without folds fewer than
+/// five users or fits that vary, have too few draws, and get Student's t of mean_test.) So few fits or folds underestimate their
+/// own spread: their deviations are expanded by sqrt(n / (n - 1)) t(n - 1) / z (Hesterberg 2015, section 5.3), and those of fits
+/// shrunk to what the rest does not explain. NaN ends when one user is left or none, with folds one fold. Draws come from (seed,
+/// kBootstrap): the same for any number of threads. Throws as mean_test does.
 Interval bootstrap_interval(const UserValues& values, const ResamplingOptions& options = {});
 
 }  // namespace tapestry::recsys

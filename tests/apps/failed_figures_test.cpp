@@ -93,7 +93,7 @@ TEST(PrintFailures, NamesTenAndCountsTheRest) {
   EXPECT_EQ(printed(0), "");
   const std::string ten = printed(10), thirteen = printed(13);
   EXPECT_TRUE(ten.ends_with("\n  unit-10: diverged\n")) << ten;
-  EXPECT_TRUE(thirteen.ends_with("\n  unit-10: diverged\n  and 3 more, which table.md names\n")) << thirteen;
+  EXPECT_TRUE(thirteen.ends_with("\n  unit-10: diverged\n  and 3 more, which the reports name\n")) << thirteen;
 }
 
 }  // namespace

@@ -328,13 +328,15 @@ TEST_F(StepGraphOnDevice, BelongsToTheThreadThatRecordedIt) {
 
 TEST(KernelLoading, IsAtTheStartUnlessAskedForOtherwise) {
   const char* const kSwitch = "CUDA_MODULE_LOADING";
+  const char* const found = std::getenv(kSwitch);
+  const std::string before = found == nullptr ? "" : found;
   ::unsetenv(kSwitch);
   load_kernels_at_start();
   EXPECT_STREQ(std::getenv(kSwitch), "EAGER");
   ::setenv(kSwitch, "LAZY", 1);
   load_kernels_at_start();
   EXPECT_STREQ(std::getenv(kSwitch), "LAZY");
-  ::unsetenv(kSwitch);
+  found == nullptr ? ::unsetenv(kSwitch) : ::setenv(kSwitch, before.c_str(), 1);
 }
 
 }  // namespace
