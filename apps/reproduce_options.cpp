@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdlib>
 #include <iostream>
+#include <limits>
 
 #include "recsys/data/joined.h"
 #include "recsys/data/load_dataset.h"
@@ -28,7 +29,7 @@ struct Raw {
   Names datasets, recommenders = {"svd"}, generators = {"original", "multivae++", "f-sdrm", "m-sdrm"}, settings = {"all"}, only,
                   without, ablations, reuse;
   std::string protocol = "published", variant = "published", device = "cpu", precision = "float32", out = "results",
-              neumf_selection;
+              neumf_selection, checkpoint = "60";
   int runs = 5, folds = 0, threads = 0, jobs = 0;
   std::uint64_t seed = 1;
   bool quick = false, list = false, doctor = false, plan = false, paper = false;
@@ -100,6 +101,10 @@ void declare(CLI::App& app, Raw& raw) {
   names("--only", raw.only,
         "Compute only units whose name matches a pattern (*, ?), such as 'ml-1m_mlp_*_run-2'; the report shows what is finished");
   one("--out", raw.out, "DIR", "Folder for results, from which an interrupted job goes on; default results");
+  one("--checkpoint", raw.checkpoint, "SECONDS",
+      "A fit that takes longer keeps how far it has come, now and then, and goes on from there when it was killed; 0: after "
+      "every "
+      "epoch, never: not at all; default 60");
   names("--reuse", raw.reuse,
         "Folders of results whose finished units are taken over instead of being computed again, where they are of the same "
         "configuration; folders in them count too",
@@ -117,6 +122,16 @@ void extend_to_paper(Raw& raw, const CLI::App& app) {
   if (app.count("--dataset") == 0) raw.datasets = {"all"};
   if (app.count("--recommender") == 0) raw.recommenders = {"all"};
   if (app.count("--generators") == 0) raw.generators = {"all"};
+}
+
+/// Seconds between two checkpoints of a fit.
+double choose_checkpoint(std::string text) {
+  if (text == "never") return std::numeric_limits<double>::infinity();
+  const std::string whole = text;
+  if (!read_decimal(text).empty()) {
+    fail(ErrorKind::kUsage, "--checkpoint ", whole, ": expected a whole number of seconds, or never");
+  }
+  return std::stod(text);
 }
 
 Names choose_datasets(const Raw& raw, Names& remarks) {
@@ -235,6 +250,7 @@ ReproduceOptions resolve(const Raw& raw, const recsys::GivenOptions& given) {
   if (raw.out.empty()) fail(ErrorKind::kUsage, "--out names no folder");
   experiment.out = raw.out;
   experiment.only = raw.only;
+  experiment.checkpoint_every = choose_checkpoint(raw.checkpoint);
   experiment.reuse = recsys::result_folders(std::vector<fs::path>(raw.reuse.begin(), raw.reuse.end()));
   options.datasets = choose_datasets(raw, options.remarks);
   experiment.threads = raw.threads > 0 ? raw.threads : num_threads();

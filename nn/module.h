@@ -33,18 +33,18 @@ class Module {
   /// Overwrites the values in place, which every module then hears of (values_changed). Throws Error(kMisuse), and changes
   /// nothing, unless names, order, shapes and types are those of state().
   void load_state(const std::vector<std::pair<std::string, Tensor>>& state) const;
+  /// To be called by who has overwritten values in place by other means: every module hears of it.
+  void tell_of_changed_values() const;
 
  protected:
   autograd::Variable add_parameter(std::string name, Tensor value);
   void add_module(std::string name, const Module& module) { modules_.emplace_back(std::move(name), &module); }
 
-  /// load_state has overwritten this module's values and those below it: for what a module keeps that follows from them. Called
-  /// on those below first.
+  /// This module's values and those below it have been overwritten: for what a module keeps that follows from them. Called on
+  /// those below first.
   virtual void values_changed() const {}
 
  private:
-  void tell_of_changed_values() const;
-
   std::vector<NamedParameter> parameters_;
   std::vector<std::pair<std::string, const Module*>> modules_;
 };

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "nn/safetensors_header.h"
 #include "tensor/atomic_file.h"
+#include "tensor/ops.h"
 
 namespace tapestry::nn {
 namespace {
@@ -97,17 +97,17 @@ void save_tensors(const std::filesystem::path& path, const TensorFile& file) {
   write_file_atomically(path, pieces);
 }
 
-TensorFile load_tensors(const std::filesystem::path& path) {
-  const std::string shown = path.string();
+TensorReader::TensorReader(std::filesystem::path path) : path_(std::move(path)) {
+  const std::string shown = path_.string();
   std::error_code error;
-  const std::uint64_t size = std::filesystem::file_size(path, error);
+  const std::uint64_t size = std::filesystem::file_size(path_, error);
   if (error) fail(ErrorKind::kData, shown, ": cannot be read: ", error.message());
-  std::ifstream in(path, std::ios::binary);
-  if (!in) fail(ErrorKind::kData, shown, ": cannot be opened for reading");
+  in_.open(path_, std::ios::binary);
+  if (!in_) fail(ErrorKind::kData, shown, ": cannot be opened for reading");
 
   if (size < kLengthBytes) fail(ErrorKind::kData, shown, ": ", size, " bytes are too few for a safetensors file");
   std::uint64_t length = 0;
-  read_exactly(in, shown, &length, kLengthBytes);
+  read_exactly(in_, shown, &length, kLengthBytes);
   if (length > size - kLengthBytes) {
     fail(ErrorKind::kData, shown, ": a header of ", length, " bytes in a file of ", size,
          ": not a safetensors file, or cut short");
@@ -116,17 +116,47 @@ TensorFile load_tensors(const std::filesystem::path& path) {
     fail(ErrorKind::kData, shown, ": a header of ", length, " bytes, ", kMostHeaderBytes, " are allowed");
   }
   std::string text(length, '\0');
-  read_exactly(in, shown, text.data(), length);
-  SafetensorsHeader header = parse_safetensors_header(shown, text, size - kLengthBytes - length);
+  read_exactly(in_, shown, text.data(), length);
+  data_ = kLengthBytes + length;
+  header_ = parse_safetensors_header(shown, text, size - data_);
+}
 
-  TensorFile file;
-  file.metadata = std::move(header.metadata);
-  for (const auto& [name, entry] : header.tensors) {
-    const Tensor tensor = Tensor::empty(entry.shape, entry.dtype);
-    in.seekg(static_cast<std::streamoff>(kLengthBytes + length + entry.begin));
-    read_exactly(in, shown, tensor.raw_data(), entry.end - entry.begin);
-    file.tensors.emplace(name, tensor);
+void TensorReader::read_bytes(const TensorEntry& entry, std::uint64_t from, void* to, std::uint64_t bytes) {
+  in_.seekg(static_cast<std::streamoff>(data_ + entry.begin + from));
+  read_exactly(in_, path_.string(), to, bytes);
+}
+
+Tensor TensorReader::read(const std::string& name) {
+  const TensorEntry& entry = header_.tensors.at(name);
+  const Tensor tensor = Tensor::empty(entry.shape, entry.dtype);
+  read(name, tensor);
+  return tensor;
+}
+
+void TensorReader::read(const std::string& name, const Tensor& into) {
+  const TensorEntry& entry = header_.tensors.at(name);
+  check(into.dtype() == entry.dtype && static_cast<std::uint64_t>(into.bytes()) == entry.end - entry.begin,
+        "TensorReader::read: ", in_quotes(name), " is ", entry.dtype, " ", entry.shape, ", to be written over ", into.dtype(),
+        " ", into.shape());
+  if (into.device() != Device::kCpu) return copy_into(into, read(name));
+  read_bytes(entry, 0, into.raw_data(), entry.end - entry.begin);
+}
+
+void TensorReader::read(const std::string& name, const std::function<void(std::string_view bytes)>& piece) {
+  constexpr std::uint64_t kPiece = std::uint64_t{1} << 20;
+  const TensorEntry& entry = header_.tensors.at(name);
+  std::string bytes;
+  for (std::uint64_t from = 0, all = entry.end - entry.begin; from < all; from += bytes.size()) {
+    bytes.resize(std::min(kPiece, all - from));
+    read_bytes(entry, from, bytes.data(), bytes.size());
+    piece(bytes);
   }
+}
+
+TensorFile load_tensors(const std::filesystem::path& path) {
+  TensorReader reader(path);
+  TensorFile file = {{}, reader.metadata()};
+  for (const auto& [name, entry] : reader.tensors()) file.tensors.emplace(name, reader.read(name));
   return file;
 }
 

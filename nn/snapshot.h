@@ -20,6 +20,10 @@ class Snapshot {
   /// Puts the values last taken back into the module. Throws when none were.
   void restore() const;
 
+  /// Its values by name, themselves and not copies, for who keeps them in a file: written over there, they count as taken or not.
+  const std::vector<std::pair<std::string, Tensor>>& values() const { return values_; }
+  void count_as_taken(bool taken) { taken_ = taken; }
+
  private:
   const Module& module_;
   std::vector<std::pair<std::string, Tensor>> values_;

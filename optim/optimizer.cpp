@@ -57,27 +57,37 @@ void Optimizer::clear_gradients() const {
   for (const autograd::Variable& parameter : parameters_) parameter.clear_gradient();
 }
 
-std::vector<std::pair<std::string, Tensor>> Optimizer::state() const {
+std::vector<std::pair<std::string, Tensor>> Optimizer::moments() const {
   std::vector<std::pair<std::string, Tensor>> tensors;
-  for (std::size_t i = 0; i < first_.size(); ++i) tensors.emplace_back("first." + std::to_string(i), first_[i].clone());
-  for (std::size_t i = 0; i < second_.size(); ++i) tensors.emplace_back("second." + std::to_string(i), second_[i].clone());
+  for (std::size_t i = 0; i < first_.size(); ++i) tensors.emplace_back("first." + std::to_string(i), first_[i]);
+  for (std::size_t i = 0; i < second_.size(); ++i) tensors.emplace_back("second." + std::to_string(i), second_[i]);
+  return tensors;
+}
+
+void Optimizer::count_as(std::int64_t steps) {
+  check(steps >= 0, "Optimizer::count_as: ", steps, " steps");
+  steps_ = steps;
+}
+
+std::vector<std::pair<std::string, Tensor>> Optimizer::state() const {
+  std::vector<std::pair<std::string, Tensor>> tensors = moments();
+  for (auto& [name, tensor] : tensors) tensor = tensor.clone();
   return tensors;
 }
 
 void Optimizer::load_state(const std::vector<std::pair<std::string, Tensor>>& state, std::int64_t steps) {
-  const auto own = [&](std::size_t i) -> const Tensor& { return i < first_.size() ? first_[i] : second_[i - first_.size()]; };
-  const std::size_t count = first_.size() + second_.size();
-  check(state.size() == count, "Optimizer::load_state: ", state.size(), " tensors where ", count, " were expected");
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::string name = i < first_.size() ? "first." + std::to_string(i) : "second." + std::to_string(i - first_.size());
+  const std::vector<std::pair<std::string, Tensor>> own = moments();
+  check(state.size() == own.size(), "Optimizer::load_state: ", state.size(), " tensors where ", own.size(), " were expected");
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    const auto& [name, target] = own[i];
     const Tensor& source = state[i].second;
     check(state[i].first == name, "Optimizer::load_state: '", state[i].first, "' where '", name, "' was expected");
-    check(source.shape() == own(i).shape() && source.dtype() == own(i).dtype(), "Optimizer::load_state: '", name, "' is ",
-          source.dtype(), " ", source.shape(), ", not ", own(i).dtype(), " ", own(i).shape());
+    check(source.shape() == target.shape() && source.dtype() == target.dtype(), "Optimizer::load_state: '", name, "' is ",
+          source.dtype(), " ", source.shape(), ", not ", target.dtype(), " ", target.shape());
   }
   check(steps >= 0, "Optimizer::load_state: ", steps, " steps");
-  for (std::size_t i = 0; i < count; ++i) copy_into(own(i), state[i].second);  // nothing is changed before all fits
-  steps_ = steps;
+  for (std::size_t i = 0; i < own.size(); ++i) copy_into(own[i].second, state[i].second);  // nothing is changed before all fits
+  count_as(steps);
 }
 
 namespace {

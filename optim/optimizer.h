@@ -25,8 +25,12 @@ class Optimizer {
   std::int64_t steps() const { return steps_; }
   const std::vector<autograd::Variable>& parameters() const { return parameters_; }
 
-  /// The moments by "first.0", "second.0", ...: with steps(), all that continuing takes, as far as the optimiser's own parameters
-  /// go. (Who moves other weights by Adam's kernels keeps their moments.)
+  /// The moments by "first.0", "second.0", ..., themselves and not copies: with steps(), all that continuing takes, as far as the
+  /// optimiser's own parameters go. (Who moves other weights by Adam's kernels keeps their moments.)
+  std::vector<std::pair<std::string, Tensor>> moments() const;
+  /// For who has overwritten the moments in place: as if `steps` updates had been made. Throws Error(kMisuse) unless steps >= 0.
+  void count_as(std::int64_t steps);
+  /// Copies of moments().
   std::vector<std::pair<std::string, Tensor>> state() const;
   /// Throws Error(kMisuse), and changes nothing, unless names, shapes and types are those of state() and steps >= 0.
   void load_state(const std::vector<std::pair<std::string, Tensor>>& state, std::int64_t steps);

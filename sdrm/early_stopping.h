@@ -6,6 +6,7 @@
 #include <string>
 
 #include "nn/snapshot.h"
+#include "sdrm/fit_checkpoint.h"
 #include "tensor/ops.h"
 
 namespace tapestry::sdrm {
@@ -35,6 +36,15 @@ class EarlyStopping {
 
   std::int64_t best_epoch() const { return best_epoch_; }
   double best_metric() const { return best_metric_; }
+  /// Adds everything that take() changes.
+  void add_to(FitState& state) {
+    state.add("best", best_);
+    state.add("best_metric", best_metric_);
+    state.add("last_metric", last_);
+    state.add("best_epoch", best_epoch_);
+    state.add("asked", asked_);
+  }
+
   /// How many epochs up to `epoch` have gone by without an improvement.
   std::int64_t epochs_without(std::int64_t epoch) const { return epoch - best_epoch_; }
 

@@ -16,9 +16,10 @@ class EpochCursor {
   explicit EpochCursor(Device device, std::int32_t streams = 1)
       : streams_(streams), counters_(Tensor::empty({2}, DType::kInt32, device)) {}
 
-  /// Before the first update of an epoch, when `updates` have been made since the start of training.
-  void begin_epoch(std::int64_t updates) const {
-    const std::int32_t start[] = {0, static_cast<std::int32_t>(updates) * streams_};
+  /// Before the first update of an epoch, when `updates` have been made since the start of training. Where tables have rows for
+  /// more than the epoch, it begins at `place`.
+  void begin_epoch(std::int64_t updates, std::int64_t place = 0) const {
+    const std::int32_t start[] = {static_cast<std::int32_t>(place), static_cast<std::int32_t>(updates) * streams_};
     copy_bytes(counters_.raw_data(), counters_.device(), start, Device::kCpu, sizeof(start));
   }
 

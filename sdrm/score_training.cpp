@@ -59,9 +59,11 @@ class ScoreTraining {
         drawn_(static_cast<std::size_t>(updates_ * batch_)),
         graph_(model.device()) {}
 
+  void add_to(FitState& state) { state.add("adam", adam_); }
+
   /// The updates of the next epoch; returns their mean loss.
   double train_epoch(std::int64_t epoch) {
-    if (epoch == 0) draw(0);
+    if (drawn_epoch_ != epoch) draw(epoch);
     bring_epoch();
     for (std::int64_t begin = 0; begin < rows_; begin += batch_) {
       const std::int64_t count = std::min(batch_, rows_ - begin);
@@ -76,6 +78,7 @@ class ScoreTraining {
   /// Draws what an epoch needs of the host, on the host alone, when all updates before it are counted: rows in a new order, a
   /// step t for each, and the constants of the updates. A last batch that is shorter leaves the ends of its rows unused.
   void draw(std::int64_t epoch) {
+    drawn_epoch_ = epoch;
     shuffle_rows(rows_, {seed_, Purpose::kShuffle, static_cast<std::uint32_t>(epoch)}, shuffled_);
     shuffled_.resize(drawn_.size());
     auto number = static_cast<std::uint32_t>(adam_.steps());
@@ -127,14 +130,15 @@ class ScoreTraining {
   PlacedLosses losses_;
   std::vector<std::int32_t> shuffled_;
   std::vector<std::int32_t> drawn_;
-  Tensor prepared_;  ///< of the next epoch on the host, as the two above: what goes to factors_
+  Tensor prepared_;                ///< of the next epoch on the host, as the two above: what goes to factors_
+  std::int64_t drawn_epoch_ = -1;  ///< whose they are
   StepGraph graph_;
 };
 
 }  // namespace
 
 std::vector<ScoreEpoch> fit_score_model(ScoreModel& model, const Tensor& z0, const ScoreConfig& config, std::uint64_t seed,
-                                        const std::function<void(const ScoreEpoch&)>& on_epoch) {
+                                        const std::function<void(const ScoreEpoch&)>& on_epoch, FitCheckpoint* checkpoint) {
   check(z0.shape().rank() == 2 && z0.size(0) > 0 && z0.size(1) == model.latent(), "fit_score_model: latents ", z0.shape(),
         " for a model of width ", model.latent());
   check(config.batch > 0 && config.epochs > 0, "fit_score_model: batch ", config.batch, " and epochs ", config.epochs,
@@ -148,12 +152,18 @@ std::vector<ScoreEpoch> fit_score_model(ScoreModel& model, const Tensor& z0, con
   }
   ScoreTraining training(model, z0, config, seed);
   std::vector<ScoreEpoch> history;
-  for (std::int64_t epoch = 0; epoch < config.epochs; ++epoch) {
+  FitState state(checkpoint);
+  state.add("model", model);
+  state.add("history", history);
+  training.add_to(state);
+  std::int64_t epoch = state.resume();
+  if (on_epoch) std::for_each(history.begin(), history.end(), on_epoch);
+  for (; epoch < config.epochs; ++epoch) {
     const double loss = training.train_epoch(epoch);
-    const ScoreEpoch report = {epoch, loss};
-    check_converging("SDRM", epoch, report.loss, config.learning_rate);
-    history.push_back(report);
-    if (on_epoch) on_epoch(report);
+    check_converging("SDRM", epoch, loss, config.learning_rate);
+    history.push_back({epoch, loss});
+    state.epoch_made(epoch + 1);
+    if (on_epoch) on_epoch(history.back());
   }
   check_last_update("SDRM", model, config.learning_rate);
   return history;

@@ -30,6 +30,8 @@ class VaeTraining {
         losses_(updates_, model.dtype(), model.device()),
         graph_(model.device()) {}
 
+  void add_to(FitState& state) { state.add("adam", adam_); }
+
   /// One epoch's updates; returns their mean loss.
   double train_epoch(std::int64_t epoch) {
     begin_epoch(epoch);
@@ -93,21 +95,27 @@ double kl_weight(const VaeConfig& config, std::int64_t update) {
 
 VaeFit fit_vae(MultiVae& model, const CsrMatrix& rows, const VaeConfig& config, std::uint64_t seed,
                const std::function<double(const MultiVae&, std::int64_t epoch)>& validate,
-               const std::function<void(const VaeEpoch&)>& on_epoch) {
+               const std::function<void(const VaeEpoch&)>& on_epoch, FitCheckpoint* checkpoint) {
   check(rows.rows() > 0, "fit_vae: no rows to train on");
   check(config.batch > 0 && config.max_epochs > 0, "fit_vae: batch ", config.batch, " and max_epochs ", config.max_epochs,
         " must be positive");
   VaeFit fit;
   EarlyStopping stopping(model);
   VaeTraining training(model, rows, config, seed);
-  for (std::int64_t epoch = 0; epoch < config.max_epochs; ++epoch) {
+  FitState state(checkpoint);
+  state.add("model", model);
+  state.add("history", fit.history);
+  training.add_to(state);
+  stopping.add_to(state);
+  std::int64_t epoch = state.resume();
+  if (on_epoch) std::for_each(fit.history.begin(), fit.history.end(), on_epoch);
+  for (; epoch < config.max_epochs && stopping.epochs_without(epoch - 1) <= config.patience; ++epoch) {
     const double loss = training.train_epoch(epoch);
     check_converging("MultiVAE", epoch, loss, config.learning_rate);
-    const VaeEpoch report = {epoch, loss, validate(model, epoch)};
-    fit.history.push_back(report);
-    if (on_epoch) on_epoch(report);
-    stopping.take(epoch, report.metric);
-    if (stopping.epochs_without(epoch) > config.patience) break;
+    fit.history.push_back({epoch, loss, validate(model, epoch)});
+    stopping.take(epoch, fit.history.back().metric);
+    state.epoch_made(epoch + 1);
+    if (on_epoch) on_epoch(fit.history.back());
   }
   stopping.restore("MultiVAE");
   check_last_update("MultiVAE", model, config.learning_rate);

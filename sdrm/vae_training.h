@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "sdrm/fit_checkpoint.h"
 #include "sdrm/multivae.h"
 
 namespace tapestry::sdrm {
@@ -25,9 +26,10 @@ double kl_weight(const VaeConfig& config, std::int64_t update);
 /// Trains on the sparse rows with Adam at a constant rate, rows reshuffled every epoch, the short last batch kept. After every
 /// epoch `validate(model, epoch)` is asked for a metric; training stops once it has not improved for more than `patience` epochs
 /// in a row, and the best epoch's weights are restored. NaN is no improvement. The seed decides everything. Throws Error(kFit)
-/// when the loss is no longer a number, when the last update left a parameter that is none, and when no epoch gave a metric.
+/// when the loss is no longer a number, when the last update left a parameter that is none, and when no epoch gave a metric. With
+/// a checkpoint a fit that was broken off goes on from there: the same fit, to the bit.
 VaeFit fit_vae(MultiVae& model, const CsrMatrix& rows, const VaeConfig& config, std::uint64_t seed,
                const std::function<double(const MultiVae&, std::int64_t epoch)>& validate,
-               const std::function<void(const VaeEpoch&)>& on_epoch = {});
+               const std::function<void(const VaeEpoch&)>& on_epoch = {}, FitCheckpoint* checkpoint = nullptr);
 
 }  // namespace tapestry::sdrm

@@ -18,6 +18,8 @@ class EtaEstimator {
   /// The first planned, unstarted task of that name in the job; when there is none, a new one that predicts nothing.
   Task begin(int job, const std::string& stage, double now);
   void advance(Task task, double fraction) { tasks_[task].fraction = fraction; }
+  /// A running task had taken so many seconds in an earlier start, and goes on behind them.
+  void count_earlier(Task task, double seconds) { tasks_[task].began -= seconds; }
   void end(Task task, double now);
   /// What the job has not started will not be done: it found it done.
   void finish_job(int job);

@@ -66,8 +66,9 @@ class BarDisplay : public ProgressDisplay {
   bool visible_ = false;
 };
 
-/// One JSON object per line: every begin and end of a stage, every unit, every warning, and of the epochs between at most four a
-/// second. Lines wait until release(), so that a job refused for its input leaves nothing but its error on the stream.
+/// One JSON object per line: every begin and end of a stage, every fit that goes on behind a kill ("resumed"), every unit, every
+/// warning, and of the epochs between at most four a second. Lines wait until release(), so that a job refused for its input
+/// leaves nothing but its error on the stream.
 class JsonLinesDisplay : public ProgressDisplay {
  public:
   using Write = std::function<void(const std::string& line)>;
@@ -97,6 +98,7 @@ class Progress {
   void set_workers(int workers);
   void plan(int job, const std::string& stage, double guess_seconds);
   EtaEstimator::Task begin(const StageLabel& label);
+  /// With earlier_seconds, which is to come once, the stage goes on behind what an earlier start did in that time.
   void advance(EtaEstimator::Task task, const StageLabel& label, const StageProgress& progress);
   /// Returns the stage's wall time in seconds.
   double end(EtaEstimator::Task task, const StageLabel& label);

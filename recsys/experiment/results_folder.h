@@ -16,10 +16,11 @@ struct UnitKey {
   std::string text() const;
 };
 
-/// Where a run of a data set keeps its trained models.
+/// Where a run of a data set keeps its trained models, and those that are being trained.
 struct RunPaths {
-  std::filesystem::path models;   ///< stem "<out>/models/<dataset>/<owner>/run-1"
-  std::filesystem::path history;  ///< stem "<out>/history/<dataset>/<owner>/run-1"
+  std::filesystem::path models;      ///< stem "<out>/models/<dataset>/<owner>/run-1"
+  std::filesystem::path history;     ///< stem "<out>/history/<dataset>/<owner>/run-1"
+  std::filesystem::path unfinished;  ///< stem "<out>/unfinished/<dataset>_<owner>_run-1"
 };
 
 inline constexpr const char* kConfigFile = "config.json";
@@ -32,6 +33,10 @@ std::filesystem::path unit_file(const std::filesystem::path& folder, const UnitK
 /// Those of all runs. `owner`: a recommender, or kBaselineOwner (stage_names.h).
 std::filesystem::path models_folder(const std::filesystem::path& folder, const std::string& dataset, const std::string& owner);
 std::filesystem::path history_folder(const std::filesystem::path& folder, const std::string& dataset, const std::string& owner);
+/// How far fits have come that were broken off, one file each; gone when there are none.
+std::filesystem::path unfinished_folder(const std::filesystem::path& folder);
+/// That of the recommender of a unit.
+std::filesystem::path unfinished_unit_file(const std::filesystem::path& folder, const UnitKey& key);
 /// Those of one run.
 RunPaths paths_of_run(const std::filesystem::path& folder, const std::string& dataset, const std::string& owner, int run);
 

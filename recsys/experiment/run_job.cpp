@@ -24,17 +24,24 @@ class JobListener : public StageListener {
   JobListener(const RunJob& job, const JobSurroundings& surroundings) : job_(job), surroundings_(surroundings) {}
 
   void begin(const std::string& stage) override {
-    surroundings_.checkpoint();
+    surroundings_.poll();
     label_ = {job_.index, job_.dataset, job_.recommender, job_.run, job_.runs, stage};
     task_ = surroundings_.progress.begin(label_);
     running_ = true;
+    earlier_.reset();
   }
   void advance(const std::string& /*stage*/, const StageProgress& progress) override {
-    surroundings_.checkpoint();
+    surroundings_.poll();
+    if (progress.earlier_seconds) {
+      earlier_ = progress;  // of such epochs the last is enough
+      return;
+    }
+    show_earlier();
     surroundings_.progress.advance(task_, label_, progress);
   }
   void end(const std::string& stage) override {
     running_ = false;
+    show_earlier();
     const double seconds = surroundings_.progress.end(task_, label_);
     surroundings_.store.log_stage({job_.dataset, job_.recommender, stage, job_.run, seconds, peak_rss_bytes()});
   }
@@ -45,9 +52,14 @@ class JobListener : public StageListener {
   }
 
  private:
+  void show_earlier() {
+    if (earlier_) surroundings_.progress.advance(task_, label_, *std::exchange(earlier_, std::nullopt));
+  }
+
   const RunJob& job_;
   const JobSurroundings& surroundings_;
   StageLabel label_;
+  std::optional<StageProgress> earlier_;  ///< the last epoch taken up from a checkpoint, until something is made behind it
   EtaEstimator::Task task_ = 0;
   bool running_ = false;
 };
@@ -58,16 +70,22 @@ bool reports_ndcg_over_k(const RunJob& job) {
 }
 
 /// Fits the job's recommender as it is for this unit, keeps how the training went, and measures it on the evaluation users.
-Measures try_recommender(const RunJob& job, const UnitStore& store, const UnitKey& key, const FitData& data,
+Measures try_recommender(const RunJob& job, const JobSurroundings& surroundings, const UnitKey& key, const FitData& data,
                          StageListener& listener) {
+  const UnitStore& store = surroundings.store;
   auto recommender = make_recommender(job.recommender, for_unit(job.values, key.setting, key.generator),
                                       derive_seed(job.seed, kRecommenderPart), job.device);
   listener.begin(kRecommenderFit);
   RecommenderHistory history;
-  recommender->fit(data, [&](const StageProgress& progress) {
+  const auto hear = [&](const StageProgress& progress) {
     history.hear(progress);
     listener.advance(kRecommenderFit, progress);
-  });
+  };
+  KeptCheckpoint checkpoint({.file = unfinished_unit_file(store.folder(), key),
+                             .configuration = unit_digest(store.configuration(), key.dataset, key.recommender, key.generator),
+                             .every = surroundings.checkpoint_every},
+                            [&](const std::string& message) { listener.warn(message); });
+  recommender->fit(data, hear, &checkpoint);
   pool_trim(Device::kCpu);  // never the GPU's: tensor/README.md
   listener.end(kRecommenderFit);
   if (!history.empty()) {
@@ -105,6 +123,7 @@ std::vector<UnitKey> units_of(const RunJob& job, const std::string& generator) {
 
 void finish_unit(const RunJob& job, const JobSurroundings& surroundings, const Unit& unit) {
   surroundings.store.write(unit);
+  surroundings.store.remove_unfinished(unit.key);
   surroundings.journal.unit(unit.key.text());
   surroundings.progress.unit({job.index, job.dataset, job.recommender, job.run, job.runs, ""}, unit.key.text());
 }
@@ -130,7 +149,7 @@ void finish_units(const RunJob& job, const JobSurroundings& surroundings, JobLis
 
 ModelFolder kept_models(const UnitStore& store, const RunJob& job, const std::string& owner) {
   const RunPaths paths = store.run_paths(job.dataset, owner, job.run);
-  return {paths.models, paths.history, store.digest(job.dataset, owner)};
+  return {paths.models, paths.history, store.digest(job.dataset, owner), paths.unfinished};
 }
 
 void execute_job(const RunJob& job, const JobSurroundings& surroundings) {
@@ -140,11 +159,15 @@ void execute_job(const RunJob& job, const JobSurroundings& surroundings) {
     // Without synthetic users the settings are the same: one fit is enough.
     finish_units(job, surroundings, listener, units, [&] {
       const FitData data = make_fit_data(protocol, job.recommender, kOriginal, units.front().setting, {});
-      const Measures measures = try_recommender(job, surroundings.store, units.front(), data, listener);
+      const Measures measures = try_recommender(job, surroundings, units.front(), data, listener);
       for (const UnitKey& key : units) finish_unit(job, surroundings, {key, "", measures, std::nullopt});
     });
   }
-  const auto folder = [&](const RunJob& of, const std::string& owner) { return kept_models(surroundings.store, of, owner); };
+  const auto folder = [&](const RunJob& of, const std::string& owner) {
+    ModelFolder kept = kept_models(surroundings.store, of, owner);
+    kept.checkpoint_every = surroundings.checkpoint_every;
+    return kept;
+  };
   for (const std::unique_ptr<Generator>& generator : job_generators(job, folder)) {
     const std::vector<UnitKey> units = units_of(job, generator->name());
     finish_units(job, surroundings, listener, units, [&] {
@@ -155,7 +178,7 @@ void execute_job(const RunJob& job, const JobSurroundings& surroundings) {
       for (const UnitKey& key : units) {
         finish_units(job, surroundings, listener, {key}, [&] {
           const FitData data = make_fit_data(protocol, job.recommender, generator->name(), key.setting, synthetic);
-          const Measures measures = try_recommender(job, surroundings.store, key, data, listener);
+          const Measures measures = try_recommender(job, surroundings, key, data, listener);
           finish_unit(job, surroundings, {key, "", measures, summary});
         });
       }

@@ -35,7 +35,8 @@ struct JobSurroundings {
   Journal& journal;
   Progress& progress;
   /// Called at every stage and epoch by the job's own thread: sets its number of threads, throws to cancel.
-  std::function<void()> checkpoint;
+  std::function<void()> poll;
+  double checkpoint_every = 60;  ///< seconds after which a fit that is still running keeps how far it has come
 };
 
 /// Where the models of `owner` (the job's recommender, or kBaselineOwner) are kept. Its folders are made.

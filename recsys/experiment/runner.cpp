@@ -84,15 +84,17 @@ void Experiment::compute() {
   plan_progress(folder);
   pool.run([&](std::size_t index) {
     const std::thread::id own = std::this_thread::get_id();
-    // Workers without a job leave their threads to the others, who look at every checkpoint. Kernels give the same bits for any
+    // Workers without a job leave their threads to the others, who look at every poll. Kernels give the same bits for any
     // number of threads, so that this does not show in the results.
-    const auto checkpoint = [&] {
-      pool.checkpoint();
+    const auto poll = [&] {
+      pool.poll();
       if (std::this_thread::get_id() == own) set_num_threads(std::max(1, options_.threads / std::max(1, pool.active())));
     };
-    execute_job(jobs[index], {store_, journal_, progress_, checkpoint});
+    execute_job(jobs[index], {store_, journal_, progress_, poll, options_.checkpoint_every});
     progress_.finish_job(jobs[index].index);
   });
+  std::error_code ignored;
+  std::filesystem::remove(unfinished_folder(store_.folder()), ignored);  // which it refuses unless it is empty
 }
 
 ReportOptions Experiment::report_options() const {

@@ -93,6 +93,20 @@ std::string joined_configuration(const fs::path& folder, const Configuration& wa
   return to_json(wanted);
 }
 
+/// Checkpoints of units that are finished, which a start left that was killed between the two, and the checkpoints' folder when
+/// there are none.
+void remove_left_over(const fs::path& folder) {
+  std::error_code ignored;
+  std::vector<fs::path> left_over;
+  for (const fs::directory_entry& entry : fs::directory_iterator(unfinished_folder(folder), ignored)) {
+    const fs::path& file = entry.path();
+    const bool cut_off = file.extension() == ".tmp";  // a write that a kill broke off
+    if (cut_off || fs::exists(units_folder(folder) / (file.stem().string() + ".json"), ignored)) left_over.push_back(file);
+  }
+  for (const fs::path& file : left_over) fs::remove(file, ignored);
+  fs::remove(unfinished_folder(folder), ignored);  // which it refuses unless it is empty
+}
+
 }  // namespace
 
 void check_folder(const fs::path& folder, const Configuration& configuration) { joined_configuration(folder, configuration); }
@@ -104,6 +118,7 @@ UnitStore::UnitStore(fs::path folder, Configuration configuration, Warn warn)
   lock_.emplace(folder_);
   const std::string joined = joined_configuration(folder_, configuration_);  // again: now nobody else writes it
   if (read_text(folder_ / kConfigFile) != joined) write_file_atomically(folder_ / kConfigFile, joined);
+  remove_left_over(folder_);
 }
 
 std::optional<Unit> UnitStore::read_from(const fs::path& folder, const UnitKey& key) const {
@@ -145,6 +160,11 @@ void UnitStore::write(const Unit& unit) {
   Json json = unit_json(unit, unit_digest(configuration_, key.dataset, key.recommender, key.generator));
   json["sha256"] = sha256(json.dump());
   write_file_atomically(unit_file(folder_, key), json.dump() + "\n");
+}
+
+void UnitStore::remove_unfinished(const UnitKey& key) const {
+  std::error_code ignored;
+  fs::remove(unfinished_unit_file(folder_, key), ignored);
 }
 
 RunPaths UnitStore::run_paths(const std::string& dataset, const std::string& owner, int run) const {

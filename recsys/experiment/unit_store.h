@@ -65,6 +65,8 @@ class UnitStore {
   std::optional<Unit> read_from(const std::filesystem::path& folder, const UnitKey& key) const;
   bool has(const UnitKey& key) const { return read(key).has_value(); }
   void write(const Unit& unit);
+  /// The unit is finished: how far a broken-off fit of its recommender had come is of no use any more.
+  void remove_unfinished(const UnitKey& key) const;
 
   /// The folders of the paths are made.
   RunPaths run_paths(const std::string& dataset, const std::string& owner, int run) const;

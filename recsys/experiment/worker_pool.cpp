@@ -43,7 +43,7 @@ void WorkerPool::run(const Body& body) {
   if (error_) std::rethrow_exception(error_);
 }
 
-void WorkerPool::checkpoint() const {
+void WorkerPool::poll() const {
   if (options_.poll) options_.poll();
   if (stopped_) throw Stopped();
 }

@@ -18,13 +18,13 @@ struct PoolOptions {
   std::function<void()> warm_up = {};
   /// Whether a job must wait for a running one, as things are now: asked again and again while it waits. One call at a time.
   std::function<bool(std::size_t waiting, std::size_t running)> must_wait = {};
-  /// Called at every checkpoint, by several threads; what it throws ends the work.
+  /// Called by every poll(), by several threads; what it throws ends the work.
   std::function<void()> poll = {};
 };
 
 /// Runs jobs, numbered from 0, side by side, each once and on one of a few threads. A free worker begins the first job that need
 /// not wait for a running one. The first exception, of a job, of `warm_up`, `must_wait` or `poll`, ends the work: no job begins
-/// any more, and those that run are unwound from their next checkpoint.
+/// any more, and those that run are unwound from their next poll().
 class WorkerPool {
  public:
   WorkerPool(std::size_t jobs, PoolOptions options);
@@ -41,7 +41,7 @@ class WorkerPool {
   void run(const Body& body);
 
   /// To be called often by the jobs. Throws what `poll` does, or to unwind the job when another has failed.
-  void checkpoint() const;
+  void poll() const;
 
  private:
   /// What one worker does.

@@ -31,24 +31,29 @@ std::unique_ptr<CodigemModel> CodigemGenerator::make(std::int64_t items) const {
 
 FitLength CodigemGenerator::length() const { return {config_.max_epochs, kTypicalEpochs, config_.patience}; }
 
-void CodigemGenerator::train(CodigemModel& model, const ProtocolData& protocol, FitLog& log, StageListener& listener) const {
+void CodigemGenerator::train(CodigemModel& model, const ProtocolData& protocol, const Training& training) const {
   const std::uint64_t selection_seed = part_seed(ModelPart::kSelection);
-  std::uint32_t tiles = 0;  // every tile of users gets noise of its own
+  std::int64_t tiles = 0;  // every tile of users gets noise of its own
+  training.checkpoint.also_keep("tiles", tiles);
   const auto validate = [&](const CodigemModel& fitted, std::int64_t epoch) {
     const HeldOut users = protocol.selection(selection_seed, static_cast<int>(epoch));
     const auto score = [&](const CsrMatrix& rows) {
       std::optional<RandomStream> noise;
-      if (config_.evaluation_noise) noise = RandomStream{selection_seed, Purpose::kPerturbation, tiles++};
+      if (config_.evaluation_noise)
+        noise = RandomStream{selection_seed, Purpose::kPerturbation, static_cast<std::uint32_t>(tiles++)};
       return codigem_scores(fitted, rows, config_.beta, noise);
     };
     return mean_over_users(ranking_metrics(score, users, {.cutoffs = {config_.selection_cutoff}}).recall(0)).value;
   };
   double lowest = 0;
-  fit_codigem(model, protocol.generator, config_, part_seed(ModelPart::kFit), validate, [&](const CodigemEpoch& report) {
-    lowest = std::min(lowest, report.lowest_log_variance);
-    log.epoch(report.epoch, report.loss, report.metric);
-  });
-  if (const auto warning = overflow_warning(lowest, config_)) listener.warn(*warning);
+  fit_codigem(
+      model, protocol.generator, config_, part_seed(ModelPart::kFit), validate,
+      [&](const CodigemEpoch& report) {
+        lowest = std::min(lowest, report.lowest_log_variance);
+        training.log.epoch(report.epoch, report.loss, report.metric);
+      },
+      &training.checkpoint);
+  if (const auto warning = overflow_warning(lowest, config_)) training.listener.warn(*warning);
 }
 
 sdrm::LogitMatrix CodigemGenerator::scores(const CodigemModel& model, std::int64_t rows,

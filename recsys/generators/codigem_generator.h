@@ -16,7 +16,7 @@ class CodigemGenerator : public OneModelGenerator<CodigemModel> {
  private:
   std::unique_ptr<CodigemModel> make(std::int64_t items) const override;
   FitLength length() const override;
-  void train(CodigemModel& model, const ProtocolData& protocol, FitLog& log, StageListener& listener) const override;
+  void train(CodigemModel& model, const ProtocolData& protocol, const Training& training) const override;
   sdrm::LogitMatrix scores(const CodigemModel& model, std::int64_t rows, const std::function<void(double)>& made) const override;
   double fit_operations(const ProtocolData& protocol) const override;
   double sample_operations(const ProtocolData& protocol) const override;

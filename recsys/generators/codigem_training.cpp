@@ -62,6 +62,8 @@ class CodigemTraining {
         terms_(rows_.updates(), model.dtype(), model.device(), 3 * model.timesteps()),
         graph_(model.device()) {}
 
+  void add_to(sdrm::FitState& state) { state.add("adamax", adamax_); }
+
   /// One epoch's updates.
   CodigemEpoch train_epoch(std::int64_t epoch) {
     // What the epoch needs of the host, brought to the device in one go.
@@ -130,7 +132,7 @@ std::optional<std::string> overflow_warning(double lowest, const CodigemConfig& 
 
 std::vector<CodigemEpoch> fit_codigem(CodigemModel& model, const CsrMatrix& rows, const CodigemConfig& config, std::uint64_t seed,
                                       const std::function<double(const CodigemModel&, std::int64_t epoch)>& validate,
-                                      const std::function<void(const CodigemEpoch&)>& on_epoch) {
+                                      const std::function<void(const CodigemEpoch&)>& on_epoch, sdrm::FitCheckpoint* checkpoint) {
   check(rows.rows() > 0, "fit_codigem: no rows to train on");
   check(config.batch > 0 && config.max_epochs > 0, "fit_codigem: batch ", config.batch, " and max_epochs ", config.max_epochs,
         " must be positive");
@@ -139,14 +141,21 @@ std::vector<CodigemEpoch> fit_codigem(CodigemModel& model, const CsrMatrix& rows
   sdrm::EarlyStopping stopping(model);
   CodigemTraining training(model, rows, config, seed);
   std::vector<CodigemEpoch> history;
-  for (std::int64_t epoch = 0; epoch < config.max_epochs; ++epoch) {
+  sdrm::FitState state(checkpoint);
+  state.add("model", model);
+  state.add("history", history);
+  training.add_to(state);
+  stopping.add_to(state);
+  std::int64_t epoch = state.resume();
+  if (on_epoch) std::for_each(history.begin(), history.end(), on_epoch);
+  for (; epoch < config.max_epochs && stopping.epochs_without(epoch - 1) <= config.patience; ++epoch) {
     CodigemEpoch report = training.train_epoch(epoch);
     sdrm::check_converging("CODIGEM", epoch, report.loss, config.learning_rate);
     report.metric = validate(model, epoch);
     history.push_back(report);
-    if (on_epoch) on_epoch(report);
     stopping.take(epoch, report.metric);
-    if (stopping.epochs_without(epoch) > config.patience) break;
+    state.epoch_made(epoch + 1);
+    if (on_epoch) on_epoch(report);
   }
   stopping.restore("CODIGEM");
   sdrm::check_last_update("CODIGEM", model, config.learning_rate);

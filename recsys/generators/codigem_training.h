@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "recsys/generators/codigem.h"
+#include "sdrm/fit_checkpoint.h"
 
 namespace tapestry::recsys {
 
@@ -35,9 +36,11 @@ std::optional<std::string> overflow_warning(double lowest, const CodigemConfig& 
 /// After every epoch `validate(model, epoch)` is asked for a metric; training stops once it has not improved for more than
 /// config.patience epochs in a row, and the best epoch's weights are restored. The seed decides everything. Throws Error(kFit)
 /// when the loss is no longer a number, when the last update left a parameter that is none, and when no epoch gave a metric;
-/// Error(kMisuse) for a beta of 0, which leaves the loss without a value.
+/// Error(kMisuse) for a beta of 0, which leaves the loss without a value. With a checkpoint a fit that was broken off goes on
+/// from there: the same fit, to the bit.
 std::vector<CodigemEpoch> fit_codigem(CodigemModel& model, const CsrMatrix& rows, const CodigemConfig& config, std::uint64_t seed,
                                       const std::function<double(const CodigemModel&, std::int64_t epoch)>& validate,
-                                      const std::function<void(const CodigemEpoch&)>& on_epoch = {});
+                                      const std::function<void(const CodigemEpoch&)>& on_epoch = {},
+                                      sdrm::FitCheckpoint* checkpoint = nullptr);
 
 }  // namespace tapestry::recsys

@@ -26,12 +26,16 @@ class CtganFamily : public TableFamily {
     encoding_ = table;
     return *generator_;
   }
-  void train(const CsrMatrix& marks, std::uint64_t seed, const std::function<void(const Epoch&)>& on_epoch) override {
+  void train(const CsrMatrix& marks, std::uint64_t seed, const std::function<void(const Epoch&)>& on_epoch,
+             sdrm::FitCheckpoint& checkpoint) override {
     // The critic is needed for training only, and gone after it.
     CtganCritic critic(generator_->planes(), config_, init_);
-    fit_ctgan(*generator_, critic, encoding_, marks, config_, seed, [&](const CtganEpoch& report) {
-      on_epoch({report.epoch, report.generator, concat(",", report.critic, ",", report.penalty, ",", report.cross_entropy)});
-    });
+    fit_ctgan(
+        *generator_, critic, encoding_, marks, config_, seed,
+        [&](const CtganEpoch& report) {
+          on_epoch({report.epoch, report.generator, concat(",", report.critic, ",", report.penalty, ",", report.cross_entropy)});
+        },
+        &checkpoint);
   }
   double step_operations(double categories) const override {
     // The generator's last layer three times over and once more for the critic's step; the critic's first layer, dense for rows

@@ -40,6 +40,19 @@ class Trainer {
     fit_.begin_epoch(0);
   }
 
+  void add_to(sdrm::FitState& state) {
+    state.add("critic_adam", critic_adam_);
+    state.add("generator_adam", generator_adam_);
+    condition_adam_.add_to("condition_adam", state);
+  }
+  /// `epochs` have been made by an earlier start, whose state has been taken up. What they drew is drawn again, since which rows
+  /// of the condition tables wait for how many steps follows from all of it.
+  void go_on_behind(std::int64_t epochs) {
+    if (epochs == 0) return;
+    for (std::int64_t epoch = 0; epoch <= std::min(epochs, config_.epochs - 1); ++epoch) draw(epoch);
+    fit_.begin_epoch(epochs * steps_, epochs * steps_);
+  }
+
   /// One epoch's steps, an update of the critic and one of the generator in each; returns the means of their losses.
   CtganEpoch train_epoch(std::int64_t epoch) {
     if (epoch == 0) draw(0);
@@ -165,16 +178,28 @@ class Trainer {
 }  // namespace
 
 void fit_ctgan(CtganGenerator& generator, CtganCritic& critic, const TableEncoding& table, const CsrMatrix& marks,
-               const CtganConfig& config, std::uint64_t seed, const std::function<void(const CtganEpoch&)>& on_epoch) {
+               const CtganConfig& config, std::uint64_t seed, const std::function<void(const CtganEpoch&)>& on_epoch,
+               sdrm::FitCheckpoint* checkpoint) {
   check(marks.rows() > 0, "fit_ctgan: no rows to train on");
   const std::int64_t steps = std::max<std::int64_t>(1, marks.rows() / config.batch);
   Trainer trainer(generator, critic, table, marks, config, steps, seed);
-  for (std::int64_t epoch = 0; epoch < config.epochs; ++epoch) {
+  std::vector<CtganEpoch> history;
+  sdrm::FitState state(checkpoint);
+  state.add("generator", generator);
+  state.add("critic", critic);
+  state.add("history", history);
+  trainer.add_to(state);
+  std::int64_t epoch = state.resume();
+  trainer.go_on_behind(epoch);
+  if (on_epoch) std::for_each(history.begin(), history.end(), on_epoch);
+  for (; epoch < config.epochs; ++epoch) {
     const CtganEpoch report = trainer.train_epoch(epoch);
     if (!std::isfinite(report.critic) || !std::isfinite(report.generator)) {
       fail(ErrorKind::kFit, "CTGAN diverged in epoch ", epoch + 1, ": the loss of its critic is ", report.critic,
            ", of its generator ", report.generator, " (a lower learning rate than ", config.learning_rate, " may help)");
     }
+    history.push_back(report);
+    state.epoch_made(epoch + 1);
     if (on_epoch) on_epoch(report);
   }
   trainer.finish();

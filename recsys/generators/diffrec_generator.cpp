@@ -27,7 +27,7 @@ std::unique_ptr<DiffRecModel> DiffRecGenerator::make(std::int64_t items) const {
 
 FitLength DiffRecGenerator::length() const { return {config_.max_epochs, kTypicalEpochs, config_.patience}; }
 
-void DiffRecGenerator::train(DiffRecModel& model, const ProtocolData& protocol, FitLog& log, StageListener& /*listener*/) const {
+void DiffRecGenerator::train(DiffRecModel& model, const ProtocolData& protocol, const Training& training) const {
   const DiffRecSchedule schedule(config_);
   const std::uint64_t selection_seed = part_seed(ModelPart::kSelection);
   std::uint32_t tiles = 0;  // every tile of users gets noise of its own
@@ -38,8 +38,9 @@ void DiffRecGenerator::train(DiffRecModel& model, const ProtocolData& protocol, 
     };
     return mean_over_users(ranking_metrics(score, users, {.cutoffs = {config_.selection_cutoff}}).recall(0)).value;
   };
-  fit_diffrec(model, protocol.generator, config_, part_seed(ModelPart::kFit), validate,
-              [&](const DiffRecEpoch& report) { log.epoch(report.epoch, report.loss, report.metric); });
+  fit_diffrec(
+      model, protocol.generator, config_, part_seed(ModelPart::kFit), validate,
+      [&](const DiffRecEpoch& report) { training.log.epoch(report.epoch, report.loss, report.metric); }, &training.checkpoint);
 }
 
 sdrm::LogitMatrix DiffRecGenerator::scores(const DiffRecModel& model, std::int64_t rows,

@@ -15,7 +15,7 @@ class DiffRecGenerator : public OneModelGenerator<DiffRecModel> {
  private:
   std::unique_ptr<DiffRecModel> make(std::int64_t items) const override;
   FitLength length() const override;
-  void train(DiffRecModel& model, const ProtocolData& protocol, FitLog& log, StageListener& listener) const override;
+  void train(DiffRecModel& model, const ProtocolData& protocol, const Training& training) const override;
   sdrm::LogitMatrix scores(const DiffRecModel& model, std::int64_t rows, const std::function<void(double)>& made) const override;
   double fit_operations(const ProtocolData& protocol) const override;
   double sample_operations(const ProtocolData& protocol) const override;

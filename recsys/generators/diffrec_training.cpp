@@ -34,6 +34,12 @@ class DiffRecTraining {
         drawn_(static_cast<std::size_t>(updates_ * rows_.batch())),
         graph_(model.device()) {}
 
+  void add_to(sdrm::FitState& state) {
+    state.add("adam", adam_);
+    state.add("recent_losses", history_.recent);
+    state.add("seen_losses", history_.seen);
+  }
+
   /// One epoch's updates; returns their mean loss.
   double train_epoch(std::int64_t epoch) {
     begin_epoch(epoch);
@@ -101,7 +107,7 @@ class DiffRecTraining {
 
 std::vector<DiffRecEpoch> fit_diffrec(DiffRecModel& model, const CsrMatrix& rows, const DiffRecConfig& config, std::uint64_t seed,
                                       const std::function<double(const DiffRecModel&, std::int64_t epoch)>& validate,
-                                      const std::function<void(const DiffRecEpoch&)>& on_epoch) {
+                                      const std::function<void(const DiffRecEpoch&)>& on_epoch, sdrm::FitCheckpoint* checkpoint) {
   check(rows.rows() > 0, "fit_diffrec: no rows to train on");
   check(config.batch > 0 && config.max_epochs > 0 && config.evaluate_every > 0, "fit_diffrec: batch ", config.batch,
         ", max_epochs ", config.max_epochs, " and evaluate_every ", config.evaluate_every, " must be positive");
@@ -111,13 +117,21 @@ std::vector<DiffRecEpoch> fit_diffrec(DiffRecModel& model, const CsrMatrix& rows
   sdrm::EarlyStopping stopping(model);
   DiffRecTraining training(model, rows, config, seed);
   std::vector<DiffRecEpoch> history;
-  for (std::int64_t epoch = 0; epoch < config.max_epochs && stopping.epochs_without(epoch) < config.patience; ++epoch) {
+  sdrm::FitState state(checkpoint);
+  state.add("model", model);
+  state.add("history", history);
+  training.add_to(state);
+  stopping.add_to(state);
+  std::int64_t epoch = state.resume();
+  if (on_epoch) std::for_each(history.begin(), history.end(), on_epoch);
+  for (; epoch < config.max_epochs && stopping.epochs_without(epoch) < config.patience; ++epoch) {
     const double loss = training.train_epoch(epoch);
     sdrm::check_converging("DiffRec", epoch, loss, config.learning_rate);
     DiffRecEpoch report = {epoch, loss, {}};
     if ((epoch + 1) % config.evaluate_every == 0 || epoch + 1 == config.max_epochs) report.metric = validate(model, epoch);
     if (report.metric) stopping.take(epoch, *report.metric);
     history.push_back(report);
+    state.epoch_made(epoch + 1);
     if (on_epoch) on_epoch(report);
   }
   stopping.restore("DiffRec");

@@ -24,9 +24,10 @@ void FitLog::epoch(std::int64_t epoch, double loss, std::optional<double> metric
   // When it will stop is not known: some way behind the best epoch so far.
   const std::int64_t likely = std::max(length_.usual, best_epoch_ * 13 / 10 + length_.patience);
   const auto expected = static_cast<double>(std::min(length_.most, likely));
-  listener_.advance(
-      stage_,
-      {.fraction = std::min(1.0, static_cast<double>(epoch + 1) / expected), .epoch = epoch, .loss = loss, .metric = metric});
+  StageProgress progress = {
+      .fraction = std::min(1.0, static_cast<double>(epoch + 1) / expected), .epoch = epoch, .loss = loss, .metric = metric};
+  if (epoch < checkpoint_.earlier_epochs()) progress.earlier_seconds = checkpoint_.earlier_seconds();
+  listener_.advance(stage_, progress);
 }
 
 }  // namespace tapestry::recsys

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "recsys/generators/generator.h"
+#include "sdrm/fit_checkpoint.h"
 
 namespace tapestry::recsys {
 
@@ -26,9 +27,15 @@ struct FitLength {
 /// Follows one stage of fitting epoch by epoch: tells the listener, and writes the history that is kept beside the model.
 class FitLog {
  public:
-  /// `further` names the history's fields behind the metric, a comma before each: ",reconstruction,kl".
-  FitLog(StageListener& listener, std::string stage, const FitLength& length, const std::string& further = "")
-      : listener_(listener), stage_(std::move(stage)), length_(length), history_("epoch,loss,metric" + further + "\n") {}
+  /// `checkpoint` is that of the fit; `further` names the history's fields behind the metric, a comma before each:
+  /// ",reconstruction,kl".
+  FitLog(StageListener& listener, std::string stage, const FitLength& length, const sdrm::FitCheckpoint& checkpoint,
+         const std::string& further = "")
+      : listener_(listener),
+        stage_(std::move(stage)),
+        length_(length),
+        checkpoint_(checkpoint),
+        history_("epoch,loss,metric" + further + "\n") {}
 
   /// `details` are the further fields, written likewise.
   void epoch(std::int64_t epoch, double loss, std::optional<double> metric = {}, const std::string& details = "");
@@ -38,6 +45,7 @@ class FitLog {
   StageListener& listener_;
   std::string stage_;
   FitLength length_;
+  const sdrm::FitCheckpoint& checkpoint_;
   std::string history_;
   double best_ = -1;
   std::int64_t best_epoch_ = 0;

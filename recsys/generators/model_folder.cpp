@@ -1,8 +1,5 @@
 #include "recsys/generators/model_folder.h"
 
-#include <string_view>
-
-#include "recsys/data/sha256.h"
 #include "tensor/atomic_file.h"
 #include "tensor/memory.h"
 
@@ -19,14 +16,44 @@ std::map<std::string, std::string> load_undamaged(nn::Module& module, const std:
 
 }  // namespace
 
-std::string digest_of(const std::map<std::string, Tensor>& tensors) {
-  Sha256 hash;
-  for (const auto& [name, tensor] : tensors) {
-    hash.update(concat(name, " ", tensor.dtype(), " ", tensor.shape(), "\n"));
-    const Tensor here = tensor.to(Device::kCpu);
-    hash.update({static_cast<const char*>(here.raw_data()), static_cast<std::size_t>(here.bytes())});
+namespace {
+
+std::filesystem::path unfinished_file(const ModelFolder& folder, const std::string& part) {
+  return folder.unfinished.empty() ? std::filesystem::path() : model_file(folder.unfinished, part);
+}
+
+}  // namespace
+
+void fit_with_checkpoint(const ModelFolder& folder, const std::string& part, StageListener& listener,
+                         const std::function<void(sdrm::FitCheckpoint&)>& fit) {
+  KeptCheckpoint checkpoint(
+      {.file = unfinished_file(folder, part), .configuration = folder.configuration, .every = folder.checkpoint_every},
+      [&](const std::string& message) { listener.warn(message); });
+  try {
+    fit(checkpoint);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kFit) checkpoint.remove();
+    throw;
   }
-  return hash.finish();
+}
+
+void remove_checkpoint(const ModelFolder& folder, const std::string& part) {
+  std::error_code ignored;
+  if (!folder.unfinished.empty()) std::filesystem::remove(unfinished_file(folder, part), ignored);
+}
+
+void TensorDigest::begin(const std::string& name, DType dtype, const Shape& shape) {
+  hash_.update(concat(name, " ", dtype, " ", shape, "\n"));
+}
+
+std::string digest_of(const std::map<std::string, Tensor>& tensors) {
+  TensorDigest digest;
+  for (const auto& [name, tensor] : tensors) {
+    digest.begin(name, tensor.dtype(), tensor.shape());
+    const Tensor here = tensor.to(Device::kCpu);
+    digest.add({static_cast<const char*>(here.raw_data()), static_cast<std::size_t>(here.bytes())});
+  }
+  return digest.finish();
 }
 
 std::string digest_of(const nn::Module& module) {
@@ -88,7 +115,10 @@ bool take_up(const ModelFolder& folder, const std::string& part, StageListener& 
     const auto metadata = load(file);
     pool_trim(Device::kCpu);  // what the file took
     const auto found = metadata.find(kConfiguration);
-    if (found != metadata.end() && found->second == folder.configuration) return true;
+    if (found != metadata.end() && found->second == folder.configuration) {
+      remove_checkpoint(folder, part);  // of a start that was killed between the two
+      return true;
+    }
     listener.warn(file.string() + ": made with another configuration, trained again");
   } catch (const Error& error) {
     listener.warn(std::string(error.what()) + ", trained again");
@@ -131,6 +161,7 @@ void keep(const ModelFolder& folder, const nn::Module& module, const std::string
   keep_history(folder, stage, history);
   if (folder.models.empty()) return;
   save_model(module, model_file(folder.models, part), folder.configuration);
+  remove_checkpoint(folder, part);
 }
 
 }  // namespace tapestry::recsys

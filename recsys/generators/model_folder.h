@@ -4,10 +4,13 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "nn/module.h"
 #include "nn/safetensors.h"
+#include "recsys/data/sha256.h"
 #include "recsys/generators/generator.h"
+#include "recsys/generators/kept_checkpoint.h"
 
 namespace tapestry::recsys {
 
@@ -16,6 +19,8 @@ struct ModelFolder {
   std::filesystem::path models;   ///< stem of "<stem>-<part>.safetensors": "vae", "score", "codigem", ...
   std::filesystem::path history;  ///< stem of "<stem>-<stage>.csv", epoch,loss,metric: "vae_fit", "sdrm_fit", "codigem_fit", ...
   std::string configuration;      ///< digest of all that decides the numbers; a file with another one is not taken up
+  std::filesystem::path unfinished = {};  ///< stem of "<stem>-<part>.safetensors", how far a fit has come
+  double checkpoint_every = 60;           ///< seconds between two writes of it
 };
 
 /// The file of one part of what belongs to `stem`.
@@ -26,6 +31,25 @@ std::filesystem::path history_file(const std::filesystem::path& stem, const std:
 
 /// Whether the folder has a file for the part. It may still be refused when it is loaded.
 bool is_kept(const ModelFolder& folder, const std::string& part);
+
+/// Calls `fit` with the checkpoint of a part, whose warnings go to the listener, and removes that when the model cannot be
+/// fitted: it would end so again. keep() removes it when it can.
+void fit_with_checkpoint(const ModelFolder& folder, const std::string& part, StageListener& listener,
+                         const std::function<void(sdrm::FitCheckpoint&)>& fit);
+/// The part is kept: what its fit would have gone on from is of no use any more.
+void remove_checkpoint(const ModelFolder& folder, const std::string& part);
+
+/// SHA-256 of tensors that come one after the other, in the order of their names.
+class TensorDigest {
+ public:
+  void begin(const std::string& name, DType dtype, const Shape& shape);
+  void add(std::string_view bytes) { hash_.update(bytes); }
+  /// 64 hex digits. Call it once.
+  std::string finish() { return hash_.finish(); }
+
+ private:
+  Sha256 hash_;
+};
 
 /// SHA-256 of tensors by name, which says of a file's numbers whether they are those that were written: 64 hex digits.
 std::string digest_of(const std::map<std::string, Tensor>& tensors);
@@ -80,7 +104,7 @@ void check_configuration(const std::map<std::string, std::string>& metadata, con
 /// Writes the history of a stage.
 void keep_history(const ModelFolder& folder, const std::string& stage, const std::string& history);
 
-/// Writes a fitted model and the history of its stage.
+/// Writes a fitted model and the history of its stage, and removes the fit's checkpoint.
 void keep(const ModelFolder& folder, const nn::Module& module, const std::string& part, const std::string& stage,
           const std::string& history);
 

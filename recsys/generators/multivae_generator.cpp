@@ -13,15 +13,15 @@ std::unique_ptr<sdrm::MultiVae> MultiVaeGenerator::make(std::int64_t items) cons
 
 FitLength MultiVaeGenerator::length() const { return {config_.vae.max_epochs, config_.vae.max_epochs, config_.vae.patience}; }
 
-void MultiVaeGenerator::train(sdrm::MultiVae& model, const ProtocolData& protocol, FitLog& log,
-                              StageListener& /*listener*/) const {
+void MultiVaeGenerator::train(sdrm::MultiVae& model, const ProtocolData& protocol, const Training& training) const {
   const auto validate = [&](const sdrm::MultiVae& fitted, std::int64_t epoch) {
     const HeldOut users = protocol.selection(part_seed(ModelPart::kSelection), static_cast<int>(epoch));
     const auto score = [&](const CsrMatrix& rows) { return fitted.scores(rows); };
     return mean_over_users(ranking_metrics(score, users, {.cutoffs = {config_.selection_cutoff}}).ndcg(0)).value;
   };
-  sdrm::fit_vae(model, protocol.generator, config_.vae, part_seed(ModelPart::kFit), validate,
-                [&](const sdrm::VaeEpoch& report) { log.epoch(report.epoch, report.loss, report.metric); });
+  sdrm::fit_vae(
+      model, protocol.generator, config_.vae, part_seed(ModelPart::kFit), validate,
+      [&](const sdrm::VaeEpoch& report) { training.log.epoch(report.epoch, report.loss, report.metric); }, &training.checkpoint);
 }
 
 sdrm::LogitMatrix MultiVaeGenerator::scores(const sdrm::MultiVae& model, std::int64_t rows,

@@ -31,7 +31,7 @@ class MultiVaeGenerator : public OneModelGenerator<sdrm::MultiVae> {
  private:
   std::unique_ptr<sdrm::MultiVae> make(std::int64_t items) const override;
   FitLength length() const override;
-  void train(sdrm::MultiVae& model, const ProtocolData& protocol, FitLog& log, StageListener& listener) const override;
+  void train(sdrm::MultiVae& model, const ProtocolData& protocol, const Training& training) const override;
   sdrm::LogitMatrix scores(const sdrm::MultiVae& model, std::int64_t rows,
                            const std::function<void(double)>& made) const override;
   double fit_operations(const ProtocolData& protocol) const override;

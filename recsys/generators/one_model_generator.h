@@ -35,9 +35,11 @@ class OneModelGenerator : public Generator {
     if (!load_kept(folder_, *model, name_, listener)) {
       model = make(protocol.generator.cols());  // a file that was refused may have been read in part
       listener.begin(fit_stage());
-      FitLog log(listener, fit_stage(), length());
-      train(*model, protocol, log, listener);
-      keep(folder_, *model, name_, fit_stage(), log.history());
+      fit_with_checkpoint(folder_, name_, listener, [&](sdrm::FitCheckpoint& checkpoint) {
+        FitLog log(listener, fit_stage(), length(), checkpoint);
+        train(*model, protocol, {log, listener, checkpoint});
+        keep(folder_, *model, name_, fit_stage(), log.history());
+      });
       pool_trim(Device::kCpu);
       listener.end(fit_stage());
     }
@@ -78,8 +80,12 @@ class OneModelGenerator : public Generator {
   /// An untrained model of `items` items, on device().
   virtual std::unique_ptr<Model> make(std::int64_t items) const = 0;
   virtual FitLength length() const = 0;
-  /// Trains it, telling the log of every epoch.
-  virtual void train(Model& model, const ProtocolData& protocol, FitLog& log, StageListener& listener) const = 0;
+  struct Training {
+    FitLog& log;  ///< to be told of every epoch
+    StageListener& listener;
+    sdrm::FitCheckpoint& checkpoint;
+  };
+  virtual void train(Model& model, const ProtocolData& protocol, const Training& training) const = 0;
   /// Scores [rows, I] of synthetic users, computed in tiles; `made` is told the fraction of the work before the tiles.
   virtual sdrm::LogitMatrix scores(const Model& model, std::int64_t rows,
                                    const std::function<void(double fraction)>& made) const = 0;

@@ -103,10 +103,12 @@ void SdrmFamily::fit_vae(const ProtocolData& protocol, StageListener& listener) 
   const auto validate = [&](const sdrm::MultiVae& fitted, std::int64_t epoch) {
     return recall_at_10(fitted, protocol.selection(selection_seed, static_cast<int>(epoch)));
   };
-  FitLog log(listener, stage, {settings_.vae.max_epochs, kTypicalVaeEpochs, settings_.vae.patience});
-  const auto on_epoch = [&](const sdrm::VaeEpoch& report) { log.epoch(report.epoch, report.loss, report.metric); };
-  sdrm::fit_vae(*model, protocol.generator, settings_.vae, part_seed(SdrmPart::kVaeFit), validate, on_epoch);
-  keep(settings_.folder, *model, kVae, stage, log.history());
+  fit_with_checkpoint(settings_.folder, kVae, listener, [&](sdrm::FitCheckpoint& checkpoint) {
+    FitLog log(listener, stage, {settings_.vae.max_epochs, kTypicalVaeEpochs, settings_.vae.patience}, checkpoint);
+    const auto on_epoch = [&](const sdrm::VaeEpoch& report) { log.epoch(report.epoch, report.loss, report.metric); };
+    sdrm::fit_vae(*model, protocol.generator, settings_.vae, part_seed(SdrmPart::kVaeFit), validate, on_epoch, &checkpoint);
+    keep(settings_.folder, *model, kVae, stage, log.history());
+  });
   vae_ = std::move(model);
   pool_trim(Device::kCpu);
   listener.end(stage);
@@ -117,10 +119,12 @@ void SdrmFamily::fit_score(const ProtocolData& protocol, StageListener& listener
   listener.begin(stage);
   auto model = new_score();
   const Tensor latents = vae_->latents(protocol.generator);  // [N, K]
-  FitLog log(listener, stage, {.most = settings_.score.epochs, .usual = settings_.score.epochs});
-  const auto on_epoch = [&](const sdrm::ScoreEpoch& report) { log.epoch(report.epoch, report.loss); };
-  sdrm::fit_score_model(*model, latents, settings_.score, part_seed(SdrmPart::kScoreFit), on_epoch);
-  keep(settings_.folder, *model, kScore, stage, log.history());
+  fit_with_checkpoint(settings_.folder, kScore, listener, [&](sdrm::FitCheckpoint& checkpoint) {
+    FitLog log(listener, stage, {.most = settings_.score.epochs, .usual = settings_.score.epochs}, checkpoint);
+    const auto on_epoch = [&](const sdrm::ScoreEpoch& report) { log.epoch(report.epoch, report.loss); };
+    sdrm::fit_score_model(*model, latents, settings_.score, part_seed(SdrmPart::kScoreFit), on_epoch, &checkpoint);
+    keep(settings_.folder, *model, kScore, stage, log.history());
+  });
   score_ = std::move(model);
   pool_trim(Device::kCpu);
   listener.end(stage);

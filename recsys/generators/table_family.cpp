@@ -112,13 +112,16 @@ void TableFamily::fit(const Interactions& rows, TableKind kind, StageListener& l
   const CsrMatrix marks = table.encode(rows);
   table_.reset();
   model_ = &create(table, derive_seed(settings_.seed, TablePart::kInit));
-  FitLog log(listener, stage, {.most = epochs(), .usual = epochs()}, history_fields());
-  train(marks, derive_seed(settings_.seed, TablePart::kFit),
-        [&](const Epoch& report) { log.epoch(report.epoch, report.loss, {}, report.details); });
-  table_ = std::move(table);
   const ModelFolder& folder = settings_.folder;
-  keep_history(folder, stage, log.history());
+  fit_with_checkpoint(folder, name_, listener, [&](sdrm::FitCheckpoint& checkpoint) {
+    FitLog log(listener, stage, {.most = epochs(), .usual = epochs()}, checkpoint, history_fields());
+    const auto on_epoch = [&](const Epoch& report) { log.epoch(report.epoch, report.loss, {}, report.details); };
+    train(marks, derive_seed(settings_.seed, TablePart::kFit), on_epoch, checkpoint);
+    keep_history(folder, stage, log.history());
+  });
+  table_ = std::move(table);
   if (!folder.models.empty()) write(model_file(folder.models, name_));
+  remove_checkpoint(folder, name_);
   pool_trim(Device::kCpu);
   listener.end(stage);
 }

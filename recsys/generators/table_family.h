@@ -53,7 +53,8 @@ class TableFamily {
   };
   /// Makes a model with fresh parameters, on device(), in place of any other.
   virtual const nn::Module& create(const TableEncoding& table, std::uint64_t seed) = 0;
-  virtual void train(const CsrMatrix& marks, std::uint64_t seed, const std::function<void(const Epoch&)>& on_epoch) = 0;
+  virtual void train(const CsrMatrix& marks, std::uint64_t seed, const std::function<void(const Epoch&)>& on_epoch,
+                     sdrm::FitCheckpoint& checkpoint) = 0;
   /// Operations of the products of one training step, for a table of this many categories.
   virtual double step_operations(double categories) const = 0;
   virtual std::int64_t batch() const = 0;

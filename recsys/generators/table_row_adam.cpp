@@ -34,6 +34,13 @@ void RowAdam::step(const Tensor& index, const Tensor& done, const Tensor& place,
   }
 }
 
+void RowAdam::add_to(const std::string& name, sdrm::FitState& state) const {
+  for (std::size_t t = 0; t < tables_.size(); ++t) {
+    state.add(concat(name, ".first.", t), first_[t]);
+    state.add(concat(name, ".second.", t), second_[t]);
+  }
+}
+
 void RowSchedule::visit(const std::vector<std::int32_t>& rows, std::int32_t steps, std::int32_t* index, std::int32_t* done,
                         std::int32_t* place) {
   std::vector<std::int32_t> distinct = rows;

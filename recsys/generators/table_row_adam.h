@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "autograd/variable.h"
+#include "sdrm/fit_checkpoint.h"
 
 namespace tapestry::recsys {
 
@@ -25,6 +27,9 @@ class RowAdam {
   /// zero.
   void step(const Tensor& index, const Tensor& done, const Tensor& place, const Tensor& count,
             const std::vector<Tensor>& gradients) const;
+
+  /// Adds the moments, which together with the tables and the schedule say how far the rows have come.
+  void add_to(const std::string& name, sdrm::FitState& state) const;
 
  private:
   std::vector<autograd::Variable> tables_;

@@ -6,6 +6,7 @@
 #include "nn/layers.h"
 #include "recsys/generators/generator.h"
 #include "recsys/generators/table.h"
+#include "sdrm/fit_checkpoint.h"
 #include "sdrm/multivae.h"
 
 namespace tapestry::recsys {
@@ -92,9 +93,10 @@ struct TvaeEpoch {
 
 /// Trains with Adam, where the model is, at a constant rate and coupled L2, rows (on the host) reshuffled every epoch, the short
 /// last batch kept. The seed decides everything. Throws Error(kFit) naming epoch and loss when the loss is no longer a number,
-/// and when the last update left a parameter that is none.
+/// and when the last update left a parameter that is none. With a checkpoint a fit that was broken off goes on from there: the
+/// same fit, to the bit.
 void fit_tvae(Tvae& model, const CsrMatrix& marks, const TvaeConfig& config, std::uint64_t seed,
-              const std::function<void(const TvaeEpoch&)>& on_epoch = {});
+              const std::function<void(const TvaeEpoch&)>& on_epoch = {}, sdrm::FitCheckpoint* checkpoint = nullptr);
 
 /// How a row becomes categories.
 enum class TvaeDraw : std::uint8_t {

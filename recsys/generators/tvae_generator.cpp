@@ -28,10 +28,14 @@ class TvaeFamily : public TableFamily {
     model_ = std::make_unique<Tvae>(table.planes(), config_, init);
     return *model_;
   }
-  void train(const CsrMatrix& marks, std::uint64_t seed, const std::function<void(const Epoch&)>& on_epoch) override {
-    fit_tvae(*model_, marks, config_, seed, [&](const TvaeEpoch& report) {
-      on_epoch({report.epoch, report.loss, concat(",", report.reconstruction, ",", report.kl)});
-    });
+  void train(const CsrMatrix& marks, std::uint64_t seed, const std::function<void(const Epoch&)>& on_epoch,
+             sdrm::FitCheckpoint& checkpoint) override {
+    fit_tvae(
+        *model_, marks, config_, seed,
+        [&](const TvaeEpoch& report) {
+          on_epoch({report.epoch, report.loss, concat(",", report.reconstruction, ",", report.kl)});
+        },
+        &checkpoint);
   }
   double step_operations(double categories) const override {
     // Forward and twice backward through the decoder's last layer; the encoder's first is sparse.

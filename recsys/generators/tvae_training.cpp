@@ -45,9 +45,11 @@ class TvaeTraining {
         losses_(rows_.updates(), model.dtype(), model.device(), 3),
         graph_(model.device()) {}
 
+  void add_to(sdrm::FitState& state) { state.add("adam", adam_); }
+
   /// One epoch's updates; returns the means of their losses.
   TvaeEpoch train_epoch(std::int64_t epoch) {
-    if (epoch == 0) shuffle(0);
+    if (drawn_epoch_ != epoch) shuffle(epoch);
     // What the epoch needs of the host, brought to the device in one go.
     rows_.reorder(order_);
     sdrm::bring(adam_.prepare(rows_.updates(), config_.learning_rate).raw_data(), factors_);
@@ -68,6 +70,7 @@ class TvaeTraining {
 
  private:
   void shuffle(std::int64_t epoch) {
+    drawn_epoch_ = epoch;
     sdrm::shuffle_rows(rows_.rows(), {seed_, Purpose::kShuffle, static_cast<std::uint32_t>(epoch)}, order_);
   }
 
@@ -93,20 +96,29 @@ class TvaeTraining {
   Tensor factors_;             ///< [U, kAdamFactors]
   sdrm::PlacedLosses losses_;  ///< three of each update
   std::vector<std::int32_t> order_;
+  std::int64_t drawn_epoch_ = -1;  ///< whose it is
   StepGraph graph_;
 };
 
 }  // namespace
 
 void fit_tvae(Tvae& model, const CsrMatrix& marks, const TvaeConfig& config, std::uint64_t seed,
-              const std::function<void(const TvaeEpoch&)>& on_epoch) {
+              const std::function<void(const TvaeEpoch&)>& on_epoch, sdrm::FitCheckpoint* checkpoint) {
   check(marks.rows() > 0, "fit_tvae: no rows to train on");
   check(config.batch > 0, "fit_tvae: batch ", config.batch, " is not positive");
   TvaeTraining training(model, marks, config, seed);
-  for (std::int64_t epoch = 0; epoch < config.epochs; ++epoch) {
-    const TvaeEpoch report = training.train_epoch(epoch);
-    sdrm::check_converging("TVAE", epoch, report.loss, config.learning_rate);
-    if (on_epoch) on_epoch(report);
+  std::vector<TvaeEpoch> history;
+  sdrm::FitState state(checkpoint);
+  state.add("model", model);
+  state.add("history", history);
+  training.add_to(state);
+  std::int64_t epoch = state.resume();
+  if (on_epoch) std::for_each(history.begin(), history.end(), on_epoch);
+  for (; epoch < config.epochs; ++epoch) {
+    history.push_back(training.train_epoch(epoch));
+    sdrm::check_converging("TVAE", epoch, history.back().loss, config.learning_rate);
+    state.epoch_made(epoch + 1);
+    if (on_epoch) on_epoch(history.back());
   }
   sdrm::check_last_update("TVAE", model, config.learning_rate);
 }

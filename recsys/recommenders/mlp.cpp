@@ -35,6 +35,15 @@ double likely_fraction(double epochs_done, std::int64_t best_epoch, const MlpCon
   return std::min(1.0, epochs_done / stop);
 }
 
+/// What is told of an epoch when best_epoch was the best one before it.
+StageProgress end_of_epoch(const MlpEpoch& epoch, std::int64_t best_epoch, const MlpConfig& config) {
+  return {.fraction = likely_fraction(static_cast<double>(epoch.epoch + 1), best_epoch, config),
+          .epoch = epoch.epoch,
+          .loss = epoch.loss,
+          .metric = epoch.rmse,
+          .metric_name = "RMSE"};
+}
+
 }  // namespace
 
 double mlp_rmse(const MlpModel& model, const RowBatches& rows) {
@@ -108,6 +117,13 @@ class MlpTraining {
         losses_(rows_.updates(), model.dtype(), model.device()),
         graph_(model.device()) {}
 
+  void add_to(sdrm::FitState& state) {
+    state.add("adam", adam_);
+    state.add("first.moment1", first_.first);
+    state.add("first.moment2", first_.second);
+    state.add("first.total", model_.first().total());
+  }
+
   /// One epoch's updates; returns their mean loss. advance(share) is told after each what share of the rows is done.
   template <typename Advance>
   double train_epoch(std::int64_t epoch, const Advance& advance) {
@@ -153,7 +169,7 @@ class MlpTraining {
 }  // namespace
 
 MlpFit fit_mlp(MlpModel& model, const CsrMatrix& train, const CsrMatrix& valid, const MlpConfig& config, std::uint64_t seed,
-               const FitListener& listener) {
+               const FitListener& listener, sdrm::FitCheckpoint* checkpoint) {
   if (train.rows() == 0 || valid.rows() == 0) {
     fail(ErrorKind::kFit, "MLP: ", train.rows(), " rows to train on and ", valid.rows(),
          " to stop on, expected at least one of each");
@@ -166,7 +182,23 @@ MlpFit fit_mlp(MlpModel& model, const CsrMatrix& train, const CsrMatrix& valid, 
   MlpFit fit;
   fit.best_rmse = std::numeric_limits<double>::infinity();
   std::int64_t without_improvement = 0;
-  for (std::int64_t epoch = 0; epoch < config.max_epochs; ++epoch) {
+  sdrm::FitState state(checkpoint);
+  state.add("model", model);
+  state.add("best", best);
+  state.add("best_epoch", fit.best_epoch);
+  state.add("best_rmse", fit.best_rmse);
+  state.add("history", fit.history);
+  state.add("without_improvement", without_improvement);
+  training.add_to(state);  // behind the model
+  std::int64_t epoch = state.resume();
+  if (listener) {
+    for (const MlpEpoch& earlier : fit.history) {
+      StageProgress progress = end_of_epoch(earlier, fit.best_epoch, config);
+      progress.earlier_seconds = checkpoint->earlier_seconds();
+      listener(progress);
+    }
+  }
+  for (; epoch < config.max_epochs && without_improvement < std::max<std::int64_t>(1, config.patience); ++epoch) {
     const double loss = training.train_epoch(epoch, [&](double share) {
       const double done = static_cast<double>(epoch) + share;
       if (listener) listener({.fraction = likely_fraction(done, fit.best_epoch, config), .epoch = epoch});
@@ -174,21 +206,17 @@ MlpFit fit_mlp(MlpModel& model, const CsrMatrix& train, const CsrMatrix& valid, 
     sdrm::check_converging("MLP", epoch, loss, config.learning_rate);
     fit.history.push_back({epoch, loss, mlp_rmse(model, valid_tiles)});
     const double rmse = fit.history.back().rmse;
-    if (listener) {
-      listener({.fraction = likely_fraction(static_cast<double>(epoch + 1), fit.best_epoch, config),
-                .epoch = epoch,
-                .loss = loss,
-                .metric = rmse,
-                .metric_name = "RMSE"});
-    }
+    const StageProgress progress = end_of_epoch(fit.history.back(), fit.best_epoch, config);
     if (rmse < fit.best_rmse - config.min_delta) {
       fit.best_rmse = rmse;
       fit.best_epoch = epoch;
       best.take();
       without_improvement = 0;
-    } else if (++without_improvement >= config.patience) {
-      break;
+    } else {
+      ++without_improvement;
     }
+    state.epoch_made(epoch + 1);
+    if (listener) listener(progress);
   }
   if (!best.taken()) {
     fail(ErrorKind::kFit, "MLP: the validation error was ", fit.history.back().rmse, " in every one of ", fit.history.size(),
@@ -207,7 +235,7 @@ MlpSplit mlp_split(std::int64_t rows, double share) {
   return split;
 }
 
-void MlpRecommender::fit(const FitData& data, const FitListener& listener) {
+void MlpRecommender::fit(const FitData& data, const FitListener& listener, sdrm::FitCheckpoint* checkpoint) {
   const CsrMatrix rows = data.stacked_likes();
   std::int64_t table_rows = rows.rows();  // the table was declared before the evaluation users' inputs were added
   for (const Block which : data.order) {
@@ -216,7 +244,7 @@ void MlpRecommender::fit(const FitData& data, const FitListener& listener) {
   nn::Initializer init(derive_seed(seed_, FitPart::kInit), DType::kFloat32, device_);
   auto model = std::make_unique<MlpModel>(rows.cols(), std::max<std::int64_t>(1, table_rows), config_, init);
   const auto fit_on = [&](const CsrMatrix& train, const CsrMatrix& valid) {
-    return fit_mlp(*model, train, valid, config_, derive_seed(seed_, FitPart::kTraining), listener);
+    return fit_mlp(*model, train, valid, config_, derive_seed(seed_, FitPart::kTraining), listener, checkpoint);
   };
   if (data.validation) {
     fit_ = fit_on(rows, data.block(*data.validation).likes);

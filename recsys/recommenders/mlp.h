@@ -39,9 +39,10 @@ Tensor mlp_update(const MlpModel& model, optim::Adam& adam, ValueLayer::Update& 
 /// Trains on `train`, rows (on the host) reshuffled every epoch, the short last batch kept. After every epoch the RMSE on `valid`
 /// is taken; training ends when it has not fallen by config.min_delta below the best one for `patience` epochs in a row, and the
 /// best epoch's weights are restored. Throws Error(kFit) when either has no row, when the loss is no longer a number, when the
-/// RMSE is none after any epoch, or when one of the weights that are kept is none.
+/// RMSE is none after any epoch, or when one of the weights that are kept is none. With a checkpoint a fit that was broken off
+/// goes on from there: the same fit, to the bit.
 MlpFit fit_mlp(MlpModel& model, const CsrMatrix& train, const CsrMatrix& valid, const MlpConfig& config, std::uint64_t seed,
-               const FitListener& listener = {});
+               const FitListener& listener = {}, sdrm::FitCheckpoint* checkpoint = nullptr);
 
 /// Which rows of a stack train the model and which it is stopped on.
 struct MlpSplit {
@@ -56,7 +57,7 @@ class MlpRecommender : public Recommender {
   explicit MlpRecommender(MlpConfig config, std::uint64_t seed, Device device = Device::kCpu)
       : config_(config), seed_(seed), device_(device) {}
 
-  void fit(const FitData& data, const FitListener& listener) override;
+  void fit(const FitData& data, const FitListener& listener, sdrm::FitCheckpoint* checkpoint = nullptr) override;
   Tensor score(std::int64_t begin, std::int64_t end) const override;
   CsrMatrix masked() const override;
 

@@ -59,6 +59,8 @@ class ValueLayer : public nn::Module {
   const autograd::Variable& table() const { return table_; }
   const autograd::Variable& weight() const { return weight_; }
   const autograd::Variable& bias() const { return bias_; }
+  /// sum_i W_i [K, N] as the last update left it: a GPU rounds it otherwise than the sum that it takes of weights put back.
+  const Tensor& total() const { return total_; }
 
  private:
   void values_changed() const override;  // total_ anew

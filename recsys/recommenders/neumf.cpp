@@ -94,6 +94,8 @@ class NeuMfTraining {
         losses_(most_, model.dtype(), model.device()),
         graph_(model.device()) {}
 
+  void add_to(sdrm::FitState& state) { state.add("adam", adam_); }
+
   /// One epoch's updates on the triples at these positions; returns the mean loss. advance(share) is told now and then what share
   /// of them is done.
   template <typename Advance>
@@ -142,7 +144,8 @@ class NeuMfTraining {
 }  // namespace
 
 NeuMfFit fit_neumf(NeuMfModel& model, const Triples& all, const NeuMfConfig& config, std::uint64_t seed,
-                   const std::function<double(const NeuMfModel&)>& recall, const FitListener& listener) {
+                   const std::function<double(const NeuMfModel&)>& recall, const FitListener& listener,
+                   sdrm::FitCheckpoint* checkpoint) {
   check(config.batch > 0 && config.max_epochs > 0, "fit_neumf: batch ", config.batch, " and max_epochs ", config.max_epochs,
         " must be positive");
   NeuMfTraining training(model, all, config, seed);
@@ -150,7 +153,22 @@ NeuMfFit fit_neumf(NeuMfModel& model, const Triples& all, const NeuMfConfig& con
   nn::Snapshot best(model);
   double lowest = std::numeric_limits<double>::infinity();
   const std::int64_t epochs = config.selection == NeuMfSelection::kFirstEpoch ? 1 : config.max_epochs;
-  for (std::int64_t epoch = 0; epoch < epochs; ++epoch) {
+  sdrm::FitState state(checkpoint);
+  state.add("model", model);
+  state.add("best", best);
+  state.add("lowest", lowest);
+  state.add("kept_epoch", fit.kept_epoch);
+  state.add("history", fit.history);
+  training.add_to(state);
+  std::int64_t epoch = state.resume();
+  if (listener) {
+    for (const NeuMfEpoch& earlier : fit.history) {
+      StageProgress progress = end_of_epoch(earlier, config, epochs);
+      progress.earlier_seconds = checkpoint->earlier_seconds();
+      listener(progress);
+    }
+  }
+  for (; epoch < epochs; ++epoch) {
     const EpochTriples split = split_epoch(all, config.validation_share, seed, epoch);
     const double loss = training.train_epoch(split.train, [&](double share) {
       if (listener) listener({.fraction = (static_cast<double>(epoch) + share) / static_cast<double>(epochs), .epoch = epoch});
@@ -162,13 +180,14 @@ NeuMfFit fit_neumf(NeuMfModel& model, const Triples& all, const NeuMfConfig& con
       fail(ErrorKind::kFit, "NeuMF diverged in epoch ", epoch + 1, ": its validation loss is ",
            fit.history.back().validation_loss, " (a lower learning rate than ", config.learning_rate, " may help)");
     }
-    if (listener) listener(end_of_epoch(fit.history.back(), config, epochs));
     const double value = criterion(fit.history.back(), config.selection);
     if (sdrm::improves(-value, -lowest)) {
       lowest = value;
       fit.kept_epoch = epoch;
       best.take();
     }
+    state.epoch_made(epoch + 1);
+    if (listener) listener(end_of_epoch(fit.history.back(), config, epochs));
   }
   if (!best.taken()) {
     fail(ErrorKind::kFit, "NeuMF: what its epoch is chosen by was no number in any of ", fit.history.size(),
@@ -201,7 +220,7 @@ CsrMatrix neumf_masked(const FitData& data, Block which) {
   return CsrMatrix::from_rows(likes.cols(), rows);
 }
 
-void NeuMfRecommender::fit(const FitData& given, const FitListener& listener) {
+void NeuMfRecommender::fit(const FitData& given, const FitListener& listener, sdrm::FitCheckpoint* checkpoint) {
   FitData data = given;
   if (config_.selection == NeuMfSelection::kBestRecallNoDislikes) {
     data.block(Block::kEvaluation).dislikes = no_entries(data.block(Block::kEvaluation).likes);
@@ -217,7 +236,7 @@ void NeuMfRecommender::fit(const FitData& given, const FitListener& listener) {
     const auto score = [&](std::int64_t begin, std::int64_t end) { return fitted.all_items(chooser + begin, chooser + end); };
     return mean_over_users(ranking_metrics(score, selection, {.cutoffs = {10}}).recall(0)).value;
   };
-  fit_ = fit_neumf(*model, triples, config_, derive_seed(seed_, FitPart::kTraining), recall, listener);
+  fit_ = fit_neumf(*model, triples, config_, derive_seed(seed_, FitPart::kTraining), recall, listener, checkpoint);
   model_ = std::move(model);
   first_user_ = reported;
   masked_ = neumf_masked(data, Block::kEvaluation);

@@ -35,9 +35,10 @@ Tensor neumf_update(const NeuMfModel& model, optim::Adam& adam, const TripleTens
 /// Trains for config.max_epochs (one, if the first is kept), each on a fresh split, and restores the weights of the epoch that
 /// config.selection asks for, the earlier one among equals. recall(model) is asked for after each epoch where by_recall(). Throws
 /// Error(kFit) when a loss is no longer a number, when the criterion was NaN in every epoch, and when one of the weights that are
-/// kept is no number.
+/// kept is no number. With a checkpoint a fit that was broken off goes on from there: the same fit, to the bit.
 NeuMfFit fit_neumf(NeuMfModel& model, const Triples& all, const NeuMfConfig& config, std::uint64_t seed,
-                   const std::function<double(const NeuMfModel&)>& recall, const FitListener& listener = {});
+                   const std::function<double(const NeuMfModel&)>& recall, const FitListener& listener = {},
+                   sdrm::FitCheckpoint* checkpoint = nullptr);
 
 /// NeuMF as a recommender. It ranks for users whom it has seen in the fit, and only items that occur there; what a user has in
 /// the fit, dislikes too, is masked. It is fitted and scores on `device`; an epoch's triples are drawn on the host, each draw
@@ -48,7 +49,7 @@ class NeuMfRecommender : public Recommender {
       : config_(config), seed_(seed), device_(device) {}
 
   /// given.order must have kEvaluation and given.selection: throws Error(kMisuse) before it trains where one is missing.
-  void fit(const FitData& given, const FitListener& listener) override;
+  void fit(const FitData& given, const FitListener& listener, sdrm::FitCheckpoint* checkpoint = nullptr) override;
   Tensor score(std::int64_t begin, std::int64_t end) const override;
   CsrMatrix masked() const override;
 

@@ -8,6 +8,7 @@
 
 #include "recsys/data/interactions.h"
 #include "recsys/generators/generator.h"
+#include "sdrm/fit_checkpoint.h"
 #include "tensor/csr.h"
 #include "tensor/tensor.h"
 
@@ -58,9 +59,10 @@ class Recommender {
  public:
   virtual ~Recommender() = default;
 
-  /// Learns from the blocks in data.order, which has kEvaluation or at least names its users. A second call starts afresh. Throws
-  /// Error(kFit) with the reason when nothing can be learnt, or when training ran away.
-  virtual void fit(const FitData& data, const FitListener& listener) = 0;
+  /// Learns from the blocks in data.order, which has kEvaluation or at least names its users. A second call starts afresh; with a
+  /// checkpoint a fit that was broken off goes on from there: the same fit, to the bit. Throws Error(kFit) with the reason when
+  /// nothing can be learnt, or when training ran away.
+  virtual void fit(const FitData& data, const FitListener& listener, sdrm::FitCheckpoint* checkpoint = nullptr) = 0;
 
   /// Scores of every item for the evaluation users [begin, end): float32 [end - begin, I] on whichever device the model computes,
   /// higher is better. Nothing is masked. A user's scores do not depend on which others are asked for. Throws Error(kMisuse)

@@ -43,7 +43,8 @@ void score_user(const TruncatedSvd& svd, std::span<const std::int32_t> items, co
 
 }  // namespace
 
-void SvdRecommender::fit(const FitData& data, const FitListener& /*listener: a second's work*/) {
+void SvdRecommender::fit(const FitData& data, const FitListener& /*listener: a second's work*/,
+                         sdrm::FitCheckpoint* /*checkpoint*/) {
   fit(data.stacked_likes());
   inputs_ = data.block(Block::kEvaluation).likes;
 }

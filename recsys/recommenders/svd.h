@@ -16,7 +16,7 @@ class SvdRecommender : public Recommender {
  public:
   explicit SvdRecommender(int rank = 20, TruncatedSvdOptions options = {}) : rank_(rank), options_(options) {}
 
-  void fit(const FitData& data, const FitListener& listener) override;
+  void fit(const FitData& data, const FitListener& listener, sdrm::FitCheckpoint* checkpoint = nullptr) override;
   Tensor score(std::int64_t begin, std::int64_t end) const override;
   CsrMatrix masked() const override;
 

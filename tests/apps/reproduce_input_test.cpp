@@ -136,6 +136,9 @@ TEST_F(ReproduceInput, BadOptions) {
   expect_refused(kUsage, "--runs", {"--runs", "many"});
   expect_refused(kUsage, "--seed", {"--seed", "-1"});
   expect_refused(kUsage, "--seed", {"--seed", "18446744073709551616"});
+  for (const char* seconds : {"soon", "-1", "1.5", "", "0x7"}) {
+    expect_refused(kUsage, "expected a whole number of seconds, or never", {"--dataset", "simulated", "--checkpoint", seconds});
+  }
   expect_refused(kUsage, "--frobnicate", {"--frobnicate"});
   expect_refused(kUsage, "--folds goes with --protocol strict", {"--dataset", "simulated", "--folds", "5"});
   expect_refused(kUsage, "multiple of folds", {"--dataset", "simulated", "--protocol", "strict", "--folds", "5", "--runs", "7"});

@@ -22,8 +22,8 @@ using tests::Reproduce;
 constexpr const char* kResults[] = {"results.csv", "results.json", "table.md"};
 
 std::vector<std::string> job(const fs::path& out, int jobs = 1) {
-  return {"--dataset", "simulated",          "--quick", "--runs",    "2", "--threads", "1",
-          "--jobs",    std::to_string(jobs), "--out",   out.string()};
+  return {"--dataset",          "simulated", "--quick",    "--runs",       "2", "--threads", "1", "--jobs",
+          std::to_string(jobs), "--out",     out.string(), "--checkpoint", "0"};
 }
 
 std::string all_results(const fs::path& out) {
@@ -87,6 +87,27 @@ TEST(ReproduceResume, KilledInEveryStage) {
 
 /// From the start of the process through reading the data and taking the folder to the first unit: where exactly a kill falls
 /// depends on the machine, so they come closer and closer.
+TEST(ReproduceResume, KilledInTheMidstOfFits) {
+  const TempFolder folder;
+  const auto arguments = [&](const fs::path& out) {
+    return std::vector<std::string>{"--dataset", "simulated",    "--quick",    "--runs",       "1", "--recommender",
+                                    "mlp",       "--generators", "multivae++", "--checkpoint", "0", "--threads",
+                                    "1",         "--out",        out.string()};
+  };
+  const fs::path whole = folder.path() / "whole";
+  ASSERT_EQ(tests::reproduce(folder.path(), arguments(whole)).status, 0);
+  for (const char* stage : {"vae_fit", "recommender_fit"}) {
+    const fs::path out = folder.path() / stage;
+    Reproduce child(folder.path(), arguments(out));
+    ASSERT_TRUE(child.wait_for(concat("\"stage\":\"", stage, "\",\"epoch\":"))) << stage;
+    child.signal(SIGKILL);
+    EXPECT_EQ(child.wait().status, 128 + SIGKILL) << stage;
+    EXPECT_EQ(tests::reproduce(folder.path(), arguments(out)).status, 0) << stage;
+    EXPECT_TRUE(all_results(out) == all_results(whole)) << stage;
+    EXPECT_FALSE(fs::exists(out / "unfinished")) << stage;
+  }
+}
+
 TEST(ReproduceResume, KilledWhileStartingAndLoading) {
   const TempFolder folder;
   const fs::path out = folder.path() / "out";

@@ -64,6 +64,17 @@ TEST(EtaEstimator, UnforeseenWorkTeachesNothing) {
   EXPECT_DOUBLE_EQ(eta.remaining(50, 1), 10);
 }
 
+TEST(EtaEstimator, AFitThatGoesOnHasTakenTheTimeOfItsEarlierStarts) {
+  EtaEstimator eta;
+  for (const int job : {1, 2}) eta.plan(job, "fit", 10);
+  const auto task = eta.begin(1, "fit", 100);
+  eta.advance(task, 0.75);
+  eta.count_earlier(task, 30);
+  EXPECT_DOUBLE_EQ(eta.remaining(100, 1), 10 + 40);  // three quarters took 30 s
+  eta.end(task, 110);
+  EXPECT_DOUBLE_EQ(eta.remaining(110, 1), 40);
+}
+
 TEST(BarDisplay, Line) {
   EXPECT_EQ(BarDisplay::line(30, 90, "ml-100k run 1/5 vae_fit", 200),
             "[######..................]  25 %  ETA 1:30  ml-100k run 1/5 vae_fit");
@@ -192,6 +203,24 @@ TEST(JsonLines, AtMostFourEpochsASecondButEveryBeginAndEnd) {
   EXPECT_FALSE(record.lines[1].contains("metric_name"));
   EXPECT_EQ(record.lines[record.lines.size() - 2]["event"], "stage_end");
   EXPECT_EQ(record.lines.back()["unit"], "a unit");
+}
+
+TEST(JsonLines, TellOfAFitThatGoesOnAndCountItsEarlierTime) {
+  Recorded record;
+  record.progress.release();
+  record.progress.plan(1, "vae_fit", 100);
+  record.now = 50;
+  const auto task = record.progress.begin(record.label);
+  record.progress.advance(task, record.label, {.fraction = 0.5, .epoch = 39, .loss = 3.5, .earlier_seconds = 60.04});
+  EXPECT_EQ(record.lines.back()["event"], "resumed");
+  EXPECT_EQ(record.lines.back()["epoch"], 40);
+  EXPECT_EQ(record.lines.back()["earlier_seconds"], 60.0);
+  EXPECT_NEAR(record.lines.back()["eta_seconds"].get<double>(), 60, 0.1);
+  record.now += 10;
+  record.progress.advance(task, record.label, {.fraction = 0.6, .epoch = 40, .loss = 3.25});
+  EXPECT_EQ(record.lines.back()["event"], "epoch");
+  EXPECT_FALSE(record.lines.back().contains("earlier_seconds"));
+  EXPECT_NEAR(record.progress.end(task, record.label), 70.04, 1e-9);
 }
 
 TEST(JsonLines, NameTheMetricWhereTheStageDoesNot) {

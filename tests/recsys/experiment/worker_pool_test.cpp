@@ -31,7 +31,7 @@ std::function<void()> deadline() {
 /// Stays in a job of the pool until `come` says so.
 template <typename Come>
 void await(const WorkerPool& pool, const Come& come) {
-  while (!come()) pool.checkpoint();
+  while (!come()) pool.poll();
 }
 
 /// What run() throws; empty when it throws nothing.

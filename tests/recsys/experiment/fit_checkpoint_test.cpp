@@ -1,0 +1,144 @@
+// Experiments that are broken off in the midst of a fit and go on from there.
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "recsys/experiment/stage_names.h"
+#include "tests/recsys/experiment/runner_support.h"
+
+namespace tapestry::recsys {
+namespace {
+
+/// Ends the run when a stage has told of its nth new epoch, and remembers the fits that went on.
+class Breaking : public ProgressDisplay {
+ public:
+  Breaking(std::string stage, int after) : stage_(std::move(stage)), left_(after) {}
+  void show(const ProgressEvent& event) override {
+    if (event.kind != ProgressEvent::Kind::kAdvance) return;
+    if (event.progress.earlier_seconds) resumed()[event.label.stage] = *event.progress.epoch + 1;
+    if (event.label.stage == stage_ && event.progress.loss && --left_ == 0) throw std::runtime_error("broken off");
+  }
+  /// Epochs that were taken up, by stage.
+  static std::map<std::string, std::int64_t>& resumed() {
+    static std::map<std::string, std::int64_t> epochs;
+    return epochs;
+  }
+
+ private:
+  std::string stage_;
+  int left_;
+};
+
+Hyperparameters values_with_mlp(const std::string& dataset, const std::string& recommender) {
+  Hyperparameters values = tiny_values(dataset, recommender);
+  values.mlp = MlpConfig{.width = 2, .first = 8, .hidden = 6, .max_epochs = 4};
+  values.neumf = NeuMfConfig{.max_epochs = 4};
+  return values;
+}
+
+ExperimentOptions options_with(const std::string& recommender, const fs::path& out) {
+  ExperimentOptions options = tiny_options(out);
+  options.recommenders = {recommender};
+  options.generators = {kOriginal, "multivae++", "m-sdrm"};
+  options.runs = 1;
+  options.hyperparameters = values_with_mlp;
+  options.neumf_selection = NeuMfSelection::kBestLoss;
+  options.checkpoint_every = 0;
+  return options;
+}
+
+/// All files of a folder whose bytes are the same every time.
+std::map<std::string, std::string> lasting_files(const fs::path& out) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(out)) {
+    const std::string name = entry.path().lexically_relative(out).string();
+    const bool with_times =
+        name == "stages.jsonl" || name == "starts.jsonl" || name == "manifest.json" || name.starts_with("report.");
+    if (entry.is_regular_file() && !with_times) files[name] = read_file(entry.path());
+  }
+  return files;
+}
+
+TEST(ExperimentCheckpoint, GoesOnInTheMidstOfEveryFit) {
+  const TempFolder folder;
+  for (const std::string recommender : {"mlp", "neumf"}) {
+    const fs::path whole = folder.path() / (recommender + "-whole");
+    run(options_with(recommender, whole));
+    for (const char* stage : {kRecommenderFit, "vae_fit", "sdrm_fit"}) {
+      const fs::path out = folder.path() / (recommender + "-" + stage);
+      const ExperimentOptions options = options_with(recommender, out);
+      EXPECT_THROW(run(options, std::make_unique<Breaking>(stage, 2)), std::runtime_error);
+      EXPECT_FALSE(fs::is_empty(out / "unfinished"));
+      Breaking::resumed().clear();
+      run(options, std::make_unique<Breaking>("", 0));
+      EXPECT_EQ(Breaking::resumed(), (std::map<std::string, std::int64_t>{{stage, 2}}));
+      EXPECT_FALSE(fs::exists(out / "unfinished"));
+      EXPECT_TRUE(lasting_files(out) == lasting_files(whole)) << recommender << " broken off in " << stage;
+    }
+  }
+}
+
+TEST(ExperimentCheckpoint, NeverMeansNever) {
+  const TempFolder folder;
+  ExperimentOptions options = options_with("mlp", folder.path());
+  options.checkpoint_every = std::numeric_limits<double>::infinity();
+  EXPECT_THROW(run(options, std::make_unique<Breaking>(kRecommenderFit, 3)), std::runtime_error);
+  EXPECT_FALSE(fs::exists(folder.path() / "unfinished"));
+}
+
+TEST(ExperimentCheckpoint, OneOfAnotherConfigurationIsNotTakenUp) {
+  const TempFolder folder;
+  const ExperimentOptions options = options_with("mlp", folder.path() / "out");
+  EXPECT_THROW(run(options, std::make_unique<Breaking>(kRecommenderFit, 2)), std::runtime_error);
+  ExperimentOptions other = options_with("mlp", folder.path() / "other");
+  other.seed = 2;
+  EXPECT_THROW(run(other, std::make_unique<Breaking>(kRecommenderFit, 2)), std::runtime_error);
+  fs::copy(folder.path() / "other" / "unfinished", folder.path() / "out" / "unfinished",
+           fs::copy_options::overwrite_existing | fs::copy_options::recursive);
+  run(options);
+  EXPECT_EQ(Saboteur::warnings(), 1);
+  const fs::path whole = folder.path() / "whole";
+  run(options_with("mlp", whole));
+  EXPECT_TRUE(lasting_files(options.out) == lasting_files(whole));
+}
+
+TEST(ExperimentCheckpoint, WhatAStartLeftBehindIsCleared) {
+  const TempFolder folder;
+  const ExperimentOptions options = options_with("mlp", folder.path());
+  run(options);
+  const fs::path unfinished = folder.path() / "unfinished";
+  fs::create_directories(unfinished);
+  for (const char* name :
+       {"simulated_mlp_augment_original_run-1.safetensors", "simulated_mlp_augment_m-sdrm_run-1.safetensors.tmp",
+        "simulated_mlp_augment_ctgan_run-1.safetensors"}) {
+    std::ofstream(unfinished / name) << "x";
+  }
+  run(options);
+  EXPECT_TRUE(fs::exists(unfinished / "simulated_mlp_augment_ctgan_run-1.safetensors")) << "this one is still unfinished";
+  fs::remove(unfinished / "simulated_mlp_augment_ctgan_run-1.safetensors");
+  EXPECT_TRUE(fs::is_empty(unfinished));
+  run(options);
+  EXPECT_FALSE(fs::exists(unfinished));
+}
+
+TEST(ExperimentCheckpoint, StagesLastAsLongAsAllTheirStarts) {
+  const TempFolder folder;
+  const ExperimentOptions options = options_with("mlp", folder.path());
+  EXPECT_THROW(run(options, std::make_unique<Breaking>(kRecommenderFit, 2)), std::runtime_error);
+  const fs::path file = folder.path() / "unfinished" / "simulated_mlp_augment_original_run-1.safetensors";
+  nn::TensorFile kept = nn::load_tensors(file);
+  kept.metadata["seconds"] = "1000";
+  nn::save_tensors(file, kept);
+  run(options);
+  std::istringstream lines(read_file(folder.path() / "stages.jsonl"));
+  double first = 0;
+  for (std::string line; first == 0 && std::getline(lines, line);) {
+    if (line.empty()) continue;
+    const auto stage = nlohmann::json::parse(line);
+    if (stage["stage"] == kRecommenderFit) first = stage["seconds"].get<double>();
+  }
+  EXPECT_GT(first, 1000);
+  EXPECT_LT(first, 1100);
+}
+
+}  // namespace
+}  // namespace tapestry::recsys
