@@ -5,15 +5,21 @@
 #include "tensor/error.h"
 
 namespace tapestry::sdrm {
+namespace {
+
+constexpr const char* kEpochs = "epochs";
+
+}  // namespace
 
 FitState::FitState(FitCheckpoint* checkpoint) : checkpoint_(checkpoint) {
-  add("epochs", epochs_);
+  add(kEpochs, epochs_);
   if (checkpoint_ == nullptr) return;
   for (const auto& [name, number] : checkpoint_->also_kept()) add(name, *number);
 }
 
 void FitState::add(const std::string& name, const Tensor& tensor) {
   check(tensors_.emplace(name, tensor).second && !words_.contains(name), "FitState: '", name, "' comes twice");
+  bytes_ += tensor.bytes();
   read_.emplace_back([name, tensor](nn::TensorReader& file) { file.read(name, tensor); });
 }
 
@@ -68,7 +74,7 @@ void FitState::add(const std::string& name, double& number) {
   add_word(name, &number);
 }
 
-std::string FitState::difference(const nn::TensorReader& file) const {
+std::string FitState::difference(nn::TensorReader& file) const {
   if (file.tensors().size() != tensors_.size() + words_.size()) {
     return concat(file.tensors().size(), " tensors where ", tensors_.size() + words_.size(), " were expected");
   }
@@ -84,7 +90,12 @@ std::string FitState::difference(const nn::TensorReader& file) const {
                       (!own->second.one_row || entry.shape[0] == 1);
     if (!fits) return concat("'", name, "' is ", entry.dtype, " ", entry.shape);
   }
-  return "";
+  const std::int64_t epochs = file.read(kEpochs).data<std::int64_t>()[0];
+  for (const auto& [name, words] : words_) {
+    const std::int64_t rows = file.tensors().at(name).shape[0];
+    if (!words.one_row && rows != epochs) return concat("'", name, "' has ", rows, " rows after ", epochs, " epochs");
+  }
+  return epochs < 0 ? concat(epochs, " epochs") : "";
 }
 
 std::int64_t FitState::resume() {
@@ -113,7 +124,7 @@ nn::TensorFile FitState::take() const {
 
 void FitState::epoch_made(std::int64_t epochs) {
   epochs_ = epochs;
-  if (checkpoint_ != nullptr && checkpoint_->due()) checkpoint_->write(take());
+  if (checkpoint_ != nullptr && checkpoint_->due(bytes_)) checkpoint_->write(take());
 }
 
 }  // namespace tapestry::sdrm

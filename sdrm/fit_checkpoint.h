@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -25,8 +26,8 @@ class FitCheckpoint {
   virtual std::unique_ptr<nn::TensorReader> read() = 0;
   /// What was read does not fit the training, which begins afresh.
   virtual void refuse(const std::string& why) = 0;
-  /// Whether it is time to write again.
-  virtual bool due() = 0;
+  /// Whether it is time to write again, `bytes` in all.
+  virtual bool due(std::int64_t bytes) = 0;
   /// `state` shares the memory of what is trained.
   virtual void write(const nn::TensorFile& state) = 0;
   /// Seconds that the fit had taken when what was read was written.
@@ -60,7 +61,7 @@ class FitState {
   void add(const std::string& name, nn::Snapshot& snapshot);
   void add(const std::string& name, std::int64_t& number);
   void add(const std::string& name, double& number);
-  /// What is told of each epoch: records of int64 and double fields.
+  /// What is told of each epoch: records of int64 and double fields, one for each epoch made.
   template <typename Record>
   void add(const std::string& name, std::vector<Record>& records) {
     static_assert(std::is_trivially_copyable_v<Record> && sizeof(Record) % sizeof(std::int64_t) == 0);
@@ -75,8 +76,7 @@ class FitState {
   /// Takes up what the checkpoint has, if it fits; returns how many epochs were made before it was written, 0 if there is
   /// nothing. Throws Error(kData) when a file that fits cannot be read to its end.
   std::int64_t resume();
-  /// `epochs` have been made, and everything is as the next one finds it: writes that when it is time to. To be called before
-  /// anybody is told of the epoch, who might end the fit.
+  /// `epochs` have been made, and everything is as the next one finds it: writes that when it is time to.
   void epoch_made(std::int64_t epochs);
 
  private:
@@ -92,13 +92,34 @@ class FitState {
   void add_word(const std::string& name, void* word);
   nn::TensorFile take() const;
   /// Why the file is of another training; empty if it is not.
-  std::string difference(const nn::TensorReader& file) const;
+  std::string difference(nn::TensorReader& file) const;
 
   FitCheckpoint* checkpoint_;
   std::map<std::string, Tensor> tensors_;
   std::map<std::string, Words> words_;
   std::vector<std::function<void(nn::TensorReader&)>> read_;
   std::int64_t epochs_ = 0;
+  std::int64_t bytes_ = 0;  ///< of all tensors
 };
+
+/// The epochs of a training, from where its checkpoint left off: make(epoch) trains one and says what is told of it, as long as
+/// there are not `most` and goes_on(epoch) says so. What is told is added to `history`, which is part of the state, and on_epoch
+/// (may be null) hears of it, of the epochs of an earlier start too. Everything else that make() changes must be part of the
+/// state.
+template <typename Epoch, typename GoesOn, typename Make, typename OnEpoch>
+void train_epochs(FitState& state, std::vector<Epoch>& history, std::int64_t most, const GoesOn& goes_on, const Make& make,
+                  const OnEpoch& on_epoch) {
+  state.add("history", history);
+  std::int64_t epoch = state.resume();
+  if (on_epoch) std::for_each(history.begin(), history.end(), on_epoch);
+  for (; epoch < most && goes_on(epoch); ++epoch) {
+    history.push_back(make(epoch));
+    state.epoch_made(epoch + 1);  // before anybody is told, who might end the fit
+    if (on_epoch) on_epoch(history.back());
+  }
+}
+
+/// goes_on of a training with a fixed number of epochs.
+inline bool always(std::int64_t /*epoch*/) { return true; }
 
 }  // namespace tapestry::sdrm

@@ -154,17 +154,13 @@ std::vector<ScoreEpoch> fit_score_model(ScoreModel& model, const Tensor& z0, con
   std::vector<ScoreEpoch> history;
   FitState state(checkpoint);
   state.add("model", model);
-  state.add("history", history);
   training.add_to(state);
-  std::int64_t epoch = state.resume();
-  if (on_epoch) std::for_each(history.begin(), history.end(), on_epoch);
-  for (; epoch < config.epochs; ++epoch) {
+  const auto make = [&](std::int64_t epoch) -> ScoreEpoch {
     const double loss = training.train_epoch(epoch);
     check_converging("SDRM", epoch, loss, config.learning_rate);
-    history.push_back({epoch, loss});
-    state.epoch_made(epoch + 1);
-    if (on_epoch) on_epoch(history.back());
-  }
+    return {epoch, loss};
+  };
+  train_epochs(state, history, config.epochs, always, make, on_epoch);
   check_last_update("SDRM", model, config.learning_rate);
   return history;
 }

@@ -99,24 +99,23 @@ VaeFit fit_vae(MultiVae& model, const CsrMatrix& rows, const VaeConfig& config, 
   check(rows.rows() > 0, "fit_vae: no rows to train on");
   check(config.batch > 0 && config.max_epochs > 0, "fit_vae: batch ", config.batch, " and max_epochs ", config.max_epochs,
         " must be positive");
+  check(config.patience >= 0, "fit_vae: a patience of ", config.patience, " epochs");
   VaeFit fit;
   EarlyStopping stopping(model);
   VaeTraining training(model, rows, config, seed);
   FitState state(checkpoint);
   state.add("model", model);
-  state.add("history", fit.history);
   training.add_to(state);
   stopping.add_to(state);
-  std::int64_t epoch = state.resume();
-  if (on_epoch) std::for_each(fit.history.begin(), fit.history.end(), on_epoch);
-  for (; epoch < config.max_epochs && stopping.epochs_without(epoch - 1) <= config.patience; ++epoch) {
+  const auto goes_on = [&](std::int64_t epoch) { return stopping.epochs_without(epoch - 1) <= config.patience; };
+  const auto make = [&](std::int64_t epoch) {
     const double loss = training.train_epoch(epoch);
     check_converging("MultiVAE", epoch, loss, config.learning_rate);
-    fit.history.push_back({epoch, loss, validate(model, epoch)});
-    stopping.take(epoch, fit.history.back().metric);
-    state.epoch_made(epoch + 1);
-    if (on_epoch) on_epoch(fit.history.back());
-  }
+    const VaeEpoch report = {epoch, loss, validate(model, epoch)};
+    stopping.take(epoch, report.metric);
+    return report;
+  };
+  train_epochs(state, fit.history, config.max_epochs, goes_on, make, on_epoch);
   stopping.restore("MultiVAE");
   check_last_update("MultiVAE", model, config.learning_rate);
   fit.best_epoch = stopping.best_epoch();

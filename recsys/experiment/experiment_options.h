@@ -45,7 +45,7 @@ struct ExperimentOptions {
   std::string precision = "float32";                   ///< of matrix products on "cuda" (tensor/precision.h)
   int threads = 1;                                     ///< shared by the jobs that run side by side
   int jobs = 1;
-  double checkpoint_every = 60;  ///< seconds after which a fit that is still running keeps how far it has come; infinite: never
+  double checkpoint_every = 60;  ///< CheckpointOptions (recsys/generators/kept_checkpoint.h)
   std::filesystem::path out;
   /// Folders of results whose finished units are taken over (reuse.h); those of other configurations give none.
   std::vector<std::filesystem::path> reuse = {};

@@ -55,7 +55,7 @@ const char* event_name(ProgressEvent::Kind kind, const StageProgress& progress) 
     case ProgressEvent::Kind::kStageBegin:
       return "stage_begin";
     case ProgressEvent::Kind::kAdvance:
-      return progress.earlier_seconds ? "resumed" : progress.epoch ? "epoch" : "progress";
+      return progress.earlier ? "resumed" : progress.epoch ? "epoch" : "progress";
     case ProgressEvent::Kind::kStageEnd:
       return "stage_end";
     case ProgressEvent::Kind::kUnit:
@@ -89,7 +89,7 @@ std::string json_line(const ProgressEvent& event) {
     json["metric"] = *event.progress.metric;
     if (event.progress.metric_name != "metric") json["metric_name"] = event.progress.metric_name;
   }
-  if (event.progress.earlier_seconds) json["earlier_seconds"] = tenths(*event.progress.earlier_seconds);
+  if (event.progress.earlier) json["earlier_seconds"] = tenths(event.progress.earlier->seconds);
   if (event.kind == ProgressEvent::Kind::kAdvance) json["stage_done"] = std::round(event.progress.fraction * 1000) / 1000;
   if (event.kind == ProgressEvent::Kind::kStageEnd) json["seconds"] = event.seconds;
   json["elapsed_seconds"] = tenths(event.elapsed);
@@ -139,7 +139,7 @@ void BarDisplay::clear() {
 
 void JsonLinesDisplay::show(const ProgressEvent& event) {
   constexpr double kPause = 0.25;
-  if (event.kind == ProgressEvent::Kind::kAdvance && !event.progress.earlier_seconds) {
+  if (event.kind == ProgressEvent::Kind::kAdvance && !event.progress.earlier) {
     if (last_advance_ >= 0 && event.elapsed - last_advance_ < kPause) return;
     last_advance_ = event.elapsed;
   }
@@ -211,9 +211,9 @@ EtaEstimator::Task Progress::begin(const StageLabel& label) {
 
 void Progress::advance(EtaEstimator::Task task, const StageLabel& label, const StageProgress& progress) {
   const std::lock_guard lock(mutex_);
-  if (progress.earlier_seconds) {
-    eta_.count_earlier(task, *progress.earlier_seconds);
-    began_[task] -= *progress.earlier_seconds;
+  if (progress.earlier) {
+    eta_.count_earlier(task, progress.earlier->seconds);
+    began_[task] -= progress.earlier->seconds;
   }
   eta_.advance(task, progress.fraction);
   show({.kind = ProgressEvent::Kind::kAdvance, .label = label, .progress = progress, .text = {}}, clock_());

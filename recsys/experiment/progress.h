@@ -98,7 +98,7 @@ class Progress {
   void set_workers(int workers);
   void plan(int job, const std::string& stage, double guess_seconds);
   EtaEstimator::Task begin(const StageLabel& label);
-  /// With earlier_seconds, which is to come once, the stage goes on behind what an earlier start did in that time.
+  /// With what an earlier start did, which is to come once, the stage goes on behind that.
   void advance(EtaEstimator::Task task, const StageLabel& label, const StageProgress& progress);
   /// Returns the stage's wall time in seconds.
   double end(EtaEstimator::Task task, const StageLabel& label);

@@ -28,20 +28,14 @@ class JobListener : public StageListener {
     label_ = {job_.index, job_.dataset, job_.recommender, job_.run, job_.runs, stage};
     task_ = surroundings_.progress.begin(label_);
     running_ = true;
-    earlier_.reset();
   }
   void advance(const std::string& /*stage*/, const StageProgress& progress) override {
     surroundings_.poll();
-    if (progress.earlier_seconds) {
-      earlier_ = progress;  // of such epochs the last is enough
-      return;
-    }
-    show_earlier();
+    if (progress.earlier && !progress.earlier->last) return;  // the last says enough
     surroundings_.progress.advance(task_, label_, progress);
   }
   void end(const std::string& stage) override {
     running_ = false;
-    show_earlier();
     const double seconds = surroundings_.progress.end(task_, label_);
     surroundings_.store.log_stage({job_.dataset, job_.recommender, stage, job_.run, seconds, peak_rss_bytes()});
   }
@@ -52,14 +46,9 @@ class JobListener : public StageListener {
   }
 
  private:
-  void show_earlier() {
-    if (earlier_) surroundings_.progress.advance(task_, label_, *std::exchange(earlier_, std::nullopt));
-  }
-
   const RunJob& job_;
   const JobSurroundings& surroundings_;
   StageLabel label_;
-  std::optional<StageProgress> earlier_;  ///< the last epoch taken up from a checkpoint, until something is made behind it
   EtaEstimator::Task task_ = 0;
   bool running_ = false;
 };
@@ -81,10 +70,9 @@ Measures try_recommender(const RunJob& job, const JobSurroundings& surroundings,
     history.hear(progress);
     listener.advance(kRecommenderFit, progress);
   };
-  KeptCheckpoint checkpoint({.file = unfinished_unit_file(store.folder(), key),
-                             .configuration = unit_digest(store.configuration(), key.dataset, key.recommender, key.generator),
-                             .every = surroundings.checkpoint_every},
-                            [&](const std::string& message) { listener.warn(message); });
+  KeptCheckpoint checkpoint(unfinished_unit_file(store.folder(), key),
+                            unit_digest(store.configuration(), key.dataset, key.recommender, key.generator),
+                            surroundings.checkpoint, [&](const std::string& message) { listener.warn(message); });
   recommender->fit(data, hear, &checkpoint);
   pool_trim(Device::kCpu);  // never the GPU's: tensor/README.md
   listener.end(kRecommenderFit);
@@ -165,7 +153,7 @@ void execute_job(const RunJob& job, const JobSurroundings& surroundings) {
   }
   const auto folder = [&](const RunJob& of, const std::string& owner) {
     ModelFolder kept = kept_models(surroundings.store, of, owner);
-    kept.checkpoint_every = surroundings.checkpoint_every;
+    kept.checkpoint = surroundings.checkpoint;
     return kept;
   };
   for (const std::unique_ptr<Generator>& generator : job_generators(job, folder)) {

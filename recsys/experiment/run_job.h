@@ -36,7 +36,7 @@ struct JobSurroundings {
   Progress& progress;
   /// Called at every stage and epoch by the job's own thread: sets its number of threads, throws to cancel.
   std::function<void()> poll;
-  double checkpoint_every = 60;  ///< seconds after which a fit that is still running keeps how far it has come
+  CheckpointOptions checkpoint = {};
 };
 
 /// Where the models of `owner` (the job's recommender, or kBaselineOwner) are kept. Its folders are made.

@@ -32,6 +32,17 @@ void warm_up(Device device) {
 
 constexpr const char* kManifest = "manifest.json";
 
+std::string version_of(const ExperimentOptions& options, const char* name) {
+  const auto found = options.versions.find(name);
+  return found == options.versions.end() ? "" : found->second;
+}
+
+/// Compiler and matrix products, which decide the last bits.
+std::string build_of(const ExperimentOptions& options) {
+  const std::string products = version_of(options, "blas");
+  return version_of(options, "compiler") + (products.empty() ? "" : ", matrix products: " + products);
+}
+
 }  // namespace
 
 Experiment::Experiment(std::vector<LoadedDataset> datasets, ExperimentOptions options, Progress& progress)
@@ -42,7 +53,11 @@ Experiment::Experiment(std::vector<LoadedDataset> datasets, ExperimentOptions op
       store_(options_.out, configuration_of(datasets_, options_), [&](const std::string& message) { progress_.warn(message); }),
       journal_(store_.folder()),
       reused_(take_over(store_, journal_, all_unit_keys(options_, dataset_names(datasets_)), options_.reuse)),
-      work_(experiment_jobs(datasets_, protocols_, options_, [&](const UnitKey& key) { return store_.has(key); })) {}
+      work_(experiment_jobs(datasets_, protocols_, options_, [&](const UnitKey& key) {
+        const bool finished = store_.has(key);
+        if (finished) store_.remove_unfinished(key);  // of a start that was killed between the two, or of one that reuses it
+        return finished;
+      })) {}
 
 double Experiment::report_seconds() const {
   if (options_.protocol != ProtocolName::kStrict) return 0.1;
@@ -80,6 +95,7 @@ void Experiment::compute() {
                                 .warm_up = [&] { warm_up(device_of(options_)); },
                                 .must_wait = must_wait,
                                 .poll = [&] { check_interrupted(options_); }});
+  const std::string build = concat(version_of(options_, "revision"), ", ", build_of(options_));
   progress_.set_workers(pool.workers());
   plan_progress(folder);
   pool.run([&](std::size_t index) {
@@ -90,7 +106,7 @@ void Experiment::compute() {
       pool.poll();
       if (std::this_thread::get_id() == own) set_num_threads(std::max(1, options_.threads / std::max(1, pool.active())));
     };
-    execute_job(jobs[index], {store_, journal_, progress_, poll, options_.checkpoint_every});
+    execute_job(jobs[index], {store_, journal_, progress_, poll, {.every = options_.checkpoint_every, .build = build}});
     progress_.finish_job(jobs[index].index);
   });
   std::error_code ignored;
@@ -119,13 +135,7 @@ std::vector<Start> Experiment::starts() const {
 }
 
 std::vector<Cell> Experiment::run() {
-  const auto version = [&](const char* name) {
-    const auto found = options_.versions.find(name);
-    return found == options_.versions.end() ? std::string() : found->second;
-  };
-  const std::string compiler = version("compiler"), products = version("blas");
-  journal_.begin(options_.command, version("revision"), compiler + (products.empty() ? "" : ", matrix products: " + products),
-                 options_.threads, options_.jobs);
+  journal_.begin(options_.command, version_of(options_, "revision"), build_of(options_), options_.threads, options_.jobs);
   const auto broken_off = [&](const char* how) {
     try {
       journal_.end(how, progress_.elapsed());

@@ -93,18 +93,14 @@ std::string joined_configuration(const fs::path& folder, const Configuration& wa
   return to_json(wanted);
 }
 
-/// Checkpoints of units that are finished, which a start left that was killed between the two, and the checkpoints' folder when
-/// there are none.
-void remove_left_over(const fs::path& folder) {
+/// Removes what a kill left of a checkpoint that was being written: it may be large.
+void remove_cut_off(const fs::path& folder) {
   std::error_code ignored;
-  std::vector<fs::path> left_over;
+  std::vector<fs::path> cut_off;
   for (const fs::directory_entry& entry : fs::directory_iterator(unfinished_folder(folder), ignored)) {
-    const fs::path& file = entry.path();
-    const bool cut_off = file.extension() == ".tmp";  // a write that a kill broke off
-    if (cut_off || fs::exists(units_folder(folder) / (file.stem().string() + ".json"), ignored)) left_over.push_back(file);
+    if (entry.path().extension() == ".tmp") cut_off.push_back(entry.path());
   }
-  for (const fs::path& file : left_over) fs::remove(file, ignored);
-  fs::remove(unfinished_folder(folder), ignored);  // which it refuses unless it is empty
+  for (const fs::path& file : cut_off) fs::remove(file, ignored);
 }
 
 }  // namespace
@@ -118,7 +114,7 @@ UnitStore::UnitStore(fs::path folder, Configuration configuration, Warn warn)
   lock_.emplace(folder_);
   const std::string joined = joined_configuration(folder_, configuration_);  // again: now nobody else writes it
   if (read_text(folder_ / kConfigFile) != joined) write_file_atomically(folder_ / kConfigFile, joined);
-  remove_left_over(folder_);
+  remove_cut_off(folder_);
 }
 
 std::optional<Unit> UnitStore::read_from(const fs::path& folder, const UnitKey& key) const {

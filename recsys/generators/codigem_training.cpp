@@ -136,6 +136,7 @@ std::vector<CodigemEpoch> fit_codigem(CodigemModel& model, const CsrMatrix& rows
   check(rows.rows() > 0, "fit_codigem: no rows to train on");
   check(config.batch > 0 && config.max_epochs > 0, "fit_codigem: batch ", config.batch, " and max_epochs ", config.max_epochs,
         " must be positive");
+  check(config.patience >= 0, "fit_codigem: a patience of ", config.patience, " epochs");
   check(config.beta > 0, "fit_codigem: beta ", config.beta,
         " is not positive: without noise the states' densities, of which the loss is made, do not exist");
   sdrm::EarlyStopping stopping(model);
@@ -143,20 +144,17 @@ std::vector<CodigemEpoch> fit_codigem(CodigemModel& model, const CsrMatrix& rows
   std::vector<CodigemEpoch> history;
   sdrm::FitState state(checkpoint);
   state.add("model", model);
-  state.add("history", history);
   training.add_to(state);
   stopping.add_to(state);
-  std::int64_t epoch = state.resume();
-  if (on_epoch) std::for_each(history.begin(), history.end(), on_epoch);
-  for (; epoch < config.max_epochs && stopping.epochs_without(epoch - 1) <= config.patience; ++epoch) {
+  const auto goes_on = [&](std::int64_t epoch) { return stopping.epochs_without(epoch - 1) <= config.patience; };
+  const auto make = [&](std::int64_t epoch) {
     CodigemEpoch report = training.train_epoch(epoch);
     sdrm::check_converging("CODIGEM", epoch, report.loss, config.learning_rate);
     report.metric = validate(model, epoch);
-    history.push_back(report);
     stopping.take(epoch, report.metric);
-    state.epoch_made(epoch + 1);
-    if (on_epoch) on_epoch(report);
-  }
+    return report;
+  };
+  sdrm::train_epochs(state, history, config.max_epochs, goes_on, make, on_epoch);
   stopping.restore("CODIGEM");
   sdrm::check_last_update("CODIGEM", model, config.learning_rate);
   return history;

@@ -36,26 +36,16 @@ class Trainer {
         epoch_(critic.device(), static_cast<std::int32_t>(kCtganTurns)),
         fit_(critic.device(), static_cast<std::int32_t>(kCtganTurns * kMasks)),
         losses_(steps, critic.dtype(), critic.device(), 4),
-        graph_(critic.device()) {
-    fit_.begin_epoch(0);
-  }
+        graph_(critic.device()) {}
 
   void add_to(sdrm::FitState& state) {
     state.add("critic_adam", critic_adam_);
     state.add("generator_adam", generator_adam_);
     condition_adam_.add_to("condition_adam", state);
   }
-  /// `epochs` have been made by an earlier start, whose state has been taken up. What they drew is drawn again, since which rows
-  /// of the condition tables wait for how many steps follows from all of it.
-  void go_on_behind(std::int64_t epochs) {
-    if (epochs == 0) return;
-    for (std::int64_t epoch = 0; epoch <= std::min(epochs, config_.epochs - 1); ++epoch) draw(epoch);
-    fit_.begin_epoch(epochs * steps_, epochs * steps_);
-  }
-
   /// One epoch's steps, an update of the critic and one of the generator in each; returns the means of their losses.
   CtganEpoch train_epoch(std::int64_t epoch) {
-    if (epoch == 0) draw(0);
+    if (drawn_epochs_ <= epoch) begin_behind(epoch);
     draws_.bring_epoch();
     epoch_.begin_epoch(epoch * steps_);
     for (std::int64_t step = 0; step < steps_; ++step) graph_.run(draws_.generation(), [&] { update(); });
@@ -74,6 +64,7 @@ class Trainer {
 
   /// Brings all rows of the condition tables up to date.
   void finish() {
+    begin_behind(config_.epochs);  // all may have been made by an earlier start
     std::vector<std::int32_t> all(static_cast<std::size_t>(schedule_.rows())), index(all), done(all);
     std::iota(all.begin(), all.end(), 0);
     schedule_.visit(all, 0, index.data(), done.data(), nullptr);
@@ -86,7 +77,16 @@ class Trainer {
  private:
   static constexpr std::uint32_t kMasks = 6;  ///< two in each of three passes
 
-  void draw(std::int64_t epoch) { draws_.draw_epoch(seed_, epoch * steps_, schedule_); }
+  void draw(std::int64_t epoch) {
+    draws_.draw_epoch(seed_, epoch * steps_, schedule_);
+    drawn_epochs_ = epoch + 1;
+  }
+  /// `epochs` have been made, by an earlier start if any. What they drew is drawn again, since which rows of the condition tables
+  /// wait for how many steps follows from all of it.
+  void begin_behind(std::int64_t epochs) {
+    while (drawn_epochs_ <= std::min(epochs, config_.epochs - 1)) draw(drawn_epochs_);
+    fit_.begin_epoch(epochs * steps_, epochs * steps_);
+  }
 
   void update() {
     const CriticLoss critic = update_critic();
@@ -164,6 +164,7 @@ class Trainer {
   std::uint64_t seed_;
   CtganDraws draws_;
   RowSchedule schedule_;
+  std::int64_t drawn_epochs_ = 0;
   optim::AdamOptions options_;
   optim::Adam critic_adam_;
   optim::Adam generator_adam_;
@@ -187,21 +188,16 @@ void fit_ctgan(CtganGenerator& generator, CtganCritic& critic, const TableEncodi
   sdrm::FitState state(checkpoint);
   state.add("generator", generator);
   state.add("critic", critic);
-  state.add("history", history);
   trainer.add_to(state);
-  std::int64_t epoch = state.resume();
-  trainer.go_on_behind(epoch);
-  if (on_epoch) std::for_each(history.begin(), history.end(), on_epoch);
-  for (; epoch < config.epochs; ++epoch) {
+  const auto make = [&](std::int64_t epoch) {
     const CtganEpoch report = trainer.train_epoch(epoch);
     if (!std::isfinite(report.critic) || !std::isfinite(report.generator)) {
       fail(ErrorKind::kFit, "CTGAN diverged in epoch ", epoch + 1, ": the loss of its critic is ", report.critic,
            ", of its generator ", report.generator, " (a lower learning rate than ", config.learning_rate, " may help)");
     }
-    history.push_back(report);
-    state.epoch_made(epoch + 1);
-    if (on_epoch) on_epoch(report);
-  }
+    return report;
+  };
+  sdrm::train_epochs(state, history, config.epochs, sdrm::always, make, on_epoch);
   trainer.finish();
   sdrm::check_last_update("CTGAN", generator, config.learning_rate);
 }

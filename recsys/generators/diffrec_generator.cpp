@@ -1,5 +1,8 @@
 #include "recsys/generators/diffrec_generator.h"
 
+#include <cmath>
+#include <optional>
+
 #include "recsys/generators/diffrec_training.h"
 #include "recsys/metrics/ranking.h"
 
@@ -30,17 +33,23 @@ FitLength DiffRecGenerator::length() const { return {config_.max_epochs, kTypica
 void DiffRecGenerator::train(DiffRecModel& model, const ProtocolData& protocol, const Training& training) const {
   const DiffRecSchedule schedule(config_);
   const std::uint64_t selection_seed = part_seed(ModelPart::kSelection);
-  std::uint32_t tiles = 0;  // every tile of users gets noise of its own
+  std::int64_t tiles = 0;  // every tile of users gets noise of its own
+  training.checkpoint.also_keep("tiles", tiles);
   const auto validate = [&](const DiffRecModel& fitted, std::int64_t epoch) {
     const HeldOut users = protocol.selection(selection_seed, static_cast<int>(epoch));
     const auto score = [&](const CsrMatrix& rows) {
-      return diffrec_scores(fitted, rows, schedule, config_, {selection_seed, Purpose::kPerturbation, tiles++});
+      return diffrec_scores(fitted, rows, schedule, config_,
+                            {selection_seed, Purpose::kPerturbation, static_cast<std::uint32_t>(tiles++)});
     };
     return mean_over_users(ranking_metrics(score, users, {.cutoffs = {config_.selection_cutoff}}).recall(0)).value;
   };
   fit_diffrec(
       model, protocol.generator, config_, part_seed(ModelPart::kFit), validate,
-      [&](const DiffRecEpoch& report) { training.log.epoch(report.epoch, report.loss, report.metric); }, &training.checkpoint);
+      [&](const DiffRecEpoch& report) {
+        const std::optional<double> metric = std::isnan(report.metric) ? std::nullopt : std::optional(report.metric);
+        training.log.epoch(report.epoch, report.loss, metric);
+      },
+      &training.checkpoint);
 }
 
 sdrm::LogitMatrix DiffRecGenerator::scores(const DiffRecModel& model, std::int64_t rows,

@@ -1,6 +1,7 @@
 #include "recsys/generators/diffrec_training.h"
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "autograd/tape.h"
@@ -119,21 +120,18 @@ std::vector<DiffRecEpoch> fit_diffrec(DiffRecModel& model, const CsrMatrix& rows
   std::vector<DiffRecEpoch> history;
   sdrm::FitState state(checkpoint);
   state.add("model", model);
-  state.add("history", history);
   training.add_to(state);
   stopping.add_to(state);
-  std::int64_t epoch = state.resume();
-  if (on_epoch) std::for_each(history.begin(), history.end(), on_epoch);
-  for (; epoch < config.max_epochs && stopping.epochs_without(epoch) < config.patience; ++epoch) {
+  const auto goes_on = [&](std::int64_t epoch) { return stopping.epochs_without(epoch) < config.patience; };
+  const auto make = [&](std::int64_t epoch) {
     const double loss = training.train_epoch(epoch);
     sdrm::check_converging("DiffRec", epoch, loss, config.learning_rate);
-    DiffRecEpoch report = {epoch, loss, {}};
-    if ((epoch + 1) % config.evaluate_every == 0 || epoch + 1 == config.max_epochs) report.metric = validate(model, epoch);
-    if (report.metric) stopping.take(epoch, *report.metric);
-    history.push_back(report);
-    state.epoch_made(epoch + 1);
-    if (on_epoch) on_epoch(report);
-  }
+    const bool evaluated = (epoch + 1) % config.evaluate_every == 0 || epoch + 1 == config.max_epochs;
+    const DiffRecEpoch report = {epoch, loss, evaluated ? validate(model, epoch) : std::numeric_limits<double>::quiet_NaN()};
+    if (evaluated) stopping.take(epoch, report.metric);
+    return report;
+  };
+  sdrm::train_epochs(state, history, config.max_epochs, goes_on, make, on_epoch);
   stopping.restore("DiffRec");
   sdrm::check_last_update("DiffRec", model, config.learning_rate);
   return history;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <functional>
-#include <optional>
 #include <vector>
 
 #include "recsys/generators/diffrec.h"
@@ -11,8 +10,8 @@ namespace tapestry::recsys {
 
 struct DiffRecEpoch {
   std::int64_t epoch;
-  double loss;                   ///< mean over the updates
-  std::optional<double> metric;  ///< what `validate` returned, in epochs that are evaluated
+  double loss;    ///< mean over the updates
+  double metric;  ///< what `validate` returned; NaN in epochs that are not evaluated
 };
 
 /// Trains with AdamW, where the model is, on the sparse rows (on the host), reshuffled every epoch, the short last batch kept.

@@ -15,6 +15,11 @@ std::string history_line(std::int64_t epoch, double loss, std::optional<double> 
          "\n";
 }
 
+std::optional<StageProgress::Earlier> earlier_of(const sdrm::FitCheckpoint& checkpoint, std::int64_t epoch) {
+  if (epoch >= checkpoint.earlier_epochs()) return std::nullopt;
+  return StageProgress::Earlier{checkpoint.earlier_seconds(), epoch + 1 == checkpoint.earlier_epochs()};
+}
+
 void FitLog::epoch(std::int64_t epoch, double loss, std::optional<double> metric, const std::string& details) {
   history_ += history_line(epoch, loss, metric, details);
   if (metric && *metric > best_) {
@@ -26,7 +31,7 @@ void FitLog::epoch(std::int64_t epoch, double loss, std::optional<double> metric
   const auto expected = static_cast<double>(std::min(length_.most, likely));
   StageProgress progress = {
       .fraction = std::min(1.0, static_cast<double>(epoch + 1) / expected), .epoch = epoch, .loss = loss, .metric = metric};
-  if (epoch < checkpoint_.earlier_epochs()) progress.earlier_seconds = checkpoint_.earlier_seconds();
+  progress.earlier = earlier_of(checkpoint_, epoch);
   listener_.advance(stage_, progress);
 }
 

@@ -17,6 +17,9 @@ std::string shortest_digits(double value);
 /// each.
 std::string history_line(std::int64_t epoch, double loss, std::optional<double> metric, const std::string& details = "");
 
+/// What StageProgress says of an epoch (from 0) that the fit has taken up from its checkpoint; nothing of one that is made now.
+std::optional<StageProgress::Earlier> earlier_of(const sdrm::FitCheckpoint& checkpoint, std::int64_t epoch);
+
 /// How long a fit may take, in epochs.
 struct FitLength {
   std::int64_t most = 0;      ///< never more

@@ -20,9 +20,12 @@ struct StageProgress {
   std::optional<double> loss = {};         ///< of a finished epoch
   std::optional<double> metric = {};
   std::string_view metric_name = "metric";  ///< what it is, where the stage alone does not say so
-  /// Of an epoch that a fit has taken up from its checkpoint: what the fit had taken before. Such epochs are told of first of
-  /// all, as if they were made now.
-  std::optional<double> earlier_seconds = {};
+  /// Of an epoch that a fit has taken up from its checkpoint. Such epochs are told of first of all, as if they were made now.
+  struct Earlier {
+    double seconds;  ///< that the fit had taken in earlier starts
+    bool last;       ///< of these epochs
+  };
+  std::optional<Earlier> earlier = {};
 };
 
 /// Watches a model being fitted or sampled, stage by stage ("vae_fit", "sdrm_fit", "sample_f", ...). Any call may throw, which

@@ -1,5 +1,7 @@
 #include "recsys/generators/model_folder.h"
 
+#include "recsys/data/sha256.h"
+#include "recsys/generators/kept_checkpoint.h"
 #include "tensor/atomic_file.h"
 #include "tensor/memory.h"
 
@@ -26,13 +28,12 @@ std::filesystem::path unfinished_file(const ModelFolder& folder, const std::stri
 
 void fit_with_checkpoint(const ModelFolder& folder, const std::string& part, StageListener& listener,
                          const std::function<void(sdrm::FitCheckpoint&)>& fit) {
-  KeptCheckpoint checkpoint(
-      {.file = unfinished_file(folder, part), .configuration = folder.configuration, .every = folder.checkpoint_every},
-      [&](const std::string& message) { listener.warn(message); });
+  KeptCheckpoint checkpoint(unfinished_file(folder, part), folder.configuration, folder.checkpoint,
+                            [&](const std::string& message) { listener.warn(message); });
   try {
     fit(checkpoint);
   } catch (const Error& error) {
-    if (error.kind() == ErrorKind::kFit) checkpoint.remove();
+    if (error.kind() == ErrorKind::kFit) remove_checkpoint(folder, part);
     throw;
   }
 }
@@ -42,18 +43,14 @@ void remove_checkpoint(const ModelFolder& folder, const std::string& part) {
   if (!folder.unfinished.empty()) std::filesystem::remove(unfinished_file(folder, part), ignored);
 }
 
-void TensorDigest::begin(const std::string& name, DType dtype, const Shape& shape) {
-  hash_.update(concat(name, " ", dtype, " ", shape, "\n"));
-}
-
 std::string digest_of(const std::map<std::string, Tensor>& tensors) {
-  TensorDigest digest;
+  Sha256 hash;
   for (const auto& [name, tensor] : tensors) {
-    digest.begin(name, tensor.dtype(), tensor.shape());
+    hash.update(concat(name, " ", tensor.dtype(), " ", tensor.shape(), "\n"));
     const Tensor here = tensor.to(Device::kCpu);
-    digest.add({static_cast<const char*>(here.raw_data()), static_cast<std::size_t>(here.bytes())});
+    hash.update({static_cast<const char*>(here.raw_data()), static_cast<std::size_t>(here.bytes())});
   }
-  return digest.finish();
+  return hash.finish();
 }
 
 std::string digest_of(const nn::Module& module) {

@@ -4,11 +4,9 @@
 #include <functional>
 #include <map>
 #include <string>
-#include <string_view>
 
 #include "nn/module.h"
 #include "nn/safetensors.h"
-#include "recsys/data/sha256.h"
 #include "recsys/generators/generator.h"
 #include "recsys/generators/kept_checkpoint.h"
 
@@ -20,7 +18,7 @@ struct ModelFolder {
   std::filesystem::path history;  ///< stem of "<stem>-<stage>.csv", epoch,loss,metric: "vae_fit", "sdrm_fit", "codigem_fit", ...
   std::string configuration;      ///< digest of all that decides the numbers; a file with another one is not taken up
   std::filesystem::path unfinished = {};  ///< stem of "<stem>-<part>.safetensors", how far a fit has come
-  double checkpoint_every = 60;           ///< seconds between two writes of it
+  CheckpointOptions checkpoint = {};
 };
 
 /// The file of one part of what belongs to `stem`.
@@ -38,18 +36,6 @@ void fit_with_checkpoint(const ModelFolder& folder, const std::string& part, Sta
                          const std::function<void(sdrm::FitCheckpoint&)>& fit);
 /// The part is kept: what its fit would have gone on from is of no use any more.
 void remove_checkpoint(const ModelFolder& folder, const std::string& part);
-
-/// SHA-256 of tensors that come one after the other, in the order of their names.
-class TensorDigest {
- public:
-  void begin(const std::string& name, DType dtype, const Shape& shape);
-  void add(std::string_view bytes) { hash_.update(bytes); }
-  /// 64 hex digits. Call it once.
-  std::string finish() { return hash_.finish(); }
-
- private:
-  Sha256 hash_;
-};
 
 /// SHA-256 of tensors by name, which says of a file's numbers whether they are those that were written: 64 hex digits.
 std::string digest_of(const std::map<std::string, Tensor>& tensors);

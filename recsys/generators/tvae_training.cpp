@@ -110,16 +110,13 @@ void fit_tvae(Tvae& model, const CsrMatrix& marks, const TvaeConfig& config, std
   std::vector<TvaeEpoch> history;
   sdrm::FitState state(checkpoint);
   state.add("model", model);
-  state.add("history", history);
   training.add_to(state);
-  std::int64_t epoch = state.resume();
-  if (on_epoch) std::for_each(history.begin(), history.end(), on_epoch);
-  for (; epoch < config.epochs; ++epoch) {
-    history.push_back(training.train_epoch(epoch));
-    sdrm::check_converging("TVAE", epoch, history.back().loss, config.learning_rate);
-    state.epoch_made(epoch + 1);
-    if (on_epoch) on_epoch(history.back());
-  }
+  const auto make = [&](std::int64_t epoch) {
+    const TvaeEpoch report = training.train_epoch(epoch);
+    sdrm::check_converging("TVAE", epoch, report.loss, config.learning_rate);
+    return report;
+  };
+  sdrm::train_epochs(state, history, config.epochs, sdrm::always, make, on_epoch);
   sdrm::check_last_update("TVAE", model, config.learning_rate);
 }
 

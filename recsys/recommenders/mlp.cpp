@@ -35,15 +35,6 @@ double likely_fraction(double epochs_done, std::int64_t best_epoch, const MlpCon
   return std::min(1.0, epochs_done / stop);
 }
 
-/// What is told of an epoch when best_epoch was the best one before it.
-StageProgress end_of_epoch(const MlpEpoch& epoch, std::int64_t best_epoch, const MlpConfig& config) {
-  return {.fraction = likely_fraction(static_cast<double>(epoch.epoch + 1), best_epoch, config),
-          .epoch = epoch.epoch,
-          .loss = epoch.loss,
-          .metric = epoch.rmse,
-          .metric_name = "RMSE"};
-}
-
 }  // namespace
 
 double mlp_rmse(const MlpModel& model, const RowBatches& rows) {
@@ -187,37 +178,34 @@ MlpFit fit_mlp(MlpModel& model, const CsrMatrix& train, const CsrMatrix& valid, 
   state.add("best", best);
   state.add("best_epoch", fit.best_epoch);
   state.add("best_rmse", fit.best_rmse);
-  state.add("history", fit.history);
   state.add("without_improvement", without_improvement);
   training.add_to(state);  // behind the model
-  std::int64_t epoch = state.resume();
-  if (listener) {
-    for (const MlpEpoch& earlier : fit.history) {
-      StageProgress progress = end_of_epoch(earlier, fit.best_epoch, config);
-      progress.earlier_seconds = checkpoint->earlier_seconds();
-      listener(progress);
-    }
-  }
-  for (; epoch < config.max_epochs && without_improvement < std::max<std::int64_t>(1, config.patience); ++epoch) {
+  const auto goes_on = [&](std::int64_t /*epoch*/) { return without_improvement < std::max<std::int64_t>(1, config.patience); };
+  const auto make = [&](std::int64_t epoch) {
     const double loss = training.train_epoch(epoch, [&](double share) {
       const double done = static_cast<double>(epoch) + share;
       if (listener) listener({.fraction = likely_fraction(done, fit.best_epoch, config), .epoch = epoch});
     });
     sdrm::check_converging("MLP", epoch, loss, config.learning_rate);
-    fit.history.push_back({epoch, loss, mlp_rmse(model, valid_tiles)});
-    const double rmse = fit.history.back().rmse;
-    const StageProgress progress = end_of_epoch(fit.history.back(), fit.best_epoch, config);
-    if (rmse < fit.best_rmse - config.min_delta) {
-      fit.best_rmse = rmse;
+    const MlpEpoch report = {epoch, loss, mlp_rmse(model, valid_tiles)};
+    if (report.rmse < fit.best_rmse - config.min_delta) {
+      fit.best_rmse = report.rmse;
       fit.best_epoch = epoch;
       best.take();
       without_improvement = 0;
     } else {
       ++without_improvement;
     }
-    state.epoch_made(epoch + 1);
-    if (listener) listener(progress);
-  }
+    return report;
+  };
+  const auto on_epoch = end_of_epochs<MlpEpoch>(listener, checkpoint, [&](const MlpEpoch& report) -> StageProgress {
+    return {.fraction = likely_fraction(static_cast<double>(report.epoch + 1), fit.best_epoch, config),
+            .epoch = report.epoch,
+            .loss = report.loss,
+            .metric = report.rmse,
+            .metric_name = "RMSE"};
+  });
+  sdrm::train_epochs(state, fit.history, config.max_epochs, goes_on, make, on_epoch);
   if (!best.taken()) {
     fail(ErrorKind::kFit, "MLP: the validation error was ", fit.history.back().rmse, " in every one of ", fit.history.size(),
          " epochs, so that none is the best");

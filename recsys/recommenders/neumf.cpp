@@ -158,37 +158,30 @@ NeuMfFit fit_neumf(NeuMfModel& model, const Triples& all, const NeuMfConfig& con
   state.add("best", best);
   state.add("lowest", lowest);
   state.add("kept_epoch", fit.kept_epoch);
-  state.add("history", fit.history);
   training.add_to(state);
-  std::int64_t epoch = state.resume();
-  if (listener) {
-    for (const NeuMfEpoch& earlier : fit.history) {
-      StageProgress progress = end_of_epoch(earlier, config, epochs);
-      progress.earlier_seconds = checkpoint->earlier_seconds();
-      listener(progress);
-    }
-  }
-  for (; epoch < epochs; ++epoch) {
+  const auto make = [&](std::int64_t epoch) {
     const EpochTriples split = split_epoch(all, config.validation_share, seed, epoch);
     const double loss = training.train_epoch(split.train, [&](double share) {
       if (listener) listener({.fraction = (static_cast<double>(epoch) + share) / static_cast<double>(epochs), .epoch = epoch});
     });
     sdrm::check_converging("NeuMF", epoch, loss, config.learning_rate);
     const TripleTensors valid(all, split.valid, model.dtype(), model.device());
-    fit.history.push_back({epoch, loss, neumf_loss(model, valid), by_recall(config.selection) ? recall(model) : kNaN});
-    if (valid.size() > 0 && !std::isfinite(fit.history.back().validation_loss)) {
-      fail(ErrorKind::kFit, "NeuMF diverged in epoch ", epoch + 1, ": its validation loss is ",
-           fit.history.back().validation_loss, " (a lower learning rate than ", config.learning_rate, " may help)");
+    const NeuMfEpoch report = {epoch, loss, neumf_loss(model, valid), by_recall(config.selection) ? recall(model) : kNaN};
+    if (valid.size() > 0 && !std::isfinite(report.validation_loss)) {
+      fail(ErrorKind::kFit, "NeuMF diverged in epoch ", epoch + 1, ": its validation loss is ", report.validation_loss,
+           " (a lower learning rate than ", config.learning_rate, " may help)");
     }
-    const double value = criterion(fit.history.back(), config.selection);
+    const double value = criterion(report, config.selection);
     if (sdrm::improves(-value, -lowest)) {
       lowest = value;
       fit.kept_epoch = epoch;
       best.take();
     }
-    state.epoch_made(epoch + 1);
-    if (listener) listener(end_of_epoch(fit.history.back(), config, epochs));
-  }
+    return report;
+  };
+  const auto on_epoch = end_of_epochs<NeuMfEpoch>(listener, checkpoint,
+                                                  [&](const NeuMfEpoch& report) { return end_of_epoch(report, config, epochs); });
+  sdrm::train_epochs(state, fit.history, epochs, sdrm::always, make, on_epoch);
   if (!best.taken()) {
     fail(ErrorKind::kFit, "NeuMF: what its epoch is chosen by was no number in any of ", fit.history.size(),
          " epochs (no user or triple to choose on?)");

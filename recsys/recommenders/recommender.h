@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "recsys/data/interactions.h"
+#include "recsys/generators/fit_log.h"
 #include "recsys/generators/generator.h"
 #include "sdrm/fit_checkpoint.h"
 #include "tensor/csr.h"
@@ -49,6 +50,19 @@ struct FitData {
 /// Hears of the progress of a fit, several times a second where there is much to do, and of each epoch at its end, with its loss
 /// and what the training is judged by. It may throw, which ends the fit.
 using FitListener = std::function<void(const StageProgress&)>;
+
+/// Tells the listener of a finished epoch what told_of(epoch) says, and of one that the fit has taken up from its checkpoint that
+/// it was. Empty where nobody listens.
+template <typename Epoch, typename ToldOf>
+std::function<void(const Epoch&)> end_of_epochs(const FitListener& listener, const sdrm::FitCheckpoint* checkpoint,
+                                                const ToldOf& told_of) {
+  if (!listener) return {};
+  return [listener, checkpoint, told_of](const Epoch& report) {
+    StageProgress progress = told_of(report);
+    if (checkpoint != nullptr) progress.earlier = earlier_of(*checkpoint, report.epoch);
+    listener(progress);
+  };
+}
 
 /// What MLP and NeuMF draw numbers for, each from derive_seed(recommender's seed, part). Append only: a changed number changes
 /// every result.

@@ -149,15 +149,15 @@ TEST(FitState, EveryKindOfPartComesBack) {
     FitState state(&checkpoint);
     first.add_to(state);
     EXPECT_EQ(state.resume(), 0) << "there is none yet";
-    state.epoch_made(4);
+    state.epoch_made(2);
   }
   Everything second(2);
   FileCheckpoint checkpoint(file, 1);
   std::int64_t also = 0;
   FitState state(&checkpoint);
   second.add_to(state);
-  EXPECT_EQ(state.resume(), 4);
-  EXPECT_EQ(checkpoint.earlier_epochs(), 4);
+  EXPECT_EQ(state.resume(), 2);
+  EXPECT_EQ(checkpoint.earlier_epochs(), 2);
   EXPECT_TRUE(tests::same_state(second.model, first.model));
   EXPECT_EQ(second.adam.steps(), 2);
   for (std::size_t i = 0; i < first.adam.moments().size(); ++i) {
@@ -173,6 +173,16 @@ TEST(FitState, EveryKindOfPartComesBack) {
   ASSERT_EQ(second.history.size(), 2U);
   EXPECT_EQ(second.history[1].epoch, 1);
   EXPECT_EQ(second.history[1].loss, std::numeric_limits<double>::infinity());
+
+  // A file whose epochs are not those that it tells of.
+  nn::TensorFile wrong = nn::load_tensors(file);
+  wrong.tensors.at("epochs").data<std::int64_t>()[0] = 3;
+  nn::save_tensors(file, wrong);
+  Everything fourth(4);
+  FitState torn(&checkpoint);
+  fourth.add_to(torn);
+  EXPECT_EQ(torn.resume(), 0);
+  EXPECT_EQ(checkpoint.refused, "'history' has 2 rows after 3 epochs");
 
   // With one part more it is another training's, and nothing of it is taken up.
   Everything third(3);

@@ -23,7 +23,7 @@ class FileCheckpoint : public sdrm::FitCheckpoint {
     return std::filesystem::exists(file_) ? std::make_unique<nn::TensorReader>(file_) : nullptr;
   }
   void refuse(const std::string& why) override { refused = why; }
-  bool due() override { return ++asked_ % every_ == 0; }
+  bool due(std::int64_t /*bytes*/) override { return ++asked_ % every_ == 0; }
   void write(const nn::TensorFile& state) override { nn::save_tensors(file_, state); }
   double earlier_seconds() const override { return 7; }
 

@@ -211,7 +211,8 @@ TEST(JsonLines, TellOfAFitThatGoesOnAndCountItsEarlierTime) {
   record.progress.plan(1, "vae_fit", 100);
   record.now = 50;
   const auto task = record.progress.begin(record.label);
-  record.progress.advance(task, record.label, {.fraction = 0.5, .epoch = 39, .loss = 3.5, .earlier_seconds = 60.04});
+  record.progress.advance(task, record.label,
+                          {.fraction = 0.5, .epoch = 39, .loss = 3.5, .earlier = StageProgress::Earlier{60.04, true}});
   EXPECT_EQ(record.lines.back()["event"], "resumed");
   EXPECT_EQ(record.lines.back()["epoch"], 40);
   EXPECT_EQ(record.lines.back()["earlier_seconds"], 60.0);

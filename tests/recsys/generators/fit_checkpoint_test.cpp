@@ -61,7 +61,7 @@ TEST(GeneratorCheckpoint, DiffRecGoesOnToTheSameBits) {
     auto model = std::make_unique<DiffRecModel>(kItems, config, init);
     Fitted fitted;
     const auto on_epoch = [&](const DiffRecEpoch& epoch) {
-      fitted.told.insert(fitted.told.end(), {epoch.loss, epoch.metric.value_or(-1)});
+      fitted.told.insert(fitted.told.end(), {epoch.loss, std::isnan(epoch.metric) ? -1 : epoch.metric});
       after_epoch();
     };
     EXPECT_EQ(fit_diffrec(*model, grouped_matrix(40, kItems, 3, 5), config, 12, validate, on_epoch, checkpoint).size(), 5U);
@@ -139,16 +139,20 @@ std::string histories(const fs::path& folder) {
 TEST(GeneratorCheckpoint, EveryGeneratorGoesOnFromItsFolder) {
   const ProtocolData protocol = tests::tiny_protocol();
   const SampleRequest request = {.rows = 60, .density = 0.2};
+  const auto in = [](const TempFolder& folder) {
+    GeneratorSettings settings = tests::tiny_settings(
+        1, {folder.path() / "run", folder.path() / "run", "one", folder.path() / "unfinished" / "run", {.every = 0}});
+    settings.baselines.diffrec.inference_steps = 2;  // its evaluations draw numbers too
+    settings.baselines.diffrec.evaluate_every = 1;
+    return settings;
+  };
   const std::vector<std::pair<std::string, std::string>> stages = {
       {"multivae++", "vae_fit"},  {"f-sdrm", "vae_fit"},      {"f-sdrm", "sdrm_fit"}, {"multivae", "multivae_fit"},
       {"codigem", "codigem_fit"}, {"diffrec", "diffrec_fit"}, {"tvae", "tvae_fit"},   {"ctgan", "ctgan_fit"}};
   for (const auto& [name, stage] : stages) {
     const TempFolder once, twice;
-    const auto folder_in = [](const TempFolder& folder) {
-      return ModelFolder{folder.path() / "run", folder.path() / "run", "one", folder.path() / "unfinished" / "run", 0};
-    };
     const auto used = [&](const TempFolder& folder, tests::RecordingListener& listener) {
-      const auto generator = tests::make_one(name, tests::tiny_settings(1, folder_in(folder)));
+      const auto generator = tests::make_one(name, in(folder));
       generator->fit(protocol, listener);
       return generator->sample(request, listener).likes;
     };
@@ -165,17 +169,18 @@ TEST(GeneratorCheckpoint, EveryGeneratorGoesOnFromItsFolder) {
     const std::vector<StageProgress>& told = resumed.progress.at(stage);
     ASSERT_EQ(told.size(), whole.progress.at(stage).size()) << name;
     for (std::size_t i = 0; i < told.size(); ++i) {
-      EXPECT_EQ(told[i].earlier_seconds.has_value(), i < 2) << name << " " << i;
+      ASSERT_EQ(told[i].earlier.has_value(), i < 2) << name << " " << i;
+      EXPECT_EQ(i < 2 && told[i].earlier->last, i == 1) << name;
       EXPECT_EQ(told[i].fraction, whole.progress.at(stage)[i].fraction) << name << " " << i;
-      EXPECT_FALSE(whole.progress.at(stage)[i].earlier_seconds) << name;
+      EXPECT_FALSE(whole.progress.at(stage)[i].earlier) << name;
     }
   }
 }
 
 TEST(GeneratorCheckpoint, AFitThatFailsLeavesNone) {
   const TempFolder folder;
-  GeneratorSettings settings =
-      tests::tiny_settings(1, {folder.path() / "run", folder.path() / "run", "one", folder.path() / "unfinished" / "run", 0});
+  GeneratorSettings settings = tests::tiny_settings(
+      1, {folder.path() / "run", folder.path() / "run", "one", folder.path() / "unfinished" / "run", {.every = 0}});
   settings.baselines.diffrec.learning_rate = 1e30;
   settings.vae.learning_rate = 1e30;
   for (const char* name : {"diffrec", "multivae++"}) {
@@ -187,10 +192,10 @@ TEST(GeneratorCheckpoint, AFitThatFailsLeavesNone) {
 
 /// A checkpoint of one number, at times that the test sets.
 struct KeptNumber {
-  explicit KeptNumber(const fs::path& file, std::string configuration = "one", double every = 60)
-      : checkpoint(
-            {.file = file, .configuration = std::move(configuration), .every = every, .clock = [this] { return now += cost; }},
-            [this](const std::string& message) { warnings.push_back(message); }) {}
+  explicit KeptNumber(const fs::path& file, std::string configuration = "one", double every = 60, std::string build = "")
+      : checkpoint(file, std::move(configuration),
+                   {.every = every, .build = std::move(build), .clock = [this] { return now += cost; }},
+                   [this](const std::string& message) { warnings.push_back(message); }) {}
 
   /// What is taken up; 0: nothing.
   double read() {
@@ -222,45 +227,64 @@ TEST(KeptCheckpoint, GoesOnWithTheTimeOfEarlierStarts) {
   KeptNumber third(file);
   EXPECT_EQ(third.read(), 4);
   EXPECT_EQ(third.checkpoint.earlier_seconds(), 100);
-  third.checkpoint.remove();
-  EXPECT_FALSE(fs::exists(file));
-  EXPECT_EQ(KeptNumber(file).read(), 0);
 }
 
-TEST(KeptCheckpoint, IsDueAfterItsTimeAndNotMoreThanItsShare) {
+TEST(KeptCheckpoint, IsDueAsSeldomAsItIsDear) {
   const TempFolder folder;
+  const auto due_after = [](KeptNumber& kept, std::int64_t bytes) {
+    const double begin = kept.now;
+    while (!kept.checkpoint.due(bytes)) kept.now += 1;
+    return kept.now - begin;
+  };
   KeptNumber kept(folder.path() / "x.safetensors");
-  EXPECT_FALSE(kept.checkpoint.due());
-  kept.now += 59;
-  EXPECT_FALSE(kept.checkpoint.due());
-  kept.now += 2;
-  EXPECT_TRUE(kept.checkpoint.due());
-  kept.cost = 3;  // a write takes so much, as every look at the clock does
+  EXPECT_EQ(due_after(kept, 1000), 60);
+  KeptNumber large(folder.path() / "y.safetensors");
+  EXPECT_EQ(due_after(large, 3'000'000'000), 465);  // 10 s are expected: sqrt(2 10 10800) = 464.8
+  kept.cost = 3;                                    // a write takes so much, as every look at the clock does
   kept.write(1);
   kept.cost = 0;
-  kept.now += 100;
-  EXPECT_FALSE(kept.checkpoint.due());
-  kept.now += 100;
-  EXPECT_TRUE(kept.checkpoint.due());
-  KeptNumber always(folder.path() / "y.safetensors", "one", 0);
+  EXPECT_EQ(due_after(kept, 3'000'000'000), 255);  // sqrt(2 3 10800) = 254.6
+  KeptNumber always(folder.path() / "z.safetensors", "one", 0);
   always.cost = 5;
   always.write(1);
-  EXPECT_TRUE(always.checkpoint.due());
-  KeptNumber none("");
-  none.now += 1e9;
-  EXPECT_FALSE(none.checkpoint.due());
-  EXPECT_EQ(none.read(), 0);
-  none.checkpoint.remove();
+  EXPECT_TRUE(always.checkpoint.due(3'000'000'000));
+}
+
+TEST(KeptCheckpoint, NeverAndWithoutAFileNothingIsKept) {
+  const TempFolder folder;
+  KeptNumber(folder.path() / "x.safetensors").write(1);
+  for (const fs::path& file : {fs::path(), folder.path() / "x.safetensors"}) {
+    KeptNumber none(file, "one", file.empty() ? 60 : std::numeric_limits<double>::infinity());
+    none.now += 1e9;
+    EXPECT_FALSE(none.checkpoint.due(1));
+    EXPECT_EQ(none.read(), 0);
+  }
+}
+
+TEST(KeptCheckpoint, ADiskWithoutRoomForItAndTheResultsIsLeftAlone) {
+  const TempFolder folder;
+  for (const std::uintmax_t room : {15, 16}) {
+    const fs::path file = folder.path() / "x.safetensors";
+    std::vector<std::string> warnings;
+    KeptCheckpoint checkpoint(file, "one", {.room = [&](const fs::path&) { return room; }},
+                              [&](const std::string& message) { warnings.push_back(message); });
+    checkpoint.write({{{"x", Tensor::zeros({2})}}, {}});  // 8 bytes
+    EXPECT_EQ(fs::exists(file), room == 16);
+    EXPECT_EQ(warnings.size(), room == 16 ? 0U : 1U);
+  }
 }
 
 TEST(KeptCheckpoint, WhatIsDamagedOrOfAnotherConfigurationIsNamedAndNotTakenUp) {
   const TempFolder folder;
   const fs::path file = folder.path() / "x.safetensors";
   KeptNumber(file).write(3);
-  KeptNumber other(file, "two");
-  EXPECT_EQ(other.read(), 0);
-  ASSERT_EQ(other.warnings.size(), 1U);
-  EXPECT_EQ(other.warnings.front(), file.string() + ": of another configuration; the fit begins afresh");
+  EXPECT_EQ(KeptNumber(file).read(), 3);
+  for (const bool build : {false, true}) {
+    KeptNumber other(file, build ? "one" : "two", 60, build ? "another compiler" : "");
+    EXPECT_EQ(other.read(), 0);
+    ASSERT_EQ(other.warnings.size(), 1U);
+    EXPECT_EQ(other.warnings.front(), file.string() + ": of another configuration or build; the fit begins afresh");
+  }
 
   const std::string whole = tests::read_file(file);
   const auto warned_for = [&](const std::string& bytes) {
@@ -270,9 +294,14 @@ TEST(KeptCheckpoint, WhatIsDamagedOrOfAnotherConfigurationIsNamedAndNotTakenUp) 
     EXPECT_EQ(kept.warnings.size(), 1U);
     return kept.warnings.empty() ? "" : kept.warnings.front();
   };
-  std::string flipped = whole;
-  flipped.back() = static_cast<char>(flipped.back() ^ 1);
-  EXPECT_EQ(warned_for(flipped), file.string() + ": damaged; the fit begins afresh");
+  const auto flipped = [&](std::size_t at) {
+    std::string bytes = whole;
+    bytes[at] = static_cast<char>(bytes[at] ^ 1);
+    return bytes;
+  };
+  EXPECT_EQ(warned_for(flipped(whole.size() - 1)), file.string() + ": damaged; the fit begins afresh");
+  const std::size_t seconds = whole.find("\"seconds\":\"") + std::string("\"seconds\":\"").size();
+  EXPECT_EQ(warned_for(flipped(seconds)), file.string() + ": damaged; the fit begins afresh") << "the time it had taken";
   EXPECT_NE(warned_for(whole.substr(0, whole.size() - 1)).find("; the fit begins afresh"), std::string::npos);
   EXPECT_NE(warned_for("").find("; the fit begins afresh"), std::string::npos);
 }
@@ -285,7 +314,7 @@ TEST(KeptCheckpoint, WhatCannotBeWrittenIsNamedOnceAndTheFitGoesOn) {
   ASSERT_EQ(kept.warnings.size(), 1U);
   EXPECT_NE(kept.warnings.front().find("; the fit goes on without a checkpoint"), std::string::npos) << kept.warnings.front();
   kept.now += 1e6;
-  EXPECT_FALSE(kept.checkpoint.due());
+  EXPECT_FALSE(kept.checkpoint.due(1));
 }
 
 }  // namespace

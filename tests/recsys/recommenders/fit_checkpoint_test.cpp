@@ -19,7 +19,8 @@ FitListener hearing(Fitted& fitted, const sdrm::FitCheckpoint* checkpoint, const
   return [&fitted, checkpoint, after_epoch](const StageProgress& progress) {
     if (!progress.loss) return;
     const bool earlier = checkpoint != nullptr && *progress.epoch < checkpoint->earlier_epochs();
-    EXPECT_EQ(progress.earlier_seconds.has_value(), earlier) << *progress.epoch;
+    EXPECT_EQ(progress.earlier.has_value(), earlier) << *progress.epoch;
+    EXPECT_EQ(earlier && progress.earlier->last, checkpoint != nullptr && *progress.epoch + 1 == checkpoint->earlier_epochs());
     fitted.told.insert(fitted.told.end(), {static_cast<double>(*progress.epoch), *progress.loss, progress.metric.value_or(-1)});
     after_epoch();
   };
