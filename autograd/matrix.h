@@ -10,8 +10,9 @@ namespace tapestry::autograd {
 /// A' B', each transposed on request: [m, k] [k, n] -> [m, n]. Saves each operand if the other one needs a gradient.
 Variable matmul(const Variable& a, const Variable& b, bool transpose_a = false, bool transpose_b = false);
 
-/// What a sweep multiplies into the gradient of a linear layer's weight, error^T input. A row of the batch adds the outer product
-/// of its row of each, whose L2 norm is the product of theirs (Goodfellow 2015): norms by row need no sweep by row.
+/// The two factors of the gradient of a linear layer's weight, dW = error^T input. Row b of the batch adds error_b^T input_b,
+/// whose L2 norm is |error_b| |input_b|: gradient norms by row (which differential privacy clips) without a sweep for each row
+/// (Goodfellow 2015). No training here uses it yet; tests/nn/linear_trace_test.cpp shows it.
 struct LinearTrace {
   Tensor input;  ///< x [B, N]
   Tensor error;  ///< the gradient before the activation [B, M]

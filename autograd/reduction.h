@@ -4,7 +4,8 @@
 
 namespace tapestry::autograd {
 
-/// 1 / B: what a row counts in the mean over a batch of B rows that `loss` is. Throws Error(kMisuse) where there are none.
+/// 1 / B, what a row counts in a loss that is a mean over the B rows of a batch. Throws Error(kMisuse), naming the op `loss`,
+/// where B is 0.
 inline double share_of_row(const char* loss, std::int64_t rows) {
   check(rows > 0, loss, ": a mean over the rows of a batch, and this batch has no rows");
   return 1.0 / static_cast<double>(rows);

@@ -21,7 +21,10 @@ struct AdamFormula {
   static constexpr const char* kName = "Adam";
   static constexpr std::int64_t kFactors = kAdamFactors;
 
-  /// With the corrections of the moments, 1 - beta^t, and each number rounded to T once.
+  /// Algorithm 1: value -= lr m^ / (sqrt(v^) + epsilon), m^ = m / (1 - beta1^t), v^ = v / (1 - beta2^t), with both corrections in
+  /// constants, so that the kernel need not divide by them at every element:
+  ///   rate = lr / (1 - beta1^t),  root2 = 1 / sqrt(1 - beta2^t),  rest_i = 1 - beta_i,  keep = 1 - lr decoupled,
+  /// each rounded to T once.
   template <typename T>
   static AdamFactors<T> factors(const AdamOptions& options, double learning_rate, std::int64_t t) {
     const auto power = static_cast<double>(t);

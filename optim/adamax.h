@@ -19,6 +19,7 @@ struct AdamaxFormula {
   static constexpr const char* kName = "Adamax";
   static constexpr std::int64_t kFactors = kAdamaxFactors;
 
+  /// The paper (Algorithm 2) has no epsilon; PyTorch adds it to the gradient within the maximum, and so does this.
   template <typename T>
   static AdamaxFactors<T> factors(const AdamaxOptions& options, double learning_rate, std::int64_t t) {
     const double correction1 = 1 - std::pow(options.beta1, static_cast<double>(t));

@@ -38,7 +38,8 @@ void for_tiles(const LogitMatrix& logits, const Body& body) {
   }
 }
 
-/// The smallest float32 that is not below `bound`: whether a float32 reaches the one or the other is the same.
+/// The smallest float32 that is not below `bound`. A float32 reaches `bound` exactly if it reaches this number, so that logits
+/// can be compared in float32.
 float smallest_at_least(double bound) {
   const auto nearest = static_cast<float>(bound);
   return nearest < bound ? std::nextafter(nearest, std::numeric_limits<float>::infinity()) : nearest;

@@ -8,19 +8,20 @@ namespace tapestry::sdrm {
 
 /// The paper's text and the authors' program differ in a few formulas; both are here. The printed tables come from kPublished.
 ///   forward noise factor      kPaper sqrt(1 - abar_t)        kPublished 1 - abar_t
-///   hidden blocks             kPaper separate weights        kPublished one block applied n times
+///   hidden blocks             kPaper separate weights        kPublished one block applied L times
 ///   dropout while sampling    kPaper off                     kPublished on
 ///   objective                 kPaper Eq. 5 by row            kPublished its batch-variance form (objective.h)
-///   perturbation              kPaper N(0, sigma^2), .1 here  kPublished .1 s eps (objective.h)
-///   start of M-SDRM           kPaper U{1..T}                 kPublished U{1..T-1}
+///   perturbation              kPaper N(0, .1^2): sigma_nu, which the paper does not state, is .1   kPublished .1 s eps
+///   (objective.h) start of M-SDRM           kPaper U{1..T}                 kPublished U{1..T-1}
 enum class Variant : std::uint8_t { kPublished, kPaper };
 
 /// What the score model is trained on: the variant's own score objective, or one of the usual alternatives.
 enum class Objective : std::uint8_t {
-  kScore,      ///< Eq. 5 in the variant's form
-  kEpsilon,    ///< || eps_theta(z_t, t) - eps ||^2 (Ho et al. 2020, Eq. 14)
-  kX0,         ///< || eps_theta(z_t, t) - z_0 ||^2
-  kDenoising,  ///< sigma_t^2 || s_theta + eps / sigma_t ||^2 (Vincent 2011; Song & Ermon 2019, Eq. 6)
+  kScore,  ///< Eq. 5 in the variant's form
+  // Means over all entries, of the network's output s_theta(z_t, t):
+  kEpsilon,    ///< (s_theta - eps)^2 (Ho et al. 2020, Eq. 14)
+  kX0,         ///< (s_theta - z_0)^2
+  kDenoising,  ///< sigma_t^2 (s_theta + eps / sigma_t)^2 (Vincent 2011; Song & Ermon 2019, Eq. 6)
 };
 
 /// MultiVAE ("MultiVAE++" when tuned). I items, H hidden, K latent.
@@ -49,7 +50,7 @@ struct ScoreConfig {
   Variant variant = Variant::kPublished;
   Objective objective = Objective::kScore;
   /// Two of the variant's differences apart from the others, to see what each does; unset, the variant decides.
-  std::optional<bool> tied_layers = {};       ///< one hidden block, applied n times
+  std::optional<bool> tied_layers = {};       ///< one hidden block, applied L times
   std::optional<bool> sampling_dropout = {};  ///< dropout stays on while sampling
   /// Of the sampler: whether it takes the noise away that the network finds. If not, eps_theta is 0, and the network need not be
   /// trained: what is left of SDRM is a wider prior.

@@ -39,13 +39,13 @@ void FitState::add_word(const std::string& name, void* word) {
 
 void FitState::add(const std::string& name, const nn::Module& module) {
   for (const nn::NamedParameter& parameter : module.named_parameters()) {
-    add(name + "." + parameter.name, parameter.variable.value());
+    add(concat(name, ".", parameter.name), parameter.variable.value());
   }
   read_.emplace_back([&module](nn::TensorReader&) { module.tell_of_changed_values(); });
 }
 
 void FitState::add(const std::string& name, optim::Optimizer& optimizer) {
-  for (const auto& [moment, tensor] : optimizer.moments()) add(name + "." + moment, tensor);
+  for (const auto& [moment, tensor] : optimizer.moments()) add(concat(name, ".", moment), tensor);
   // Its count of steps is not to be written over, but told to it.
   const auto steps = std::make_shared<std::int64_t>(0);
   const auto rows = [&optimizer, steps] {
@@ -57,7 +57,7 @@ void FitState::add(const std::string& name, optim::Optimizer& optimizer) {
 }
 
 void FitState::add(const std::string& name, nn::Snapshot& snapshot) {
-  for (const auto& [parameter, tensor] : snapshot.values()) add(name + "." + parameter, tensor);
+  for (const auto& [parameter, tensor] : snapshot.values()) add(concat(name, ".", parameter), tensor);
   const auto taken = std::make_shared<std::int64_t>(0);
   const auto rows = [&snapshot, taken] {
     *taken = snapshot.taken() ? 1 : 0;

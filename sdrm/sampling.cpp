@@ -131,8 +131,8 @@ class Tiles {
   Tensor users_, starts_, first_steps_;
 };
 
-/// Takes one tile of rows after the other from their starts down to t = 0. The step t lies on the device, a step of which is so
-/// the same whatever t: on a GPU it is captured once.
+/// Takes one tile of rows after the other from their starts down to t = 0. t itself is a number on the device, so that the work
+/// of a step is the same for every t > 1: a GPU records it once and repeats it.
 class TileSampler {
  public:
   TileSampler(const ScoreModel& model, const Tiles& tiles, const Tensor& steps, const Tensor& by_step,

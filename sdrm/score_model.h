@@ -16,12 +16,12 @@ using autograd::Variable;
 Tensor timestep_embedding(std::int64_t count, std::int64_t width, DType dtype = DType::kFloat32, Device device = Device::kCpu);
 
 /// eps_theta(z, t) = s_theta(z, t): one network for noise prediction and score.
-///   [dropout(z), Linear(embedding(t))] -> Linear(K + E -> K) -> PReLU -> n x (Linear(K -> K) -> PReLU) -> Linear(K -> K) -> tanh
+///   [dropout(z), Linear(embedding(t))] -> Linear(K + E -> K) -> PReLU -> L x (Linear(K -> K) -> PReLU) -> Linear(K -> K) -> tanh
 /// with E = T. The first Linear's weight is kept in two parts, for z and for t: concatenating and multiplying is the sum of two
 /// products, the one for t has only T + 1 different rows (0 to T), and no gradient flows back to the constant z. Parameters
 /// "time.weight" [E, E], "time.bias", "input.weight_z" [K, K], "input.weight_t" [K, E], "input.bias" [K], "input.slope" [1],
 /// "hidden.i.weight" [K, K], "hidden.i.bias", "hidden.i.slope", "output.weight", "output.bias". Tied layers (kPublished) have one
-/// hidden block, applied n times.
+/// hidden block, applied L times.
 class ScoreModel : public nn::Module {
  public:
   ScoreModel(std::int64_t latent, const ScoreConfig& config, nn::Initializer& init);
@@ -60,10 +60,10 @@ class ScoreModel : public nn::Module {
 
   std::int64_t latent_;
   std::int64_t timesteps_;
-  std::int64_t applications_;  ///< n: how often a hidden block is applied in all
+  std::int64_t applications_;  ///< L: how often a hidden block is applied in all
   double dropout_;
   Variant variant_;
-  bool tied_;  ///< one hidden block, applied n times
+  bool tied_;  ///< one hidden block, applied L times
   bool drops_while_sampling_;
   Tensor table_;  ///< timestep embeddings of t = 0..T: [T + 1, E]
   nn::Linear time_;

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "tensor/error.h"
 
@@ -20,6 +22,18 @@ constexpr const char* kLockFile = ".lock";
   fail(ErrorKind::kUsage, "the output folder ", folder.string(), " cannot be written: ", reason);
 }
 
+/// Whether the lock was had, with errno if it was not. Who has it may be about to give it free: a process that was killed ends
+/// when its memory is gone, which takes a moment for gigabytes, and who only asks (is_being_written) has it for an instant.
+bool lock_soon(int file) {
+  constexpr auto kPatience = std::chrono::seconds(2), kPause = std::chrono::milliseconds(20);
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (::flock(file, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK || std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(kPause);
+  }
+  return true;
+}
+
 }  // namespace
 
 void make_output_folder(const fs::path& folder) {
@@ -32,7 +46,7 @@ FolderLock::FolderLock(const fs::path& folder) {
   make_output_folder(folder);
   file_ = ::open((folder / kLockFile).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (file_ < 0) fail_folder(folder, std::strerror(errno));
-  if (::flock(file_, LOCK_EX | LOCK_NB) == 0) return;
+  if (lock_soon(file_)) return;
   const int reason = errno;
   ::close(file_);
   if (reason == EWOULDBLOCK) {

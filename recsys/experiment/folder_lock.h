@@ -11,8 +11,8 @@ void make_output_folder(const std::filesystem::path& folder);
 /// however it ends.
 class FolderLock {
  public:
-  /// Makes the folder if it does not exist. Throws Error(kUsage) when it cannot be made or written, or when it is taken: by
-  /// another process, or by another FolderLock of this one.
+  /// Makes the folder if it does not exist. Throws Error(kUsage) when it cannot be made or written, or when it is taken and still
+  /// is two seconds later: by another process, or by another FolderLock of this one.
   explicit FolderLock(const std::filesystem::path& folder);
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;

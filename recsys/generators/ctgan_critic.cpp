@@ -86,6 +86,11 @@ Variable CtganCritic::judge(const Variable& first, const CriticMasks& masks, boo
   return layer(output_, h2);
 }
 
+// Row by row, with W1 = [w1y; w1c] [2 pac C, H] input-major, W2 [H, H] out by in, w3 [1, H], and s1, s2 the slopes of LeakyReLU
+// times the dropout masks, which are constants almost everywhere:
+//   v2 = s2 o w3,   v1 = s1 o (v2 W2),   g = v1 W1^T = dD/dx,   penalty = weight / P sum_p (|g_p| - 1)^2.
+// Backwards, with u = d penalty / d g = f g, f = 2 weight (|g| - 1) / (|g| P):
+//   dW1 = u^T v1,   r1 = s1 o (u W1),   dW2 = v2^T r1,   r2 = s2 o (r1 W2^T),   dw3 = sum_p r2.
 Variable CtganCritic::gradient_penalty(const Tensor& first, const CriticMasks& masks, double weight) const {
   const Tensor& w1y = values_.value();          // [pac C, H]
   const Tensor& w1c = conditions_.value();      // [pac C, H]
@@ -107,17 +112,17 @@ Variable CtganCritic::gradient_penalty(const Tensor& first, const CriticMasks& m
   return autograd::record(value, {&values_, &conditions_, &hidden_.weight(), &output_.weight()},
                           [=, dw1y = values_.slot(), dw1c = conditions_.slot(), dw2 = hidden_.weight().slot(),
                            dw3 = output_.weight().slot()](const Tensor& dy) {
-                            // s = d penalty / d g = 2 weight (|g| - 1) g / (|g| P); a gradient of 0 has no direction to grow in.
+                            // f; where g = 0, which has no direction to grow in, it is finite and u = f g is 0.
                             const Tensor floor = Tensor::full({1}, 1e-30, norms.dtype(), norms.device());
                             const Tensor share = binary(BinaryOp::kDivide, excess, binary(BinaryOp::kAdd, norms, floor));
                             const Tensor factor = product(scaled(share, 2 * weight / pacs), dy).reshape({norms.numel(), 1});
-                            Tensor r1 = matmul(gy, w1y);  // W1 g, before the factor: [P, H]
+                            Tensor r1 = matmul(gy, w1y);  // g W1, before the factor: [P, H]
                             matmul_accumulate(gc, w1c, false, false, r1);
-                            r1 = product(product(r1, s1), factor);  // r1 = S1 (W1 s)
+                            r1 = product(product(r1, s1), factor);  // [P, H]
                             const Tensor fv1 = product(v1, factor);
-                            dw1y.accumulate_product(gy, fv1, true, false);  // v1 s^T
+                            dw1y.accumulate_product(gy, fv1, true, false);
                             dw1c.accumulate_product(gc, fv1, true, false);
-                            dw2.accumulate_product(v2, r1, true, false);  // v2 r1^T
+                            dw2.accumulate_product(v2, r1, true, false);
                             const Tensor r2 = product(s2, matmul(r1, w2, false, true));
                             dw3.accumulate(column_sum(r2).reshape(w3.shape()));
                           });

@@ -33,8 +33,8 @@ class Trainer {
         factors_(
             optim::adam_factors(options_, config.learning_rate, 1, steps * config.epochs, critic.dtype()).to(critic.device())),
         condition_adam_(generator.tables(), factors_),
-        epoch_(critic.device(), static_cast<std::int32_t>(kCtganTurns)),
-        fit_(critic.device(), static_cast<std::int32_t>(kCtganTurns * kMasks)),
+        in_epoch_(critic.device(), static_cast<std::int32_t>(kCtganTurns)),
+        in_fit_(critic.device(), static_cast<std::int32_t>(kCtganTurns * kMasks)),
         losses_(steps, critic.dtype(), critic.device(), 4),
         graph_(critic.device()) {}
 
@@ -47,7 +47,7 @@ class Trainer {
   CtganEpoch train_epoch(std::int64_t epoch) {
     if (drawn_epochs_ <= epoch) begin_behind(epoch);
     draws_.bring_epoch();
-    epoch_.begin_epoch(epoch * steps_);
+    in_epoch_.begin_epoch(epoch * steps_);
     for (std::int64_t step = 0; step < steps_; ++step) graph_.run(draws_.generation(), [&] { update(); });
     if (epoch + 1 < config_.epochs) draw(epoch + 1);  // while a GPU is still at this one
     const std::vector<double> numbers = losses_.take();
@@ -71,7 +71,7 @@ class Trainer {
     const auto there = [&](const std::vector<std::int32_t>& values) {
       return Tensor::from<std::int32_t>(values, {schedule_.rows()}, critic_.device());
     };
-    condition_adam_.catch_up(there(index), there(done), fit_.place());
+    condition_adam_.catch_up(there(index), there(done), in_fit_.place());
   }
 
  private:
@@ -85,25 +85,25 @@ class Trainer {
   /// wait for how many steps follows from all of it.
   void begin_behind(std::int64_t epochs) {
     while (drawn_epochs_ <= std::min(epochs, config_.epochs - 1)) draw(drawn_epochs_);
-    fit_.begin_epoch(epochs * steps_, epochs * steps_);
+    in_fit_.begin_epoch(epochs * steps_, epochs * steps_);
   }
 
   void update() {
     const CriticLoss critic = update_critic();
     const GeneratorLoss generator = update_generator();
     losses_.add({critic.total.value(), critic.penalty.value(), generator.total.value(), generator.cross_entropy.value()},
-                epoch_.place());
-    epoch_.advance();
-    fit_.advance();
+                in_epoch_.place());
+    in_epoch_.advance();
+    in_fit_.advance();
   }
 
   CriticLoss update_critic() {
     const optim::GradientScope cleared(critic_adam_);
-    const CtganDraws::Critic drawn = draws_.critic(epoch_);
+    const CtganDraws::Critic drawn = draws_.critic(in_epoch_);
     CriticBatch batch;
     batch.conditions = drawn.conditions;
     batch.real = drawn.real;
-    condition_adam_.catch_up(drawn.waiting.index, drawn.waiting.done, fit_.place());
+    condition_adam_.catch_up(drawn.waiting.index, drawn.waiting.done, in_fit_.place());
     const autograd::Variable d = generator_.forward(latents(CtganTurn::kCritic), generator_.gather(drawn.positions));
     batch.fake = category_softmax(planes_, d.value(), gumbels(CtganTurn::kCritic), config_.temperature);
     batch.mixture = random_uniform({config_.batch / config_.pac, 1}, stream(Purpose::kCriticMixture, CtganTurn::kCritic), 0, 1,
@@ -113,14 +113,14 @@ class Trainer {
     autograd::Tape tape;
     const CriticLoss loss = critic_loss(critic_, batch, config_.penalty);
     tape.backward(loss.total);
-    critic_adam_.step_prepared(fit_.row(factors_));
+    critic_adam_.step_prepared(in_fit_.row(factors_));
     return loss;
   }
 
   GeneratorLoss update_generator() {
     const optim::GradientScope cleared(generator_adam_);
-    const CtganDraws::Generator drawn = draws_.generator(epoch_);
-    condition_adam_.catch_up(drawn.waiting.index, drawn.waiting.done, fit_.place());
+    const CtganDraws::Generator drawn = draws_.generator(in_epoch_);
+    condition_adam_.catch_up(drawn.waiting.index, drawn.waiting.done, in_fit_.place());
     const std::vector<autograd::Variable> rows = generator_.gather(drawn.positions);
 
     autograd::Tape tape;
@@ -131,15 +131,15 @@ class Trainer {
     std::vector<Tensor> gradients;
     gradients.reserve(rows.size());
     for (const autograd::Variable& row : rows) gradients.push_back(row.gradient());
-    generator_adam_.step_prepared(fit_.row(factors_));
-    condition_adam_.step(drawn.changed.index, drawn.changed.done, drawn.changed.place, fit_.place(), gradients);
+    generator_adam_.step_prepared(in_fit_.row(factors_));
+    condition_adam_.step(drawn.changed.index, drawn.changed.done, drawn.changed.place, in_fit_.place(), gradients);
     return loss;
   }
 
   DType dtype() const { return critic_.dtype(); }
   Device device() const { return critic_.device(); }
   RandomStream stream(Purpose purpose, CtganTurn turn) const {
-    return epoch_.stream(seed_, purpose, static_cast<std::uint32_t>(turn));
+    return in_epoch_.stream(seed_, purpose, static_cast<std::uint32_t>(turn));
   }
   Tensor latents(CtganTurn turn) const {
     return random_normal({config_.batch, config_.latent}, stream(Purpose::kTableLatent, turn), 0, 1, dtype(), device());
@@ -151,7 +151,7 @@ class Trainer {
     const Tensor ones = Tensor::full({config_.batch / config_.pac, critic_.hidden()}, 1, dtype(), device());
     const auto mask = [&](std::uint32_t layer) {
       const std::uint32_t step = kMasks * static_cast<std::uint32_t>(turn) + 2 * pass + layer;
-      return dropout(ones, config_.dropout, fit_.stream(seed_, Purpose::kCriticDropout, step));
+      return dropout(ones, config_.dropout, in_fit_.stream(seed_, Purpose::kCriticDropout, step));
     };
     return {mask(0), mask(1)};
   }
@@ -170,9 +170,9 @@ class Trainer {
   optim::Adam generator_adam_;
   Tensor factors_;  ///< [U epochs, kAdamFactors]
   RowAdam condition_adam_;
-  sdrm::EpochCursor epoch_;    ///< a step takes a set of streams for each turn
-  sdrm::EpochCursor fit_;      ///< its place is never set back; a step takes kMasks streams for each turn
-  sdrm::PlacedLosses losses_;  ///< four of each step
+  sdrm::EpochCursor in_epoch_;  ///< row of the epoch's tables; a step takes a set of streams for each turn
+  sdrm::EpochCursor in_fit_;    ///< row of factors_ and count of the condition tables; a step takes kMasks streams for each turn
+  sdrm::PlacedLosses losses_;   ///< four of each step
   StepGraph graph_;
 };
 

@@ -64,7 +64,7 @@ std::string value_of(const nn::TensorReader& file, const char* key) {
 
 }  // namespace
 
-KeptCheckpoint::KeptCheckpoint(std::filesystem::path file, std::string configuration, CheckpointOptions options, Warn warn)
+KeptCheckpoint::KeptCheckpoint(std::filesystem::path file, const std::string& configuration, CheckpointOptions options, Warn warn)
     : file_(std::isinf(options.every) ? std::filesystem::path() : std::move(file)),
       configuration_(configuration + (options.build.empty() ? "" : " by " + options.build)),
       options_(std::move(options)),

@@ -32,7 +32,7 @@ class KeptCheckpoint : public sdrm::FitCheckpoint {
   using Warn = std::function<void(const std::string&)>;
 
   /// `configuration`: of all that decides the numbers. An empty `file`: nothing is kept.
-  KeptCheckpoint(std::filesystem::path file, std::string configuration, CheckpointOptions options, Warn warn);
+  KeptCheckpoint(std::filesystem::path file, const std::string& configuration, CheckpointOptions options, Warn warn);
 
   std::unique_ptr<nn::TensorReader> read() override;
   void refuse(const std::string& why) override;

@@ -118,7 +118,7 @@ void SdrmFamily::fit_score(const ProtocolData& protocol, StageListener& listener
   const std::string stage = "sdrm_fit";
   listener.begin(stage);
   auto model = new_score();
-  const Tensor latents = vae_->latents(protocol.generator);  // [N, K]
+  const Tensor latents = vae_->latents(protocol.generator);  // [N + V, K], under strict [N, K]
   fit_with_checkpoint(settings_.folder, kScore, listener, [&](sdrm::FitCheckpoint& checkpoint) {
     FitLog log(listener, stage, {.most = settings_.score.epochs, .usual = settings_.score.epochs}, checkpoint);
     const auto on_epoch = [&](const sdrm::ScoreEpoch& report) { log.epoch(report.epoch, report.loss); };

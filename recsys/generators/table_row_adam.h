@@ -9,10 +9,11 @@
 
 namespace tapestry::recsys {
 
-/// Adam on tables [R, N] of which a step reads and changes few rows, the same ones in each: the weights behind a one-hot input.
-/// With weight decay and momentum every row moves at every step, gradient or not, so that a plain step passes over the whole of
-/// the tables and their moments. Here a row waits until it is read again and then makes up for all the steps it has missed, while
-/// it is in the cache: the same numbers to the bit, for a fraction of the memory traffic, and no gradient of a table's size.
+/// Adam on several tables [R, N]. A step reads and changes few of their rows, of the same numbers in every table and of other
+/// ones at every step: the weights behind a one-hot input. With weight decay and momentum every row moves at every step, gradient
+/// or not, so that a plain step passes over the whole of the tables and their moments. Here a row waits until it is read again
+/// and then makes up for all the steps it has missed, while it is in the cache: the same numbers to the bit, for a fraction of
+/// the memory traffic, and no gradient of a table's size.
 ///
 /// Which rows are touched, and what they have missed, comes from a RowSchedule, int32 [B] each, and `count` [1] says how many
 /// steps have been made: all on the device of the tables, so that a GPU can repeat a step as a graph (tensor/step_graph.h).

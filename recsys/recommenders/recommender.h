@@ -20,7 +20,7 @@ enum class Block : std::uint8_t {
   kReal,        ///< the users of D
   kEvaluation,  ///< what the users who are reported have told so far
   kSynthetic,   ///< a generator's users
-  kSelection,   ///< the same of users whom choices are made on, if those are others than the ones reported
+  kSelection,   ///< what the users have told on whom choices are made, where they are others than the reported ones
 };
 
 /// What a recommender learns from. recsys/experiment/fit_data.h fills it in as the protocol says.

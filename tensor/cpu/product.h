@@ -18,8 +18,8 @@
 /// k alone. So an element has the same bits whether C is computed whole, in strips, or in blocks.
 namespace tapestry::cpu {
 
-/// A tile of C is kTileRows by kPanelLanes registers: with those, one for a number of A and kPanelLanes for a row of the panel
-/// they fill the registers there are.
+/// A tile of C is kTileRows by kPanelLanes registers. With one for a number of A and kPanelLanes for a row of the panel that is
+/// 4 * 3 + 1 + 3 = 16 of 16 registers, or 8 * 3 + 1 + 3 = 28 of 32.
 inline constexpr int kTileRows = kRegisters == 32 ? 8 : 4;
 inline constexpr int kPanelLanes = 3;
 

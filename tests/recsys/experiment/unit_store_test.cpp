@@ -3,10 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cmath>
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <thread>
 
 #include "recsys/data/sha256.h"
 #include "tests/recsys/data/data_support.h"
@@ -257,6 +260,16 @@ TEST_F(UnitStoreTest, OneWriterAtATime) {
   }
   check_free(out());
   EXPECT_FALSE(is_being_written(out()));
+  open();
+}
+
+TEST_F(UnitStoreTest, AWriterThatIsAboutToEndIsWaitedFor) {
+  std::optional<UnitStore> first;
+  first.emplace(out(), configuration(), UnitStore::Warn());
+  std::jthread ending([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    first.reset();
+  });
   open();
 }
 

@@ -192,9 +192,8 @@ TEST(GeneratorCheckpoint, AFitThatFailsLeavesNone) {
 
 /// A checkpoint of one number, at times that the test sets.
 struct KeptNumber {
-  explicit KeptNumber(const fs::path& file, std::string configuration = "one", double every = 60, std::string build = "")
-      : checkpoint(file, std::move(configuration),
-                   {.every = every, .build = std::move(build), .clock = [this] { return now += cost; }},
+  explicit KeptNumber(const fs::path& file, const std::string& configuration = "one", double every = 60, std::string build = "")
+      : checkpoint(file, configuration, {.every = every, .build = std::move(build), .clock = [this] { return now += cost; }},
                    [this](const std::string& message) { warnings.push_back(message); }) {}
 
   /// What is taken up; 0: nothing.
