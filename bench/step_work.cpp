@@ -26,8 +26,9 @@ Work score_update_work(std::int64_t latent, const sdrm::ScoreConfig& config, std
   const auto k = static_cast<double>(latent);
   const auto t = static_cast<double>(config.timesteps);
   const auto layers = static_cast<double>(config.hidden_layers);
-  // embedding [B, T] -> [B, T]; (z, that) [B, K + T] -> [B, K]; hidden blocks and the output [B, K] -> [B, K].
-  const double flops = b * (4 * t * t + 4 * k * k + 6 * t * k + 6 * (layers + 1) * k * k);
+  // z [B, K] -> [B, K]; hidden blocks and the output [B, K] -> [B, K]. What the first layer adds for a step, [T] -> [T] -> [K],
+  // depends on the step alone: each of 0..T once is enough for all rows.
+  const double flops = b * (4 * k * k + 6 * (layers + 1) * k * k) + (t + 1) * (4 * t * t + 6 * t * k);
   return {flops, update_bytes(parameters) + 4 * static_cast<double>(config.batch) * k};
 }
 

@@ -14,7 +14,8 @@ namespace tapestry::bench {
 /// One update of MultiVAE on a batch with `stored` entries, of which dropout keeps half in the sparse first layer.
 Work vae_update_work(std::int64_t items, const sdrm::VaeConfig& config, std::int64_t stored, std::int64_t parameters);
 
-/// One update of the score model as published: three passes of B rows. Neither z nor the embedding of t wants a gradient.
+/// One update of the score model as published: three passes of B rows. Neither z nor the embedding of t wants a gradient; the
+/// embedding goes through its layers once for each t.
 Work score_update_work(std::int64_t latent, const sdrm::ScoreConfig& config, std::int64_t parameters);
 
 /// Reverse diffusion: `row_steps` passes of one row, from noise to `rows` latents. The embedding of t goes through its layers
