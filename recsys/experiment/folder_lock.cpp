@@ -25,7 +25,8 @@ constexpr const char* kLockFile = ".lock";
 /// Whether the lock was had, with errno if it was not. Who has it may be about to give it free: a process that was killed ends
 /// when its memory is gone, which takes a moment for gigabytes, and who only asks (is_being_written) has it for an instant.
 bool lock_soon(int file) {
-  constexpr auto kPatience = std::chrono::seconds(2), kPause = std::chrono::milliseconds(20);
+  constexpr auto kPatience = std::chrono::seconds(2);
+  constexpr auto kPause = std::chrono::milliseconds(20);
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   while (::flock(file, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK || std::chrono::steady_clock::now() > deadline) return false;
