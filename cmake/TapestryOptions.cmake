@@ -2,7 +2,7 @@
 
 option(TAPESTRY_NATIVE "Compile for this machine's processor (-march=native) unless CMAKE_CXX_FLAGS name one; off: x86-64-v3, any PC since about 2015" ON)
 option(TAPESTRY_CBLAS "Compute matrix products on the CPU by a CBLAS such as OpenBLAS instead of tensor/cpu/product.cpp" OFF)
-set(TAPESTRY_CUDA AUTO CACHE STRING "Build the CUDA kernels under tensor/cuda: ON, OFF, or AUTO (when nvcc and a GPU are found)")
+set(TAPESTRY_CUDA AUTO CACHE STRING "Build the CUDA kernels under tensor/cuda: ON, OFF, or AUTO (where a GPU and an nvcc that works are found)")
 set_property(CACHE TAPESTRY_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(TAPESTRY_CUDA_ARCHITECTURES AUTO CACHE STRING
     "GPUs to compile for, as CMAKE_CUDA_ARCHITECTURES; AUTO: all since Turing (7.5) that nvcc knows, and PTX for newer ones")
