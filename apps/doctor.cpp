@@ -32,6 +32,8 @@ std::string machine_text() {
   if (driver && device) return "an NVIDIA GPU with its driver";
   if (driver) return "an NVIDIA driver, but no GPU that this user or container may open (/dev/nvidia0)";
   if (device) return "an NVIDIA GPU, but no driver";
+  // WSL2 shows a GPU of any make as this file, and its driver, which is that of Windows, by none of those above.
+  if (std::filesystem::exists("/dev/dxg")) return "a GPU that Windows lends to WSL2 (/dev/dxg), by NVIDIA or not";
   return "no NVIDIA GPU or driver";
 }
 
