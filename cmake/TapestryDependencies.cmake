@@ -32,8 +32,8 @@ tapestry_header_library(CLI11 CLI11::CLI11 CLI/CLI.hpp "" libcli11-dev)
 tapestry_header_library(nlohmann_json nlohmann_json::nlohmann_json nlohmann/json.hpp "" nlohmann-json3-dev)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 
-# A CBLAS computes the products of the CPU only where it is asked for; the bench runs one beside ours where there is one. OpenBLAS
-# first: a plain libcblas is usually the slow reference implementation. Links a program before believing it.
+# A CBLAS computes the products of the CPU only where it is asked for; the bench runs OpenBLAS beside ours where it is found.
+# OpenBLAS first: a plain libcblas is usually the slow reference implementation. Links a program before believing it.
 find_path(CBLAS_INCLUDE_DIR cblas.h PATH_SUFFIXES openblas openblas-pthread openblas-openmp)
 find_library(CBLAS_LIBRARY NAMES openblas cblas PATH_SUFFIXES openblas-pthread openblas-openmp)
 mark_as_advanced(CBLAS_INCLUDE_DIR CBLAS_LIBRARY)

@@ -131,6 +131,8 @@ if ! command -v apt-get >/dev/null 2>&1; then
   elif command -v pacman >/dev/null 2>&1; then
     stop "install with: sudo pacman -S $(packages_of 4 "${missing[@]}")"
   elif command -v brew >/dev/null 2>&1; then
+    [ "$(uname -s)" != Darwin ] ||
+      echo "bootstrap: not tested on macOS, whose libc++ may lack what the sources use; nor is GCC from Homebrew" >&2
     stop "install with: brew install $(packages_of 5 "${missing[@]}")"
   fi
   stop "install these with your package manager, or set CMAKE_PREFIX_PATH to where they are (the names are Debian's)."
