@@ -1,12 +1,13 @@
 """Times what `tapestry_bench steps` times, in PyTorch: training steps of MultiVAE and of SDRM's score model, sampling at full and
 multiple resolution, SVD with its evaluation.
 
-    sdrm_steps.py [--device cpu|cuda] [--threads N] [--modes eager,compiled,graphs,both] [--seconds S] [--json FILE] [part...]
+    sdrm_steps.py [--device cpu|cuda] [--threads N] [--modes eager,graphs,compiled,both] [--seconds S] [--json FILE] [part...]
     parts: vae sdrm sampling svd
 
 Modes: `eager`; `compiled` is torch.compile of the loss (of the network when sampling); `graphs`, on a GPU only, captures eager's step, or
 all steps of sampling, in a CUDA graph and replays it; `both` captures what was compiled. A mode that fails says why and is left out.
-compare.py sets the figures beside ours. The file holds every line as soon as it is measured.
+Those that compile, which takes minutes, come last. compare.py sets the figures beside ours. The file holds every line as soon as it is
+measured.
 """
 
 import argparse
@@ -294,7 +295,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--modes", default="eager,compiled,graphs,both")
+    parser.add_argument("--modes", default="eager,graphs,compiled,both")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="for each line; default %(default)s")
     parser.add_argument("--json", help="writes the figures there")
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(parts)}; all when none is named")
@@ -305,7 +306,9 @@ def main():
     forbid_falling_back()
     FIGURES = Figures(options.json, torch=torch.__version__, device=DEVICE, threads=options.threads)
     print(f"PyTorch {torch.__version__}, {DEVICE}, {options.threads} threads")
-    for mode in modes:  # all lines in one mode before the next, so that a run that is stopped has eager's figure of every line
+    # All lines in one mode before the next, and first the modes that need no compiler: a run that is stopped while it compiles has the
+    # figures of eager, and of graphs on a GPU, of every line.
+    for mode in modes:
         torch.manual_seed(1)  # the same data in every mode
         for name in options.parts or parts:
             parts[name](mode)

@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <fstream>
 #include <regex>
-#include <sstream>
 #include <string>
 
 #include "tests/support/temp_folder.h"
@@ -12,13 +11,6 @@
 
 namespace tapestry::tests {
 namespace {
-
-std::string content(const std::filesystem::path& file) {
-  std::ifstream in(file);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 /// tools/gpu.sh with programs of this test's own in front of the machine's: a GPU that is not there, compilers that compile
 /// nothing.

@@ -102,6 +102,34 @@ TEST_F(CompareWithPyTorch, EpochsShowThatBothSidesDoTheSame) {
   EXPECT_FALSE(has(found.out, "| MLP step, A | -")) << found.out;
 }
 
+/// sdrm_steps.py where nothing of PyTorch does anything: which modes it would time, in which order.
+TEST(StepsInPyTorch, WhatNeedsNoCompilerComesFirst) {
+  if (shell("python3 --version").status != 0) GTEST_SKIP() << "there is no python3";
+  const TempFolder folder;
+  const std::string program = folder
+                                  .write("modes.py", R"(import sys
+from unittest.mock import MagicMock
+torch = MagicMock(__version__="2")
+torch.nn.Module = object
+for name in ("torch", "torch.nn", "torch._dynamo", "torch.utils", "torch.utils.flop_counter"):
+    sys.modules[name] = torch
+sys.path.insert(0, sys.argv.pop(1))
+import sdrm_steps
+sdrm_steps.vae = lambda mode: print("mode", mode)
+sdrm_steps.main())")
+                                  .string();
+  const std::string run = "python3 -B '" + program + "' '" TAPESTRY_SOURCE_DIR "/bench/pytorch' vae --device ";
+  const Outcome gpu = shell(run + "cuda");
+  EXPECT_TRUE(gpu.out.ends_with("threads\nmode eager\nmode graphs\nmode compiled\nmode both\n")) << gpu.out;
+  const Outcome cpu = shell(run + "cpu");
+  EXPECT_TRUE(cpu.out.ends_with("threads\nmode eager\nmode compiled\n")) << cpu.out;
+}
+
+TEST(StepsInPyTorch, TheEnvironmentOfItsReadmeIsNoPartOfTheRepository) {
+  EXPECT_TRUE(has(content(TAPESTRY_SOURCE_DIR "/bench/pytorch/README.md"), "python3 -m venv torch-env "));
+  EXPECT_TRUE(has(content(TAPESTRY_SOURCE_DIR "/.gitignore"), "\n/torch-env/\n"));
+}
+
 /// tools/check_layout.py on a page of this test's own.
 class LayoutScript : public ::testing::Test {
  protected:

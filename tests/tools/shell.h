@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
 
 namespace tapestry::tests {
@@ -11,6 +12,9 @@ struct Outcome {
 
 /// Runs a command line to its end.
 Outcome shell(const std::string& command);
+
+/// A whole file; nothing when there is none.
+std::string content(const std::filesystem::path& file);
 
 bool has(const std::string& text, const std::string& part);
 
