@@ -2,7 +2,8 @@
 # Prints how many compilers to run at a time: one per processor, but 1.5 GB of free memory for each.
 set -eu
 
-processors=$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)
+# Without what OpenMP is told, to which nproc listens: clusters often set it to 1, and compilers use no OpenMP.
+processors=$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 1)
 jobs=$processors
 
 limit_to() { # KIBIBYTES: what this much memory allows
