@@ -1,6 +1,7 @@
 """Sets `tapestry_bench --json OURS steps recommenders` beside what `sdrm_steps.py` or `recommenders.py` wrote with `--json THEIRS`, as a
 table in Markdown: milliseconds of PyTorch's modes and ours, and how many times as long eager, where there are graphs also compiled, and the
-best mode take. Below it, for training, what shows whether both do the same: parameters, floating-point operations of the products, the loss
+best mode take. Which is the best of a training or sampling step is known only where all kinds of modes were timed: `compiled`, and on a GPU
+`graphs`. Below it, for training, what shows whether both do the same: parameters, floating-point operations of the products, the loss
 of the first update; for epochs parameters, updates, the mean loss of the first one. What a side does not have is a "-".
 
     compare.py OURS THEIRS
@@ -10,6 +11,8 @@ import json
 import sys
 
 MODES = ("eager", "compiled", "graphs", "both", "pandas")
+# What a line needs before its least time may be called PyTorch's best. recommenders.py, which names no device, has one mode for each line.
+NEEDED_FOR_BEST = {"cuda": {"compiled", "graphs"}, "cpu": {"compiled"}}
 
 
 def read(path):
@@ -48,12 +51,14 @@ def main():
 
     # Where there are graphs as well, the best mode is not the compiled one.
     ratios = ["eager", "compiled"] if {"compiled", "graphs"} <= set(modes) else ["eager"]
+    needed = NEEDED_FOR_BEST.get(theirs.get("device"), set())
     rows = []
     for figure, found in pairs:
         own = figure["microseconds"] / 1e3
         measured = [f"{found[mode]:.3f}" if mode in found else "-" for mode in modes]
         times_ours = [f"{found[mode] / own:.2f}" if mode in found else "-" for mode in ratios]
-        rows.append([figure["name"], *measured, f"{own:.3f}", *times_ours, f"{min(found.values()) / own:.2f}"])
+        best = f"{min(found.values()) / own:.2f}" if needed <= set(found) else "-"
+        rows.append([figure["name"], *measured, f"{own:.3f}", *times_ours, best])
     pandas = f" and pandas {theirs['pandas']}" if "pandas" in theirs else ""
     print(f"## Beside PyTorch {theirs['torch']}{pandas}\n\nMilliseconds, medians.\n")
     print_table([*modes, "ours", *(f"{mode} / ours" for mode in ratios), "best / ours"], rows)

@@ -39,10 +39,7 @@ echo "bench $*"; [ -z "${json:-}" ] || { echo '{"figures": []}' >"$json"; echo "
 for word; do if [ "${word#--gtest_output=json:}" != "$word" ]; then echo '    "tf32_over_7": "2e-4",' >"${word#*json:}"; fi; done)");
     program("compute-sanitizer", R"(while [ "${1#*tests_}" = "$1" ]; do shift; done; exec "$@")");
   }
-  void program(const std::string& name, const std::string& body) const {
-    const std::filesystem::path file = folder_.write(name, "#!/usr/bin/env bash\n" + body + "\n");
-    std::filesystem::permissions(file, std::filesystem::perms::owner_all);
-  }
+  void program(const std::string& name, const std::string& body) const { write_program(folder_, name, body); }
   std::filesystem::path path(const std::string& name) const { return folder_.path() / name; }
   Outcome gpu(const std::string& arguments, const std::string& settings = "") const {
     const std::string fakes = "'" + folder_.path().string();

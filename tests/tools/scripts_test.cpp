@@ -43,9 +43,9 @@ TEST_F(CompareWithPyTorch, WhatASideDoesNotHaveIsADash) {
     {"name": "SVD fit and evaluation, A", "mode": "eager", "microseconds": 1000, "times": 3}]})");
   EXPECT_EQ(found.status, 0) << found.out;
   EXPECT_TRUE(has(found.out, "| | eager | graphs | both | ours | eager / ours | best / ours |\n")) << found.out;
-  EXPECT_TRUE(has(found.out, "| VAE step, A | 1.500 | 1.000 | - | 0.500 | 3.00 | 2.00 |\n")) << found.out;
-  EXPECT_TRUE(has(found.out, "| SDRM step, A | - | - | 0.500 | 0.250 | - | 2.00 |\n")) << found.out;
-  EXPECT_TRUE(has(found.out, "| SVD fit and evaluation, A | 1.000 | - | - | 2.000 | 0.50 | 0.50 |\n")) << found.out;
+  EXPECT_TRUE(has(found.out, "| VAE step, A | 1.500 | 1.000 | - | 0.500 | 3.00 | - |\n")) << found.out;
+  EXPECT_TRUE(has(found.out, "| SDRM step, A | - | - | 0.500 | 0.250 | - | - |\n")) << found.out;
+  EXPECT_TRUE(has(found.out, "| SVD fit and evaluation, A | 1.000 | - | - | 2.000 | 0.50 | - |\n")) << found.out;
   EXPECT_TRUE(has(found.out, "| VAE step, A | 1000 | 1000 | 3.000 | 2.000 | 7.5 | - |\n")) << found.out;
   EXPECT_TRUE(has(found.out, "| SDRM step, A | 99 | 99 | 4.000 | - | - | 1.25 |\n")) << found.out;
   EXPECT_FALSE(has(found.out, "every step called")) << found.out;
@@ -61,7 +61,17 @@ TEST_F(CompareWithPyTorch, BesideGraphsTheCompiledModeHasARatioOfItsOwn) {
   EXPECT_TRUE(has(found.out, "| | eager | compiled | graphs | ours | eager / ours | compiled / ours | best / ours |\n"))
       << found.out;
   EXPECT_TRUE(has(found.out, "| VAE step, A | 1.500 | 0.900 | 0.600 | 0.500 | 3.00 | 1.80 | 1.20 |\n")) << found.out;
-  EXPECT_TRUE(has(found.out, "| SDRM step, A | 1.000 | - | - | 0.250 | 4.00 | - | 4.00 |\n")) << found.out;
+  EXPECT_TRUE(has(found.out, "| SDRM step, A | 1.000 | - | - | 0.250 | 4.00 | - | - |\n")) << found.out;
+}
+
+TEST_F(CompareWithPyTorch, OnTheCpuTheBestIsKnownWithoutGraphs) {
+  const Outcome found = compare(kOurs, R"({"torch": "2.11.0", "device": "cpu", "figures": [
+    {"name": "VAE step, A", "mode": "eager", "microseconds": 1500, "times": 9},
+    {"name": "SDRM step, A", "mode": "eager", "microseconds": 1000, "times": 9},
+    {"name": "VAE step, A", "mode": "compiled", "microseconds": 900, "times": 9}]})");
+  EXPECT_EQ(found.status, 0) << found.out;
+  EXPECT_TRUE(has(found.out, "| VAE step, A | 1.500 | 0.900 | 0.500 | 3.00 | 1.80 |\n")) << found.out;
+  EXPECT_TRUE(has(found.out, "| SDRM step, A | 1.000 | - | 0.250 | 4.00 | - |\n")) << found.out;
 }
 
 TEST_F(CompareWithPyTorch, RecommendersHaveATableOfTimesAlone) {
@@ -100,6 +110,58 @@ TEST_F(CompareWithPyTorch, EpochsShowThatBothSidesDoTheSame) {
           "| NeuMF epoch, A | 90 | 90 | 465 | 466 | 0.7 | - |\n"))
       << found.out;
   EXPECT_FALSE(has(found.out, "| MLP step, A | -")) << found.out;
+}
+
+/// tools/bench_pytorch.sh with programs of this test's own: a bench, and a Python that has PyTorch if there is a file `torch`.
+class BenchPyTorch : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    write_program(folder_, "bench", "for word; do [ \"${last:-}\" != --json ] || echo '{}' >\"$word\"; last=$word; done");
+    write_program(folder_, "python3", R"(case "$1" in
+  -c) [ -e "${0%/*}/torch" ] ;;
+  */compare.py) echo "## Beside PyTorch 2" ;;
+  *) while [ "$1" != --json ]; do shift; done; [ "$ENDS" = 7 ] || echo '{}' >"$2"; exit "$ENDS" ;;
+esac)");
+  }
+  std::string path(const std::string& name) const { return (folder_.path() / name).string(); }
+  Outcome beside(const std::string& settings) const {
+    return shell("PATH='" + folder_.path().string() + "':\"$PATH\" BENCH='" + path("bench") + "' " + settings +
+                 " '" TAPESTRY_SOURCE_DIR "/tools/bench_pytorch.sh' cuda '" + path("ours") + "'");
+  }
+
+  TempFolder folder_;
+};
+
+TEST_F(BenchPyTorch, WithoutPyTorchNothingIsMeasured) {
+  const Outcome named = beside("PYTHON='" + path("python3") + "'");
+  EXPECT_EQ(named.status, 2) << named.out;
+  const Outcome found = beside("PYTHON=");
+  EXPECT_EQ(found.status, 0) << found.out;
+  EXPECT_EQ(found.out,
+            "bench_pytorch: python3 has no PyTorch, and nothing is measured without: PYTHON=program names one that has it\n");
+  EXPECT_EQ(
+      beside("PYTHON=no-such-python").out,
+      "bench_pytorch: no-such-python has no PyTorch, and nothing is measured without: PYTHON=program names one that has it\n");
+  EXPECT_FALSE(std::filesystem::exists(path("ours.json"))) << "ours alone was measured";
+}
+
+TEST_F(BenchPyTorch, TheTableSaysThatItIsNotWhole) {
+  folder_.write("torch", "");
+  EXPECT_EQ(beside("ENDS=0").status, 0);
+  EXPECT_EQ(content(path("ours.md")), "\n## Beside PyTorch 2\n");
+  std::filesystem::remove(path("ours.md"));
+  EXPECT_EQ(beside("ENDS=3").status, 3);
+  EXPECT_EQ(beside("ENDS=7").status, 7) << "before it measured anything";
+  EXPECT_EQ(content(path("ours.md")),
+            "\n## Beside PyTorch 2\n\nsdrm_steps.py did not come to its end: what it has measured is compared.\n"
+            "\n## Beside PyTorch\n\nsdrm_steps.py did not come to its end, and has measured nothing.\n");
+}
+
+TEST(Jobs, AreAsManyAsProcessorsWhateverOpenMpIsTold) {
+  const TempFolder folder;
+  write_program(folder, "nproc", R"([ -n "${OMP_NUM_THREADS:-}${OMP_THREAD_LIMIT:-}" ] && echo 0 || echo 1)");
+  const std::string path = "PATH='" + folder.path().string() + "':\"$PATH\" ";
+  EXPECT_EQ(shell(path + "OMP_NUM_THREADS=1 OMP_THREAD_LIMIT=1 '" TAPESTRY_SOURCE_DIR "/tools/jobs.sh'").out, "1\n");
 }
 
 /// sdrm_steps.py where nothing of PyTorch does anything: which modes it would time, in which order.

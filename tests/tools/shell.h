@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <string>
 
+#include "tests/support/temp_folder.h"
+
 namespace tapestry::tests {
 
 struct Outcome {
@@ -15,6 +17,9 @@ Outcome shell(const std::string& command);
 
 /// A whole file; nothing when there is none.
 std::string content(const std::filesystem::path& file);
+
+/// Writes a bash script that can be run.
+void write_program(const TempFolder& folder, const std::string& name, const std::string& body);
 
 bool has(const std::string& text, const std::string& part);
 
