@@ -112,11 +112,15 @@ TEST_F(CompareWithPyTorch, EpochsShowThatBothSidesDoTheSame) {
   EXPECT_FALSE(has(found.out, "| MLP step, A | -")) << found.out;
 }
 
+/// An nproc that says 1, but 0 where OpenMP is told how many threads it may have.
+const std::string kNproc = R"([ -n "${OMP_NUM_THREADS:-}${OMP_THREAD_LIMIT:-}" ] && echo 0 || echo 1)";
+
 /// tools/bench_pytorch.sh with programs of this test's own: a bench, and a Python that has PyTorch if there is a file `torch`.
 class BenchPyTorch : public ::testing::Test {
  protected:
   void SetUp() override {
-    write_program(folder_, "bench", "for word; do [ \"${last:-}\" != --json ] || echo '{}' >\"$word\"; last=$word; done");
+    write_program(folder_, "bench",
+                  "echo \"$*\"; for word; do [ \"${last:-}\" != --json ] || echo '{}' >\"$word\"; last=$word; done");
     write_program(folder_, "python3", R"(case "$1" in
   -c) [ -e "${0%/*}/torch" ] ;;
   */compare.py) echo "## Beside PyTorch 2" ;;
@@ -157,9 +161,16 @@ TEST_F(BenchPyTorch, TheTableSaysThatItIsNotWhole) {
             "\n## Beside PyTorch\n\nsdrm_steps.py did not come to its end, and has measured nothing.\n");
 }
 
+TEST_F(BenchPyTorch, BothHaveAllProcessorsWhateverOpenMpIsTold) {
+  folder_.write("torch", "");
+  write_program(folder_, "nproc", kNproc);
+  const Outcome found = beside("OMP_NUM_THREADS=1 OMP_THREAD_LIMIT=1 ENDS=0");
+  EXPECT_TRUE(has(found.out, "--device cuda --threads 1 --json ")) << found.out;
+}
+
 TEST(Jobs, AreAsManyAsProcessorsWhateverOpenMpIsTold) {
   const TempFolder folder;
-  write_program(folder, "nproc", R"([ -n "${OMP_NUM_THREADS:-}${OMP_THREAD_LIMIT:-}" ] && echo 0 || echo 1)");
+  write_program(folder, "nproc", kNproc);
   const std::string path = "PATH='" + folder.path().string() + "':\"$PATH\" ";
   EXPECT_EQ(shell(path + "OMP_NUM_THREADS=1 OMP_THREAD_LIMIT=1 '" TAPESTRY_SOURCE_DIR "/tools/jobs.sh'").out, "1\n");
 }
