@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Builds, tests and benches on a machine with a GPU, which needs nvcc, CMake and a C++ compiler but no package registry (see
 # tools/stage_dependencies.sh).
-#   tools/gpu.sh [build] [test] [bench] [cells] [pytorch] [sanitize]     always in this order; `all` of them when none is named
+#   tools/gpu.sh [build] [test] [bench] [pytorch] [cells] [sanitize]     always in this order; `all` of them when none is named
 #   tools/gpu.sh targets                                                 says what `build` builds
+# Where there is no build, whatever is named builds first. Of `bench` only the part in float32 comes before `pytorch`.
 # A step that fails is named at the end, and the others go on. The status is then 1; 3 if nothing failed but time ran out; 4 if the
 # machine cannot do it.
 #   BUILD=dir       the build folder (build-gpu)
@@ -42,8 +43,8 @@ fi
 
 for step in "$@"; do
   case "$step" in
-    all | build | test | bench | cells | pytorch | sanitize) ;;
-    *) echo "gpu: unknown step '$step' (all, build, test, bench, cells, pytorch and sanitize are known)" >&2; exit 2 ;;
+    all | build | test | bench | pytorch | cells | sanitize) ;;
+    *) echo "gpu: unknown step '$step' (all, build, test, bench, pytorch, cells and sanitize are known)" >&2; exit 2 ;;
   esac
 done
 steps="$*"
@@ -152,25 +153,29 @@ for path in sys.path: print(*glob.glob(path + "/nvidia/*/include"), sep="\n")' 2
 }
 
 configure_and_build() {
-  local nvcc said architecture known keep_going=(-k)
+  local nvcc said capabilities one known architectures='' keep_going=(-k)
   # Where the toolkit's installer puts it, which is on no PATH by itself.
   if ! command -v "${CUDACXX:-nvcc}" >/dev/null && [ -x "$toolkit/nvcc" ]; then export PATH="$PATH:$toolkit"; fi
   nvcc=$(command -v "${CUDACXX:-nvcc}") || cannot "nvcc was not found, nor is it in $toolkit; set CUDACXX to it"
   options=(-DTAPESTRY_CUDA=ON -DTAPESTRY_TESTS=ON -DTAPESTRY_BENCH=ON)
-  # Compute capability of the GPU here, such as 90; all that the project is built for where nothing says it.
+  # For all GPUs here; for all that the project is built for where nothing says what they are. Which of them is CUDA's first
+  # nvidia-smi does not tell: it has another order, and does not look at CUDA_VISIBLE_DEVICES.
   if command -v nvidia-smi >/dev/null; then
-    said=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>&1 | head -n 1) || true
-    architecture=$(tr -d '. ' <<<"$said")
-    [[ "$architecture" =~ ^[0-9]+$ ]] || cannot "nvidia-smi should say a compute capability such as 9.0, and says '$said'"
-    # A GPU that is newer than this toolkit runs what is compiled for the newest that the toolkit knows; an older one nothing.
+    said=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>&1) || true
+    capabilities=$(grep -oE '^[0-9]+\.[0-9]+' <<<"$said" | sort -uV) ||
+      cannot "nvidia-smi should say a compute capability such as 9.0, and says '${said%%$'\n'*}'"
     known=$("$nvcc" --list-gpu-arch) || true
-    if grep -qx "compute_$architecture" <<<"$known"; then
-      options+=("-DTAPESTRY_CUDA_ARCHITECTURES=$architecture")
-    elif [ "$architecture" -lt 75 ]; then
-      cannot "a GPU of compute capability $said is too old: 7.5 is the least"
-    else
-      echo "gpu: nvcc does not know compute capability $said: compiling for what it knows"
-    fi
+    for one in $capabilities; do
+      [ "${one/./}" -ge 75 ] || continue
+      # A GPU that is newer than this toolkit runs what is compiled for the newest that the toolkit knows; an older one nothing.
+      if ! grep -qx "compute_${one/./}" <<<"$known"; then
+        echo "gpu: nvcc does not know compute capability $one: compiling for what it knows"
+        architectures=all
+      fi
+      [ "$architectures" = all ] || architectures+="${architectures:+;}${one/./}"
+    done
+    [ -n "$architectures" ] || cannot "a GPU of compute capability ${capabilities//$'\n'/ or } is too old: 7.5 is the least"
+    [ "$architectures" = all ] || options+=("-DTAPESTRY_CUDA_ARCHITECTURES=$architectures")
   fi
   find_library "$nvcc" cublas_v2.h cublas
   find_library "$nvcc" cusparse.h cusparse
@@ -195,10 +200,8 @@ examine() {
     if grep -q '^No GPU is used' "$last"; then cannot "no working GPU: stopping before tests and benches"; fi
     name=$(sed -n 's/^  GPU  *\([^,]*\),.*/\1/p' "$last")
     capability=$(sed -n 's/.*compute capability \([0-9]*\)\..*/\1/p' "$last")
-  elif wants build; then
-    failed+=("doctor: $build/apps/reproduce is not there")
   else
-    cannot "$build/apps/reproduce is not there: tools/gpu.sh build makes it"
+    failed+=("doctor: $build/apps/reproduce is not there")
   fi
   if [ -z "${name:-}" ] && command -v nvidia-smi >/dev/null; then
     name=$(nvidia-smi --query-gpu=name --format=csv,noheader | head -n 1) || true
@@ -209,6 +212,30 @@ examine() {
   if ! wants all && [ ! -e "$file.json" ]; then cp "$build/kept/${file##*/}"[.-]* "$results" 2>/dev/null || true; fi
 }
 
+# `pytorch` and `cells` add sections to the .md. Each of them takes out its own of an earlier call first; benches, which begin the
+# file anew, keep them.
+of_pytorch='^## Beside PyTorch'
+of_cells='^## (Whole experiments with SVD|Their measures beside )'
+sections() { # HEADING 1|0: the lines of the .md in sections with such headings, or all others
+  [ -e "$file.md" ] || return 0
+  awk -v heading="$1" -v wanted="$2" '/^##? / { inside = ($0 ~ heading) } { if (inside ? wanted : !wanted) print }' "$file.md"
+}
+take_out() { # HEADING
+  local rest
+  rest=$(sections "$1" 0)
+  rm -f "$file.md"
+  [ -z "$rest" ] || printf '%s\n' "$rest" >"$file.md"
+}
+
+anew() { # COMMAND...: runs it, which begins the .md anew
+  local kept status=0
+  kept=$(sections "$of_pytorch|$of_cells" 1)
+  rm -f "$file.md"
+  "$@" || status=$?
+  [ -z "$kept" ] || printf '\n%s\n' "$kept" >>"$file.md"
+  return "$status"
+}
+
 bench() { # NAME FILE OPTION|BENCH...: figures in FILE.json; their table goes to the end of the one .md
   attempt 200 "$1" "$build/bench/tapestry_bench" --device cuda --json "$2.json" "${@:3}" kernels steps || true
   [ "$2" != "$file" ] && [ -e "$2.md" ] || return 0
@@ -216,13 +243,14 @@ bench() { # NAME FILE OPTION|BENCH...: figures in FILE.json; their table goes to
   rm "$2.md"
 }
 benches() {
-  rm -f "$file.md"
-  bench "benches in float32" "$file" recommenders
+  local measured
+  anew bench "benches in float32" "$file" recommenders
+  # PyTorch needs minutes, and is set beside float32: the rest waits.
+  if wants pytorch; then pytorch; fi
   if [ "${capability:-0}" -ge 8 ]; then
     bench "benches in tf32" "$file-tf32" --precision tf32
     bench "benches in bf16" "$file-bf16" --precision bf16
   fi
-  local measured
   measured=$(recorded)
   if [ -n "$measured" ]; then
     printf '\n## What products and losses lose\n\nLargest relative differences that tests found: from float64 over k, from float32, from the CPU.\n\n' >>"$file.md"
@@ -245,7 +273,12 @@ cells() {
     failed+=("whole experiments: $build/apps/reproduce is not there")
     return
   fi
+  if [ "$(left)" -lt 5 ]; then
+    late+=("whole experiments with SVD")
+    return
+  fi
   rm -rf "$build/cells" "$file-cells.csv" "$file-cells-beside.csv"
+  take_out "$of_cells"
   printf '\n## Whole experiments with SVD\n\nFive runs of MultiVAE++, F- and M-SDRM in both settings, from the start of the program to its end.\n\n' >>"$file.md"
   printf '| data set | products in | runs at a time | seconds |\n|---|---|---:|---:|\n' >>"$file.md"
   while read -r dataset jobs precision; do
@@ -309,10 +342,11 @@ pytorch() {
     return
   fi
   if [ ! -e "$file.json" ]; then
-    attempt 120 "benches of steps" "$build/bench/tapestry_bench" --device cuda --json "$file.json" steps || return 0
+    anew attempt 120 "benches of steps" "$build/bench/tapestry_bench" --device cuda --json "$file.json" steps || return 0
   fi
   [ "$(left)" -gt "$limit" ] || limit=$(left)
   # What it has by then is compared in the seconds that remain.
+  [ "$limit" -lt 5 ] || take_out "$of_pytorch"
   BENCH=$build/bench/tapestry_bench PYTHON=$python LIMIT=$((limit > 30 ? limit - 20 : 10)) SECONDS_EACH=${SECONDS_EACH:-0.5} \
     attempt "$limit" "comparison with PyTorch" tools/bench_pytorch.sh cuda "$file" || true
 }
@@ -373,15 +407,19 @@ sanitizers() {
 main() {
   echo "gpu: $steps, $(date '+%F %T'), $budget s"
   : >"$last"
+  # A machine that was given back after an earlier call has nothing of its build.
+  if ! wants build && [ ! -x "$build/apps/reproduce" ]; then
+    echo "gpu: there is no build in $build: building first"
+    steps="build $steps"
+  fi
   if wants build; then configure_and_build; fi
   [ "$steps" != build ] || finish
   examine
   if wants test; then
     for suite in "${suites[@]}"; do suite 60 "tests of $suite" "$suite" "$(filter "$suite")"; done
   fi
-  if wants bench; then benches; fi
+  if wants bench; then benches; elif wants pytorch; then pytorch; fi
   if wants cells; then cells; fi
-  if wants pytorch; then pytorch; fi
   if wants sanitize; then sanitizers; fi
   finish
 }

@@ -40,7 +40,21 @@ for word; do if [ "${word#--gtest_output=json:}" != "$word" ]; then echo '    "t
     program("compute-sanitizer", R"(while [ "${1#*tests_}" = "$1" ]; do shift; done; exec "$@")");
   }
   void program(const std::string& name, const std::string& body) const { write_program(folder_, name, body); }
+  /// Whose program for the steps writes no figures that anybody reads.
+  void python_with_pytorch() const {
+    program("python", R"(case "$1" in
+  */sdrm_steps.py) while [ "$1" != --json ]; do shift; done; echo '{}' >"$2" ;;
+  */compare.py) printf '## Beside PyTorch 2\n\n| theirs |\n' ;;
+esac)");
+  }
   std::filesystem::path path(const std::string& name) const { return folder_.path() / name; }
+  /// All tables of the results, of which there is one file.
+  std::string tables() const {
+    for (const auto& file : std::filesystem::directory_iterator(path("results"))) {
+      if (file.path().extension() == ".md") return content(file.path());
+    }
+    return "";
+  }
   Outcome gpu(const std::string& arguments, const std::string& settings = "") const {
     const std::string fakes = "'" + folder_.path().string();
     return shell("FAKES=" + fakes + "' PATH=" + fakes + "':\"$PATH\" BUILD=" + fakes + "/build' RESULTS=" + fakes +
@@ -83,10 +97,9 @@ passed:
   memcheck of generators
   racecheck of tensor
 not possible here:
-  whole experiments: there are no data in )" +
-                               path("none").string() + R"( (TAPESTRY_DATA)
   comparison with PyTorch: )" + path("python").string() +
-                               " has none\n";
+                               " has none\n  whole experiments: there are no data in " + path("none").string() +
+                               " (TAPESTRY_DATA)\n";
   EXPECT_EQ(passed, expected);
   EXPECT_TRUE(has(found.out, "--gtest_filter=SdrmOnDevice*:BinarizeOnDevice.*:SdrmPrecisionOnDevice.*-Long*:")) << found.out;
   EXPECT_TRUE(has(found.out, ".json recommenders kernels steps\n")) << "as on the CPU: " << found.out;
@@ -183,6 +196,60 @@ TEST_F(GpuScript, ALaterCallAddsToWhatAnEarlierOneMeasured) {
   EXPECT_TRUE(has(table, "\n## Whole experiments with SVD\n")) << table;
 }
 
+TEST_F(GpuScript, BenchesAnewKeepWhatOtherStepsAdded) {
+  const std::string settings = "TAPESTRY_DATA='" + path("built").string() + "' ";
+  python_with_pytorch();
+  EXPECT_EQ(gpu("build cells", settings).status, 0);
+  for (const char* steps : {"pytorch", "bench", "cells bench pytorch"}) {
+    const Outcome found = gpu(steps, settings);
+    EXPECT_EQ(found.status, 0) << found.out;
+    const std::string text = tables();
+    EXPECT_TRUE(text.starts_with("# table\n")) << steps << ":\n" << text;
+    for (const char* once :
+         {"\n## Beside PyTorch 2\n", "\n| theirs |\n", "\n## Whole experiments", "\n| ml-1m | float32 | 5 | "}) {
+      EXPECT_TRUE(has(text, once)) << steps << ":\n" << text;
+      EXPECT_EQ(text.find(once), text.rfind(once)) << steps << ":\n" << text;
+    }
+  }
+  // Nor does a step without time throw away what it cannot measure anew.
+  const std::string before = tables();
+  program("build/apps/reproduce", "sleep 2; echo '  GPU        Fake GPU 1, compute capability 9.0, 1 multiprocessors'");
+  const Outcome found = gpu("pytorch cells", settings + "BUDGET=6");
+  EXPECT_TRUE(has(found.out, "\nno time left for:\n  comparison with PyTorch\n  whole experiments with SVD\n")) << found.out;
+  EXPECT_EQ(tables(), before);
+}
+
+TEST_F(GpuScript, PyTorchDoesNotWaitForOtherPrecisions) {
+  python_with_pytorch();
+  const Outcome found = gpu("build bench pytorch");
+  EXPECT_EQ(found.status, 0) << found.out;
+  EXPECT_TRUE(has(found.out, "\n  benches in float32\n  comparison with PyTorch\n  benches in tf32\n")) << found.out;
+}
+
+TEST_F(GpuScript, ACallThatFindsNoBuildBuildsFirst) {
+  Outcome found = gpu("sanitize cells", "TAPESTRY_DATA='" + path("built").string() + "'");
+  EXPECT_EQ(found.status, 0) << found.out;
+  EXPECT_TRUE(has(found.out, "\npassed:\n  configure\n  build\n  doctor\n  ml-100k with SVD, 5 at a time, float32\n"))
+      << found.out;
+  EXPECT_TRUE(has(found.out, "\n  memcheck of tensor\n")) << found.out;
+  found = gpu("sanitize");
+  EXPECT_TRUE(has(found.out, "\npassed:\n  doctor\n  memcheck of tensor\n")) << found.out;
+}
+
+TEST_F(GpuScript, CompilesForAllGpusThatAreThere) {
+  program("nvidia-smi", "printf '7.0\\n9.0\\n7.5\\n9.0\\n'");
+  EXPECT_EQ(gpu("build").status, 0);
+  EXPECT_TRUE(has(content(path("build/configured")), "-DTAPESTRY_CUDA_ARCHITECTURES=75;90\n"))
+      << content(path("build/configured"));
+  program("nvidia-smi", "printf '9.0\\n12.1\\n'");
+  EXPECT_EQ(gpu("build").status, 0);
+  EXPECT_FALSE(has(content(path("build/configured")), "ARCHITECTURES")) << content(path("build/configured"));
+  program("nvidia-smi", "printf '7.0\\n6.1\\n'");
+  const Outcome found = gpu("build");
+  EXPECT_EQ(found.status, 4) << found.out;
+  EXPECT_TRUE(has(found.out, "compute capability 6.1 or 7.0 is too old: 7.5 is the least")) << found.out;
+}
+
 TEST_F(GpuScript, CompilesForWhatTheToolkitKnows) {
   program("nvidia-smi", "echo 12.1");
   Outcome found = gpu("build");
@@ -273,9 +340,6 @@ TEST_F(GpuScript, SaysWhatTheMachineLacks) {
   EXPECT_EQ(found.status, 4) << found.out;
   EXPECT_TRUE(has(found.out, "gpu: nvcc does not find cusparse.h, and ")) << found.out;
 
-  found = gpu("test");
-  EXPECT_EQ(found.status, 4) << found.out;
-  EXPECT_TRUE(has(found.out, "reproduce is not there: tools/gpu.sh build makes it")) << found.out;
   EXPECT_EQ(gpu("tests").status, 2);
 }
 
