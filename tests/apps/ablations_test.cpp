@@ -1,5 +1,6 @@
 // apps/reproduce --without and --ablations: what they refuse, what they leave behind, and that they go on.
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <algorithm>
 
@@ -118,7 +119,9 @@ TEST_F(AblationsProgram, AFolderThatAnotherStartHasIsRefusedBeforeAnyIsComputed)
   tests::Reproduce first(folder_.path(),
                          with_the_usual({"--ablations", "without-dislikes-relevant", "--recommender", "mlp", "--runs", "50"}));
   ASSERT_TRUE(first.wait_for("\"stage_begin\""));
+  first.signal(SIGSTOP);  // it would be through before the other's patience is
   EXPECT_THROW(recsys::FolderLock taken(out()), Error);
+  first.signal(SIGCONT);
   EXPECT_EQ(first.wait().status, 0);
   const recsys::FolderLock again(out());
 }

@@ -160,10 +160,12 @@ TEST(ReproduceResume, TwoProcessesDoNotShareAFolder) {
   const fs::path out = folder.path() / "out";
   Reproduce first(folder.path(), job(out));
   ASSERT_TRUE(first.wait_for("stage_begin"));
+  first.signal(SIGSTOP);  // it would be through before the other's patience is
   const Outcome second = tests::reproduce(folder.path(), job(out));
   EXPECT_EQ(second.status, 2) << second.err;
   EXPECT_EQ(std::count(second.err.begin(), second.err.end(), '\n'), 1) << second.err;
   EXPECT_NE(second.err.find("another process"), std::string::npos) << second.err;
+  first.signal(SIGCONT);
   EXPECT_EQ(first.wait().status, 0);
   EXPECT_TRUE(all_results(out) == undisturbed());
 }

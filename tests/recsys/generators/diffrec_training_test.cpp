@@ -182,7 +182,9 @@ TEST(FitDiffRec, EvaluatesEveryFifthEpochAndStopsTwentyBehindTheBest) {
   EXPECT_EQ(asked, (std::vector<std::int64_t>{5, 10, 15, 20, 25}));
   EXPECT_EQ(history.size(), 29u) << "epoch 30 is 20 behind epoch 10";
   EXPECT_TRUE(same_state(model, best));
-  for (const DiffRecEpoch& epoch : history) EXPECT_EQ(std::isnan(epoch.metric), (epoch.epoch + 1) % 5 != 0);
+  for (const DiffRecEpoch& epoch : history) {
+    EXPECT_EQ(std::isnan(epoch.metric), (epoch.epoch + 1) % 5 != 0 || epoch.epoch + 1 == 15) << epoch.epoch;
+  }
 }
 
 TEST(FitDiffRec, LearnsToCompleteRows) {
