@@ -102,8 +102,7 @@ void declare(CLI::App& app, Raw& raw) {
         "Compute only units whose name matches a pattern (*, ?), such as 'ml-1m_mlp_*_run-2'; the report shows what is finished");
   one("--out", raw.out, "DIR", "Folder for results, from which an interrupted job goes on; default results");
   one("--checkpoint", raw.checkpoint, "SECONDS",
-      "A fit that takes longer keeps how far it has come, now and then, and goes on from there when it was killed; 0: after "
-      "every "
+      "A fit that takes longer keeps now and then how far it has come and goes on from there when it was killed; 0: after every "
       "epoch, never: not at all; default 60");
   names("--reuse", raw.reuse,
         "Folders of results whose finished units are taken over instead of being computed again, where they are of the same "
@@ -124,7 +123,7 @@ void extend_to_paper(Raw& raw, const CLI::App& app) {
   if (app.count("--generators") == 0) raw.generators = {"all"};
 }
 
-/// Seconds between two checkpoints of a fit.
+/// Seconds between two checkpoints of a fit, at the least.
 double choose_checkpoint(std::string text) {
   if (text == "never") return std::numeric_limits<double>::infinity();
   const std::string whole = text;

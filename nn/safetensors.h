@@ -38,7 +38,6 @@ class TensorReader {
   /// Reads the header.
   explicit TensorReader(std::filesystem::path path);
 
-  const std::filesystem::path& path() const { return path_; }
   const std::map<std::string, TensorEntry>& tensors() const { return header_.tensors; }  ///< type and shape by name
   const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
 

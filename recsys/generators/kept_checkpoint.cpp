@@ -19,8 +19,8 @@ namespace {
 constexpr const char* kSeconds = "seconds";
 constexpr const char* kChecksum = "checksum";
 
-/// Tells damage to a file of gigabytes in a second, where SHA-256 takes fifteen: every step is one to one in what came before, so
-/// that a change of one word always shows, and one of several but by a chance of 2^-64.
+/// Tells damage to a file of gigabytes, which SHA-256 would go through at a few hundred MB a second. Every step is one to one in
+/// what came before, so that a change of one word always shows, and one of several but by a chance of 2^-64.
 class Checksum {
  public:
   void add(std::string_view bytes) {

@@ -266,11 +266,14 @@ TEST_F(UnitStoreTest, OneWriterAtATime) {
 TEST_F(UnitStoreTest, AWriterThatIsAboutToEndIsWaitedFor) {
   std::optional<UnitStore> first;
   first.emplace(out(), configuration(), UnitStore::Warn());
+  EXPECT_TRUE(is_being_written(out()));
   std::jthread ending([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
     first.reset();
   });
-  open();
+  EXPECT_NO_THROW(open());
+  ending.join();
+  EXPECT_FALSE(is_being_written(out()));
 }
 
 TEST_F(UnitStoreTest, LookingAtAFolderMakesNothing) {
