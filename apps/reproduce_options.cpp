@@ -1,12 +1,11 @@
 #include "apps/reproduce_options.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <iostream>
 #include <limits>
 
+#include "apps/raw_options.h"
 #include "recsys/data/joined.h"
 #include "recsys/data/load_dataset.h"
 #include "recsys/experiment/selection.h"
@@ -20,20 +19,8 @@ namespace tapestry::apps {
 namespace {
 
 namespace fs = std::filesystem;
-using Names = std::vector<std::string>;
+using Names = RawOptions::Names;
 using recsys::joined;
-
-/// Option values as written, before names are looked up.
-struct Raw {
-  std::string data;
-  Names datasets, recommenders = {"svd"}, generators = {"original", "multivae++", "f-sdrm", "m-sdrm"}, settings = {"all"}, only,
-                  without, ablations, reuse;
-  std::string protocol = "published", variant = "published", device = "cpu", precision = "float32", out = "results",
-              neumf_selection, checkpoint = "60";
-  int runs = 5, folds = 0, threads = 0, jobs = 0;
-  std::uint64_t seed = 1;
-  bool quick = false, list = false, doctor = false, plan = false, paper = false;
-};
 
 constexpr const char* kUsualData = "data";
 
@@ -42,82 +29,8 @@ std::string default_data() {
   return folder != nullptr && *folder != '\0' ? folder : kUsualData;
 }
 
-/// Puts the digits of a whole number into `text`, or returns what is wrong. CLI11 would take 010 for eight and 0x10 for sixteen,
-/// and -1 or a number too large for the largest seed there is.
-std::string read_decimal(std::string& text) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size())
-    return "Value " + text + " is not a whole number from 0 to 2^64 - 1";
-  text = std::to_string(number);
-  return "";
-}
-
-void declare(CLI::App& app, Raw& raw) {
-  const auto names = [&](const std::string& option, Names& values, const std::string& help, const char* type = "NAME,...") {
-    app.add_option(option, values, help)->delimiter(',')->allow_extra_args(false)->type_name(type);
-  };
-  // Given twice, the last one counts, so that a command can be extended at its end.
-  const auto one = [&](const std::string& option, auto& value, const char* type, const std::string& help) {
-    return app.add_option(option, value, help)->type_name(type)->take_last();
-  };
-  const auto number = [&](const std::string& option, auto& value, const std::string& help) {
-    return one(option, value, "N", help)->transform(CLI::Validator(read_decimal, ""));
-  };
-  const CLI::Range count(1, 10000);
-  one("--data", raw.data, "DIR", "Folder with one folder per data set; default $TAPESTRY_DATA, then data/");
-  names("--dataset", raw.datasets,
-        "Data sets: " + joined(recsys::known_datasets()) +
-            ", or all of those found; default ml-100k, simulated if it is not found");
-  names("--recommender", raw.recommenders, "Recommenders: " + joined(recsys::known_recommenders()) + ", or all; default svd");
-  names("--generators", raw.generators,
-        "Generators: " + joined(recsys::known_generators()) + ", or all; not of the paper, by name alone: " +
-            joined(recsys::generators_beyond_all()) + "; default original,multivae++,f-sdrm,m-sdrm");
-  names("--setting", raw.settings,
-        "What synthetic users do to the real ones: " + joined(recsys::known_settings()) + ", or all; default all");
-  one("--protocol", raw.protocol, "NAME", "published (the paper's program) or strict; default published");
-  number("--folds", raw.folds,
-         "Cross-validation over users, --protocol strict only: run r reports the users of fold r; default none, with --paper 10")
-      ->check(CLI::Range(2, 100));
-  one("--variant", raw.variant, "NAME",
-      "SDRM as in the authors' program (published) or in the paper's text (paper); default published");
-  names("--without", raw.without,
-        "Deviations of the authors' program to leave out, --protocol published only: " + joined(recsys::known_deviations()) +
-            "; all means all but score-model");
-  names("--ablations", raw.ablations,
-        "Run the experiment as published and without each of its deviations, or those named, and write what each does to the "
-        "figures (deviations.md); all, or names of folders there");
-  one("--neumf-selection", raw.neumf_selection, "NAME",
-      "Which epoch NeuMF keeps: " + joined(recsys::neumf_selections()) +
-          "; default as the paper's figures were made, with --protocol strict best-recall");
-  number("--runs", raw.runs, "Independent runs; default 5, with --quick 2")->check(count);
-  number("--seed", raw.seed, "Root of all randomness; default 1");
-  number("--threads", raw.threads, "Threads in all; default one per processor")->check(count);
-  number("--jobs", raw.jobs, "Runs side by side, which share the threads; default as many as there are threads and runs")
-      ->check(count);
-  one("--device", raw.device, "NAME", "Where generators and recommenders are fitted and asked: cpu, cuda or auto; default cpu");
-  one("--precision", raw.precision, "NAME",
-      "What matrix products on a GPU round float32 operands to: " + joined(known_precisions()) + "; default float32, not at all");
-  names("--only", raw.only,
-        "Compute only units whose name matches a pattern (*, ?), such as 'ml-1m_mlp_*_run-2'; the report shows what is finished");
-  one("--out", raw.out, "DIR", "Folder for results, from which an interrupted job goes on; default results");
-  one("--checkpoint", raw.checkpoint, "SECONDS",
-      "A fit that takes longer keeps now and then how far it has come and goes on from there when it was killed; 0: after every "
-      "epoch, never: not at all; default 60");
-  names("--reuse", raw.reuse,
-        "Folders of results whose finished units are taken over instead of being computed again, where they are of the same "
-        "configuration; folders in them count too",
-        "DIR,...");
-  app.add_flag("--quick", raw.quick, "A few epochs only, to see that everything works; the figures mean nothing");
-  app.add_flag("--paper", raw.paper,
-               "All that the paper reports, into OUT/published, and the question behind it, protocol strict, into OUT/strict");
-  app.add_flag("--plan", raw.plan, "Say what would be computed, how long it takes and in how much memory; computes nothing");
-  app.add_flag("--list", raw.list, "Say what can be asked for and which data are found");
-  app.add_flag("--doctor", raw.doctor, "Say what this build and machine compute on, and why a GPU is not used");
-}
-
 /// What --paper asks for where nothing else is said.
-void extend_to_paper(Raw& raw, const CLI::App& app) {
+void extend_to_paper(RawOptions& raw, const CLI::App& app) {
   if (app.count("--dataset") == 0) raw.datasets = {"all"};
   if (app.count("--recommender") == 0) raw.recommenders = {"all"};
   if (app.count("--generators") == 0) raw.generators = {"all"};
@@ -133,7 +46,7 @@ double choose_checkpoint(std::string text) {
   return std::stod(text);
 }
 
-Names choose_datasets(const Raw& raw, Names& remarks) {
+Names choose_datasets(const RawOptions& raw, Names& remarks) {
   const Names known = recsys::known_datasets();
   const fs::path data = raw.data;
   const bool searched = raw.datasets.empty() || std::find(raw.datasets.begin(), raw.datasets.end(), "all") != raw.datasets.end();
@@ -194,14 +107,19 @@ std::string choose_precision(const std::string& name, const std::string& device)
   return name;
 }
 
-ReproduceOptions resolve(const Raw& raw, const recsys::GivenOptions& given) {
-  ReproduceOptions options;
-  options.data = raw.data;
-  options.list = raw.list;
-  options.plan = raw.plan;
-  options.paper = raw.paper;
-  options.given = given;
-  recsys::ExperimentOptions& experiment = options.experiment;
+void check_ablations(const RawOptions& raw) {
+  if (raw.ablations.empty()) return;
+  if (raw.paper || raw.plan || !raw.only.empty()) {
+    fail(ErrorKind::kUsage, "--ablations goes with neither --paper nor --plan nor --only");
+  }
+  if (raw.protocol != "published" || raw.variant != "published" || !raw.without.empty() || !raw.neumf_selection.empty()) {
+    fail(ErrorKind::kUsage,
+         "--ablations starts from what is published and chooses --without, --variant and --neumf-selection itself");
+  }
+}
+
+/// What is computed, and with which quirks of the authors' program.
+void choose_figures(const RawOptions& raw, const recsys::GivenOptions& given, recsys::ExperimentOptions& experiment) {
   experiment.recommenders = recsys::select_names("recommender", raw.recommenders, recsys::known_recommenders());
   experiment.generators =
       recsys::select_names("generator", raw.generators, recsys::known_generators(), recsys::generators_beyond_all());
@@ -209,48 +127,60 @@ ReproduceOptions resolve(const Raw& raw, const recsys::GivenOptions& given) {
   experiment.protocol = recsys::parse_protocol(raw.protocol);
   experiment.variant = recsys::parse_variant(raw.variant);
   if (!raw.without.empty()) experiment.without = recsys::parse_deviations(raw.without);
-  options.ablations = raw.ablations;
-  if (!raw.ablations.empty() && (raw.paper || raw.plan || !raw.only.empty())) {
-    fail(ErrorKind::kUsage, "--ablations goes with neither --paper nor --plan nor --only");
-  }
-  if (!raw.ablations.empty() &&
-      (raw.protocol != "published" || raw.variant != "published" || !raw.without.empty() || !raw.neumf_selection.empty())) {
-    fail(ErrorKind::kUsage,
-         "--ablations starts from what is published and chooses --without, --variant and --neumf-selection itself");
-  }
   if (raw.paper && !given.protocol && !raw.without.empty()) {
     fail(ErrorKind::kUsage,
          "--paper ends with protocol strict, which has no deviation to leave out: --without goes with "
          "--paper --protocol published, or without --paper");
   }
   recsys::check_deviations(experiment.without, experiment.protocol, experiment.variant);
-  if (!raw.neumf_selection.empty() &&
-      std::find(experiment.recommenders.begin(), experiment.recommenders.end(), "neumf") == experiment.recommenders.end()) {
+  if (raw.neumf_selection.empty()) return;
+  if (std::find(experiment.recommenders.begin(), experiment.recommenders.end(), "neumf") == experiment.recommenders.end()) {
     fail(ErrorKind::kUsage, "--neumf-selection is about --recommender neumf, which is not asked for");
   }
-  if (!raw.neumf_selection.empty()) experiment.neumf_selection = recsys::parse_neumf_selection(raw.neumf_selection);
-  experiment.runs = raw.quick && !given.runs ? 2 : raw.runs;
-  experiment.folds = raw.folds;
-  if (raw.folds > 0) {
-    const bool strict = experiment.protocol == recsys::ProtocolName::kStrict || (raw.paper && !given.protocol);
-    if (!strict) fail(ErrorKind::kUsage, "--folds goes with --protocol strict only");
-    if (!given.runs) experiment.runs = raw.folds;
-    if (experiment.runs % raw.folds != 0) {
-      fail(ErrorKind::kUsage, "--runs ", experiment.runs, " with --folds ", raw.folds,
-           ": runs must be a multiple of folds, so that every user is reported equally often");
-    }
-  }
+  experiment.neumf_selection = recsys::parse_neumf_selection(raw.neumf_selection);
+}
+
+/// How often it is computed. Needs the protocol.
+void choose_runs(const RawOptions& raw, const recsys::GivenOptions& given, recsys::ExperimentOptions& experiment) {
   experiment.seed = raw.seed;
   experiment.quick = raw.quick;
-  experiment.device = choose_device(raw.device, raw.jobs != 1, options.remarks);
-  experiment.precision = choose_precision(raw.precision, experiment.device);
-  static_cast<void>(StepGraph(Device::kCpu));  // refuses a TAPESTRY_GRAPHS that is wrong before a folder is made
-  static_cast<void>(pool_is_exact());          // and a TAPESTRY_POOL
+  experiment.runs = raw.quick && !given.runs ? 2 : raw.runs;
+  experiment.folds = raw.folds;
+  if (raw.folds == 0) return;
+  const bool strict = experiment.protocol == recsys::ProtocolName::kStrict || (raw.paper && !given.protocol);
+  if (!strict) fail(ErrorKind::kUsage, "--folds goes with --protocol strict only");
+  if (!given.runs) experiment.runs = raw.folds;
+  if (experiment.runs % raw.folds != 0) {
+    fail(ErrorKind::kUsage, "--runs ", experiment.runs, " with --folds ", raw.folds,
+         ": runs must be a multiple of folds, so that every user is reported equally often");
+  }
+}
+
+void choose_folders(const RawOptions& raw, recsys::ExperimentOptions& experiment) {
   if (raw.out.empty()) fail(ErrorKind::kUsage, "--out names no folder");
   experiment.out = raw.out;
   experiment.only = raw.only;
   experiment.checkpoint_every = choose_checkpoint(raw.checkpoint);
   experiment.reuse = recsys::result_folders(std::vector<fs::path>(raw.reuse.begin(), raw.reuse.end()));
+}
+
+ReproduceOptions resolve(const RawOptions& raw, const recsys::GivenOptions& given) {
+  ReproduceOptions options;
+  options.data = raw.data;
+  options.list = raw.list;
+  options.plan = raw.plan;
+  options.paper = raw.paper;
+  options.given = given;
+  options.ablations = raw.ablations;
+  check_ablations(raw);
+  recsys::ExperimentOptions& experiment = options.experiment;
+  choose_figures(raw, given, experiment);
+  choose_runs(raw, given, experiment);
+  experiment.device = choose_device(raw.device, raw.jobs != 1, options.remarks);
+  experiment.precision = choose_precision(raw.precision, experiment.device);
+  static_cast<void>(StepGraph(Device::kCpu));  // refuses a TAPESTRY_GRAPHS that is wrong before a folder is made
+  static_cast<void>(pool_is_exact());          // and a TAPESTRY_POOL
+  choose_folders(raw, experiment);
   options.datasets = choose_datasets(raw, options.remarks);
   experiment.threads = raw.threads > 0 ? raw.threads : num_threads();
   const int all_runs = experiment.runs * static_cast<int>(options.datasets.size() * experiment.recommenders.size());
@@ -261,14 +191,13 @@ ReproduceOptions resolve(const Raw& raw, const recsys::GivenOptions& given) {
 }  // namespace
 
 std::optional<ReproduceOptions> parse_reproduce_options(int argc, char** argv) {
-  Raw raw;
+  RawOptions raw;
   raw.data = default_data();
   CLI::App app(
       "Reproduces the SDRM paper's tables: trains MultiVAE++ and SDRM on real ratings, draws synthetic users, trains\n"
       "recommenders on them, and sets the results beside the printed figures.",
       "reproduce");
-  app.set_version_flag("--version", "tapestry " TAPESTRY_VERSION, "Print the version and exit");
-  declare(app, raw);
+  declare_options(app, raw);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& answer) {

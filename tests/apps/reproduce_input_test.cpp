@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <sstream>
 
 #include "recsys/experiment/folder_lock.h"
 #include "tensor/cuda/cuda_memory.h"
@@ -362,8 +363,18 @@ TEST_F(ReproduceInput, OutputThatCannotBePrintedIsAnError) {
   EXPECT_NE(read_file(folder_.path() / "err").find("standard output cannot be written"), std::string::npos);
 }
 
-TEST_F(ReproduceInput, HelpVersionAndList) {
-  EXPECT_NE(run({"--help"}).out.find("--recommender"), std::string::npos);
+TEST_F(ReproduceInput, HelpIsReadableOnATerminal) {
+  const std::string help = run({"--help"}).out;
+  std::istringstream lines(help);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 110U) << line;
+  // A heading, an option whose explanation goes on in the next line, and nothing of CLI11's about bounds.
+  EXPECT_NE(help.find("\nWhere results are kept:\n  --out DIR               Folder for results"), std::string::npos) << help;
+  EXPECT_NE(help.find(";\n                          default all\n  --runs N                Independent"), std::string::npos)
+      << help;
+  EXPECT_NE(help.find("\n  --jobs N                Runs side by side"), std::string::npos) << help;
+}
+
+TEST_F(ReproduceInput, VersionAndList) {
   EXPECT_EQ(run({"--version"}).out.rfind("tapestry ", 0), 0U);
   ratings(good_ratings());
   const Outcome outcome = run({"--list"});
