@@ -53,6 +53,12 @@ bool FinishedWork::has(const UnitKey& unit) const {
   });
 }
 
+std::int64_t FinishedWork::begun() const {
+  std::error_code none;
+  const fs::directory_iterator files(unfinished_folder(folders_.front()), none);
+  return std::count_if(begin(files), end(files), [](const auto& file) { return file.path().extension() == ".safetensors"; });
+}
+
 ModelFolder FinishedWork::models(const std::string& dataset, const std::string& owner, int run) const {
   const auto has_models = [&](const fs::path& folder) {
     const fs::path stem = paths_of_run(folder, dataset, owner, run).models;

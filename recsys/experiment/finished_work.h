@@ -30,6 +30,9 @@ class FinishedWork {
   /// Where the models of a run are kept, in the first folder that has one of them; no folder is made.
   ModelFolder models(const std::string& dataset, const std::string& owner, int run) const;
 
+  /// Fits of the folder itself that were broken off and left a checkpoint.
+  std::int64_t begun() const;
+
   /// What the finished stages took.
   const StageTimes& times() const { return times_; }
   /// How many epochs the trainings that are kept in history/ took. `owner`: the recommender, or kBaselineOwner. `stage`: the end

@@ -166,6 +166,7 @@ WorkPlan make_plan(const std::vector<LoadedDataset>& datasets, const ExperimentO
   plan.units = work.units;
   plan.unfit = finished.unfit();
   plan.finished = work.finished;
+  plan.begun = finished.begun();
   plan.missing_units = grouped_units(work.jobs);
   plan.missing = work.missing_units();
   plan.peak_bytes += resident;
@@ -197,6 +198,10 @@ std::string plan_text(const WorkPlan& plan, const ExperimentOptions& options) {
     units.push_back({some.dataset, some.recommender, some.setting, ranges_text(some.runs), joined(some.generators)});
   }
   text += "\n" + aligned(units, units.front().size());
+  if (plan.begun > 0) {
+    text += concat("\n", plan.begun, plan.begun == 1 ? " fit was" : " fits were", " broken off and ",
+                   plan.begun == 1 ? "goes" : "go", " on from a checkpoint where this build left it; planned here as a whole\n");
+  }
   std::vector<std::vector<std::string>> lines = {
       {"data set", "recommender", "stage", "basis", "times", "each", "together", "memory"}};
   for (const PlannedRow& row : plan.rows) {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "recsys/experiment/plan.h"
 #include "recsys/experiment/stage_names.h"
 #include "tests/recsys/experiment/runner_support.h"
 
@@ -74,10 +75,14 @@ TEST(ExperimentCheckpoint, GoesOnInTheMidstOfEveryFit) {
       const ExperimentOptions options = options_with(recommender, out);
       EXPECT_THROW(run(options, std::make_unique<Breaking>(stage, 2)), std::runtime_error);
       EXPECT_FALSE(fs::is_empty(out / "unfinished"));
+      const WorkPlan plan = make_plan(tiny_data(), options);
+      EXPECT_EQ(plan.begun, 1);
+      EXPECT_NE(plan_text(plan, options).find("1 fit was broken off and goes on"), std::string::npos);
       Breaking::resumed().clear();
       run(options, std::make_unique<Breaking>("", 0));
       EXPECT_EQ(Breaking::resumed(), (std::map<std::string, std::int64_t>{{stage, 2}}));
       EXPECT_FALSE(fs::exists(out / "unfinished"));
+      EXPECT_EQ(make_plan(tiny_data(), options).begun, 0);
       EXPECT_TRUE(lasting_files(out) == lasting_files(whole)) << recommender << " broken off in " << stage;
     }
   }

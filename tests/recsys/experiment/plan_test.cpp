@@ -16,12 +16,6 @@
 namespace tapestry::recsys {
 namespace {
 
-std::vector<LoadedDataset> tiny_data() {
-  std::vector<LoadedDataset> datasets;
-  datasets.push_back({tiny_dataset(), 0});
-  return datasets;
-}
-
 TEST(Makespan, EachWorkerTakesTheNextPieceWhenItIsFree) {
   const std::vector<double> pieces = {4, 3, 2, 5};
   EXPECT_DOUBLE_EQ(makespan(pieces, 1), 14);

@@ -30,6 +30,12 @@ inline Dataset tiny_dataset() {
   return simulate_dataset(config);
 }
 
+inline std::vector<LoadedDataset> tiny_data() {
+  std::vector<LoadedDataset> datasets;
+  datasets.push_back({tiny_dataset(), 0.5});
+  return datasets;
+}
+
 inline Hyperparameters tiny_values(const std::string&, const std::string&) {
   Hyperparameters values;
   values.vae.hidden = 12;
@@ -83,9 +89,7 @@ inline std::vector<Cell> run(const ExperimentOptions& options,
   Saboteur::begun().clear();
   Saboteur::warnings() = 0;
   Progress progress(std::move(display));
-  std::vector<LoadedDataset> datasets;
-  datasets.push_back({tiny_dataset(), 0.5});
-  return Experiment(std::move(datasets), options, progress).run();
+  return Experiment(tiny_data(), options, progress).run();
 }
 
 /// What an experiment's constructor takes over from other folders, and nothing more.
@@ -93,17 +97,13 @@ inline std::vector<Reused> take(const ExperimentOptions& options,
                                 std::unique_ptr<ProgressDisplay> display = std::make_unique<Saboteur>()) {
   Saboteur::warnings() = 0;
   Progress progress(std::move(display));
-  std::vector<LoadedDataset> datasets;
-  datasets.push_back({tiny_dataset(), 0.5});
-  return Experiment(std::move(datasets), options, progress).reused();
+  return Experiment(tiny_data(), options, progress).reused();
 }
 
 inline std::vector<Comparison> compare(const ExperimentOptions& options) {
   Saboteur::begun().clear();
   Progress progress(std::make_unique<Saboteur>());
-  std::vector<LoadedDataset> datasets;
-  datasets.push_back({tiny_dataset(), 0.5});
-  Experiment experiment(std::move(datasets), options, progress);
+  Experiment experiment(tiny_data(), options, progress);
   experiment.run();
   return experiment.comparisons();
 }
