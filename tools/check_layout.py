@@ -34,7 +34,8 @@ addEventListener('load', () => {
     const outer = box(chart), texts = [...chart.querySelectorAll('text')];
     const boxes = texts.map(box);
     boxes.forEach((a, i) => {
-      if (a.left < outer.left - 1 || a.right > outer.right + 1 || a.bottom > outer.bottom + 1) charts.push(name(texts[i]) + ' leaves its chart');
+      const inside = a.left >= outer.left - 1 && a.right <= outer.right + 1 && a.top >= outer.top - 1 && a.bottom <= outer.bottom + 1;
+      if (!inside) charts.push(name(texts[i]) + ' leaves its chart');
       for (let j = i + 1; j < boxes.length; ++j) {
         const b = boxes[j];
         if (a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 3 && b.top < a.bottom - 3)
