@@ -24,9 +24,9 @@ struct Preprocessed {
 };
 
 /// One pass, not iterated: keeps the users with at least `min_likes` likes and the items with at least `min_likes` likes, both
-/// counted on the raw ratings. Of several ratings of an item by a user the last line counts. Disliked entries stay as explicit
-/// zeros. A user (or item) that this leaves with no entry at all is dropped too: there is nothing to learn from it or to ask it.
-/// Throws Error(kData) when nobody is left.
+/// counted before anything is dropped, an item that a user has rated several times once: its last line counts. Disliked entries
+/// stay as explicit zeros. A user (or item) that this leaves with no entry at all is dropped too: there is nothing to learn from
+/// it or to ask it. Throws Error(kData) when nobody is left.
 Preprocessed preprocess(const Ratings& ratings, const PreprocessOptions& options = {});
 
 }  // namespace tapestry::recsys
