@@ -29,10 +29,10 @@ class TableEncoding {
 
   /// What it is made of, for files; and from that again. Throws Error(kData), naming `path`, when it describes no table.
   ///
-  /// `appearance` gives a real user away: over all columns, the values that appeared first are the whole of row 0 (docs/privacy.md).
-  /// It stays because `published` follows a package in which it decides ties (DrawnUsers) and conditions
-  /// (ConditionLaw::kFirstColumn), and nothing else: without that law, ties, and the planes of equally common values, could go by
-  /// the value, and no file would need it.
+  /// `appearance` gives a real user away (docs/privacy.md): over all columns, the values that appeared first are the whole of
+  /// row 0. It stays because `published` follows a package in which it decides ties (DrawnUsers) and conditions
+  /// (ConditionLaw::kFirstColumn), and nothing else: without that law, ties, and the planes of equally common values, could go
+  /// by the value, and no file would need it.
   struct Parts {
     Tensor widths;      ///< int32 [3] columns with at least one, two and three categories
     Tensor items;       ///< int32 [I] the item of each column; columns with more categories come first
