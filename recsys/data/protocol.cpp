@@ -37,16 +37,8 @@ CsrMatrix common(const CsrMatrix& a, const CsrMatrix& b) {
 /// Holds ceil(0.2 n) random entries of each row out. Every row has at least two entries, so that both sides get one.
 HeldOut draw_heldout(const CsrMatrix& rows, const RandomStream& stream) {
   RandomSequence random(stream);
-  const auto below = [&](std::uint32_t bound) { return random.below(bound); };
-  std::vector<std::vector<std::int32_t>> heldout(static_cast<std::size_t>(rows.rows()));
-  for (std::int64_t row = 0; row < rows.rows(); ++row) {
-    const std::span<const std::int32_t> all = rows.row(row);
-    const Users order = shuffled(rows.row_nnz(row), below);
-    for (std::int64_t n = 0; n < heldout_count(rows.row_nnz(row)); ++n) {
-      heldout[static_cast<std::size_t>(row)].push_back(all[static_cast<std::size_t>(order[static_cast<std::size_t>(n)])]);
-    }
-  }
-  return take_out(rows, CsrMatrix::from_rows(rows.cols(), heldout));
+  const auto count_of = [&](std::int64_t row) { return heldout_count(rows.row_nnz(row)); };
+  return take_out(rows, draw_from_rows(rows, count_of, [&](std::uint32_t bound) { return random.below(bound); }));
 }
 
 Users with_two_entries(const CsrMatrix& matrix, const Users& users) {
@@ -65,16 +57,8 @@ CsrMatrix dislikes_of(const Dataset& dataset, const Users& users) {
 /// A random half of each row's entries, rounded up.
 CsrMatrix draw_half(const CsrMatrix& rows, const RandomStream& stream) {
   RandomSequence random(stream);
-  const auto below = [&](std::uint32_t bound) { return random.below(bound); };
-  std::vector<std::vector<std::int32_t>> half(static_cast<std::size_t>(rows.rows()));
-  for (std::int64_t row = 0; row < rows.rows(); ++row) {
-    const std::span<const std::int32_t> all = rows.row(row);
-    const Users order = shuffled(rows.row_nnz(row), below);
-    for (std::size_t n = 0; n < (all.size() + 1) / 2; ++n) {
-      half[static_cast<std::size_t>(row)].push_back(all[static_cast<std::size_t>(order[n])]);
-    }
-  }
-  return CsrMatrix::from_rows(rows.cols(), half);
+  const auto count_of = [&](std::int64_t row) { return (rows.row_nnz(row) + 1) / 2; };
+  return draw_from_rows(rows, count_of, [&](std::uint32_t bound) { return random.below(bound); });
 }
 
 /// The streams that halves of dislikes are drawn from: steps of Purpose::kSplit behind the groups'.

@@ -30,6 +30,21 @@ std::vector<std::int32_t> shuffled(std::int64_t n, const std::function<std::uint
   return order;
 }
 
+CsrMatrix draw_from_rows(const CsrMatrix& rows, const std::function<std::int64_t(std::int64_t)>& count_of,
+                         const std::function<std::uint32_t(std::uint32_t)>& below) {
+  std::vector<std::vector<std::int32_t>> drawn(static_cast<std::size_t>(rows.rows()));
+  for (std::int64_t row = 0; row < rows.rows(); ++row) {
+    const std::int64_t count = count_of(row);
+    if (count == 0) continue;
+    const std::span<const std::int32_t> all = rows.row(row);
+    const std::vector<std::int32_t> order = shuffled(rows.row_nnz(row), below);
+    for (std::int64_t n = 0; n < count; ++n) {
+      drawn[static_cast<std::size_t>(row)].push_back(all[static_cast<std::size_t>(order[static_cast<std::size_t>(n)])]);
+    }
+  }
+  return CsrMatrix::from_rows(rows.cols(), drawn);
+}
+
 CsrMatrix published_holdout(const CsrMatrix& matrix, const std::vector<Part>& parts) {
   check(static_cast<std::int64_t>(parts.size()) == matrix.rows(), "published_holdout: ", parts.size(), " parts for ",
         matrix.rows(), " users");
@@ -43,17 +58,10 @@ CsrMatrix published_holdout(const CsrMatrix& matrix, const std::vector<Part>& pa
     } while (word >= bound);
     return word;
   };
-  std::vector<std::vector<std::int32_t>> rows(parts.size());
-  for (std::size_t user = 0; user < parts.size(); ++user) {
-    if (parts[user] != Part::kValid) continue;
-    const std::span<const std::int32_t> stored = matrix.row(static_cast<std::int64_t>(user));
-    const auto count = static_cast<std::int64_t>(stored.size());
-    const std::vector<std::int32_t> order = shuffled(count, below);
-    for (std::int64_t n = 0; n < heldout_count(count); ++n) {
-      rows[user].push_back(stored[static_cast<std::size_t>(order[static_cast<std::size_t>(n)])]);
-    }
-  }
-  return CsrMatrix::from_rows(matrix.cols(), rows);
+  const auto count_of = [&](std::int64_t user) {
+    return parts[static_cast<std::size_t>(user)] == Part::kValid ? heldout_count(matrix.row_nnz(user)) : 0;
+  };
+  return draw_from_rows(matrix, count_of, below);
 }
 
 void complete_dataset(Dataset& dataset) {

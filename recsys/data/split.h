@@ -26,6 +26,11 @@ std::vector<Part> contiguous_parts(std::int64_t users);
 /// An order of 0..n-1 (sdrm::shuffle_by). `below(b)` draws from 0..b-1.
 std::vector<std::int32_t> shuffled(std::int64_t n, const std::function<std::uint32_t(std::uint32_t)>& below);
 
+/// Some entries of each row, as a matrix of ones [U, I]: count_of(row), at most as many as it has, from the front of an order of
+/// them that shuffled() draws. Row by row; one of which none are wanted draws nothing.
+CsrMatrix draw_from_rows(const CsrMatrix& rows, const std::function<std::int64_t(std::int64_t)>& count_of,
+                         const std::function<std::uint32_t(std::uint32_t)>& below);
+
 /// The published hold-out as a matrix of ones [U, I]: ceil(0.2 n) of the n entries of each valid row of `matrix`, drawn as the
 /// published program draws them (NumPy's legacy MT19937 generator seeded with 123, one pass over the valid users).
 CsrMatrix published_holdout(const CsrMatrix& matrix, const std::vector<Part>& parts);

@@ -103,6 +103,20 @@ TEST(Split, IsContiguous) {
   }
 }
 
+TEST(Split, DrawsFromRowsTheFrontOfAShuffleOfEach) {
+  const CsrMatrix rows = CsrMatrix::from_rows(9, {{1, 3, 5, 8}, {0, 2, 4}, {}, {6, 7}});
+  std::vector<std::uint32_t> bounds;
+  const auto lowest = [&](std::uint32_t bound) {  // place n - 1 with place 0, for n = 4, 3, 2: 0 1 2 3 becomes 1 2 3 0
+    bounds.push_back(bound);
+    return 0U;
+  };
+  const std::vector<std::int64_t> counts = {3, 0, 0, 1};
+  const auto count_of = [&](std::int64_t row) { return counts[static_cast<std::size_t>(row)]; };
+  const CsrMatrix drawn = draw_from_rows(rows, count_of, lowest);
+  EXPECT_EQ(listing(drawn), listing(CsrMatrix::from_rows(9, {{3, 5, 8}, {}, {}, {7}})));
+  EXPECT_EQ(bounds, (std::vector<std::uint32_t>{4, 3, 2, 2})) << "a row of which nothing is wanted draws nothing";
+}
+
 // The first ceil(0.2 n) positions after numpy.random.seed(123) and one numpy.random.shuffle(numpy.arange(n)) per user with
 // n = 10, 1, 2, 7, 25, 64, as NumPy 2.4.6 gives them.
 TEST(Holdout, IsTheOneNumPyDraws) {
