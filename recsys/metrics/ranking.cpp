@@ -96,15 +96,6 @@ bool is_ranking_metric(const std::string& name) {
 
 bool is_ranking_metric_at_10(const std::string& name) { return is_ranking_metric(name) && name.ends_with("@10"); }
 
-std::vector<std::int32_t> best_items(std::span<const float> scores, std::span<const std::int32_t> masked, int count) {
-  check(count > 0, "best_items: count ", count, " is not positive");
-  const auto items = static_cast<std::int64_t>(scores.size());
-  const CsrMatrix mask = CsrMatrix::from(1, items, {0, static_cast<std::int64_t>(masked.size())}, {masked.begin(), masked.end()});
-  const Tensor ranked = rank_items(Tensor::from<float>(scores, {1, items}), mask, count);
-  const std::span<const std::int32_t> list = ranked.span<std::int32_t>();
-  return {list.begin(), std::find(list.begin(), list.end(), -1)};
-}
-
 Tensor rank_items(const Tensor& scores, const CsrMatrix& masked, int count) {
   const auto rows = [&](std::int64_t begin, std::int64_t end) { return scores.slice_rows(begin, end); };
   check_scores(scores, masked);

@@ -74,17 +74,14 @@ bool is_ranking_metric(const std::string& name);
 /// The same with k = 10, at which the paper's main tables stand.
 bool is_ranking_metric_at_10(const std::string& name);
 
-/// The `count` best items of one user, best first. scores [I]; `masked` (ascending) are never returned. Equal scores rank by
-/// ascending item index; NaN ranks below every number, -inf included. Shorter than count when fewer items are left.
-std::vector<std::int32_t> best_items(std::span<const float> scores, std::span<const std::int32_t> masked, int count);
-
 /// Scores of the users [begin, end), float32 [end - begin, I] on any device: for models that know their users by number.
 using RowScores = std::function<Tensor(std::int64_t begin, std::int64_t end)>;
 
-/// The same for every user: scores float32 [V, I], masked [V, I] on the host: int32 [V, count] on the host, -1 where items ran
-/// out. The second form asks for at most `tile_users` users' scores at a time, and at most 16 MiB of them, so that [V, I] never
-/// exists as a whole. Scores on a GPU are masked and ranked there: of all that was computed, the lists alone cross to the host.
-/// Throws Error(kMisuse) when shapes differ.
+/// The `count` best items of every user, best first: scores float32 [V, I], masked [V, I] on the host, whose entries are never
+/// among them: int32 [V, count] on the host, -1 where items ran out. Equal scores rank by ascending item index; NaN ranks below
+/// every number, -inf included. The second form asks for at most `tile_users` users' scores at a time, and at most 16 MiB of
+/// them, so that [V, I] never exists as a whole. Scores on a GPU are masked and ranked there: of all that was computed, the lists
+/// alone cross to the host. Throws Error(kMisuse) when shapes differ or the count is not positive.
 Tensor rank_items(const Tensor& scores, const CsrMatrix& masked, int count);
 Tensor rank_items(const RowScores& score, const CsrMatrix& masked, int count, std::int64_t tile_users = 256);
 
