@@ -75,17 +75,6 @@ double quantile(double p, const UpperTail& above) {
   return p < 0.5 ? -high : high;
 }
 
-struct Tally {
-  std::int64_t greater = 0;
-  std::int64_t farther = 0;
-};
-
-/// Counts a sign pattern's sum against the observed one. Sums that differ by rounding alone count as equal.
-void tally_sum(double sum, double observed, double rounding, Tally& tally) {
-  if (sum >= observed - rounding) ++tally.greater;
-  if (std::abs(sum) >= std::abs(observed) - rounding) ++tally.farther;
-}
-
 /// Sums of differences under random signs, a bit of the stream for each, 1 for plus. Every sum of four neighbours under their
 /// sixteen patterns is there beforehand, so that a pattern of thousands costs a quarter of the additions, and those not one
 /// behind the other.
@@ -193,22 +182,19 @@ PairedTest sign_flip_test(std::span<const double> a, std::span<const double> b, 
   }
   PairedTest test;
   test.users = static_cast<std::int64_t>(differences.size());
-  if (test.users == 0) return {.difference = kNaN, .p_greater = kNaN, .p_two_sided = kNaN};
+  if (test.users == 0) return {.difference = kNaN, .p_two_sided = kNaN};
   test.difference = observed / static_cast<double>(test.users);
   test.exact = test.users < 31 && (std::int64_t{1} << test.users) <= options.samples;
   const std::int64_t patterns = test.exact ? std::int64_t{1} << test.users : options.samples;
-  const double rounding = 1e-12 * magnitude;
+  const double least = std::abs(observed) - 1e-12 * magnitude;  // sums that differ by rounding alone count as equal
   const SignedSums sampled(test.exact ? std::span<const double>() : differences);
-  std::atomic<std::int64_t> greater = 0, farther = 0;  // counts: their order does not matter
+  std::atomic<std::int64_t> farther = 0;  // a count: its order does not matter
   parallel_for(patterns, [&](std::int64_t s) {
     const RandomStream stream{options.seed, Purpose::kBootstrap, kSignFlipSteps + static_cast<std::uint32_t>(s)};
-    Tally tally;
-    tally_sum(test.exact ? signed_sum(differences, static_cast<std::uint64_t>(s)) : sampled(stream), observed, rounding, tally);
-    greater += tally.greater;
-    farther += tally.farther;
+    const double sum = test.exact ? signed_sum(differences, static_cast<std::uint64_t>(s)) : sampled(stream);
+    if (std::abs(sum) >= least) ++farther;
   });
   const double extra = test.exact ? 0 : 1;
-  test.p_greater = (static_cast<double>(greater.load()) + extra) / (static_cast<double>(patterns) + extra);
   test.p_two_sided = (static_cast<double>(farther.load()) + extra) / (static_cast<double>(patterns) + extra);
   return test;
 }

@@ -45,8 +45,7 @@ void check_resampling(const char* name, const ResamplingOptions& options);
 /// The outcome of a paired comparison of A and B over the same users.
 struct PairedTest {
   double difference = 0;   ///< mean over users of A - B
-  double p_greater = 1;    ///< one-sided: under no difference, the chance of a mean at least as large
-  double p_two_sided = 1;  ///< the chance of one at least as far from zero
+  double p_two_sided = 1;  ///< under no difference, the chance of a mean at least as far from zero
   std::int64_t users = 0;  ///< compared: with both values defined
   bool exact = false;      ///< all 2^users sign patterns were counted, not a sample of them
 };
