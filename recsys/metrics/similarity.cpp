@@ -9,11 +9,27 @@
 namespace tapestry::recsys {
 namespace {
 
-/// Calls visit(row of a, row of b, entries they share) for every pair that shares an entry, rows of a in parallel.
-template <typename Visit>
-void for_overlaps(const CsrMatrix& a, const CsrMatrix& b, const Visit& visit) {
+/// Of one row of a: at most the rows of b, which are numbered in 32 bits.
+using RowHistogram = std::array<std::int32_t, kSimilarityBins>;
+
+/// Whether a pair is more alike than another: its shared / united is larger.
+bool more_alike(const Overlap& one, const Overlap& other) {
+  return std::int64_t{one.shared} * other.united > std::int64_t{other.shared} * one.united;
+}
+
+}  // namespace
+
+std::size_t similarity_bin(const Overlap& pair) {
+  const std::int64_t tenths = std::int64_t{pair.shared} * kSimilarityBins / pair.united;
+  return static_cast<std::size_t>(std::min<std::int64_t>(kSimilarityBins - 1, tenths));
+}
+
+Similarities jaccard_similarities(const CsrMatrix& a, const CsrMatrix& b) {
   check(a.cols() == b.cols(), "similarity: users over ", a.cols(), " and over ", b.cols(), " items");
   const CsrMatrix& holders = b.transpose();  // [I, M]
+  Similarities found;
+  found.nearest.resize(static_cast<std::size_t>(a.rows()));
+  std::vector<RowHistogram> by_row(found.nearest.size());
   parallel_for(a.rows(), [&](std::int64_t row) {
     thread_local std::vector<std::int32_t> shared, touched;
     shared.resize(static_cast<std::size_t>(b.rows()));
@@ -25,49 +41,26 @@ void for_overlaps(const CsrMatrix& a, const CsrMatrix& b, const Visit& visit) {
         if (shared[static_cast<std::size_t>(other)]++ == 0) touched.push_back(other);
       }
     }
+    Overlap best;
+    RowHistogram bins = {};
     for (const std::int32_t other : touched) {
-      visit(row, other, std::exchange(shared[static_cast<std::size_t>(other)], 0));
+      const std::int32_t both = std::exchange(shared[static_cast<std::size_t>(other)], 0);
+      const Overlap pair = {both, static_cast<std::int32_t>(a.row_nnz(row) + b.row_nnz(other) - both)};
+      ++bins[similarity_bin(pair)];
+      if (more_alike(pair, best)) best = pair;
     }
+    found.nearest[static_cast<std::size_t>(row)] = best;
+    by_row[static_cast<std::size_t>(row)] = bins;
   });
-}
-
-struct Pair {
-  std::int64_t shared, united;
-};
-
-Pair pair_of(const CsrMatrix& a, std::int64_t row, const CsrMatrix& b, std::int64_t other, std::int64_t shared) {
-  return {shared, a.row_nnz(row) + b.row_nnz(other) - shared};
-}
-
-}  // namespace
-
-SimilarityHistogram jaccard_histogram(const CsrMatrix& a, const CsrMatrix& b) {
-  std::vector<SimilarityHistogram> by_row(static_cast<std::size_t>(a.rows()), SimilarityHistogram{});
-  for_overlaps(a, b, [&](std::int64_t row, std::int64_t other, std::int64_t shared) {
-    const Pair pair = pair_of(a, row, b, other, shared);
-    const auto bin = std::min<std::int64_t>(kSimilarityBins - 1, pair.shared * kSimilarityBins / pair.united);
-    ++by_row[static_cast<std::size_t>(row)][static_cast<std::size_t>(bin)];
-  });
-  SimilarityHistogram total = {};
   std::int64_t seen = 0;
-  for (const SimilarityHistogram& one : by_row) {
-    for (std::size_t bin = 0; bin < total.size(); ++bin) {
-      total[bin] += one[bin];
+  for (const RowHistogram& one : by_row) {
+    for (std::size_t bin = 0; bin < one.size(); ++bin) {
+      found.pairs[bin] += one[bin];
       seen += one[bin];
     }
   }
-  total[0] += a.rows() * b.rows() - seen;  // the pairs without an entry in common
-  return total;
-}
-
-std::vector<double> nearest_similarity(const CsrMatrix& a, const CsrMatrix& b) {
-  std::vector<double> nearest(static_cast<std::size_t>(a.rows()));
-  for_overlaps(a, b, [&](std::int64_t row, std::int64_t other, std::int64_t shared) {
-    const Pair pair = pair_of(a, row, b, other, shared);
-    double& best = nearest[static_cast<std::size_t>(row)];
-    best = std::max(best, static_cast<double>(pair.shared) / static_cast<double>(pair.united));
-  });
-  return nearest;
+  found.pairs[0] += a.rows() * b.rows() - seen;  // the pairs without an entry in common
+  return found;
 }
 
 std::vector<std::int64_t> length_distribution(const CsrMatrix& rows) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -11,16 +12,26 @@ namespace tapestry::recsys {
 
 inline constexpr int kSimilarityBins = 10;
 
-/// Counts of the Jaccard similarities |a and b| / |a or b| of all pairs, in bins of a tenth: bin b holds [b / 10, (b + 1) / 10),
-/// the last one 1 as well. A pair of empty users counts as 0: they have nothing in common.
+/// The items of a pair of users: their Jaccard similarity is |a and b| / |a or b|, 1 a copy. 0 / 1 stands for nothing in common,
+/// and so for two empty users.
+struct Overlap {
+  std::int32_t shared = 0;  ///< |a and b|
+  std::int32_t united = 1;  ///< |a or b|
+};
+
+/// The bin, of tenths, that a similarity is counted in: b holds [b / 10, (b + 1) / 10), the last one 1 as well. In whole numbers,
+/// exact at the bounds.
+std::size_t similarity_bin(const Overlap& pair);
 using SimilarityHistogram = std::array<std::int64_t, kSimilarityBins>;
 
-/// Of every row of a [N, I] with every row of b [M, I]: N M pairs. Through an index of b by item, so that the time goes with the
-/// pairs that share an item, and memory with M for each thread.
-SimilarityHistogram jaccard_histogram(const CsrMatrix& a, const CsrMatrix& b);
+struct Similarities {
+  SimilarityHistogram pairs = {};  ///< of all N M pairs
+  std::vector<Overlap> nearest;    ///< [N] of each row of a and the row of b that is most like it
+};
 
-/// For every row of a, its largest similarity to a row of b: 1 is a copy. [N]
-std::vector<double> nearest_similarity(const CsrMatrix& a, const CsrMatrix& b);
+/// Of every row of a [N, I] with every row of b [M, I]. Through an index of b by item, so that the time goes with the pairs that
+/// share an item, and memory with N, and with M for each thread. Throws Error(kMisuse) when the items differ in number.
+Similarities jaccard_similarities(const CsrMatrix& a, const CsrMatrix& b);
 
 /// How many rows have each number of entries: [largest + 1].
 std::vector<std::int64_t> length_distribution(const CsrMatrix& rows);

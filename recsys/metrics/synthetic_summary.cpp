@@ -1,7 +1,5 @@
 #include "recsys/metrics/synthetic_summary.h"
 
-#include <algorithm>
-
 namespace tapestry::recsys {
 
 MatrixShape matrix_shape(const CsrMatrix& rows) { return {length_distribution(rows), length_distribution(rows.transpose())}; }
@@ -9,11 +7,11 @@ MatrixShape matrix_shape(const CsrMatrix& rows) { return {length_distribution(ro
 SyntheticSummary summarise_synthetic(const CsrMatrix& synthetic, const CsrMatrix& real) {
   SyntheticSummary summary;
   summary.shape = matrix_shape(synthetic);
-  summary.pairs = jaccard_histogram(synthetic, real);
-  for (const double similarity : nearest_similarity(synthetic, real)) {
-    const int bin = std::min(kSimilarityBins - 1, static_cast<int>(similarity * kSimilarityBins));
-    ++summary.nearest[static_cast<std::size_t>(bin)];
-    if (similarity == 1) ++summary.copies;
+  const Similarities similarities = jaccard_similarities(synthetic, real);
+  summary.pairs = similarities.pairs;
+  for (const Overlap& pair : similarities.nearest) {
+    ++summary.nearest[similarity_bin(pair)];
+    if (pair.shared == pair.united) ++summary.copies;
   }
   return summary;
 }

@@ -39,14 +39,35 @@ Plain plain(const CsrMatrix& a, const CsrMatrix& b) {
   return result;
 }
 
+std::vector<double> similarities(const std::vector<Overlap>& pairs) {
+  std::vector<double> values;
+  for (const Overlap& pair : pairs) values.push_back(static_cast<double>(pair.shared) / pair.united);
+  return values;
+}
+
 TEST(SimilarityTest, HistogramByHand) {
   const CsrMatrix real = CsrMatrix::from_rows(6, {{0, 1, 2}, {3}, {}});
   const CsrMatrix synthetic = CsrMatrix::from_rows(6, {{0, 1, 2}, {0, 3}, {}});
   // Row 0: a copy, then nothing shared, then an empty user. Row 1: 1/4, 1/2, 0. Row 2: nothing.
-  EXPECT_EQ(jaccard_histogram(synthetic, real), (SimilarityHistogram{6, 0, 1, 0, 0, 1, 0, 0, 0, 1}));
-  EXPECT_EQ(nearest_similarity(synthetic, real), (std::vector<double>{1, 0.5, 0}));
+  const Similarities found = jaccard_similarities(synthetic, real);
+  EXPECT_EQ(found.pairs, (SimilarityHistogram{6, 0, 1, 0, 0, 1, 0, 0, 0, 1}));
+  EXPECT_EQ(similarities(found.nearest), (std::vector<double>{1, 0.5, 0}));
+  EXPECT_EQ(found.nearest[0].shared, 3);
+  EXPECT_EQ(found.nearest[0].united, 3);
   EXPECT_EQ(length_distribution(real), (std::vector<std::int64_t>{1, 1, 0, 1}));
   EXPECT_EQ(length_distribution(CsrMatrix::from_rows(6, {})), (std::vector<std::int64_t>{0}));
+}
+
+TEST(SimilarityTest, BinsAreExactAtTheirBounds) {
+  for (std::int32_t tenths = 0; tenths <= 10; ++tenths) {
+    for (const std::int32_t n : {1, 3, 7, 100000000}) {
+      const auto bin = static_cast<std::size_t>(tenths);
+      EXPECT_EQ(similarity_bin({tenths * n, 10 * n}), std::min<std::size_t>(bin, 9)) << tenths << " tenths of " << n;
+      if (tenths == 0) continue;
+      EXPECT_EQ(similarity_bin({tenths * n - 1, 10 * n}), bin - 1) << "below " << tenths << " tenths of " << n;
+    }
+  }
+  EXPECT_EQ(similarity_bin({}), 0U);
 }
 
 TEST(SimilarityTest, AgreesWithAllPairsForAnyNumberOfThreads) {
@@ -54,17 +75,18 @@ TEST(SimilarityTest, AgreesWithAllPairsForAnyNumberOfThreads) {
   const Plain expected = plain(a, b);
   for (const int threads : {1, 2, 3}) {
     set_num_threads(threads);
-    EXPECT_EQ(jaccard_histogram(a, b), expected.histogram) << threads;
-    EXPECT_EQ(nearest_similarity(a, b), expected.nearest) << threads;
+    const Similarities found = jaccard_similarities(a, b);
+    EXPECT_EQ(found.pairs, expected.histogram) << threads;
+    EXPECT_EQ(similarities(found.nearest), expected.nearest) << threads;
   }
   set_num_threads(0);
-  const SimilarityHistogram itself = jaccard_histogram(a, a);
+  const SimilarityHistogram itself = jaccard_similarities(a, a).pairs;
   EXPECT_EQ(std::accumulate(itself.begin(), itself.end(), std::int64_t{0}), 61 * 61);
   EXPECT_GE(itself[9], 59) << "all but the empty users are copies of themselves";
 }
 
 TEST(SimilarityTest, NeedsTheSameItems) {
-  EXPECT_THROW(jaccard_histogram(CsrMatrix::from_rows(3, {{0}}), CsrMatrix::from_rows(4, {{0}})), Error);
+  EXPECT_THROW(jaccard_similarities(CsrMatrix::from_rows(3, {{0}}), CsrMatrix::from_rows(4, {{0}})), Error);
 }
 
 }  // namespace
