@@ -1,7 +1,6 @@
 #include <algorithm>
 
-#include "recsys/report/printed_names.h"
-#include "recsys/report/published_dataset.h"
+#include "recsys/report/published.h"
 #include "recsys/report/sections.h"
 #include "recsys/report/text.h"
 

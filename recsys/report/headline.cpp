@@ -7,7 +7,6 @@
 
 #include "recsys/report/names.h"
 #include "recsys/report/published.h"
-#include "recsys/report/published_dataset.h"
 #include "recsys/report/text.h"
 #include "recsys/report/verdict.h"
 

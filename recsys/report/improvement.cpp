@@ -10,7 +10,7 @@
 
 #include "recsys/metrics/ranking.h"
 #include "recsys/report/names.h"
-#include "recsys/report/published_improvement.h"
+#include "recsys/report/published.h"
 #include "tensor/error.h"
 
 namespace tapestry::recsys {

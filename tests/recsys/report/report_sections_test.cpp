@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "recsys/report/csv_files.h"
-#include "recsys/report/published_dataset.h"
+#include "recsys/report/published.h"
 #include "recsys/report/published_similarity.h"
 #include "recsys/report/section.h"
 #include "recsys/report/sections.h"

@@ -8,7 +8,7 @@
 #include "recsys/metrics/ranking.h"
 #include "recsys/report/improvement.h"
 #include "recsys/report/other_verdicts.h"
-#include "recsys/report/published_improvement.h"
+#include "recsys/report/published.h"
 
 namespace tapestry::recsys {
 namespace {
