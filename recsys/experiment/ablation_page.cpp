@@ -154,7 +154,7 @@ std::vector<Choice> choices(const UnitStore& store, const ExperimentOptions& opt
 
 std::string deviations_page(const AblationReport& report) {
   std::string text = "# What the deviations of the published program do to its figures\n\n";
-  for (const std::string& remark : quick_remark({.quick = report.quick})) text += "**" + remark + "**\n\n";
+  if (report.quick) text += "**" + quick_remark({.quick = true}) + "**\n\n";
   text += "Made with " + code_span(repaired_utf8(report.command)) +
           ". Runs of the same number have the same seed and are compared with each other; intervals are Student's t "
           "over their differences. \"both\" is the mean of the two settings. Nothing is corrected for the number of "

@@ -4,7 +4,9 @@
 #include <atomic>
 #include <cstdint>
 #include <iterator>
+#include <map>
 #include <span>
+#include <tuple>
 #include <utility>
 
 #include "recsys/experiment/combinations.h"
@@ -162,6 +164,36 @@ std::vector<Comparison> collect_comparisons(const std::vector<Combination>& comb
   return comparisons;
 }
 
+/// By data set, recommender and generator. A run whose recommender failed in one setting may have its users from another.
+std::vector<SyntheticFigures> collect_synthetic(const std::vector<Combination>& combinations) {
+  struct Runs {
+    const Combination* first;
+    std::map<int, SyntheticSummary> by_run;
+  };
+  std::vector<Runs> all;
+  for (const Combination& combination : combinations) {
+    const auto same = [&ours = combination.key](const Runs& one) {
+      const CombinationKey& other = one.first->key;
+      return std::tie(ours.dataset, ours.recommender, ours.generator) ==
+             std::tie(other.dataset, other.recommender, other.generator);
+    };
+    auto found = std::find_if(all.begin(), all.end(), same);
+    if (found == all.end()) found = all.insert(all.end(), {&combination, {}});
+    if (!combination.complete()) continue;
+    for (const Unit& unit : combination.units) {
+      if (unit.synthetic) found->by_run.emplace(unit.key.run, *unit.synthetic);
+    }
+  }
+  std::vector<SyntheticFigures> figures;
+  for (const auto& [first, by_run] : all) {
+    std::vector<SyntheticSummary> runs;
+    for (const auto& [run, summary] : by_run) runs.push_back(summary);
+    const auto& [dataset, recommender, setting, generator] = first->key;
+    if (!runs.empty()) figures.push_back(mean_synthetic(dataset, recommender, generator, runs));
+  }
+  return figures;
+}
+
 std::vector<Failure> collect_failures(const std::vector<Combination>& combinations) {
   std::vector<Failure> failures;
   for (const Combination& combination : combinations) {
@@ -192,6 +224,7 @@ Outputs collect_outputs(const UnitStore& store, const ExperimentOptions& options
   // Half of the way each.
   outputs.cells = collect_cells(combinations, options, [&](double fraction) { told(fraction / 2); });
   outputs.comparisons = collect_comparisons(combinations, options, [&](double fraction) { told(0.5 + fraction / 2); });
+  outputs.synthetic = collect_synthetic(combinations);
   outputs.failures = collect_failures(combinations);
   outputs.unfinished = collect_unfinished(combinations);
   return outputs;

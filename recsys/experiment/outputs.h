@@ -8,6 +8,7 @@
 #include "recsys/experiment/experiment_options.h"
 #include "recsys/experiment/unit_store.h"
 #include "recsys/report/comparison.h"
+#include "recsys/report/shape.h"
 #include "recsys/report/table.h"
 
 namespace tapestry::recsys {
@@ -21,6 +22,9 @@ struct Outputs {
   /// corrected for their number. Of the combinations whose units are all finished and did not fail. Empty under `published`,
   /// whose users were chosen on.
   std::vector<Comparison> comparisons;
+  /// The synthetic users of every generator, means over the runs of the combinations whose units are all finished. They are the
+  /// same in every setting. Generators without any, and `original`, are left out.
+  std::vector<SyntheticFigures> synthetic;
   std::vector<Failure> failures;       ///< the units that failed, each once, with their reasons
   std::vector<Unfinished> unfinished;  ///< the combinations with units that are not finished
 };

@@ -13,7 +13,6 @@
 #include "recsys/experiment/results_folder.h"
 #include "recsys/experiment/selection.h"
 #include "recsys/experiment/stage_names.h"
-#include "recsys/experiment/synthetic_report.h"
 #include "recsys/experiment/unfinished.h"
 #include "recsys/generators/model_folder.h"
 #include "recsys/report/other_verdicts.h"
@@ -120,8 +119,34 @@ std::string neumf_counts(std::span<const Cell> cells, const ExperimentOptions& o
          "those that the printed figures agree with (How every number was made names them).";
 }
 
-}  // namespace
+/// Table 1 and the real users. With folds, whose D differ, those of the first; the reported users are then all folds' together.
+std::vector<DatasetFigures> dataset_figures(std::span<const LoadedDataset> datasets,
+                                            std::span<const std::vector<ProtocolData>> protocols,
+                                            const ExperimentOptions& options) {
+  std::vector<DatasetFigures> all;
+  for (std::size_t d = 0; d < datasets.size(); ++d) {
+    const std::string& name = datasets[d].data.name;
+    const CsrMatrix& stored = datasets[d].data.stored;
+    DatasetFigures figures = {
+        name, stored.rows(), stored.cols(), stored.nnz(), likes(stored).nnz(), 0, matrix_shape(protocols[d].front().train)};
+    std::vector<std::int64_t> reported;  // of the first so many folds
+    for (const ProtocolData& fold : protocols[d]) {
+      reported.push_back(fold.evaluation.input.rows() + (reported.empty() ? 0 : reported.back()));
+    }
+    const auto by = [&](const std::string& recommender) {
+      return reported[std::min(reported.size(), static_cast<std::size_t>(runs_of(options, name, recommender))) - 1];
+    };
+    for (const std::string& recommender : options.recommenders) figures.reported = std::max(figures.reported, by(recommender));
+    for (const std::string& recommender : options.recommenders) {
+      if (by(recommender) < figures.reported) figures.fewer.emplace_back(recommender, by(recommender));
+    }
+    all.push_back(std::move(figures));
+  }
+  return all;
+}
 
+/// The generators' training curves in history/, of what was asked for, by data set, recommender and stage, then by run. A line
+/// that cannot be read ends its curve.
 std::vector<TrainingCurve> read_curves(const UnitStore& store, const ExperimentOptions& options,
                                        std::span<const std::string> datasets) {
   std::vector<TrainingCurve> curves;
@@ -140,6 +165,8 @@ std::vector<TrainingCurve> read_curves(const UnitStore& store, const ExperimentO
   return curves;
 }
 
+/// The same of the recommenders' trainings, by data set, recommender, generator, setting and run. Those that were computed before
+/// histories of them were kept have none.
 std::vector<TrainingCurve> read_recommender_curves(const UnitStore& store, const ExperimentOptions& options,
                                                    std::span<const std::string> datasets) {
   std::vector<TrainingCurve> curves;
@@ -159,8 +186,9 @@ std::vector<TrainingCurve> read_recommender_curves(const UnitStore& store, const
   return curves;
 }
 
-std::vector<StageTime> stage_times(const UnitStore& store, const ExperimentOptions& options,
-                                   std::span<const std::string> datasets) {
+/// What stages.jsonl says of them, summed over the runs.
+std::vector<StageTime> times_by_stage(const UnitStore& store, const ExperimentOptions& options,
+                                      std::span<const std::string> datasets) {
   std::vector<StageTime> times;
   for (const StageRecord& record : asked_stages(store, options, datasets)) {
     auto found = std::find_if(times.begin(), times.end(), [&](const StageTime& time) {
@@ -173,26 +201,30 @@ std::vector<StageTime> stage_times(const UnitStore& store, const ExperimentOptio
   return times;
 }
 
+}  // namespace
+
 ReportContent report_content(const UnitStore& store, const ExperimentOptions& options, std::span<const LoadedDataset> datasets,
-                             std::span<const Start> starts, const ReportOptions& report, const Outputs& outputs) {
+                             std::span<const std::vector<ProtocolData>> protocols, std::span<const Start> starts,
+                             const ReportOptions& report, const Outputs& outputs) {
   const std::vector<std::string> names = dataset_names(datasets);
   ReportContent content;
   content.options = report;
   content.headline = headline(outputs.cells, outputs.comparisons, report);
-  content.datasets = dataset_figures(datasets, options);
-  content.synthetic = collect_synthetic(store, options, names);
+  content.datasets = dataset_figures(datasets, protocols, options);
+  content.synthetic = outputs.synthetic;
   content.cells = outputs.cells;
   content.comparisons = outputs.comparisons;
   content.failures = outputs.failures;
+  content.unfinished = outputs.unfinished;
   content.curves = read_curves(store, options, names);
   content.recommender_curves = read_recommender_curves(store, options, names);
-  content.times = stage_times(store, options, names);
+  content.times = times_by_stage(store, options, names);
   std::vector<std::string> more = other_verdicts(content);
   if (const std::string of_neumf = neumf_counts(content.cells, options, report); !of_neumf.empty()) {
     more.insert(more.begin(), of_neumf);
   }
-  const std::size_t counts = quick_remark(report).size() + 1;  // the first paragraph of the answer itself
-  content.headline.answer.insert(content.headline.answer.begin() + static_cast<std::ptrdiff_t>(counts), more.begin(), more.end());
+  // Behind the counts of tables 3 and 4.
+  content.headline.answer.insert(content.headline.answer.begin() + 1, more.begin(), more.end());
   content.origin.emplace_back("command", repaired_utf8(options.command));
   for (auto& row : computed_by(starts, unrecorded_units(store, options, names, starts))) content.origin.push_back(std::move(row));
   content.origin.emplace_back("protocol", report.protocol);
@@ -218,7 +250,7 @@ ReportContent report_content(const UnitStore& store, const ExperimentOptions& op
     content.origin.emplace_back(data.name, concat(data.source, ": ", data.stored.rows(), " users, ", data.stored.cols(),
                                                   " items, ", data.stored.nnz(), " entries, SHA-256 ", data.sha256));
   }
-  for (const std::string& line : unfinished_lines(outputs.unfinished)) content.origin.emplace_back("not finished", line);
+  for (const std::string& line : unfinished_lines(content.unfinished)) content.origin.emplace_back("not finished", line);
   return content;
 }
 

@@ -168,11 +168,10 @@ std::string sentence(const Comparison& one) {
 
 }  // namespace
 
-std::vector<std::string> quick_remark(const ReportOptions& options) {
-  if (!options.quick) return {};
-  return {
-      "This is a quick run: its models were trained for a few epochs only. Its figures show that everything works; they mean "
-      "nothing, and neither does what follows from them."};
+std::string quick_remark(const ReportOptions& options) {
+  if (!options.quick) return "";
+  return "This is a quick run: its models were trained for a few epochs only. Its figures show that everything works; they mean "
+         "nothing, and neither does what follows from them.";
 }
 
 std::vector<std::string> published_answer(std::span<const Cell> cells, const ReportOptions& options) {
@@ -268,15 +267,14 @@ Headline headline(std::span<const Cell> cells, std::span<const Comparison> compa
   } else {
     result = strict_answer(comparisons, cells);
   }
-  const std::vector<std::string> remark = quick_remark(options);
-  result.answer.insert(result.answer.begin(), remark.begin(), remark.end());
+  result.remark = quick_remark(options);
   return result;
 }
 
 std::string headline_markdown(const Headline& headline) {
-  std::string text;
-  for (std::size_t i = 0; i < headline.answer.size(); ++i) {
-    text += i == 0 ? "**" + headline.answer[i] + "**\n\n" : headline.answer[i] + "\n\n";
+  std::string text = headline.remark.empty() ? "" : "**" + headline.remark + "**\n\n";
+  for (const std::string& paragraph : headline.answer) {
+    text += text.empty() ? "**" + paragraph + "**\n\n" : paragraph + "\n\n";
   }
   for (const std::string& detail : headline.details) text += "* " + detail + "\n";
   return text + (headline.details.empty() ? "" : "\n");

@@ -14,10 +14,11 @@ namespace tapestry::recsys {
 struct Headline {
   std::vector<std::string> answer;   ///< paragraphs, the most important first
   std::vector<std::string> details;  ///< one sentence for each comparison that the answer is made of
+  std::string remark = {};           ///< quick_remark, which comes before the answer
 };
 
 /// That a quick run means nothing; empty for any other.
-std::vector<std::string> quick_remark(const ReportOptions& options);
+std::string quick_remark(const ReportOptions& options);
 
 /// Under `published`: how many of the printed figures are reproduced, and why this protocol does not say which generator is
 /// better, as far as it is so of these cells: on data of the paper's their hyperparameters were chosen on the reported users, and
@@ -29,10 +30,10 @@ std::vector<std::string> published_answer(std::span<const Cell> cells, const Rep
 /// nothing to compare, or nobody to test it on, says so, and by the cells what is missing.
 Headline strict_answer(std::span<const Comparison> comparisons, std::span<const Cell> cells = {});
 
-/// All of it for the report's protocol, the remark on a quick run first.
+/// All of it for the report's protocol.
 Headline headline(std::span<const Cell> cells, std::span<const Comparison> comparisons, const ReportOptions& options);
 
-/// The answer as Markdown paragraphs, the first of them bold, then the details as a list.
+/// Remark and answer as Markdown paragraphs, the first of them bold, then the details as a list.
 std::string headline_markdown(const Headline& headline);
 
 }  // namespace tapestry::recsys

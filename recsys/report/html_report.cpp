@@ -1,26 +1,24 @@
 #include "recsys/report/html_report.h"
 
+#include <utility>
+
 #include "recsys/report/html_page.h"
 #include "recsys/report/sections.h"
-#include "recsys/report/svg_chart.h"
+#include "tensor/error.h"
 
 namespace tapestry::recsys {
 namespace {
 
-/// The answer's paragraphs, the first in larger letters (on a warning's ground when it warns), the details folded away.
-std::string headline_html(const ReportContent& content) {
-  std::string text;
-  const std::vector<std::string>& answer = content.headline.answer;
-  const std::size_t large = content.options.quick ? 2 : 1;
-  for (std::size_t i = 0; i < answer.size(); ++i) {
-    const std::string style = content.options.quick && i == 0 ? " class=\"headline below\""
-                              : i < large                     ? " class=\"headline\""
-                                                              : "";
-    text += "<p" + style + ">" + escape_html(answer[i]) + "</p>\n";
+/// The remark on a warning's ground, the answer's paragraphs, the first in larger letters, the details folded away.
+std::string headline_html(const Headline& headline) {
+  std::string text = headline.remark.empty() ? "" : "<p class=\"headline below\">" + escape_html(headline.remark) + "</p>\n";
+  const char* style = " class=\"headline\"";
+  for (const std::string& paragraph : headline.answer) {
+    text += concat("<p", std::exchange(style, ""), ">", escape_html(paragraph), "</p>\n");
   }
-  if (content.headline.details.empty()) return text;
+  if (headline.details.empty()) return text;
   text += "<details><summary>Each comparison on Recall@10 in words</summary>\n<ul>\n";
-  for (const std::string& detail : content.headline.details) text += "<li>" + escape_html(detail) + "</li>\n";
+  for (const std::string& detail : headline.details) text += "<li>" + escape_html(detail) + "</li>\n";
   return text + "</ul>\n</details>\n";
 }
 
@@ -45,7 +43,7 @@ Section origin_section(const ReportContent& content) {
 std::string html_report(const ReportContent& content) {
   const std::string title = report_title(content);
   const std::vector<Section> sections = report_sections(content);
-  std::string body = "<header>\n<h1>" + escape_html(title) + "</h1>\n" + headline_html(content);
+  std::string body = "<header>\n<h1>" + escape_html(title) + "</h1>\n" + headline_html(content.headline);
   if (!sections.empty()) {
     body += "<nav><ul>\n";
     for (const Section& section : sections) body += "<li><a href=\"#" + section.id() + "\">" + section.id() + "</a></li>\n";

@@ -40,6 +40,7 @@ struct ReportContent {
   std::vector<Comparison> comparisons;
   std::vector<SyntheticFigures> synthetic;
   std::vector<Failure> failures;
+  std::vector<Unfinished> unfinished;
   std::vector<TrainingCurve> curves;              ///< of generators
   std::vector<TrainingCurve> recommender_curves;  ///< by data set, recommender, generator, setting and run
   std::vector<StageTime> times;

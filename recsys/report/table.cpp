@@ -188,8 +188,7 @@ std::string terminal_table(std::span<const Cell> cells, const ReportOptions& opt
   }
   std::vector<std::vector<std::string>> lines;
   for (const TableRow& row : rows) lines.emplace_back(row.begin(), row.end());
-  std::string text;
-  for (const std::string& sentence : quick_remark(options)) text += sentence + "\n";
+  std::string text = options.quick ? quick_remark(options) + "\n" : "";
   text += legend(options) + "\n" + aligned(lines, kTextColumns);
   if (!options.compare) return text;  // what `strict` says comes from its comparisons: comparison_lines
   for (const std::string& sentence : published_answer(cells, options)) text += sentence + "\n";
