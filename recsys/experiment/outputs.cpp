@@ -189,7 +189,7 @@ std::vector<SyntheticFigures> collect_synthetic(const std::vector<Combination>& 
     std::vector<SyntheticSummary> runs;
     for (const auto& [run, summary] : by_run) runs.push_back(summary);
     const auto& [dataset, recommender, setting, generator] = first->key;
-    if (!runs.empty()) figures.push_back(mean_synthetic(dataset, recommender, generator, runs));
+    if (!runs.empty()) figures.push_back(mean_synthetic(dataset, recommender, generator, runs, static_cast<int>(first->asked)));
   }
   return figures;
 }

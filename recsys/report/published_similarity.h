@@ -14,7 +14,7 @@ namespace tapestry::recsys {
 /// recommender's hyperparameters. Names of the command line or of the paper; nothing where nothing was printed.
 std::optional<std::int64_t> published_pairs(std::string_view dataset, std::string_view generator, int bin);
 
-/// What ours say about it. Nothing where nothing was printed or there was one run.
+/// What ours say about it. Nothing where nothing was printed or ours have no interval.
 std::optional<Verdict> pairs_verdict(const SyntheticFigures& ours, int bin);
 
 }  // namespace tapestry::recsys

@@ -5,6 +5,7 @@
 #include "recsys/metrics/ranking.h"
 #include "recsys/report/published.h"
 #include "recsys/report/text.h"
+#include "tensor/error.h"
 
 namespace tapestry::recsys {
 
@@ -42,6 +43,10 @@ void show(TableCell& cell, std::optional<Verdict> found) {
 
 std::string shown_recommender(const std::string& name) { return paper_recommender(name).value_or(name); }
 std::string shown_generator(const std::string& name) { return paper_generator(name).value_or(name); }
+
+std::string runs_text(const SyntheticFigures& figures) {
+  return figures.failed() ? concat(figures.runs, " of ", figures.asked, " runs") : "";
+}
 
 bool is_sdrm_family(const std::string& generator) {
   return generator == "multivae++" || generator == "f-sdrm" || generator == "m-sdrm";

@@ -45,6 +45,9 @@ void show(TableCell& cell, std::optional<Verdict> found);
 std::string shown_recommender(const std::string& name);
 std::string shown_generator(const std::string& name);
 
+/// "4 of 5 runs" where some failed, else nothing.
+std::string runs_text(const SyntheticFigures& figures);
+
 /// SDRM and the model it is built on (SdrmFamily::has, which report/ may not include), which go into one chart; the other
 /// generators into another: nine lines in one cannot be told apart.
 bool is_sdrm_family(const std::string& generator);

@@ -27,8 +27,8 @@ int quantile(std::span<const double> counts, double total, double share) {
 }  // namespace
 
 SyntheticFigures mean_synthetic(const std::string& dataset, const std::string& recommender, const std::string& generator,
-                                std::span<const SyntheticSummary> runs) {
-  SyntheticFigures figures = {dataset, recommender, generator, static_cast<int>(runs.size()), {}, {}, 0, {}, {}};
+                                std::span<const SyntheticSummary> runs, int asked) {
+  SyntheticFigures figures = {dataset, recommender, generator, static_cast<int>(runs.size()), {}, {}, 0, {}, {}, {}, asked};
   const double count = static_cast<double>(runs.size());
   for (const SyntheticSummary& run : runs) {
     for (std::size_t bin = 0; bin < figures.pairs.size(); ++bin) {
@@ -42,6 +42,7 @@ SyntheticFigures mean_synthetic(const std::string& dataset, const std::string& r
   for (std::size_t bin = 0; bin < figures.pairs.size(); ++bin) {
     std::vector<double> pairs;
     for (const SyntheticSummary& run : runs) pairs.push_back(static_cast<double>(run.pairs[bin]));
+    if (figures.failed()) pairs.clear();
     figures.pairs_interval[bin] = mean_interval(pairs);
   }
   return figures;

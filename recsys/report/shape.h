@@ -12,18 +12,22 @@
 /// What users look like, real and synthetic: figures over runs for table 5 and Figure 3 of the SDRM paper.
 namespace tapestry::recsys {
 
-/// The synthetic users of one generator, means over runs of the counts in SyntheticSummary.
+/// The synthetic users of one generator, means over runs of the counts in SyntheticSummary: over those that did not fail.
 struct SyntheticFigures {
   std::string dataset, recommender, generator;
   int runs = 0;
   std::array<double, kSimilarityBins> pairs = {}, nearest = {};
   double copies = 0;
   std::vector<double> users_by_length, items_by_users;
-  std::array<Interval, kSimilarityBins> pairs_interval = {};  ///< 95 %, for the mean over runs; NaN ends when there is one
+  /// 95 %, for the mean over runs; NaN ends when there is one, or when one failed, which it did not by chance.
+  std::array<Interval, kSimilarityBins> pairs_interval = {};
+  int asked = 0;  ///< runs
+
+  bool failed() const { return runs < asked; }  ///< whether one of the runs did
 };
-/// Zero runs when there are none.
+/// Zero runs when there are none. `asked`: how many there would be if none had failed.
 SyntheticFigures mean_synthetic(const std::string& dataset, const std::string& recommender, const std::string& generator,
-                                std::span<const SyntheticSummary> runs);
+                                std::span<const SyntheticSummary> runs, int asked);
 
 /// counts[n]: how many have n, whole or means.
 struct ShapeStatistics {

@@ -89,7 +89,8 @@ Section shape_section(const ReportContent& content) {
       const std::size_t real = shapes.size();
       for (const SyntheticFigures& one : content.synthetic) {
         if (one.dataset != dataset || one.recommender != recommender) continue;
-        shapes.push_back({shown_generator(one.generator), one.generator, one.users_by_length, one.items_by_users});
+        const std::string runs = one.failed() ? " (" + runs_text(one) + ")" : "";
+        shapes.push_back({shown_generator(one.generator) + runs, one.generator, one.users_by_length, one.items_by_users});
       }
       if (shapes.size() == real) continue;
       const std::string where = dataset + ", " + shown_recommender(recommender);

@@ -23,7 +23,7 @@ TableRows pair_rows(const std::vector<SyntheticFigures>& generators, bool compar
   TableRows rows = {{{"similarity"}}};
   for (int bin = 0; bin < kSimilarityBins; ++bin) rows.push_back({{bin_text(bin)}});
   for (const SyntheticFigures& one : generators) {
-    rows[0].push_back({shown_generator(one.generator)});
+    rows[0].push_back({shown_generator(one.generator), runs_text(one)});
     const double total = total_of(one.pairs);
     const bool beside = compare && published_pairs(one.dataset, one.generator, 0);
     for (int bin = 0; bin < kSimilarityBins; ++bin) {
@@ -51,7 +51,7 @@ TableRows nearest_rows(const std::vector<SyntheticFigures>& generators) {
   for (int bin = 0; bin < kSimilarityBins; ++bin) rows[0].push_back({bin_text(bin)});
   for (const SyntheticFigures& one : generators) {
     const double users = total_of(one.nearest);
-    rows.push_back({{shown_generator(one.generator)}, {count_text(users)}, share_cell(one.copies, users)});
+    rows.push_back({{shown_generator(one.generator), runs_text(one)}, {count_text(users)}, share_cell(one.copies, users)});
     for (const double count : one.nearest) rows.back().push_back({percent_text(users > 0 ? 100 * count / users : 0)});
   }
   return rows;
@@ -69,6 +69,11 @@ Section similarity_section(const ReportContent& content) {
       "What a copy would give away is seen at the nearest real user: for each generator, percent of the synthetic users by the "
       "similarity to the real user who is most like them, and copies, who have exactly a real user's items. Users with very few "
       "items can be copies by chance.");
+  if (std::any_of(content.synthetic.begin(), content.synthetic.end(), [](const auto& one) { return one.failed(); })) {
+    section.paragraph(
+        "Where fewer runs are named than were asked for, the others failed: the means are over those that did not, and "
+        "no verdict is given on them.");
+  }
   bool first = true;
   for (const std::string& dataset : names_of(content.synthetic, &SyntheticFigures::dataset)) {
     for (const std::string& recommender : names_of(content.synthetic, &SyntheticFigures::recommender)) {

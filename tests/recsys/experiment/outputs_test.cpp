@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "recsys/metrics/users_and_fits.h"
 #include "tensor/random.h"
 #include "tests/recsys/experiment/runner_support.h"
@@ -89,6 +91,39 @@ TEST_F(StrictOutputs, OneOverwhelmingDifferenceIsFoundInAFamilyOfAnySize) {
     EXPECT_EQ(finding_of_these_fits(found[0]), Finding::kBetter) << "of " << family;
     EXPECT_EQ(finding_of_these_fits(found[1]), Finding::kNoDifference);
   }
+}
+
+TEST(SyntheticOutputs, AreMeansOverTheRunsThatDidNotFailInEverySetting) {
+  const TempFolder folder;
+  ExperimentOptions options = tiny_options(folder.path() / "out");
+  options.generators = {"f-sdrm", "m-sdrm"};
+  options.runs = 3;
+  const std::vector<LoadedDataset> datasets = tiny_data();
+  UnitStore store(options.out, configuration_of(datasets, options), [](const std::string&) {});
+  const Measures measures = {{"Recall@10"}, {0.5}, {{0.5}}}, none = {{"Recall@10"}, {std::nan("")}, {{std::nan("")}}};
+  const auto write = [&](const std::string& setting, const std::string& generator, int run, std::optional<int> pairs) {
+    Unit unit = {{kDataset, "svd", setting, generator, run}, pairs ? "" : "it diverged", pairs ? measures : none, std::nullopt};
+    if (pairs) unit.synthetic.emplace().pairs[0] = *pairs;
+    store.write(unit);
+  };
+  for (const int run : {1, 2}) write("augment", "m-sdrm", run, 10 * run);
+  write("augment", "m-sdrm", 3, std::nullopt);
+  for (const int run : {1, 2, 3}) write("replace", "f-sdrm", run, 10 * run);
+  const auto synthetic = [&] {
+    return collect_outputs(store, options, std::vector<std::string>{kDataset}, [](double) {}).synthetic;
+  };
+  const std::vector<SyntheticFigures> found = synthetic();
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].generator + found[1].generator, "f-sdrmm-sdrm") << "as asked for, whichever setting they are read from";
+  EXPECT_EQ(found[0].pairs[0], 20);
+  EXPECT_FALSE(found[0].failed());
+  EXPECT_FALSE(std::isnan(found[0].pairs_interval[0].low));
+  EXPECT_EQ(found[1].runs, 2);
+  EXPECT_EQ(found[1].asked, 3);
+  EXPECT_EQ(found[1].pairs[0], 15);
+  EXPECT_TRUE(std::isnan(found[1].pairs_interval[0].low)) << "the third is not missing by chance";
+  for (const int run : {1, 2, 3}) write("replace", "m-sdrm", run, 10 * run);
+  EXPECT_FALSE(synthetic()[1].failed()) << "only its recommender did, in one setting";
 }
 
 }  // namespace

@@ -58,7 +58,7 @@ TEST(ShapeTest, MeansOverRunsOfDifferentLength) {
   two.copies = 3;
   one.shape = {{0, 4}, {1, 1, 1}};
   two.shape = {{2, 0, 2}, {3}};
-  const SyntheticFigures found = mean_synthetic("d", "svd", "m-sdrm", std::vector<SyntheticSummary>{one, two});
+  const SyntheticFigures found = mean_synthetic("d", "svd", "m-sdrm", std::vector<SyntheticSummary>{one, two}, 2);
   EXPECT_EQ(found.runs, 2);
   EXPECT_EQ(found.pairs[0], 7.5);
   EXPECT_EQ(found.pairs[1], 3);

@@ -9,6 +9,8 @@
 #include "recsys/report/improvement.h"
 #include "recsys/report/other_verdicts.h"
 #include "recsys/report/published.h"
+#include "recsys/report/published_similarity.h"
+#include "recsys/report/sections.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -187,6 +189,28 @@ TEST(OtherVerdictsTest, GainsAndPairsInWords) {
   content.options.compare = false;
   EXPECT_TRUE(other_verdicts(content).empty());
   EXPECT_TRUE(other_verdicts({}).empty());
+}
+
+TEST(PairsVerdictTest, AFailedRunLeavesItsGeneratorWithoutOne) {
+  SyntheticSummary run = {{{0, 4}, {2, 2}}};
+  run.pairs[0] = 90331367;  // as printed
+  ReportContent content;
+  const auto shown = [&](int asked) {
+    content.synthetic = {mean_synthetic("amazon-digital-music", "svd", "m-sdrm", std::vector{run, run}, asked)};
+    return similarity_section(content).markdown() + shape_section(content).markdown();
+  };
+  const std::string whole = shown(2);
+  EXPECT_EQ(pairs_verdict(content.synthetic[0], 0), Verdict::kReproduced);
+  EXPECT_EQ(whole.find(" of 2 runs"), std::string::npos);
+  EXPECT_EQ(whole.find("the others failed"), std::string::npos);
+  const std::string survivors = shown(3);
+  EXPECT_EQ(pairs_verdict(content.synthetic[0], 0), std::nullopt) << "the third is not missing by chance";
+  for (const char* part : {"| similarity | M-SDRM (2 of 3 runs) | M-SDRM (printed) |", "| M-SDRM (2 of 3 runs) | 0 |",
+                           "| M-SDRM (2 of 3 runs) | 4 |", "the others failed"}) {
+    EXPECT_NE(survivors.find(part), std::string::npos) << part << " in " << survivors;
+  }
+  EXPECT_NE(other_verdicts(content).at(0).find("0 of 10 numbers of pairs reproduced, 0 above, 0 below, 10 without an interval"),
+            std::string::npos);
 }
 
 TEST(ImprovementTest, AveragesByMetric) {
