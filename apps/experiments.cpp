@@ -37,14 +37,16 @@ std::unique_ptr<Progress> make_progress() {
   return std::make_unique<Progress>(std::make_unique<recsys::JsonLinesDisplay>(write));
 }
 
-std::vector<LoadedDataset> load(const ReproduceOptions& options, Progress& progress) {
+/// Once for all that is done with them. A terminal sees a bar meanwhile; lines are about the experiments alone.
+std::vector<LoadedDataset> load(const ReproduceOptions& options) {
+  const std::unique_ptr<Progress> progress = make_progress();
   std::vector<LoadedDataset> loaded;
-  for (std::size_t i = 0; i < options.datasets.size(); ++i) progress.plan(0, recsys::kLoad, 0.5);
+  for (std::size_t i = 0; i < options.datasets.size(); ++i) progress->plan(0, recsys::kLoad, 0.5);
   for (const std::string& name : options.datasets) {
     const recsys::StageLabel label = {.job = 0, .dataset = name, .recommender = "", .stage = recsys::kLoad};
-    const auto task = progress.begin(label);
+    const auto task = progress->begin(label);
     recsys::Dataset data = recsys::load_dataset(options.data, name);
-    loaded.push_back({std::move(data), progress.end(task, label)});
+    loaded.push_back({std::move(data), progress->end(task, label)});
   }
   return loaded;
 }
@@ -73,28 +75,21 @@ void announce(const Experiment& experiment, const ExperimentOptions& asked) {
 }
 
 /// Computes one experiment and prints its table. Returns the exit status.
-int compute(const ReproduceOptions& options, const ExperimentOptions& asked) {
+int compute(const std::vector<LoadedDataset>& datasets, const ExperimentOptions& asked) {
   const std::unique_ptr<Progress> progress = make_progress();
-  int status = 0;
-  try {
-    std::vector<LoadedDataset> datasets = load(options, *progress);
-    Experiment experiment(std::move(datasets), asked, *progress);
-    progress->clear();
-    announce(experiment, asked);
-    progress->release();
-    const std::vector<recsys::Cell> cells = experiment.run();
-    progress->finish();
-    if (!cells.empty()) std::cout << "\n" << recsys::terminal_table(cells, experiment.report_options());
-    if (!experiment.comparisons().empty()) std::cout << "\n" << recsys::comparison_lines(experiment.comparisons());
-    if (!experiment.unfinished().empty()) {
-      std::cout << "\nNot finished, and left out of the report:\n";
-      for (const std::string& line : recsys::unfinished_lines(experiment.unfinished())) std::cout << "  " << line << "\n";
-    }
-    status = print_failures(experiment.failures());
-  } catch (...) {
-    progress->finish();
-    throw;
+  Experiment experiment(datasets, asked, *progress);
+  progress->clear();
+  announce(experiment, asked);
+  progress->release();
+  const std::vector<recsys::Cell> cells = experiment.run();
+  progress->finish();
+  if (!cells.empty()) std::cout << "\n" << recsys::terminal_table(cells, experiment.report_options());
+  if (!experiment.comparisons().empty()) std::cout << "\n" << recsys::comparison_lines(experiment.comparisons());
+  if (!experiment.unfinished().empty()) {
+    std::cout << "\nNot finished, and left out of the report:\n";
+    for (const std::string& line : recsys::unfinished_lines(experiment.unfinished())) std::cout << "  " << line << "\n";
   }
+  const int status = print_failures(experiment.failures());
   std::cout << "\nreport.html, report.md, results.csv, results.json, table.md, manifest.json and others are in "
             << asked.out.string() << "\n";
   return status;
@@ -132,11 +127,6 @@ recsys::WorkPlan plan_of(const std::vector<LoadedDataset>& datasets, const Exper
   return recsys::make_plan(datasets, part, planning());
 }
 
-std::vector<LoadedDataset> load_silently(const ReproduceOptions& options) {
-  Progress nobody(std::make_unique<recsys::JsonLinesDisplay>([](const std::string&) {}));
-  return load(options, nobody);
-}
-
 /// Every pattern of --only must match a unit of one of the experiments.
 void check_selection(const ReproduceOptions& options, const std::vector<ExperimentOptions>& parts) {
   if (options.experiment.only.empty()) return;
@@ -149,8 +139,8 @@ void check_selection(const ReproduceOptions& options, const std::vector<Experime
 }
 
 /// Each folder must be for its part, before hours go into the first. A plan needs none that is free.
-void check_folders(const ReproduceOptions& options, const std::vector<ExperimentOptions>& parts) {
-  const std::vector<LoadedDataset> datasets = load_silently(options);
+void check_folders(const ReproduceOptions& options, const std::vector<LoadedDataset>& datasets,
+                   const std::vector<ExperimentOptions>& parts) {
   for (const ExperimentOptions& part : parts) {
     recsys::check_folder(part.out, recsys::configuration_of(datasets, part));
     if (!options.plan) recsys::check_free(part.out);
@@ -163,11 +153,11 @@ bool chooses_runs(const ReproduceOptions& options, const ExperimentOptions& part
   return options.paper && strict && recsys::chooses_strict_runs(options.experiment, options.given);
 }
 
-void choose_runs(const ReproduceOptions& options, ExperimentOptions& part) {
+void choose_runs(const ReproduceOptions& options, const std::vector<LoadedDataset>& datasets, ExperimentOptions& part) {
   const std::filesystem::path file = options.experiment.out / "strict-runs.json";
   const std::vector<recsys::RunChoice> choices = [&] {
     const MeasuringLine line;
-    return recsys::decided_runs(load_silently(options), part, file, /*keep=*/!options.plan, planning());
+    return recsys::decided_runs(datasets, part, file, /*keep=*/!options.plan, planning());
   }();
   for (const std::string& line : recsys::choice_lines(choices)) std::cout << line << "\n";
   recsys::set_runs(choices, part);
@@ -176,24 +166,25 @@ void choose_runs(const ReproduceOptions& options, ExperimentOptions& part) {
 }  // namespace
 
 int reproduce(const ReproduceOptions& options) {
-  if (!options.ablations.empty()) return ablate(options.experiment, load_silently(options), options.ablations, make_progress);
+  if (!options.ablations.empty()) return ablate(options.experiment, load(options), options.ablations, make_progress);
   std::vector<ExperimentOptions> parts = {options.experiment};
   if (options.paper) parts = recsys::paper_parts(options.experiment, options.given);
   check_selection(options, parts);
-  if (options.paper) check_folders(options, parts);
+  const std::vector<LoadedDataset> datasets = load(options);
+  if (options.paper) check_folders(options, datasets, parts);
   std::optional<recsys::FolderLock> deciding;  // until the end: who would be refused by a part's folder has decided nothing
   for (ExperimentOptions& part : parts) {
     if (!chooses_runs(options, part)) continue;
     if (!options.plan) deciding.emplace(options.experiment.out);
-    choose_runs(options, part);
+    choose_runs(options, datasets, part);
   }
   int status = 0;
   for (const ExperimentOptions& part : parts) {
     if (!options.plan) {
-      status = std::max(status, compute(options, part));
+      status = std::max(status, compute(datasets, part));
       continue;
     }
-    const recsys::WorkPlan plan = plan_of(load_silently(options), part);
+    const recsys::WorkPlan plan = plan_of(datasets, part);
     std::cout << recsys::plan_text(plan, part) << (parts.size() > 1 ? "\n" : "") << std::flush;
   }
   if (options.paper && !options.plan) {
