@@ -26,8 +26,6 @@ int ablate(const ExperimentOptions& options, const std::vector<LoadedDataset>& d
            const std::function<std::unique_ptr<Progress>()>& make_progress) {
   recsys::AblationReport report;
   report.command = options.command;
-  std::vector<std::string> dataset_names;
-  for (const LoadedDataset& loaded : datasets) dataset_names.push_back(loaded.data.name);
   report.quick = options.quick;
   // Names are looked up before anything is computed. Recommenders that have an ablation in common share its folder and report.
   std::map<std::string, std::vector<std::string>> recommenders;
@@ -69,7 +67,7 @@ int ablate(const ExperimentOptions& options, const std::vector<LoadedDataset>& d
       report.failures.push_back({ablation.name + "/" + failure.unit, failure.reason});
     }
     if (ablation.reference.empty()) {
-      const std::vector<Choice> found = recsys::choices(experiment.store(), one, dataset_names);
+      const std::vector<Choice> found = recsys::choices(experiment.store(), one, recsys::dataset_names(datasets));
       report.choices.insert(report.choices.end(), found.begin(), found.end());
     } else {
       const std::vector<Effect> found = recsys::effects(ablation.name, cells.at(ablation.reference), cells.at(ablation.name));

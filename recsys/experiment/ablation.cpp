@@ -35,14 +35,6 @@ const char* description(Deviation deviation) {
   return "";
 }
 
-const Cell* find(std::span<const Cell> cells, const Cell& like, const std::string& setting, const std::string& generator) {
-  const auto found = std::find_if(cells.begin(), cells.end(), [&](const Cell& cell) {
-    return cell.dataset == like.dataset && cell.recommender == like.recommender && cell.metric == like.metric &&
-           cell.setting == setting && cell.generator == generator;
-  });
-  return found == cells.end() ? nullptr : &*found;
-}
-
 /// combine(a, b) run by run. A result without randomness has one run, which stands for all.
 std::vector<double> combined(const Cell& a, const Cell& b, const std::function<double(double, double)>& combine) {
   const std::size_t runs = std::max(a.runs.size(), b.runs.size());
@@ -147,7 +139,7 @@ std::vector<Cell> with_conclusions(std::span<const Cell> cells) {
       const std::optional<std::array<std::string, 4>> names = a_and_b(cell);
       if (!names) continue;
       const auto& [other_setting, other_generator, setting, generator] = *names;
-      const Cell* other = find(before, cell, other_setting, other_generator);
+      const Cell* other = find_cell(before, cell.dataset, cell.recommender, other_setting, other_generator, cell.metric);
       if (other == nullptr) continue;
       all.push_back({cell.dataset, cell.recommender, setting, generator, cell.metric, combined(cell, *other, combine), {}});
     }
@@ -186,7 +178,7 @@ std::string Effect::in_words() const {
 std::vector<Effect> effects(const std::string& ablation, std::span<const Cell> reference, std::span<const Cell> changed) {
   std::vector<Effect> all;
   for (const Cell& cell : reference) {
-    const Cell* other = find(changed, cell, cell.setting, cell.generator);
+    const Cell* other = find_cell(changed, cell.dataset, cell.recommender, cell.setting, cell.generator, cell.metric);
     if (other == nullptr || other->runs.size() != cell.runs.size()) continue;
     std::vector<double> ours, theirs, differences;
     for (std::size_t r = 0; r < cell.runs.size(); ++r) {

@@ -25,7 +25,7 @@ constexpr std::uint64_t kChoiceSeed = 1'000'002;
 
 std::string signed_fixed(double value) { return (value > 0 ? "+" : "") + fixed(value, 4); }
 
-std::string interval_text(const Interval& interval) {
+std::string signed_interval(const Interval& interval) {
   if (std::isnan(interval.low)) return "";
   return signed_fixed(interval.low) + " to " + signed_fixed(interval.high);
 }
@@ -51,7 +51,7 @@ std::string effect_tables(const AblationReport& report, const Ablation& ablation
     if (original && !originals.insert(effect.dataset + effect.recommender + effect.metric).second) continue;
     lines.push_back({effect.dataset, effect.recommender, original ? "any" : effect.setting, effect.generator, effect.metric,
                      std::to_string(effect.runs), fixed(effect.reference.mean, 4), fixed(effect.changed.mean, 4),
-                     signed_fixed(effect.difference.mean), interval_text(effect.difference.interval),
+                     signed_fixed(effect.difference.mean), signed_interval(effect.difference.interval),
                      reference_is(effect.in_words())});
   }
   return text + markdown(lines, 5) + "\n";
@@ -67,7 +67,7 @@ bool can_be_halved(std::span<const std::vector<double>> per_run) {
   return whole >= 2;
 }
 
-std::string lift_text(const Lift& lift) { return signed_fixed(lift.value) + " (" + interval_text(lift.interval) + ")"; }
+std::string lift_text(const Lift& lift) { return signed_fixed(lift.value) + " (" + signed_interval(lift.interval) + ")"; }
 
 std::string choice_table(std::span<const Choice> choices) {
   std::string text =
@@ -90,18 +90,6 @@ std::string choice_table(std::span<const Choice> choices) {
     }
   }
   return text + markdown(lines, 5) + "\n";
-}
-
-/// With all of its units. Throws Error(kMisuse) when one is not finished.
-Combination read_whole(const UnitStore& store, const ExperimentOptions& options, const CombinationKey& key) {
-  Combination combination = {key, 0, {}};
-  for (const UnitKey& unit_key : unit_keys(options, key)) {
-    std::optional<Unit> unit = store.read(unit_key);
-    check(unit.has_value(), "choices: unit ", unit_key.text(), " is missing");
-    combination.units.push_back(std::move(*unit));
-    ++combination.asked;
-  }
-  return combination;
 }
 
 /// Of one metric; nothing when a run has no user for it.
@@ -141,7 +129,9 @@ std::vector<Choice> choices(const UnitStore& store, const ExperimentOptions& opt
   if (options.runs < kChoiceRuns) return all;
   for (const CombinationKey& key : asked_combinations(options, datasets)) {
     if (key.generator == kOriginal) continue;
-    const Combination combination = read_whole(store, options, key);
+    const Combination combination = read_combination(store, options, key);
+    check(combination.complete(), "choices: ", combination.units.size(), " of ", combination.asked, " units of ", key.generator,
+          " are finished, all are needed");
     if (combination.failed()) continue;
     const std::vector<std::string>& names = combination.units.front().measures.names;
     for (std::size_t metric = 0; metric < names.size(); ++metric) {

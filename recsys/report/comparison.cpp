@@ -23,10 +23,9 @@ Lines lines_of(std::span<const Comparison> comparisons, bool at_ten_only) {
     if (at_ten_only && !is_ranking_metric_at_10(one.metric)) continue;
     const std::optional<Finding> found = finding(one);
     lines.push_back({one.dataset, one.recommender, one.setting, one.generator, one.baseline, one.metric,
-                     with_sign(one.test.mean, 4),
-                     std::isnan(one.interval.low) ? "–" : fixed(one.interval.low, 4) + " to " + fixed(one.interval.high, 4),
-                     p_text(one.p_these_fits), p_text(one.test.p_two_sided), found ? p_text(one.p_holm) : "–",
-                     found ? to_string(*found) : "–", std::to_string(one.test.users)});
+                     with_sign(one.test.mean, 4), interval_text(one.interval, "–"), p_text(one.p_these_fits),
+                     p_text(one.test.p_two_sided), found ? p_text(one.p_holm) : "–", found ? to_string(*found) : "–",
+                     std::to_string(one.test.users)});
   }
   return lines;
 }

@@ -22,15 +22,6 @@ std::vector<Section> report_sections(const ReportContent& content) {
 
 std::string report_title(const ReportContent& content) { return "SDRM reproduced: protocol " + content.options.protocol; }
 
-const Cell* find_cell(const std::vector<Cell>& cells, const std::string& dataset, const std::string& recommender,
-                      const std::string& setting, const std::string& generator, const std::string& metric) {
-  const auto found = std::find_if(cells.begin(), cells.end(), [&](const Cell& cell) {
-    return cell.metric == metric && cell.generator == generator && cell.recommender == recommender && cell.setting == setting &&
-           cell.dataset == dataset;
-  });
-  return found == cells.end() ? nullptr : &*found;
-}
-
 bool has_ndcg_over_k(const std::vector<Cell>& cells) {
   return std::any_of(cells.begin(), cells.end(), [](const Cell& cell) { return cell.metric.starts_with(kNdcgOverK); });
 }
@@ -55,11 +46,6 @@ bool is_sdrm_family(const std::string& generator) {
 std::string mean_text(const Cell& cell, const Summary& summary) {
   if (!std::isfinite(summary.mean)) return cell.failed ? "failed" : "–";
   return fixed(summary.mean, 4) + (cell.runs.size() > 1 && std::isfinite(summary.std) ? " ± " + fixed(summary.std, 4) : "");
-}
-
-std::string interval_text(const Interval& interval) {
-  if (!std::isfinite(interval.low) || !std::isfinite(interval.high)) return "";
-  return fixed(interval.low, 4) + " to " + fixed(interval.high, 4);
 }
 
 }  // namespace tapestry::recsys

@@ -32,10 +32,6 @@ std::string report_title(const ReportContent& content);
 
 // What several of them need.
 
-/// Nothing when there is no such cell.
-const Cell* find_cell(const std::vector<Cell>& cells, const std::string& dataset, const std::string& recommender,
-                      const std::string& setting, const std::string& generator, const std::string& metric);
-
 /// Whether there is an NDCG-k@k: with NeuMF under `published`.
 bool has_ndcg_over_k(const std::vector<Cell>& cells);
 
@@ -55,7 +51,5 @@ inline constexpr int kRealUsersColour = 7;  ///< of their line, dashed, in both
 
 /// "0.3925 ± 0.0005", without the deviation for one run or where one has no figure; for NaN "failed" where a unit did, else "–".
 std::string mean_text(const Cell& cell, const Summary& summary);
-/// "0.3920 to 0.3930", or nothing.
-std::string interval_text(const Interval& interval);
 
 }  // namespace tapestry::recsys

@@ -25,11 +25,10 @@ constexpr std::size_t kTextColumns = 5;  // flush left; the others hold numbers
 
 TableRow table_row(const Cell& cell, const ReportOptions& options) {
   const Summary summary = summarise(cell, options);
-  const std::string low = fixed(summary.interval.low, 4), high = fixed(summary.interval.high, 4);
   TableRow row = {cell.dataset, cell.recommender, cell.setting, cell.generator, cell.metric, std::to_string(cell.runs.size())};
   const bool none = std::isnan(summary.mean);
   row[6] = cell.failed ? "failed" : none ? "–" : spread(summary.mean, summary.std, 4);
-  row[7] = low.empty() || high.empty() ? "–" : low + " to " + high;
+  row[7] = interval_text(summary.interval, "–");
   row[8] = row[9] = row[10] = "–";
   if (summary.published) {
     row[8] = spread(summary.published->mean, summary.published->std, 3);
@@ -97,6 +96,15 @@ nlohmann::ordered_json json_of(const Comparison& comparison) {
 }
 
 }  // namespace
+
+const Cell* find_cell(std::span<const Cell> cells, const std::string& dataset, const std::string& recommender,
+                      const std::string& setting, const std::string& generator, const std::string& metric) {
+  const auto found = std::find_if(cells.begin(), cells.end(), [&](const Cell& cell) {
+    return cell.metric == metric && cell.generator == generator && cell.recommender == recommender && cell.setting == setting &&
+           cell.dataset == dataset;
+  });
+  return found == cells.end() ? nullptr : &*found;
+}
 
 bool ReportOptions::compares(const std::string& dataset) const {
   return compare && std::find(other_data.begin(), other_data.end(), dataset) == other_data.end();

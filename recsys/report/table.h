@@ -21,6 +21,10 @@ struct Cell {
   bool failed = false;               ///< one of its units did, so that it has no figure; else a NaN is a figure of nobody
 };
 
+/// Nothing when there is no such cell.
+const Cell* find_cell(std::span<const Cell> cells, const std::string& dataset, const std::string& recommender,
+                      const std::string& setting, const std::string& generator, const std::string& metric);
+
 /// Work that could not be done, and why.
 struct Failure {
   std::string unit, reason;

@@ -50,6 +50,11 @@ std::string percent_text(double percent) {
   return percent > 0 && percent < 0.005 ? "< 0.01 %" : fixed(percent, 2) + " %";
 }
 
+std::string interval_text(const Interval& interval, const std::string& without) {
+  if (!std::isfinite(interval.low) || !std::isfinite(interval.high)) return without;
+  return fixed(interval.low, 4) + " to " + fixed(interval.high, 4);
+}
+
 std::string p_text(double p) { return p < 0.00005 ? "< 0.0001" : fixed(p, 4); }
 
 std::string repaired_utf8(const std::string& text) {

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "recsys/metrics/statistics.h"
+
 namespace tapestry::recsys {
 
 /// Fixed notation without a locale; empty for NaN and infinities, no minus before zero.
@@ -17,6 +19,9 @@ std::string shortest(double value);
 std::string count_text(double value);
 /// "98.88 %"; "< 0.01 %" for what is more than nothing but would read 0.00, "0 %" for nothing. Empty for NaN.
 std::string percent_text(double percent);
+
+/// "0.3920 to 0.3930", or `without` where an end is NaN.
+std::string interval_text(const Interval& interval, const std::string& without = "");
 
 /// A p-value with four decimals, "< 0.0001" for less: no p is 0. Empty for NaN.
 std::string p_text(double p);
