@@ -30,7 +30,7 @@ struct ProgressEvent {
   StageProgress progress;  ///< kAdvance
   double seconds = 0;      ///< kStageEnd: its wall time
   std::string text;        ///< kUnit: the unit finished; kWarning: the message
-  double elapsed = 0;      ///< since the start of the program
+  double elapsed = 0;      ///< since the Progress was made
   double remaining = 0;    ///< estimated until its end, seconds
 };
 

@@ -24,7 +24,6 @@ class Experiment {
   /// Throws Error(kUsage) when the results folder is not for it (UnitStore), and as make_protocol and take_over do.
   Experiment(std::vector<LoadedDataset> datasets, ExperimentOptions options, Progress& progress);
 
-  std::int64_t finished_units() const { return work_.finished; }        ///< of those asked for, when the constructor looked
   std::int64_t missing_units() const { return work_.missing_units(); }  ///< that run() is going to compute
   /// What the constructor took over from `reuse`, in its order.
   const std::vector<Reused>& reused() const { return reused_; }

@@ -37,7 +37,6 @@ class Section {
   void fold(const std::string& summary, bool open, const std::function<void()>& body);
 
   const std::string& id() const { return id_; }
-  const std::string& title() const { return title_; }
   bool empty() const { return html_.empty(); }
   std::string html() const;      ///< <section> with its heading
   std::string markdown() const;  ///< under a heading of the second level
