@@ -123,8 +123,13 @@ bool take_up(const ModelFolder& folder, const std::string& part, StageListener& 
   return false;
 }
 
-bool load_kept(const ModelFolder& folder, nn::Module& module, const std::string& part, StageListener& listener) {
-  return take_up(folder, part, listener, [&](const std::filesystem::path& file) { return load_undamaged(module, file); });
+bool load_kept(const ModelFolder& folder, nn::Module& module, const std::string& part, StageListener& listener,
+               const CheckMetadata& look) {
+  return take_up(folder, part, listener, [&](const std::filesystem::path& file) {
+    auto metadata = load_undamaged(module, file);
+    if (look) look(metadata, file);
+    return metadata;
+  });
 }
 
 void save_model(const nn::Module& module, const std::filesystem::path& file, const std::string& configuration,
@@ -154,10 +159,10 @@ void keep_history(const ModelFolder& folder, const std::string& stage, const std
 }
 
 void keep(const ModelFolder& folder, const nn::Module& module, const std::string& part, const std::string& stage,
-          const std::string& history) {
+          const std::string& history, const std::map<std::string, std::string>& further) {
   keep_history(folder, stage, history);
   if (folder.models.empty()) return;
-  save_model(module, model_file(folder.models, part), folder.configuration);
+  save_model(module, model_file(folder.models, part), folder.configuration, further);
   remove_checkpoint(folder, part);
 }
 

@@ -72,9 +72,13 @@ using LoadModel = std::function<std::map<std::string, std::string>(const std::fi
 /// the listener); what `load` filled is then to be made anew.
 bool take_up(const ModelFolder& folder, const std::string& part, StageListener& listener, const LoadModel& load);
 
-/// Loads a kept model into `module`. False when there is none, or none that fits and is undamaged (which is named to the
-/// listener); the module's values are then to be made anew.
-bool load_kept(const ModelFolder& folder, nn::Module& module, const std::string& part, StageListener& listener);
+/// Looks at the metadata of a model's file. Throws Error(kData) when the model is of no use here.
+using CheckMetadata = std::function<void(const std::map<std::string, std::string>& metadata, const std::filesystem::path& file)>;
+
+/// Loads a kept model into `module`. False when there is none, or none that fits, is undamaged and stands `look` (which is named
+/// to the listener); the module's values are then to be made anew.
+bool load_kept(const ModelFolder& folder, nn::Module& module, const std::string& part, StageListener& listener,
+               const CheckMetadata& look = {});
 
 /// Writes a model with the configuration that decided its numbers and their digest, and further metadata.
 void save_model(const nn::Module& module, const std::filesystem::path& file, const std::string& configuration,
@@ -90,8 +94,8 @@ void check_configuration(const std::map<std::string, std::string>& metadata, con
 /// Writes the history of a stage.
 void keep_history(const ModelFolder& folder, const std::string& stage, const std::string& history);
 
-/// Writes a fitted model and the history of its stage, and removes the fit's checkpoint.
+/// Writes a fitted model, with further metadata, and the history of its stage, and removes the fit's checkpoint.
 void keep(const ModelFolder& folder, const nn::Module& module, const std::string& part, const std::string& stage,
-          const std::string& history);
+          const std::string& history, const std::map<std::string, std::string>& further = {});
 
 }  // namespace tapestry::recsys

@@ -1,6 +1,7 @@
 #include "recsys/generators/sdrm_family.h"
 
 #include <algorithm>
+#include <map>
 
 #include "recsys/generators/cut.h"
 #include "recsys/generators/fit_log.h"
@@ -14,8 +15,17 @@ namespace {
 
 constexpr const char* kVae = "vae";
 constexpr const char* kScore = "score";
-/// Metadata key in a score model's file that save() has written: the digest of the MultiVAE whose latents it has learnt.
+/// Metadata key in a score model's file: the digest of the MultiVAE whose latents it has learnt. Files of earlier programs have
+/// none.
 constexpr const char* kLatentsOf = "latents_of";
+
+/// Throws Error(kData) when the file of a score model names another MultiVAE than this one, which is that of `vae_file`.
+void check_latents_of(const std::map<std::string, std::string>& metadata, const std::filesystem::path& file,
+                      const sdrm::MultiVae& vae, const std::filesystem::path& vae_file) {
+  const auto learnt_from = metadata.find(kLatentsOf);
+  if (learnt_from == metadata.end() || learnt_from->second == digest_of(vae)) return;
+  fail(ErrorKind::kData, file.string(), ": learnt from the latents of another MultiVAE than that of ", vae_file.string());
+}
 
 /// Mean Recall@10 of ranking with mu decoded, the input masked, in tiles of users.
 double recall_at_10(const sdrm::MultiVae& model, const HeldOut& users) {
@@ -85,9 +95,14 @@ void SdrmFamily::need_score(const ProtocolData& protocol, StageListener& listene
   if (score_) return;
   need_vae(protocol, listener);
   auto kept = new_score();
+  // A kept MultiVAE of the same configuration need not be the one that the score model learnt from: another machine's has other
+  // last bits, and --reuse takes models file by file.
+  const auto of_these_latents = [&](const std::map<std::string, std::string>& metadata, const std::filesystem::path& file) {
+    check_latents_of(metadata, file, *vae_, model_file(settings_.folder.models, kVae));
+  };
   if (!settings_.score.removes_noise) {
     score_ = std::move(kept);  // nothing is asked of it
-  } else if (load_kept(settings_.folder, *kept, kScore, listener)) {
+  } else if (load_kept(settings_.folder, *kept, kScore, listener, of_these_latents)) {
     score_ = std::move(kept);
   } else {
     kept.reset();
@@ -123,7 +138,7 @@ void SdrmFamily::fit_score(const ProtocolData& protocol, StageListener& listener
     FitLog log(listener, stage, {.most = settings_.score.epochs, .usual = settings_.score.epochs}, checkpoint);
     const auto on_epoch = [&](const sdrm::ScoreEpoch& report) { log.epoch(report.epoch, report.loss); };
     sdrm::fit_score_model(*model, latents, settings_.score, part_seed(SdrmPart::kScoreFit), on_epoch, &checkpoint);
-    keep(settings_.folder, *model, kScore, stage, log.history());
+    keep(settings_.folder, *model, kScore, stage, log.history(), {{kLatentsOf, digest_of(*vae_)}});
   });
   score_ = std::move(model);
   pool_trim(Device::kCpu);
@@ -198,11 +213,7 @@ void SdrmFamily::load(const std::filesystem::path& stem, std::int64_t items, boo
     auto score = new_score();
     const std::filesystem::path file = model_file(stem, kScore);
     const auto metadata = load_model(*score, file, settings_.folder.configuration);
-    const auto learnt_from = metadata.find(kLatentsOf);
-    if (learnt_from != metadata.end() && learnt_from->second != digest_of(*vae)) {
-      fail(ErrorKind::kData, file.string(), ": learnt from the latents of another MultiVAE than that of ",
-           model_file(stem, kVae).string());
-    }
+    check_latents_of(metadata, file, *vae, model_file(stem, kVae));
     score_ = std::move(score);
   } else if (score_ && vae_ && digest_of(*vae_) != digest_of(*vae)) {
     score_.reset();  // it has learnt the latents of the one that goes

@@ -54,7 +54,8 @@ class SdrmFamily {
   /// it has been fitted; a kept one is loaded instead. A fit that failed is not done again: its Error(kFit) comes back, here as
   /// in need_score.
   void need_vae(const ProtocolData& protocol, StageListener& listener);
-  /// Stage "sdrm_fit": the score model on the latents of the same rows. Fits the VAE first where needed.
+  /// Stage "sdrm_fit": the score model on the latents of the same rows. Fits the VAE first where needed. A kept one that names
+  /// another VAE as the one it learnt from is named to the listener and fitted again.
   void need_score(const ProtocolData& protocol, StageListener& listener);
 
   enum class Source : std::uint8_t { kPrior, kFull, kMulti };

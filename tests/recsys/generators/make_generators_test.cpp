@@ -126,6 +126,37 @@ TEST(MakeGenerators, AScoreModelIsLoadedWithTheVaeItLearntFrom) {
   EXPECT_THROW(pair[0]->sample({20, 0.1}, listener), Error) << "the latents are not those of the MultiVAE that is left";
 }
 
+// Two machines' models of one configuration differ, and --reuse takes them file by file.
+TEST(MakeGenerators, AKeptScoreModelIsTakenUpOnlyWithTheVaeItLearntFrom) {
+  const tapestry::tests::TempFolder folder;
+  const ProtocolData protocol = tiny_protocol();
+  const auto kept = [&](const char* stem) { return ModelFolder{folder.path() / stem, folder.path() / stem, "one"}; };
+  const auto fit = [&](std::uint64_t seed, const char* stem) {
+    RecordingListener listener;
+    make_one("m-sdrm", tiny_settings(seed, kept(stem)))->fit(protocol, listener);
+    return listener;
+  };
+  fit(1, "here");
+  fit(2, "elsewhere");
+  const std::filesystem::path score = model_file(kept("here").models, "score");
+  nn::TensorFile of_an_earlier_program = nn::load_tensors(score);
+  ASSERT_EQ(of_an_earlier_program.metadata.erase("latents_of"), 1U);
+  std::filesystem::copy_file(model_file(kept("elsewhere").models, "vae"), model_file(kept("here").models, "vae"),
+                             std::filesystem::copy_options::overwrite_existing);
+
+  const RecordingListener again = fit(1, "here");
+  EXPECT_EQ(again.begun, (std::vector<std::string>{"sdrm_fit"}));
+  ASSERT_EQ(again.warnings.size(), 1U);
+  EXPECT_NE(again.warnings[0].find("learnt from the latents of another MultiVAE"), std::string::npos) << again.warnings[0];
+  EXPECT_NE(again.warnings[0].find("trained again"), std::string::npos) << again.warnings[0];
+  const RecordingListener third = fit(1, "here");
+  EXPECT_TRUE(third.begun.empty() && third.warnings.empty()) << "the new one goes with it";
+
+  nn::save_tensors(score, of_an_earlier_program);
+  const RecordingListener unknown = fit(1, "here");
+  EXPECT_TRUE(unknown.begun.empty() && unknown.warnings.empty()) << "a file that does not say is taken";
+}
+
 TEST(MakeGenerators, ASharedFitThatFailsIsTriedOnce) {
   constexpr double kRunsAway = std::numeric_limits<double>::infinity();
   GeneratorSettings settings = tiny_settings();
