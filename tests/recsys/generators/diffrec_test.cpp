@@ -83,6 +83,20 @@ TEST(DiffRecSchedule, ThePublishedSettings) {
   EXPECT_NEAR(1 - range(1e-4, 5e-4, 5e-3, 5, true).alpha_bar[5], 1.045e-5, 1e-8);
   EXPECT_NEAR(1 - range(1e-4, 5e-4, 5e-3, 5, false).alpha_bar[5], 5e-7, 1e-12);
   EXPECT_NEAR(range(1e-4, 5e-4, 5e-3, 5, true).weight[2], 1112, 1);
+  EXPECT_NEAR(range(1e-4, 5e-4, 5e-3, 5, true).weight[5], 1041, 1);
+  // Yelp: Eq. 4 gives beta_1 = 1e-5 by itself.
+  for (const bool fixed : {true, false}) {
+    const DiffRecSchedule yelp = range(1e-2, 1e-3, 1e-2, 5, fixed);
+    EXPECT_NEAR(1 - yelp.alpha_bar[1], 1e-5, 1e-12);
+    EXPECT_NEAR(1 - yelp.alpha_bar[5], 1e-4, 1e-12);
+    EXPECT_NEAR(yelp.weight[2], 69230.8, 0.1);
+    EXPECT_NEAR(yelp.weight[5], 2903.2, 0.1);
+  }
+  // ML-1M, clean and noisy.
+  const DiffRecSchedule clean = range(5e-3, 5e-3, 1e-2, 40, true);
+  EXPECT_NEAR(1 - clean.alpha_bar[40], 3.5e-5, 1e-9);
+  EXPECT_NEAR(clean.weight[2], 6024.2, 0.1);
+  EXPECT_NEAR(clean.weight[40], 533.0, 0.1);
   const DiffRecSchedule noisy = range(0.5, 1e-3, 1e-2, 5, true);
   EXPECT_NEAR(noisy.weight[2], 99119, 1);
   EXPECT_NEAR(noisy.weight[5], 73.7, 0.1);
