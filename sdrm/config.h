@@ -11,8 +11,9 @@ namespace tapestry::sdrm {
 ///   hidden blocks             kPaper separate weights        kPublished one block applied L times
 ///   dropout while sampling    kPaper off                     kPublished on
 ///   objective                 kPaper Eq. 5 by row            kPublished its batch-variance form (objective.h)
-///   perturbation              kPaper N(0, .1^2): sigma_nu, which the paper does not state, is .1   kPublished .1 s eps
-///   (objective.h) start of M-SDRM           kPaper U{1..T}                 kPublished U{1..T-1}
+///   perturbation              kPaper N(0, .1^2 I)            kPublished .1 s eps
+///   start of M-SDRM           kPaper U{1..T}                 kPublished U{1..T-1}
+/// The paper writes N(0, sigma_nu I) for the perturbation, without a number; here the deviation is 0.1.
 enum class Variant : std::uint8_t { kPublished, kPaper };
 
 /// What the score model is trained on: the variant's own score objective, or one of the usual alternatives.

@@ -10,7 +10,8 @@ struct ScoreBatch {
   Tensor z0;            ///< [B, K] clean latents
   Tensor t;             ///< int32 [B] in 1..T
   Tensor noise;         ///< [B, K] eps ~ N(0, I)
-  Tensor perturbation;  ///< [B, K] nu ~ N(0, sigma_nu^2 I), kPaper's score objective only
+  Tensor perturbation;  ///< [B, K] nu, kPaper's score objective only. The paper writes N(0, sigma_nu I) without a number; here
+                        ///< the deviation is 0.1
 };
 
 /// The inputs of the network's passes, stacked so that one forward of several B rows serves them all. kPublished's score

@@ -15,7 +15,7 @@
 namespace tapestry::sdrm {
 namespace {
 
-/// sigma_nu of Eq. 5, which the paper does not state: the published program's perturbation size.
+/// The deviation of Eq. 5's nu ~ N(0, sigma_nu I), for which the paper has no number: the published program's perturbation size.
 constexpr double kPaperPerturbation = 0.1;
 
 /// t ~ U{1..T} for the rows of one update: int32 [B] on the host.

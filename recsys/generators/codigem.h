@@ -101,10 +101,11 @@ Tensor codigem_scores(const CodigemModel& model, const CsrMatrix& rows, double b
 
 /// Users made from noise: z_T ~ N(0, I), z_i = m + e^{v/2} eps with (m, v) = h_i(z_{i+1}) for i = T-1..1, then g's output
 /// before its tanh, which is in the same order and does not run together at the ends. [rows, I] on the model's device; a user
-/// depends on the seed and its row alone. (How CODIGEM generates is not published. In kPublished the networks were not trained to
-/// undo one step each, and are applied in this order all the same.) N(0, I) lies far outside the states of the training, whose
-/// noise is sqrt(T beta): what the networks read off it is extrapolated, and v came out as large as 3000 on amazon-digital-music.
-/// It is therefore held within +-160 here, whatever config.clamp is, so that no score is infinite.
+/// depends on the seed and its row alone, up to the rounding of products of another size: the last tile is shorter. (How CODIGEM
+/// generates is not published. In kPublished the networks were not trained to undo one step each, and are applied in this order
+/// all the same.) N(0, I) lies far outside the states of the training, whose noise is sqrt(T beta): what the networks read off it
+/// is extrapolated, and v came out as large as 3000 on amazon-digital-music. It is therefore held within +-160 here, whatever
+/// config.clamp is, so that e^{v/2} is finite and there is room for a gain of about 1,000 behind it.
 sdrm::LogitMatrix codigem_samples(const CodigemModel& model, const CodigemConfig& config, std::int64_t rows, std::uint64_t seed,
                                   const std::function<void(double fraction)>& progress = {});
 

@@ -88,9 +88,9 @@ Tensor diffrec_scores(const DiffRecModel& model, const CsrMatrix& rows, const Di
                       const DiffRecConfig& config, const RandomStream& stream);
 
 /// Scores [rows, I], on the model's device, of users made from noise: x_T ~ N(0, I), the reverse means for t = T..1, with noise
-/// of the posterior's variance where config.sampling_noise says so. A user depends on the seed and its row alone. With kX0 the
-/// last hidden layer of every user is kept (at t = 1 the mean is the network's output itself), otherwise the whole chain is
-/// computed again for each tile.
+/// of the posterior's variance where config.sampling_noise says so. A user depends on the seed and its row alone, up to the
+/// rounding of products of another size: the last tile is shorter. With kX0 the last hidden layer of every user is kept (at t = 1
+/// the mean is the network's output itself), otherwise the whole chain is computed again for each tile.
 sdrm::LogitMatrix diffrec_samples(const DiffRecModel& model, const DiffRecConfig& config, std::int64_t rows, std::uint64_t seed,
                                   const std::function<void(double fraction)>& progress = {});
 

@@ -105,7 +105,7 @@ enum class TvaeDraw : std::uint8_t {
   kSample,  ///< each column drawn from its softmax ("tvae-sample", not in the paper)
 };
 /// `rows` users; their scores are computed and compared where the model is. Row r is drawn from row r of the streams,
-/// whatever the batch.
+/// whatever the batch, up to the rounding of products of another size: the last batch is shorter.
 Interactions sample_tvae(const Tvae& model, const TableEncoding& table, std::int64_t rows, TvaeDraw draw, bool dislikes,
                          std::uint64_t seed, const sdrm::Progress& progress = {});
 /// The same latents by the log-odds of a like, cut as the scores of other generators are (cut_at_density; "tvae-threshold", not
