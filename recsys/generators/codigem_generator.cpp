@@ -50,7 +50,7 @@ void CodigemGenerator::train(CodigemModel& model, const ProtocolData& protocol, 
       model, protocol.generator, config_, part_seed(ModelPart::kFit), validate,
       [&](const CodigemEpoch& report) {
         lowest = std::min(lowest, report.lowest_log_variance);
-        training.log.epoch(report.epoch, report.loss, report.metric);
+        training.log.epoch(report.epoch, report.loss, report.metric, "," + shortest_digits(report.lowest_log_variance));
       },
       &training.checkpoint);
   if (const auto warning = overflow_warning(lowest, config_)) training.listener.warn(*warning);

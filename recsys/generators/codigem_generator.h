@@ -6,8 +6,8 @@
 namespace tapestry::recsys {
 
 /// "codigem": noise through CODIGEM's reverse networks and its decoder, cut at the density. The stages are "codigem_fit" (stopped
-/// on Recall@50 of the selection users) and "sample_codigem". Warns where a
-/// log-variance came near the overflow of e^-v (overflow_warning).
+/// on Recall@50 of the selection users) and "sample_codigem". The history of the fit has the lowest log-variance of each epoch
+/// beside its loss; where one came near the overflow of e^-v, the listener is warned (overflow_warning).
 class CodigemGenerator : public OneModelGenerator<CodigemModel> {
  public:
   CodigemGenerator(const CodigemConfig& config, std::uint64_t seed, ModelFolder folder, Device device = Device::kCpu)
@@ -16,6 +16,7 @@ class CodigemGenerator : public OneModelGenerator<CodigemModel> {
  private:
   std::unique_ptr<CodigemModel> make(std::int64_t items) const override;
   FitLength length() const override;
+  std::string history_fields() const override { return ",lowest_log_variance"; }
   void train(CodigemModel& model, const ProtocolData& protocol, const Training& training) const override;
   sdrm::LogitMatrix scores(const CodigemModel& model, std::int64_t rows, const std::function<void(double)>& made) const override;
   double fit_operations(const ProtocolData& protocol) const override;

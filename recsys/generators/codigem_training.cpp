@@ -1,6 +1,7 @@
 #include "recsys/generators/codigem_training.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "autograd/loss.h"
 #include "autograd/tape.h"
@@ -101,12 +102,13 @@ class CodigemTraining {
     const std::size_t networks = static_cast<std::size_t>(model_.timesteps()) - 1;
     const std::size_t width = numbers.size() / static_cast<std::size_t>(rows_.updates());
     double loss = 0;
+    double lowest = std::numeric_limits<double>::infinity();
     for (std::int64_t i = 0; i < rows_.updates(); ++i) {
-      const auto terms = std::span(numbers).subspan(static_cast<std::size_t>(i) * width, width - networks);
-      loss += codigem_loss(terms, {rows_.count(i), model_.items()}, config_);
+      const auto of_update = std::span(numbers).subspan(static_cast<std::size_t>(i) * width, width);
+      loss += codigem_loss(of_update.first(width - networks), {rows_.count(i), model_.items()}, config_);
+      for (const double log_variance : of_update.last(networks)) lowest = std::min(lowest, log_variance);
     }
-    const auto lowest = std::span(numbers).last(networks);  // of the last batch
-    return {epoch, loss / static_cast<double>(rows_.updates()), 0, *std::min_element(lowest.begin(), lowest.end())};
+    return {epoch, loss / static_cast<double>(rows_.updates()), 0, lowest};
   }
 
   const CodigemModel& model_;
@@ -126,7 +128,7 @@ class CodigemTraining {
 std::optional<std::string> overflow_warning(double lowest, const CodigemConfig& config) {
   constexpr double kLow = -60;  // worth a word: e^-v overflows float32 below -88
   if (lowest >= kLow || (config.clamp > 0 && -config.clamp >= kLow)) return std::nullopt;
-  return concat("CODIGEM: in the last batch of an epoch a log-variance fell to ", lowest,
+  return concat("CODIGEM: while it was fitted a log-variance fell to ", lowest,
                 "; below -88 the loss overflows, and the fit would end as diverged");
 }
 

@@ -14,7 +14,7 @@ struct CodigemEpoch {
   std::int64_t epoch;
   double loss;                 ///< mean over the updates, constants included: compare differences
   double metric;               ///< what `validate` returned
-  double lowest_log_variance;  ///< of the reverse networks in the epoch's last batch: e^-v overflows below about -88
+  double lowest_log_variance;  ///< v of the reverse networks in all batches of the epoch: e^-v overflows below about -88
 };
 
 /// What a batch's loss is made of, [] each where the model is: constant_squares, then the losses of the decoder and of the

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "recsys/generators/cut.h"
@@ -36,7 +37,7 @@ class OneModelGenerator : public Generator {
       model = make(protocol.generator.cols());  // a file that was refused may have been read in part
       listener.begin(fit_stage());
       fit_with_checkpoint(folder_, name_, listener, [&](sdrm::FitCheckpoint& checkpoint) {
-        FitLog log(listener, fit_stage(), length(), checkpoint);
+        FitLog log(listener, fit_stage(), length(), checkpoint, history_fields());
         train(*model, protocol, {log, listener, checkpoint});
         keep(folder_, *model, name_, fit_stage(), log.history());
       });
@@ -80,6 +81,8 @@ class OneModelGenerator : public Generator {
   /// An untrained model of `items` items, on device().
   virtual std::unique_ptr<Model> make(std::int64_t items) const = 0;
   virtual FitLength length() const = 0;
+  /// Names of the history's fields behind "epoch,loss,metric", a comma before each; train() tells them with every epoch.
+  virtual std::string history_fields() const { return ""; }
   struct Training {
     FitLog& log;  ///< to be told of every epoch
     StageListener& listener;

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "optim/adamax.h"
+#include "recsys/generators/fit_log.h"
 #include "recsys/metrics/ranking.h"
 #include "sdrm/shuffle.h"
 #include "tests/recsys/data/data_support.h"
@@ -44,17 +45,16 @@ TEST(FitCodigem, IsTheLoopWrittenOutBitForBit) {
   nn::Initializer init(1);
   const CodigemModel expected(20, config, init);
   optim::Adamax adamax(expected.parameters());
-  std::vector<double> losses, lowest;  // of the epochs; log-variances of the last batch
+  std::vector<double> losses, lowest;  // of the epochs; log-variances of all batches
   std::uint32_t noises = 0;
   for (std::uint32_t epoch = 0; epoch < 4; ++epoch) {
     losses.push_back(0);
-    lowest.push_back(0);
+    lowest.push_back(std::numeric_limits<double>::infinity());
     std::vector<std::int32_t> order;
     sdrm::shuffle_rows(70, {3, Purpose::kShuffle, epoch}, order);
     for (std::size_t begin = 0; begin < 70; begin += 32) {
       const Tensor rows = x.gather_rows(std::span(order).subspan(begin, std::min<std::size_t>(32, 70 - begin))).to_dense();
       const auto noise = [&](std::int64_t) { return random_normal(rows.shape(), {3, Purpose::kNoise, ++noises}); };
-      lowest.back() = std::numeric_limits<double>::infinity();
       const auto look = [&](const Tensor& output) {
         for (std::int64_t i = 0; i < output.numel(); ++i) {
           if (i % 40 >= 20) lowest.back() = std::min(lowest.back(), static_cast<double>(output.data<float>()[i]));
@@ -181,6 +181,27 @@ TEST(CodigemGenerator, IsCodigemStoppedOnRecallAndSampledFromNoise) {
     ASSERT_EQ(epochs.size(), metrics.size());
     for (std::size_t i = 0; i < metrics.size(); ++i) EXPECT_EQ(epochs[i].metric, metrics[i]) << noisy << " " << i;
   }
+}
+
+TEST(CodigemGenerator, ItsHistoryHasTheLowestLogVarianceOfEachEpoch) {
+  const tests::TempFolder folder;
+  const ProtocolData protocol = tests::tiny_protocol();
+  const GeneratorSettings settings = tests::tiny_settings(5, {folder.path() / "run", folder.path() / "run", "one"});
+  tests::RecordingListener listener;
+  tests::make_one("codigem", settings)->fit(protocol, listener);
+
+  const CodigemConfig& config = settings.baselines.codigem;
+  const auto seed = [&](std::uint64_t part) { return derive_seed(derive_seed(settings.seed, 21), part); };
+  nn::Initializer init(seed(1));
+  CodigemModel model(protocol.generator.cols(), config, init);
+  std::string expected = "epoch,loss,metric,lowest_log_variance\n";
+  const auto metric = [&](const CodigemModel&, std::int64_t epoch) {
+    return listener.progress["codigem_fit"].at(static_cast<std::size_t>(epoch)).metric.value();
+  };
+  fit_codigem(model, protocol.generator, config, seed(2), metric, [&](const CodigemEpoch& epoch) {
+    expected += history_line(epoch.epoch, epoch.loss, epoch.metric, "," + shortest_digits(epoch.lowest_log_variance));
+  });
+  EXPECT_EQ(tests::read_file(history_file(folder.path() / "run", "codigem_fit")), expected);
 }
 
 TEST(CodigemGenerator, SaysWhenItDiverges) {
