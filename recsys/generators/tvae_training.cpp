@@ -49,14 +49,13 @@ class TvaeTraining {
 
   /// One epoch's updates; returns the means of their losses.
   TvaeEpoch train_epoch(std::int64_t epoch) {
-    if (drawn_epoch_ != epoch) shuffle(epoch);
     // What the epoch needs of the host, brought to the device in one go.
+    sdrm::shuffle_rows(rows_.rows(), {seed_, Purpose::kShuffle, static_cast<std::uint32_t>(epoch)}, order_);
     rows_.reorder(order_);
     sdrm::bring(adam_.prepare(rows_.updates(), config_.learning_rate).raw_data(), factors_);
     cursor_.begin_epoch(adam_.steps());
     for (std::int64_t i = 0; i < rows_.updates(); ++i) graph_.run(rows_.count(i), [&] { update(rows_.count(i)); });
     adam_.count(rows_.updates());
-    if (epoch + 1 < config_.epochs) shuffle(epoch + 1);  // while a GPU is still at this one
     const std::vector<double> numbers = losses_.take();
     TvaeEpoch report = {epoch, 0, 0, 0};
     for (std::size_t i = 0; i < numbers.size(); i += 3) {  // each divided before they are summed
@@ -69,11 +68,6 @@ class TvaeTraining {
   }
 
  private:
-  void shuffle(std::int64_t epoch) {
-    drawn_epoch_ = epoch;
-    sdrm::shuffle_rows(rows_.rows(), {seed_, Purpose::kShuffle, static_cast<std::uint32_t>(epoch)}, order_);
-  }
-
   /// An update on the next `count` rows of the epoch. Everything it reads lies on the device, so that a graph can repeat it.
   void update(std::int64_t count) {
     const optim::GradientScope cleared(adam_);
@@ -96,7 +90,6 @@ class TvaeTraining {
   Tensor factors_;             ///< [U, kAdamFactors]
   sdrm::PlacedLosses losses_;  ///< three of each update
   std::vector<std::int32_t> order_;
-  std::int64_t drawn_epoch_ = -1;  ///< whose it is
   StepGraph graph_;
 };
 
