@@ -156,8 +156,8 @@ struct CtganEpoch {
 /// Trains on marks [N, D] (on the host), where the models are: in each step one update of the critic, then one of the generator,
 /// conditions drawn by log-frequency and real rows among those that meet them, with replacement (training-by-sampling). The seed
 /// decides everything. Throws Error(kFit) naming epoch and losses when one is no longer a number, and when the last update left a
-/// parameter of the generator that is none. With a checkpoint a fit that was broken off goes on from there: the same fit, to the
-/// bit.
+/// parameter of the generator that is none; Error(kMisuse) without rows, and for a batch or epochs that are not positive. With a
+/// checkpoint a fit that was broken off goes on from there: the same fit, to the bit.
 void fit_ctgan(CtganGenerator& generator, CtganCritic& critic, const TableEncoding& table, const CsrMatrix& marks,
                const CtganConfig& config, std::uint64_t seed, const std::function<void(const CtganEpoch&)>& on_epoch = {},
                sdrm::FitCheckpoint* checkpoint = nullptr);

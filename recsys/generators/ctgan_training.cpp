@@ -182,6 +182,8 @@ void fit_ctgan(CtganGenerator& generator, CtganCritic& critic, const TableEncodi
                const CtganConfig& config, std::uint64_t seed, const std::function<void(const CtganEpoch&)>& on_epoch,
                sdrm::FitCheckpoint* checkpoint) {
   check(marks.rows() > 0, "fit_ctgan: no rows to train on");
+  check(config.batch > 0 && config.epochs > 0, "fit_ctgan: batch ", config.batch, " and epochs ", config.epochs,
+        " must be positive");
   const std::int64_t steps = std::max<std::int64_t>(1, marks.rows() / config.batch);
   Trainer trainer(generator, critic, table, marks, config, steps, seed);
   std::vector<CtganEpoch> history;

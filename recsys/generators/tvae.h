@@ -93,8 +93,8 @@ struct TvaeEpoch {
 
 /// Trains with Adam, where the model is, at a constant rate and coupled L2, rows (on the host) reshuffled every epoch, the short
 /// last batch kept. The seed decides everything. Throws Error(kFit) naming epoch and loss when the loss is no longer a number,
-/// and when the last update left a parameter that is none. With a checkpoint a fit that was broken off goes on from there: the
-/// same fit, to the bit.
+/// and when the last update left a parameter that is none; Error(kMisuse) without rows, and for a batch or epochs that are not
+/// positive. With a checkpoint a fit that was broken off goes on from there: the same fit, to the bit.
 void fit_tvae(Tvae& model, const CsrMatrix& marks, const TvaeConfig& config, std::uint64_t seed,
               const std::function<void(const TvaeEpoch&)>& on_epoch = {}, sdrm::FitCheckpoint* checkpoint = nullptr);
 

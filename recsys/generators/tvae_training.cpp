@@ -98,7 +98,8 @@ class TvaeTraining {
 void fit_tvae(Tvae& model, const CsrMatrix& marks, const TvaeConfig& config, std::uint64_t seed,
               const std::function<void(const TvaeEpoch&)>& on_epoch, sdrm::FitCheckpoint* checkpoint) {
   check(marks.rows() > 0, "fit_tvae: no rows to train on");
-  check(config.batch > 0, "fit_tvae: batch ", config.batch, " is not positive");
+  check(config.batch > 0 && config.epochs > 0, "fit_tvae: batch ", config.batch, " and epochs ", config.epochs,
+        " must be positive");
   TvaeTraining training(model, marks, config, seed);
   std::vector<TvaeEpoch> history;
   sdrm::FitState state(checkpoint);

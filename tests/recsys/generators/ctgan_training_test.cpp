@@ -182,6 +182,17 @@ TEST(FitCtgan, RefusesATableWithoutRows) {
   EXPECT_THROW(fit_ctgan(made.generator, made.critic, table, none, config, kSeed), Error);
 }
 
+TEST(FitCtgan, RefusesToTrainForNoEpoch) {
+  const Interactions rows = random_users(50, 9, 0.3, 0.2, 4);
+  const TableEncoding table(rows, TableKind::kTernary);
+  CtganConfig config = small_config();
+  Made made(table.planes(), config);
+  for (const std::int64_t epochs : {0, -1}) {
+    config.epochs = epochs;
+    EXPECT_THROW(fit_ctgan(made.generator, made.critic, table, table.encode(rows), config, kSeed), Error) << epochs;
+  }
+}
+
 TEST(SampleCtgan, EveryBatchHasConditionsLatentsAndNoiseOfItsOwn) {
   const TableEncoding table(random_users(50, 9, 0.3, 0.2, 4), TableKind::kTernary);
   const CtganConfig config = small_config();

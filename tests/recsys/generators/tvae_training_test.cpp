@@ -88,5 +88,17 @@ TEST(FitTvae, RefusesATableWithoutRows) {
   EXPECT_THROW(fit_tvae(model, CsrMatrix::from_rows(table.planes().differences(), {}), config, 7), Error);
 }
 
+TEST(FitTvae, RefusesToTrainForNoEpoch) {
+  const Interactions rows = tests::random_users(40, 9, 0.3, 0.2, 4);
+  const TableEncoding table(rows, TableKind::kTernary);
+  TvaeConfig config;
+  nn::Initializer init(3);
+  Tvae model(table.planes(), config, init);
+  for (const std::int64_t epochs : {0, -1}) {
+    config.epochs = epochs;
+    EXPECT_THROW(fit_tvae(model, table.encode(rows), config, 7), Error) << epochs;
+  }
+}
+
 }  // namespace
 }  // namespace tapestry::recsys
