@@ -77,12 +77,14 @@ Interactions TableFamily::with_dislikes(Interactions drawn, const SampleRequest&
   return drawn;
 }
 
+TableKind TableFamily::kind_of(const ProtocolData& protocol) const {
+  return settings_.kind.value_or(protocol.name == ProtocolName::kPublished ? TableKind::kTernary : TableKind::kBinary);
+}
+
 std::vector<PlannedStage> TableFamily::plan(const std::string& generator, const ProtocolData& protocol) const {
   // A ternary table's columns have up to three categories; few have no like or no dislike.
-  const bool ternary =
-      settings_.kind.value_or(protocol.name == ProtocolName::kPublished ? TableKind::kTernary : TableKind::kBinary) ==
-      TableKind::kTernary;
-  const double categories = (ternary ? 3.0 : 2.0) * static_cast<double>(protocol.generator.cols());
+  const double categories =
+      (kind_of(protocol) == TableKind::kTernary ? 3.0 : 2.0) * static_cast<double>(protocol.generator.cols());
   const double step = step_operations(categories) / kGuessedRate;
   const auto steps = static_cast<double>(std::max<std::int64_t>(1, protocol.generator.rows() / batch()));
   std::vector<PlannedStage> stages;
@@ -100,8 +102,7 @@ void TableFamily::need(const ProtocolData& protocol, StageListener& listener) {
   if (take_up(settings_.folder, name_, listener, load)) return;
   table_.reset();  // a file of another configuration has been read
   protocol_ = protocol.name;
-  const TableKind usual = protocol.name == ProtocolName::kPublished ? TableKind::kTernary : TableKind::kBinary;
-  const TableKind kind = settings_.kind.value_or(usual);
+  const TableKind kind = kind_of(protocol);
   fit_.run([&] { fit({protocol.generator, kind == TableKind::kTernary ? dislikes_of(protocol) : CsrMatrix()}, kind, listener); });
 }
 

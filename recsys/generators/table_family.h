@@ -71,6 +71,7 @@ class TableFamily {
   Device device() const { return settings_.device; }
 
  private:
+  TableKind kind_of(const ProtocolData& protocol) const;
   std::map<std::string, std::string> read(const std::filesystem::path& file, std::int64_t items);
   void write(const std::filesystem::path& file) const;
 
