@@ -210,6 +210,7 @@ HeldOut halves(const CsrMatrix& rows) {
 ProtocolData protocol_of(const CsrMatrix& generator_rows) {
   ProtocolData protocol;
   protocol.train = protocol.generator = generator_rows;
+  protocol.train_dislikes = no_entries(generator_rows);
   protocol.evaluation = halves(generator_rows);
   protocol.synthetic_rows = generator_rows.rows();
   protocol.selection = [held = protocol.evaluation](std::uint64_t, int) { return held; };
@@ -276,6 +277,12 @@ void expect_generator(const std::string& name) {
   expect_files(name);
   expect_resumption(name);
   expect_damage_is_told(name);
+  expect_odd_inputs(name);
+}
+
+void expect_generator_of_a_table(const std::string& name) {
+  SCOPED_TRACE(name);
+  expect_resumption(name);
   expect_odd_inputs(name);
 }
 

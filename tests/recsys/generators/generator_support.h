@@ -49,6 +49,10 @@ bool same_pattern(const CsrMatrix& a, const CsrMatrix& b);
 /// those that come; a loss that is not finite is an error that names the epoch.
 void expect_generator(const std::string& name);
 
+/// What of it holds for the generators of a table too, whose users are not cut at a density, and is not among their own tests: a
+/// fit that was kept is found again after a kill, planned stages are those that come, odd inputs are taken.
+void expect_generator_of_a_table(const std::string& name);
+
 /// expect_generator's last point: `diverging` must make training diverge.
 void expect_divergence_is_told(const std::string& name, const GeneratorSettings& diverging);
 

@@ -227,5 +227,9 @@ TEST_P(EveryGenerator, KeepsWhatItPromises) { tests::expect_generator(GetParam()
 INSTANTIATE_TEST_SUITE_P(Names, EveryGenerator,
                          ::testing::Values("codigem", "diffrec", "multivae", "multivae++", "f-sdrm", "m-sdrm"));
 
+class EveryGeneratorOfATable : public ::testing::TestWithParam<const char*> {};
+TEST_P(EveryGeneratorOfATable, GoesOnAfterAKillAndTakesOddInputs) { tests::expect_generator_of_a_table(GetParam()); }
+INSTANTIATE_TEST_SUITE_P(Names, EveryGeneratorOfATable, ::testing::Values("ctgan", "tvae", "tvae-threshold"));
+
 }  // namespace
 }  // namespace tapestry::recsys
