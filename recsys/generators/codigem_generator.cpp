@@ -43,7 +43,7 @@ void CodigemGenerator::train(CodigemModel& model, const ProtocolData& protocol, 
         noise = RandomStream{selection_seed, Purpose::kPerturbation, static_cast<std::uint32_t>(tiles++)};
       return codigem_scores(fitted, rows, config_.beta, noise);
     };
-    return mean_over_users(ranking_metrics(score, users, {.cutoffs = {config_.selection_cutoff}}).recall(0)).value;
+    return mean_recall_at(config_.selection_cutoff, score, users);
   };
   double lowest = 0;
   fit_codigem(

@@ -41,7 +41,7 @@ void DiffRecGenerator::train(DiffRecModel& model, const ProtocolData& protocol, 
       return diffrec_scores(fitted, rows, schedule, config_,
                             {selection_seed, Purpose::kPerturbation, static_cast<std::uint32_t>(tiles++)});
     };
-    return mean_over_users(ranking_metrics(score, users, {.cutoffs = {config_.selection_cutoff}}).recall(0)).value;
+    return mean_recall_at(config_.selection_cutoff, score, users);
   };
   fit_diffrec(
       model, protocol.generator, config_, part_seed(ModelPart::kFit), validate,

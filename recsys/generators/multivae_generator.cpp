@@ -17,7 +17,7 @@ void MultiVaeGenerator::train(sdrm::MultiVae& model, const ProtocolData& protoco
   const auto validate = [&](const sdrm::MultiVae& fitted, std::int64_t epoch) {
     const HeldOut users = protocol.selection(part_seed(ModelPart::kSelection), static_cast<int>(epoch));
     const auto score = [&](const CsrMatrix& rows) { return fitted.scores(rows); };
-    return mean_over_users(ranking_metrics(score, users, {.cutoffs = {config_.selection_cutoff}}).ndcg(0)).value;
+    return mean_ndcg_at(config_.selection_cutoff, score, users);
   };
   sdrm::fit_vae(
       model, protocol.generator, config_.vae, part_seed(ModelPart::kFit), validate,

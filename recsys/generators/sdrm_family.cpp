@@ -27,12 +27,6 @@ void check_latents_of(const std::map<std::string, std::string>& metadata, const 
   fail(ErrorKind::kData, file.string(), ": learnt from the latents of another MultiVAE than that of ", vae_file.string());
 }
 
-/// Mean Recall@10 of ranking with mu decoded, the input masked, in tiles of users.
-double recall_at_10(const sdrm::MultiVae& model, const HeldOut& users) {
-  const auto score = [&](const CsrMatrix& rows) { return model.scores(rows); };
-  return mean_over_users(ranking_metrics(score, users, {.cutoffs = {10}}).recall(0)).value;
-}
-
 const char* sample_stage(SdrmFamily::Source source) {
   return source == SdrmFamily::Source::kPrior ? "sample_vae" : source == SdrmFamily::Source::kFull ? "sample_f" : "sample_m";
 }
@@ -116,7 +110,8 @@ void SdrmFamily::fit_vae(const ProtocolData& protocol, StageListener& listener) 
   auto model = new_vae(protocol.generator.cols());
   const std::uint64_t selection_seed = part_seed(SdrmPart::kVaeSelection);
   const auto validate = [&](const sdrm::MultiVae& fitted, std::int64_t epoch) {
-    return recall_at_10(fitted, protocol.selection(selection_seed, static_cast<int>(epoch)));
+    const auto score = [&](const CsrMatrix& rows) { return fitted.scores(rows); };  // of mu decoded
+    return mean_recall_at(10, score, protocol.selection(selection_seed, static_cast<int>(epoch)));
   };
   fit_with_checkpoint(settings_.folder, kVae, listener, [&](sdrm::FitCheckpoint& checkpoint) {
     FitLog log(listener, stage, {settings_.vae.max_epochs, kTypicalVaeEpochs, settings_.vae.patience}, checkpoint);

@@ -101,4 +101,14 @@ UserMetrics ranking_metrics(const RowScores& score, const HeldOut& users, const 
 /// The mean over the values that are not NaN, summed in order.
 MeanOverUsers mean_over_users(std::span<const double> values);
 
+/// Mean Recall@k and mean NDCG@k from scores as ranking_metrics takes them: what fits stop on. NaN when no user counts.
+template <typename Scores>
+double mean_recall_at(int k, const Scores& score, const HeldOut& users) {
+  return mean_over_users(ranking_metrics(score, users, {.cutoffs = {k}}).recall(0)).value;
+}
+template <typename Scores>
+double mean_ndcg_at(int k, const Scores& score, const HeldOut& users) {
+  return mean_over_users(ranking_metrics(score, users, {.cutoffs = {k}}).ndcg(0)).value;
+}
+
 }  // namespace tapestry::recsys

@@ -227,7 +227,7 @@ void NeuMfRecommender::fit(const FitData& given, const FitListener& listener, sd
   auto model = std::make_unique<NeuMfModel>(users, data.block(Block::kEvaluation).likes.cols(), config_, init);
   const auto recall = [&](const NeuMfModel& fitted) {
     const auto score = [&](std::int64_t begin, std::int64_t end) { return fitted.all_items(chooser + begin, chooser + end); };
-    return mean_over_users(ranking_metrics(score, selection, {.cutoffs = {10}}).recall(0)).value;
+    return mean_recall_at(10, score, selection);
   };
   fit_ = fit_neumf(*model, triples, config_, derive_seed(seed_, FitPart::kTraining), recall, listener, checkpoint);
   model_ = std::move(model);
