@@ -14,6 +14,8 @@
 namespace tapestry::autograd {
 
 Variable difference_rows(const CategoryPlanes& planes, const Variable& x) {
+  check(x.shape().rank() >= 1 && x.value().size(0) == planes.categories(), "difference_rows: ", x.shape(), " where ",
+        planes.categories(), " rows were expected, one for each category");
   const auto [columns, two, three] = planes;
   const Variable one = subtract(slice_rows(x, columns, columns + two), slice_rows(x, 0, two));
   if (three == 0) return one;
@@ -21,6 +23,8 @@ Variable difference_rows(const CategoryPlanes& planes, const Variable& x) {
 }
 
 Variable difference_columns(const CategoryPlanes& planes, const Variable& x) {
+  check(x.shape().rank() == 2 && x.value().cols() == planes.categories(), "difference_columns: ", x.shape(), " where ",
+        planes.categories(), " columns were expected, one for each category");
   const auto [columns, two, three] = planes;
   const Variable one = subtract(slice_columns(x, columns, columns + two), slice_columns(x, 0, two));
   if (three == 0) return one;
@@ -76,13 +80,14 @@ void fill_column_targets(const CategoryPlanes& planes, std::span<const std::int3
 
 Variable column_cross_entropy(const CategoryPlanes& planes, const Variable& d, const ColumnTargets& targets) {
   const std::int64_t rows = d.value().rows();
+  const double share = share_of_row("column_cross_entropy", rows);
   check(d.value().cols() == planes.differences() && targets.index.numel() == 3 * rows && targets.target.numel() == 3 * rows,
         "column_cross_entropy: differences ", d.shape(), " against targets ", targets.target.shape());
-  if (d.value().numel() == 0) return Variable(Tensor::zeros({}, d.value().dtype(), d.value().device()));
+  if (planes.differences() == 0) return Variable(Tensor::zeros({}, d.value().dtype(), d.value().device()));
   const Variable flat = reshape(d, {d.value().numel(), 1});
   const Variable picked = reshape(embedding(flat, targets.index), {rows, 3});
   const Variable logits = add(multiply(picked, targets.stored), targets.constant);
-  return scale(sum(multiply(log_softmax(logits), targets.target)), -1.0 / static_cast<double>(rows));
+  return scale(sum(multiply(log_softmax(logits), targets.target)), -share);
 }
 
 Variable column_cross_entropy(const CategoryPlanes& planes, const Variable& d, const Tensor& column, const Tensor& category) {

@@ -10,9 +10,10 @@
 /// the differences, which a layer computes at half the price or less.
 namespace tapestry::autograd {
 
-/// x_k - x_0 within each column, for the rows of a weight or bias [C, N] or [C] -> [D, N] or [D].
+/// x_k - x_0 within each column, for the rows of a weight or bias [C, N] or [C] -> [D, N] or [D]. Throws Error(kMisuse) where x
+/// has not C rows.
 Variable difference_rows(const CategoryPlanes& planes, const Variable& x);
-/// The same within each row: [B, C] -> [B, D].
+/// The same within each row: [B, C] -> [B, D]. Throws Error(kMisuse) where x has not C columns.
 Variable difference_columns(const CategoryPlanes& planes, const Variable& x);
 
 /// y = softmax((logits + noise) / temperature) within each column (Jang et al. 2017, Eq. 2; soft, no straight-through):
@@ -37,7 +38,8 @@ void fill_column_targets(const CategoryPlanes& planes, std::span<const std::int3
 Variable column_cross_entropy(const CategoryPlanes& planes, const Variable& d, const ColumnTargets& targets);
 
 /// CE of one column per row, averaged over the rows: category[b] (int32 [B], 0 to 2) of column[b]. The other columns do not
-/// count, as long as they are finite (0 * inf would). Scalar []. Throws on a column or category that the table has not.
+/// count, as long as they are finite (0 * inf would). Scalar []. Throws on a column or category that the table has not, and
+/// where there are no rows, as the overload above does.
 Variable column_cross_entropy(const CategoryPlanes& planes, const Variable& d, const Tensor& column, const Tensor& category);
 
 }  // namespace tapestry::autograd

@@ -94,6 +94,8 @@ Variable linear_combination(std::initializer_list<std::pair<double, Variable>> t
 }
 
 Variable weighted_sum(const Tensor& weights, const Variable& a, const Variable& b) {
+  // Of any other shape with two numbers the sweep could not take one for each term.
+  check(weights.shape() == Shape({2}), "weighted_sum: weights ", weights.shape(), " for two terms, [2] are needed");
   return record(tapestry::weighted_sum(weights, {a.value(), b.value()}), {&a, &b},
                 [weights, da = a.slot(), db = b.slot()](const Tensor& dy) {
                   if (da) da.accumulate(tapestry::weighted_sum(weights.slice_rows(0, 1), {dy}));

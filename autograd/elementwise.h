@@ -13,7 +13,7 @@ Variable divide(const Variable& a, const Variable& b);    ///< saves b, and the 
 /// sum_i coefficient_i * term_i, one to four terms of one shape: one pass over memory instead of several. Saves the numbers only,
 /// as weighted_sum and scale do.
 Variable linear_combination(std::initializer_list<std::pair<double, Variable>> terms);
-/// The same with constant coefficients where the terms are: weights [2], one each.
+/// The same with constant coefficients where the terms are: weights [2], one each; throws Error(kMisuse) for any other shape.
 Variable weighted_sum(const Tensor& weights, const Variable& a, const Variable& b);
 Variable scale(const Variable& x, double factor);
 

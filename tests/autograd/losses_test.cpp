@@ -19,6 +19,21 @@ TEST(Losses, OfABatchWithoutRowsHaveNoMean) {
   expect_misuse([&] { autograd::linear_multinomial_nll(none, weight, {}, target); }, {"linear_multinomial_nll", "no rows"});
   expect_misuse([&] { autograd::gaussian_nll(Tensor::zeros({0, 6}), none); }, {"gaussian_nll", "no rows"});
   expect_misuse([&] { autograd::category_cross_entropy(kPlanes, none, target); }, {"category_cross_entropy", "no rows"});
+  const Tensor indices = Tensor::zeros({0}, DType::kInt32);
+  expect_misuse([&] { autograd::column_cross_entropy(kPlanes, none, indices, indices); }, {"column_cross_entropy", "no rows"});
+}
+
+TEST(Losses, DifferencesWantEveryCategoryOfTheTable) {
+  const auto of_shape = [](const Shape& shape) { return Tensor::zeros(shape); };
+  EXPECT_EQ(autograd::difference_rows(kPlanes, of_shape({5})).shape(), Shape({3}));
+  EXPECT_EQ(autograd::difference_columns(kPlanes, of_shape({4, 5})).shape(), Shape({4, 3}));
+  for (const Shape& shape : {Shape{6, 2}, Shape{4}, Shape{}}) {
+    expect_misuse([&] { autograd::difference_rows(kPlanes, of_shape(shape)); }, {"difference_rows", "5 rows", shape.to_string()});
+  }
+  for (const Shape& shape : {Shape{2, 6}, Shape{2, 4}, Shape{5}}) {
+    expect_misuse([&] { autograd::difference_columns(kPlanes, of_shape(shape)); },
+                  {"difference_columns", "5 columns", shape.to_string()});
+  }
 }
 
 /// Where a logit stands among those of a batch is an int32.

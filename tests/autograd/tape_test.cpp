@@ -15,6 +15,7 @@
 #include "autograd/matrix.h"
 #include "autograd/reduction.h"
 #include "tests/support/device.h"
+#include "tests/support/misuse.h"
 #include "tests/support/random_data.h"
 
 namespace tapestry::tests {
@@ -183,11 +184,14 @@ TEST_F(TapeTest, ALeafIsItsOwnGradient) {
   EXPECT_EQ(host(x.gradient()), std::vector<double>{1});
 }
 
-TEST_F(TapeTest, CombinationsHaveOneToFourTerms) {
+TEST_F(TapeTest, CombinationsHaveOneToFourTermsAndAWeightForEach) {
   const Variable x = Variable::parameter(values({3}));
   const Tape tape;
   EXPECT_THROW(autograd::linear_combination({}), Error);
   EXPECT_THROW(autograd::linear_combination({{1, x}, {1, x}, {1, x}, {1, x}, {1, x}}), Error);
+  const Tensor weights = values({2, 3});
+  EXPECT_EQ(autograd::weighted_sum(weights, x, x).value().item(), 15);
+  expect_misuse([&] { autograd::weighted_sum(weights.reshape({1, 2}), x, x); }, {"weighted_sum", "[1, 2]", "[2]"});
 }
 
 TEST_F(TapeTest, AnEmptyBatchAddsNothingToABroadcastOperand) {
@@ -298,6 +302,16 @@ TEST_F(TapeTest, TheCheckCatchesAWrongGradient) {
   const GradientCheck result = check_gradients(wrong, {data({4, 3}, 1)});
   EXPECT_FALSE(result.within(1e-6));
   EXPECT_NE(result.location.find("input 0 element"), std::string::npos) << result.location;
+}
+
+TEST_F(TapeTest, TheCheckCallsTheFunctionTwiceForEachElement) {
+  int calls = 0;
+  const auto product = [&](const std::vector<Variable>& x) {
+    ++calls;
+    return multiply(x[0], x[1]);
+  };
+  EXPECT_TRUE(check_gradients(product, {data({4, 3}, 1), data({3}, 2)}).within(1e-6));
+  EXPECT_EQ(calls, 1 + 2 * (12 + 3));
 }
 
 TEST_F(TapeTest, TheCheckSeesErrorsThatASumWouldNot) {
