@@ -23,7 +23,9 @@ Variable norm(const Variable& x);
 Variable row_sum(const Variable& x);          ///< [B, N] -> [B, 1]
 Variable row_mean(const Variable& x);         ///< [B, N] -> [B, 1]
 Variable row_sum_squares(const Variable& x);  ///< sum of squares: [B, N] -> [B, 1]
-Variable row_norm(const Variable& x);         ///< L2 norm: [B, N] -> [B, 1]; gradient undefined at a zero row
-Variable column_sum(const Variable& x);       ///< [B, N] -> [N]
+/// L2 norm: [B, N] -> [B, 1]; gradient undefined at a zero row. In float32 the sum of squares ends the range: a norm above 1.8e19
+/// becomes infinite, and a row of entries below 2.6e-23 a zero row.
+Variable row_norm(const Variable& x);
+Variable column_sum(const Variable& x);  ///< [B, N] -> [N]
 
 }  // namespace tapestry::autograd

@@ -68,7 +68,7 @@ std::string encode_header(const std::vector<NamedTensor>& ordered, const std::ma
   return encoded + text;
 }
 
-/// Reads `bytes` bytes; `size` is the file's, for the message when it shrinks meanwhile.
+/// Reads `bytes` bytes. Throws when there are fewer, as in a file that shrinks meanwhile.
 void read_exactly(std::ifstream& in, const std::string& path, void* to, std::uint64_t bytes) {
   in.read(static_cast<char*>(to), static_cast<std::streamsize>(bytes));
   if (!in) fail(ErrorKind::kData, path, ": reading stopped ", bytes - static_cast<std::uint64_t>(in.gcount()), " bytes early");

@@ -30,7 +30,6 @@ Tensor binary(BinaryOp op, const Tensor& a, const Tensor& b) {
   Tensor y = Tensor::empty(shape, a.dtype(), a.device());
   const auto row_stride = [&](const Tensor& x) { return x.rows() == 1 ? std::int64_t{0} : x.cols(); };
   const auto col_stride = [&](const Tensor& x) { return x.cols() == 1 && cols > 1 ? std::int64_t{0} : std::int64_t{1}; };
-  // One element or equal shapes: a single row is cut into vector lengths by `cols`, many rows go to the threads.
   dispatch(a.device(), a.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.binary(op, rows, cols, a.data<T>(), row_stride(a), col_stride(a), b.data<T>(), row_stride(b), col_stride(b),

@@ -74,7 +74,8 @@ void csr_transpose_matmul_add(const CsrMatrix& x, const Tensor& dy, const Tensor
 
 /// x written out, zeros and all, in the type `dtype`: [B, I] on x's device.
 Tensor dense(const CsrMatrix& x, DType dtype);
-/// Every row divided by max(its L2 norm, 1e-12): an empty row stays empty. Values of type `dtype`.
+/// Every row divided by max(its L2 norm, 1e-12): an empty row stays empty. Values of type `dtype`. In float32 the sum of squares
+/// ends the range: a row whose norm is above 1.8e19 becomes zeros.
 CsrMatrix normalize_rows(const CsrMatrix& x, DType dtype);
 /// Dropout of the stored values. Row r draws from row row_ids[r] of the stream (int32 [B], undefined: r).
 CsrMatrix dropout(const CsrMatrix& x, double p, const RandomStream& stream, const Tensor& row_ids = {});

@@ -5,8 +5,8 @@
 
 namespace tapestry {
 
-/// Threads that kernels called from this thread may use; 0 restores the default (all cores). Independent runs side by side each
-/// set their share.
+/// Threads that kernels called from this thread may use; 0: all cores, whatever OMP_NUM_THREADS says. Independent runs side by
+/// side each set their share.
 void set_num_threads(int threads);
 int num_threads();
 

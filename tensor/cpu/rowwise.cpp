@@ -43,7 +43,7 @@ void CpuKernels<T>::row_sum(std::int64_t rows, std::int64_t cols, const T* x, bo
 template <typename T>
 void CpuKernels<T>::column_sum(std::int64_t rows, std::int64_t cols, const T* x, T* y) {
   for_column_ranges(cols, rows * cols, [=](std::int64_t begin, std::int64_t end) {
-    std::array<T, 64> total = {};
+    std::array<T, kColumnRange> total = {};
     for (std::int64_t row = 0; row < rows; ++row) {
       const T* in = x + row * cols + begin;
 #pragma omp simd

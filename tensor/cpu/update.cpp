@@ -7,7 +7,9 @@
 namespace tapestry {
 namespace {
 
-/// One Adam step of one element.
+/// One Adam step of one element. adam_prepared and adam_rows have to give the same bits, although how a compiler joins the terms
+/// may depend on the loop they stand in (value_linear.cpp): the test AdamOnRowsIsAdamOnTheWholeTableToTheLastBit holds them to
+/// it.
 template <typename T>
 inline void update(const AdamFactors<T>& f, T gradient, T& value, T& first, T& second) {
   const T decayed = gradient + f.l2 * value;
