@@ -126,15 +126,21 @@ void TensorReader::read_bytes(const TensorEntry& entry, std::uint64_t from, void
   read_exactly(in_, path_.string(), to, bytes);
 }
 
+const TensorEntry& TensorReader::entry_of(const std::string& name) const {
+  const auto found = header_.tensors.find(name);
+  if (found == header_.tensors.end()) fail(ErrorKind::kData, path_.string(), ": holds no tensor ", in_quotes(name));
+  return found->second;
+}
+
 Tensor TensorReader::read(const std::string& name) {
-  const TensorEntry& entry = header_.tensors.at(name);
+  const TensorEntry& entry = entry_of(name);
   const Tensor tensor = Tensor::empty(entry.shape, entry.dtype);
   read(name, tensor);
   return tensor;
 }
 
 void TensorReader::read(const std::string& name, const Tensor& into) {
-  const TensorEntry& entry = header_.tensors.at(name);
+  const TensorEntry& entry = entry_of(name);
   check(into.dtype() == entry.dtype && static_cast<std::uint64_t>(into.bytes()) == entry.end - entry.begin,
         "TensorReader::read: ", in_quotes(name), " is ", entry.dtype, " ", entry.shape, ", to be written over ", into.dtype(),
         " ", into.shape());
@@ -144,7 +150,7 @@ void TensorReader::read(const std::string& name, const Tensor& into) {
 
 void TensorReader::read(const std::string& name, const std::function<void(std::string_view bytes)>& piece) {
   constexpr std::uint64_t kPiece = std::uint64_t{1} << 20;
-  const TensorEntry& entry = header_.tensors.at(name);
+  const TensorEntry& entry = entry_of(name);
   std::string bytes;
   for (std::uint64_t from = 0, all = entry.end - entry.begin; from < all; from += bytes.size()) {
     bytes.resize(std::min(kPiece, all - from));

@@ -41,7 +41,7 @@ class TensorReader {
   const std::map<std::string, TensorEntry>& tensors() const { return header_.tensors; }  ///< type and shape by name
   const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
 
-  /// The tensor of a name in tensors(), on the CPU.
+  /// The tensor of this name, on the CPU. Throws Error(kData) where the file has none, as the other two do.
   Tensor read(const std::string& name);
   /// The same, written over `into`, of its type and size, on any device.
   void read(const std::string& name, const Tensor& into);
@@ -49,6 +49,7 @@ class TensorReader {
   void read(const std::string& name, const std::function<void(std::string_view bytes)>& piece);
 
  private:
+  const TensorEntry& entry_of(const std::string& name) const;
   void read_bytes(const TensorEntry& entry, std::uint64_t from, void* to, std::uint64_t bytes);
 
   std::filesystem::path path_;

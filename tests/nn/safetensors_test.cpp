@@ -10,6 +10,8 @@
 #include <limits>
 #include <sstream>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "nn/safetensors_header.h"
 #include "tensor/memory.h"
@@ -144,6 +146,24 @@ TEST_F(SafetensorsTest, ReadsAFileOfTheReferenceImplementation) {
   expect_same(loaded.tensors.at("w"), Tensor::from<float>({1, -2.5f, 3, 0.25f}, {2, 2}));
   expect_same(loaded.tensors.at("i"), Tensor::from<std::int64_t>({7, -1}, {2}));
   expect_same(loaded.tensors.at("z"), Tensor::empty({0, 2}, DType::kFloat64));
+}
+
+TEST_F(SafetensorsTest, AReaderRefusesANameThatTheFileHasNot) {
+  save_tensors(path_, example());
+  TensorReader reader(path_);
+  const std::vector<std::function<void()>> calls = {[&] { reader.read("c"); },
+                                                    [&] { reader.read("c", Tensor::empty({2}, DType::kFloat64)); },
+                                                    [&] { reader.read("c", [](std::string_view) {}); }};
+  for (const std::function<void()>& call : calls) {
+    try {
+      call();
+      ADD_FAILURE() << "nothing was thrown";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kData);
+      EXPECT_EQ(std::string(error.what()), path_.string() + ": holds no tensor \"c\"");
+    }
+  }
+  EXPECT_EQ(reader.read("b").numel(), 2);
 }
 
 TEST_F(SafetensorsTest, WriterRefusesWhatTheFormatCannotHold) {
