@@ -209,17 +209,19 @@ CsrMatrix concat_rows(std::span<const CsrMatrix> parts) {
   for (const CsrMatrix& part : parts) {
     check(part.cols() == parts.front().cols(), "concat_rows: parts with ", parts.front().cols(), " and ", part.cols(),
           " columns");
-    keep_values = keep_values && part.has_values();
-    values.push_back(part.values());
+    const std::size_t before = columns.size();
     for (std::int64_t row = 0; row < part.rows(); ++row) {
       const std::span<const std::int32_t> stored = part.row(row);
       columns.insert(columns.end(), stored.begin(), stored.end());
       offsets.push_back(static_cast<std::int64_t>(columns.size()));
     }
+    if (columns.size() == before) continue;  // no entry, no value
+    keep_values = keep_values && part.has_values();
+    values.push_back(part.values());
   }
   const CsrMatrix pattern =
       CsrMatrix::from(static_cast<std::int64_t>(offsets.size()) - 1, parts.front().cols(), offsets, columns);
-  return keep_values ? pattern.with_values(concat_rows(values)) : pattern;
+  return keep_values && !values.empty() ? pattern.with_values(concat_rows(values)) : pattern;
 }
 
 }  // namespace tapestry

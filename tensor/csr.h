@@ -69,7 +69,7 @@ class CsrMatrix {
 };
 
 /// The rows of all parts in order, on the host. Throws unless they have the same number of columns. Values are kept if every part
-/// has them, and have to be of one type then; otherwise all entries are ones.
+/// with entries has them, and have to be of one type then; otherwise all entries are ones.
 CsrMatrix concat_rows(std::span<const CsrMatrix> parts);
 
 }  // namespace tapestry

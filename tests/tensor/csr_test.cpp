@@ -181,6 +181,10 @@ TEST(CsrTest, ConcatRows) {
   const std::vector<CsrMatrix> mixed = {CsrMatrix::from(1, 2, {0, 1}, {0}, {5}), CsrMatrix::from_rows(2, {{1}})};
   EXPECT_FALSE(concat_rows(mixed).has_values()) << "not every part has values";
   EXPECT_EQ(dense(concat_rows(mixed)), (Values{1, 0, 0, 1}));
+  const CsrMatrix nobody = CsrMatrix::from_rows(2, {{}});
+  const std::vector<CsrMatrix> with_nobody = {nobody, mixed[0], nobody};
+  EXPECT_EQ(dense(concat_rows(with_nobody)), (Values{0, 0, 5, 0, 0, 0})) << "a part without entries has no say in values";
+  EXPECT_EQ(concat_rows(std::vector<CsrMatrix>{nobody, nobody}).nnz(), 0);
   const std::vector<CsrMatrix> types = {random_csr(3, 2, 1, true, DType::kFloat32), random_csr(3, 2, 1, true, DType::kFloat64)};
   EXPECT_THROW(concat_rows(types), Error);
   const std::vector<CsrMatrix> misfits = {CsrMatrix::from_rows(2, {{0}}), CsrMatrix::from_rows(3, {{0}})};
