@@ -45,7 +45,7 @@ Tensor Tensor::full(const Shape& shape, double value, DType dtype, Device device
   return tensor;
 }
 
-template <typename T>
+template <Element T>
 Tensor Tensor::from(std::span<const T> values, const Shape& shape, Device device) {
   check(static_cast<std::int64_t>(values.size()) == shape.numel(), "Tensor::from: ", values.size(), " values for shape ", shape);
   Tensor tensor = empty(shape, kDTypeOf<T>, device);

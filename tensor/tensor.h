@@ -22,9 +22,9 @@ class Tensor {
   /// Floating-point types only.
   static Tensor full(const Shape& shape, double value, DType dtype = DType::kFloat32, Device device = Device::kCpu);
   /// Copies host values; their count must be shape.numel().
-  template <typename T>
+  template <Element T>
   static Tensor from(std::span<const T> values, const Shape& shape, Device device = Device::kCpu);
-  template <typename T>
+  template <Element T>
   static Tensor from(std::initializer_list<T> values, const Shape& shape, Device device = Device::kCpu) {
     return from<T>(std::span<const T>(values.begin(), values.size()), shape, device);
   }
@@ -40,7 +40,7 @@ class Tensor {
   std::int64_t bytes() const { return numel() * size_of(dtype_); }
 
   /// The first element. Throws unless T is the tensor's element type. The pointer is a device pointer on kCuda.
-  template <typename T>
+  template <Element T>
   T* data() const {
     check(kDTypeOf<T> == dtype_, "Tensor::data: asked for ", kDTypeOf<T>, " of a ", dtype_, " tensor");
     return static_cast<T*>(raw_data());
@@ -48,14 +48,14 @@ class Tensor {
   void* raw_data() const;
 
   /// The elements on the host. Throws unless the tensor is on the CPU.
-  template <typename T>
+  template <Element T>
   std::span<T> span() const& {
     check(device() == Device::kCpu, "Tensor::span: the tensor is on ", device());
     return {data<T>(), static_cast<std::size_t>(numel())};
   }
   /// Not of a tensor that is gone before the span is read, as in `for (float v : product(a, b).span<float>())`: its memory would
   /// go back to the pool, where no sanitizer sees who reads it.
-  template <typename T>
+  template <Element T>
   std::span<T> span() const&& = delete;
 
   /// The only element of a one-element tensor, brought to the host.

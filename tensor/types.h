@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -23,8 +24,14 @@ inline const char* name(DType dtype) {
 
 inline std::int64_t size_of(DType dtype) { return dtype == DType::kFloat32 || dtype == DType::kInt32 ? 4 : 8; }
 
-/// The DType of a C++ element type.
+/// The C++ element types. Another type is not taken for one of them, by its size or otherwise: `long long` is none where
+/// std::int64_t is `long`.
 template <typename T>
+concept Element =
+    std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, std::int32_t> || std::same_as<T, std::int64_t>;
+
+/// The DType of a C++ element type: float32 unless it is one of those below.
+template <Element T>
 inline constexpr DType kDTypeOf = DType::kFloat32;
 template <>
 inline constexpr DType kDTypeOf<double> = DType::kFloat64;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "tensor/ops.h"
@@ -103,6 +104,18 @@ TEST_F(TensorTest, ItemAndFilling) {
   EXPECT_EQ(Tensor::zeros({1, 1}, DType::kInt32, test_device()).item(), 0);
   EXPECT_EQ(host(Tensor::zeros({2, 2}, DType::kFloat32, test_device())), std::vector<double>(4, 0.0));
   expect_misuse([] { Tensor::zeros({2}).item(); }, {"item", "[2]"});
+}
+
+template <typename T>
+concept CanBeRead = requires(const Tensor& x) {
+  x.data<T>();
+  x.span<T>();
+};
+
+TEST_F(TensorTest, NumbersAreReadAsElementTypesOnly) {
+  using OtherLong = std::conditional_t<std::is_same_v<std::int64_t, long>, long long, long>;
+  static_assert(CanBeRead<float> && CanBeRead<double> && CanBeRead<std::int32_t> && CanBeRead<std::int64_t>);
+  static_assert(!CanBeRead<OtherLong> && !CanBeRead<std::uint32_t> && !CanBeRead<bool> && !CanBeRead<char>);
 }
 
 TEST_F(TensorTest, MisuseNamesWhatWasFound) {
