@@ -117,20 +117,8 @@ TAPESTRY_HD inline T softplus(T x) {
 namespace tapestry {
 
 /// y = f(x). The derivative is taken from whichever of x and y makes it cheapest, as derivative_from_output says.
-enum class UnaryOp : std::uint8_t {
-  kExp,
-  kLog,
-  kTanh,
-  kSigmoid,
-  kSoftplus,
-  kRelu,
-  kLeakyRelu,
-  kSquare,
-  kSqrt,
-  kNegate,
-  kIdentity
-};
-inline constexpr int kUnaryOps = static_cast<int>(UnaryOp::kIdentity) + 1;
+enum class UnaryOp : std::uint8_t { kExp, kLog, kTanh, kSigmoid, kSoftplus, kRelu, kLeakyRelu, kSquare, kSqrt, kNegate };
+inline constexpr int kUnaryOps = static_cast<int>(UnaryOp::kNegate) + 1;
 /// The smaller and the larger of both pass a NaN of the first one on.
 enum class BinaryOp : std::uint8_t { kAdd, kSubtract, kMultiply, kDivide, kMinimum, kMaximum };
 
@@ -152,7 +140,6 @@ TAPESTRY_HD inline T unary_value(T x, [[maybe_unused]] T parameter) {
   if constexpr (op == UnaryOp::kSquare) return x * x;
   if constexpr (op == UnaryOp::kSqrt) return std::sqrt(x);
   if constexpr (op == UnaryOp::kNegate) return -x;
-  if constexpr (op == UnaryOp::kIdentity) return x;
 }
 
 /// f'(x), where `saved` is y if derivative_from_output(op), else x. At the kink of the ReLU family the derivative of the
@@ -169,7 +156,6 @@ TAPESTRY_HD inline T unary_derivative(T saved, [[maybe_unused]] T parameter) {
   if constexpr (op == UnaryOp::kSquare) return T(2) * saved;
   if constexpr (op == UnaryOp::kSqrt) return T(0.5) / saved;
   if constexpr (op == UnaryOp::kNegate) return T(-1);
-  if constexpr (op == UnaryOp::kIdentity) return T(1);
 }
 
 template <BinaryOp op, typename T>

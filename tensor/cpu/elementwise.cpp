@@ -30,8 +30,6 @@ void with_unary_op(UnaryOp op, const Body& body) {
       return body.template operator()<UnaryOp::kSqrt>();
     case UnaryOp::kNegate:
       return body.template operator()<UnaryOp::kNegate>();
-    case UnaryOp::kIdentity:
-      return body.template operator()<UnaryOp::kIdentity>();
   }
 }
 

@@ -186,7 +186,7 @@ class Entries {
   template <typename Body>
   void take(std::int64_t row, std::int64_t end, const Body& body) {
     std::int64_t& at = next_[static_cast<std::size_t>(row)];
-    for (; at < target_.offsets[row + 1] && target_.columns[at] < end; ++at) body(target_.columns[at], target_at(target_, at));
+    for (; at < target_.offsets[row + 1] && target_.columns[at] < end; ++at) body(target_.columns[at], value_at(target_, at));
   }
 
  private:

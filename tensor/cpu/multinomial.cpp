@@ -12,7 +12,7 @@ void CpuKernels<T>::multinomial_nll(const T* logits, const CsrView<T>& target, T
     const T* in = logits + row * target.cols;
     T hit = 0;
     for (std::int64_t at = target.offsets[row]; at < target.offsets[row + 1]; ++at) {
-      hit += target_at(target, at) * in[target.columns[at]];
+      hit += value_at(target, at) * in[target.columns[at]];
     }
     lse[row] = log_sum_exp(target.cols, in);
     loss[row] = row_loss(target, row, lse[row], hit);
@@ -30,7 +30,7 @@ void CpuKernels<T>::multinomial_nll_backward(const T* logits, const CsrView<T>& 
 #pragma omp simd
     for (std::int64_t col = 0; col < target.cols; ++col) out[col] = weight * scalar::exp(in[col] - shift);
     for (std::int64_t at = target.offsets[row]; at < target.offsets[row + 1]; ++at) {
-      out[target.columns[at]] -= *scale * target_at(target, at);
+      out[target.columns[at]] -= *scale * value_at(target, at);
     }
   });
 }

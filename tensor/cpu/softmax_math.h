@@ -44,6 +44,12 @@ inline T log_sum_exp(std::int64_t cols, const T* x) {
   return largest + scalar::log(static_cast<T>(total));
 }
 
+/// A stored value of a sparse matrix.
+template <typename T>
+inline T value_at(const CsrView<T>& x, std::int64_t at) {
+  return x.values == nullptr ? T(1) : x.values[at];
+}
+
 /// Sum of a target row's values: its entry count when all are one.
 template <typename T>
 inline T row_weight(const CsrView<T>& x, std::int64_t row) {
@@ -51,11 +57,6 @@ inline T row_weight(const CsrView<T>& x, std::int64_t row) {
   T total = 0;
   for (std::int64_t at = x.offsets[row]; at < x.offsets[row + 1]; ++at) total += x.values[at];
   return total;
-}
-
-template <typename T>
-inline T target_at(const CsrView<T>& target, std::int64_t at) {
-  return target.values == nullptr ? T(1) : target.values[at];
 }
 
 /// The loss of one row from its log sum exp and sum_i x_ri logits[r, i]; nothing for a user without items.

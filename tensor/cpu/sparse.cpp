@@ -2,18 +2,11 @@
 #include <cmath>
 
 #include "tensor/cpu/loops.h"
+#include "tensor/cpu/softmax_math.h"
 #include "tensor/kernels.h"
 #include "tensor/philox.h"
 
 namespace tapestry {
-namespace {
-
-template <typename T>
-T value_at(const CsrView<T>& x, std::int64_t at) {
-  return x.values == nullptr ? T(1) : x.values[at];
-}
-
-}  // namespace
 
 template <typename T>
 void CpuKernels<T>::csr_matmul(const CsrView<T>& x, std::int64_t n, const T* w, T* y) {

@@ -38,8 +38,6 @@ double value_of(UnaryOp op, double x, double parameter) {
       return std::sqrt(x);
     case UnaryOp::kNegate:
       return -x;
-    case UnaryOp::kIdentity:
-      return x;
   }
   return std::numeric_limits<double>::quiet_NaN();
 }
@@ -67,8 +65,6 @@ double derivative_of(UnaryOp op, double saved, double parameter) {
       return 1 / (2 * saved);
     case UnaryOp::kNegate:
       return -1;
-    case UnaryOp::kIdentity:
-      return 1;
   }
   return std::numeric_limits<double>::quiet_NaN();
 }

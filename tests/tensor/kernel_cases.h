@@ -77,8 +77,7 @@ std::vector<KernelCase<K>> elementwise_cases() {
                                                                                 {UnaryOp::kLeakyRelu, "leaky_relu"},
                                                                                 {UnaryOp::kSquare, "square"},
                                                                                 {UnaryOp::kSqrt, "sqrt"},
-                                                                                {UnaryOp::kNegate, "negate"},
-                                                                                {UnaryOp::kIdentity, "identity"}}) {
+                                                                                {UnaryOp::kNegate, "negate"}}) {
     const UnaryOp op = value;  // here and below: Clang captures no structured bindings before its version 16
     const double low = op == UnaryOp::kLog || op == UnaryOp::kSqrt ? 0.01 : -10;
     const Allowed allowed = {8, 0};
