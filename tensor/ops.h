@@ -190,8 +190,9 @@ Tensor category_softmax(const CategoryPlanes& planes, const Tensor& d, const Ten
 Tensor category_softmax_backward(const CategoryPlanes& planes, const Tensor& y, const Tensor& dy, double temperature);
 /// Cross-entropy over all columns against the target's entries [B, D]: [B].
 Tensor category_cross_entropy(const CategoryPlanes& planes, const Tensor& d, const CsrMatrix& target);
-/// Writes over d when nobody else holds it.
-Tensor category_cross_entropy_backward(const CategoryPlanes& planes, Tensor d, const CsrMatrix& target, const Tensor& scale);
+/// dd [B, D] when every row's loss counts scale [1] times.
+Tensor category_cross_entropy_backward(const CategoryPlanes& planes, const Tensor& d, const CsrMatrix& target,
+                                       const Tensor& scale);
 /// What the categories stand for: int32 [C], [C] and [columns], where the scores are; see CategoryMeaning in kernels.h.
 struct CategoryTable {
   Tensor values, order, places;

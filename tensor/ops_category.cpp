@@ -80,11 +80,12 @@ Tensor category_cross_entropy(const CategoryPlanes& planes, const Tensor& d, con
   return loss;
 }
 
-Tensor category_cross_entropy_backward(const CategoryPlanes& planes, Tensor d, const CsrMatrix& target, const Tensor& scale) {
+Tensor category_cross_entropy_backward(const CategoryPlanes& planes, const Tensor& d, const CsrMatrix& target,
+                                       const Tensor& scale) {
   check_differences("category_cross_entropy_backward", planes, d);
   check_target("category_cross_entropy_backward", d, target);
   check_number("category_cross_entropy_backward", "scale", d, scale);
-  Tensor dd = d.sole_owner() ? d : empty_like(d);
+  Tensor dd = empty_like(d);
   dispatch(d.device(), d.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.category_cross_entropy_backward(d.rows(), planes, d.data<T>(),

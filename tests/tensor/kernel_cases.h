@@ -33,11 +33,6 @@ std::vector<KernelCase<K>> elementwise_cases() {
       {"convert_float", [](Call& c) { K::convert(c.n, c.input('x', c.n), c.template output<float>('y', c.n, {0})); }},
       {"convert_double", [](Call& c) { K::convert(c.n, c.input('x', c.n), c.template output<double>('y', c.n, {0})); }},
       {"prelu", [](Call& c) { K::prelu(c.n, c.input('x', c.n), c.input('a', 1), c.output('y', c.n)); }},
-      {"prelu_in_place",
-       [](Call& c) {
-         T* x = c.in_out('x', c.n);
-         K::prelu(c.n, x, c.input('a', 1), x);
-       }},
       {"prelu_backward",
        [](Call& c) {
          K::prelu_backward(c.n, c.input('x', c.n), c.input('a', 1), c.input('d', c.n), c.output('y', c.n),
@@ -82,10 +77,6 @@ std::vector<KernelCase<K>> elementwise_cases() {
     const double low = op == UnaryOp::kLog || op == UnaryOp::kSqrt ? 0.01 : -10;
     const Allowed allowed = {8, 0};
     cases.push_back({name, [=](Call& c) { K::unary(op, c.n, c.input('x', c.n, low, 10), T(0.1), c.output('y', c.n, allowed)); }});
-    cases.push_back({name + "_in_place", [=](Call& c) {
-                       T* x = c.in_out('x', c.n, allowed, low, 10);
-                       K::unary(op, c.n, x, T(0.1), x);
-                     }});
     cases.push_back(
         {name + "_backward", [=](Call& c) {
            K::unary_backward(op, c.n, c.input('x', c.n, low, 10), T(0.1), c.input('d', c.n), c.output('y', c.n, {8, 1}));
@@ -116,10 +107,6 @@ std::vector<KernelCase<K>> elementwise_cases() {
                          K::binary(op, c.rows, c.cols, a, a_row * a_width, a_col, b, b_row * b_width, b_col, c.output('y', c.n));
                        }});
     }
-    cases.push_back({name + "_in_place", [=](Call& c) {
-                       T* b = c.in_out('b', c.n, {}, 0.5, 2);
-                       K::binary(op, c.rows, c.cols, c.input('a', c.cols), 0, 1, b, c.cols, 1, b);
-                     }});
   }
   for (int count = 1; count <= 4; ++count) {
     cases.push_back({concat("linear_combination_", count), [=](Call& c) {
@@ -172,12 +159,6 @@ std::vector<KernelCase<K>> rowwise_cases() {
       {"log_softmax",
        [](Call& c) {
          K::log_softmax(c.rows, c.cols, c.input('x', c.n, -9, 9), c.output('y', c.n, {4, 20}));
-       },
-       false},
-      {"log_softmax_in_place",
-       [](Call& c) {
-         T* x = c.in_out('x', c.n, {4, 20}, -9, 9);
-         K::log_softmax(c.rows, c.cols, x, x);
        },
        false},
       {"log_softmax_backward",
@@ -240,10 +221,10 @@ std::vector<KernelCase<K>> rowwise_cases() {
                                      c.output('y', c.n, scale(c.cols)));
        },
        false},
-      {"multinomial_nll_backward_in_place",
+      {"multinomial_nll_backward_ones",
        [=](Call& c) {
-         T* x = c.in_out('x', c.n, scale(c.cols), -9, 0);
-         K::multinomial_nll_backward(x, c.csr(false), c.input('e', c.rows, 5, 9), c.input('s', 1), x);
+         K::multinomial_nll_backward(c.input('x', c.n, -9, 0), c.csr(false), c.input('e', c.rows, 5, 9), c.input('s', 1),
+                                     c.output('y', c.n, scale(c.cols)));
        },
        false},
   };

@@ -73,11 +73,6 @@ std::vector<KernelCase<K>> category_cases() {
          K::category_cross_entropy_backward(c.rows, planes_of(c.cols), c.input('d', c.n, -9, 9), c.csr(false), c.input('s', 1),
                                             c.output('x', c.n, {16, 2}));
        }},
-      {"category_cross_entropy_backward_in_place",
-       [](Call& c) {
-         T* d = c.in_out('d', c.n, {16, 2}, -9, 9);
-         K::category_cross_entropy_backward(c.rows, planes_of(c.cols), d, c.csr(false), c.input('s', 1), d);
-       }},
   };
 }
 

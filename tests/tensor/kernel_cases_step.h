@@ -91,11 +91,11 @@ std::vector<KernelCase<K>> step_cases() {
                                       seen);
                    }});
   for (int count = 1; count <= 4; ++count) {
-    cases.push_back({concat("weighted_sum_", count), [=](Call& c) {
-                       T* y = c.in_out('p', c.n, {4, 16});
-                       const std::array<const T*, 4> terms = {y, c.input('q', c.n), c.input('r', c.n), c.input('s', c.n)};
-                       K::weighted_sum(c.n, count, c.input('w', 4), terms.data(), y);
-                     }});
+    cases.push_back(
+        {concat("weighted_sum_", count), [=](Call& c) {
+           const std::array<const T*, 4> terms = {c.input('p', c.n), c.input('q', c.n), c.input('r', c.n), c.input('s', c.n)};
+           K::weighted_sum(c.n, count, c.input('w', 4), terms.data(), c.output('y', c.n, {4, 16}));
+         }});
   }
   for (const bool with_values : {true, false}) {
     // Every row twice, from the last to the first.
