@@ -174,10 +174,28 @@ TAPESTRY_HD inline T prelu(T x, T slope) {
   return x > T(0) ? x : slope * x;
 }
 
+/// dy PReLU'(x), PReLU'(0) being that of the negative side.
+template <typename T>
+TAPESTRY_HD inline T prelu_gradient(T x, T slope, T dy) {
+  return x > T(0) ? dy : slope * dy;
+}
+
+/// dy d PReLU(x) / d a.
+template <typename T>
+TAPESTRY_HD inline T prelu_slope_gradient(T x, T dy) {
+  return x > T(0) ? T(0) : dy * x;
+}
+
 /// max(x, 0) - x t + ln(1 + e^-|x|): binary cross-entropy of the logit x against the target t, stable for any x.
 template <typename T>
 TAPESTRY_HD inline T bce_with_logits(T x, T target) {
   return scalar::softplus(x) - x * target;
+}
+
+/// Its derivative by x.
+template <typename T>
+TAPESTRY_HD inline T bce_with_logits_derivative(T x, T target) {
+  return scalar::sigmoid(x) - target;
 }
 
 }  // namespace tapestry

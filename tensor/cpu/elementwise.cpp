@@ -170,8 +170,8 @@ void CpuKernels<T>::prelu_backward(std::int64_t n, const T* x, const T* slope, c
       for (std::int64_t i = chunk * kChunk; i < std::min(n, (chunk + 1) * kChunk); ++i) {
         const T gradient = dy[i];
         const T value = x[i];
-        total += value > T(0) ? T(0) : gradient * value;
-        dx[i] = value > T(0) ? gradient : a * gradient;
+        total += prelu_slope_gradient(value, gradient);
+        dx[i] = prelu_gradient(value, a, gradient);
       }
       partial[static_cast<std::size_t>(p)] += static_cast<double>(total);
     }
@@ -193,7 +193,7 @@ template <typename T>
 void CpuKernels<T>::bce_with_logits_backward(std::int64_t n, const T* x, const T* target, const T* dy, T* dx) {
   for_chunks(n, [=](std::int64_t begin, std::int64_t end) {
 #pragma omp simd
-    for (std::int64_t i = begin; i < end; ++i) dx[i] = dy[i] * (scalar::sigmoid(x[i]) - target[i]);
+    for (std::int64_t i = begin; i < end; ++i) dx[i] = dy[i] * bce_with_logits_derivative(x[i], target[i]);
   });
 }
 
@@ -218,7 +218,7 @@ void CpuKernels<T>::bias_activation(Activation activation, std::int64_t rows, st
     case Activation::kTanh:
       return run([](T x) { return scalar::tanh(x); });
     case Activation::kRelu:
-      return run([](T x) { return x < T(0) ? T(0) : x; });
+      return run([](T x) { return unary_value<UnaryOp::kRelu>(x, T(0)); });
     case Activation::kSigmoid:
       return run([](T x) { return scalar::sigmoid(x); });
     case Activation::kPrelu:

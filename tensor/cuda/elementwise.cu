@@ -134,8 +134,8 @@ void CudaKernels<T>::prelu_backward(std::int64_t n, const T* x, const T* slope, 
   const auto take = [=] __device__(std::int64_t i) {
     const T gradient = dy[i];
     const T value = x[i];
-    dx[i] = value > T(0) ? gradient : *slope * gradient;
-    return value > T(0) ? 0.0 : static_cast<double>(gradient * value);
+    dx[i] = prelu_gradient(value, *slope, gradient);
+    return static_cast<double>(prelu_slope_gradient(value, gradient));
   };
   cuda::reduce(n, 0.0, take, cuda::Add(), [=] __device__(double total) { *dslope = static_cast<T>(total); });
 }
@@ -147,7 +147,7 @@ void CudaKernels<T>::bce_with_logits(std::int64_t n, const T* x, const T* target
 
 template <typename T>
 void CudaKernels<T>::bce_with_logits_backward(std::int64_t n, const T* x, const T* target, const T* dy, T* dx) {
-  for_each(n, [=] __device__(std::int64_t i) { dx[i] = dy[i] * (scalar::sigmoid(x[i]) - target[i]); });
+  for_each(n, [=] __device__(std::int64_t i) { dx[i] = dy[i] * bce_with_logits_derivative(x[i], target[i]); });
 }
 
 template <typename T>
