@@ -13,7 +13,7 @@ template <typename Formula>
 Tensor prepared_factors(const typename Formula::Options& options, double learning_rate, std::int64_t first_step,
                         std::int64_t count, DType dtype) {
   const Tensor rows = Tensor::empty({count, Formula::kFactors}, dtype);
-  dispatch(Device::kCpu, dtype, [&](auto kernels) {
+  dispatch(Formula::kName, Device::kCpu, dtype, [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     for (std::int64_t i = 0; i < count; ++i) {
       const auto row = Formula::template factors<T>(options, learning_rate, first_step + i);
@@ -46,9 +46,9 @@ class PreparedOptimizer : public Optimizer {
   /// graph is called once for many updates. Throws Error(kMisuse), and changes nothing, where the row or a gradient does not fit.
   void step_prepared(const Tensor& factors) {
     const Tensor& value = parameters().front().value();
-    check(factors.numel() == Formula::kFactors && factors.device() == value.device(), Formula::kName, "::step_prepared: factors ",
-          factors.shape(), " on ", factors.device());
-    dispatch(value.device(), value.dtype(), [&](auto kernels) {
+    check(factors.numel() == Formula::kFactors && factors.dtype() == value.dtype() && factors.device() == value.device(),
+          Formula::kName, "::step_prepared: factors ", factors.dtype(), " ", factors.shape(), " on ", factors.device());
+    dispatch(Formula::kName, value.device(), value.dtype(), [&](auto kernels) {
       using T = typename decltype(kernels)::Scalar;
       const std::vector<ParameterView<T>>& views = parameter_views<T>();
       Formula::update(kernels, views.data(), static_cast<int>(views.size()), factors.data<T>());

@@ -21,7 +21,7 @@ class Sgd : public Optimizer {
 
   void step(double learning_rate) override {
     const Tensor& value = parameters().front().value();
-    dispatch(value.device(), value.dtype(), [&](auto kernels) {
+    dispatch("Sgd", value.device(), value.dtype(), [&](auto kernels) {
       using T = typename decltype(kernels)::Scalar;
       const std::vector<ParameterView<T>>& views = parameter_views<T>();
       kernels.sgd(views.data(), static_cast<int>(views.size()), learning_rate, options_.momentum, options_.l2);

@@ -11,10 +11,11 @@ void dispatch(Device device, Body&& body) {
   device == Device::kCpu ? body(CpuKernels<T>{}) : body(CudaKernels<T>{});
 }
 
-/// The same for a type that is known when it runs. body(kernels) finds it as `typename decltype(kernels)::Scalar`.
+/// The same for a type that is known when it runs. body(kernels) finds it as `typename decltype(kernels)::Scalar`. Throws
+/// Error(kMisuse), naming the operation `op`, for a type that is no floating-point one.
 template <typename Body>
-void dispatch(Device device, DType dtype, Body&& body) {
-  check(dtype == DType::kFloat32 || dtype == DType::kFloat64, "a floating-point tensor is needed, not ", dtype);
+void dispatch(const char* op, Device device, DType dtype, Body&& body) {
+  check(dtype == DType::kFloat32 || dtype == DType::kFloat64, op, ": a floating-point tensor is needed, not ", dtype);
   dtype == DType::kFloat32 ? dispatch<float>(device, body) : dispatch<double>(device, body);
 }
 

@@ -30,7 +30,7 @@ Tensor binary(BinaryOp op, const Tensor& a, const Tensor& b) {
   Tensor y = Tensor::empty(shape, a.dtype(), a.device());
   const auto row_stride = [&](const Tensor& x) { return x.rows() == 1 ? std::int64_t{0} : x.cols(); };
   const auto col_stride = [&](const Tensor& x) { return x.cols() == 1 && cols > 1 ? std::int64_t{0} : std::int64_t{1}; };
-  dispatch(a.device(), a.dtype(), [&](auto kernels) {
+  dispatch("binary", a.device(), a.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.binary(op, rows, cols, a.data<T>(), row_stride(a), col_stride(a), b.data<T>(), row_stride(b), col_stride(b),
                    y.data<T>());
@@ -40,7 +40,7 @@ Tensor binary(BinaryOp op, const Tensor& a, const Tensor& b) {
 
 Tensor unary(UnaryOp op, const Tensor& x, double parameter) {
   Tensor y = empty_like(x);
-  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+  dispatch("unary", x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.unary(op, x.numel(), x.data<T>(), static_cast<T>(parameter), y.data<T>());
   });
@@ -50,7 +50,7 @@ Tensor unary(UnaryOp op, const Tensor& x, double parameter) {
 Tensor unary_backward(UnaryOp op, const Tensor& saved, Tensor dy, double parameter) {
   check_same_shape("unary_backward", saved, dy);
   Tensor dx = output_over(dy);
-  dispatch(dy.device(), dy.dtype(), [&](auto kernels) {
+  dispatch("unary_backward", dy.device(), dy.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.unary_backward(op, dy.numel(), saved.data<T>(), static_cast<T>(parameter), dy.data<T>(), dx.data<T>());
   });
@@ -62,7 +62,7 @@ Tensor linear_combination(std::initializer_list<std::pair<double, Tensor>> terms
   const Tensor& first = terms.begin()->second;
   for (const auto& [coefficient, term] : terms) check_same_shape("linear_combination", first, term);
   Tensor y = empty_like(first);
-  dispatch(y.device(), y.dtype(), [&](auto kernels) {
+  dispatch("linear_combination", y.device(), y.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     std::array<T, 4> coefficients = {};
     std::array<const T*, 4> data = {};
@@ -79,7 +79,7 @@ Tensor linear_combination(std::initializer_list<std::pair<double, Tensor>> terms
 Tensor prelu(const Tensor& x, const Tensor& slope) {
   check_number("prelu", "slope", x, slope);
   Tensor y = empty_like(x);
-  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+  dispatch("prelu", x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.prelu(x.numel(), x.data<T>(), slope.data<T>(), y.data<T>());
   });
@@ -91,7 +91,7 @@ std::pair<Tensor, Tensor> prelu_backward(const Tensor& x, const Tensor& slope, T
   check_number("prelu_backward", "slope", x, slope);
   Tensor dx = output_over(dy);
   Tensor dslope = empty_like(slope);
-  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+  dispatch("prelu_backward", x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.prelu_backward(x.numel(), x.data<T>(), slope.data<T>(), dy.data<T>(), dx.data<T>(), dslope.data<T>());
   });
@@ -101,7 +101,7 @@ std::pair<Tensor, Tensor> prelu_backward(const Tensor& x, const Tensor& slope, T
 Tensor bce_with_logits(const Tensor& x, const Tensor& target) {
   check_same_shape("bce_with_logits", x, target);
   Tensor y = empty_like(x);
-  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+  dispatch("bce_with_logits", x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.bce_with_logits(x.numel(), x.data<T>(), target.data<T>(), y.data<T>());
   });
@@ -112,7 +112,7 @@ Tensor bce_with_logits_backward(const Tensor& x, const Tensor& target, const Ten
   check_same_shape("bce_with_logits_backward", x, target);
   check_same_shape("bce_with_logits_backward", x, dy);
   Tensor dx = empty_like(x);
-  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+  dispatch("bce_with_logits_backward", x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.bce_with_logits_backward(x.numel(), x.data<T>(), target.data<T>(), dy.data<T>(), dx.data<T>());
   });
@@ -121,7 +121,7 @@ Tensor bce_with_logits_backward(const Tensor& x, const Tensor& target, const Ten
 
 void add_in_place(const Tensor& target, const Tensor& source) {
   check_same_shape("add_in_place", target, source);
-  dispatch(target.device(), target.dtype(), [&](auto kernels) {
+  dispatch("add_in_place", target.device(), target.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     const std::array<T, 2> ones = {T(1), T(1)};
     const std::array<const T*, 2> terms = {target.data<T>(), source.data<T>()};
@@ -133,12 +133,12 @@ Tensor bias_activation(Activation activation, const Tensor& h, const Tensor& bia
   // [N] and no other shape of as many: that is the shape of its gradient.
   check(!bias.defined() || bias.shape() == Shape({h.cols()}), "bias_activation: a bias ", bias.shape(), " for ", h.cols(),
         " columns");
-  check_on("bias_activation", h.device(), bias);
+  if (bias.defined()) check_same_kind("bias_activation", h, bias);
   check((activation == Activation::kPrelu) == slope.defined(), "bias_activation: PReLU, and only PReLU, takes a slope");
   if (slope.defined()) check_number("bias_activation", "slope", h, slope);
   const Tensor y = activation == Activation::kPrelu ? empty_like(h) : h;
   if (activation == Activation::kNone && !bias.defined()) return y;
-  dispatch(h.device(), h.dtype(), [&](auto kernels) {
+  dispatch("bias_activation", h.device(), h.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.bias_activation(activation, h.rows(), h.cols(), data_or_null<T>(bias), data_or_null<T>(slope), h.data<T>(),
                             y.data<T>());
@@ -148,7 +148,7 @@ Tensor bias_activation(Activation activation, const Tensor& h, const Tensor& bia
 
 Tensor row_sum(const Tensor& x, bool squared) {
   Tensor y = Tensor::empty({x.rows()}, x.dtype(), x.device());
-  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+  dispatch("row_sum", x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.row_sum(x.rows(), x.cols(), x.data<T>(), squared, y.data<T>());
   });
@@ -157,7 +157,7 @@ Tensor row_sum(const Tensor& x, bool squared) {
 
 Tensor column_sum(const Tensor& x) {
   Tensor y = Tensor::empty({x.cols()}, x.dtype(), x.device());
-  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+  dispatch("column_sum", x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.column_sum(x.rows(), x.cols(), x.data<T>(), y.data<T>());
   });
@@ -166,7 +166,7 @@ Tensor column_sum(const Tensor& x) {
 
 Tensor sum(const Tensor& x) {
   Tensor y = Tensor::empty({}, x.dtype(), x.device());
-  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+  dispatch("sum", x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.sum(x.numel(), x.data<T>(), y.data<T>());
   });
@@ -176,7 +176,7 @@ Tensor sum(const Tensor& x) {
 Tensor sum_squares(const Tensor& x, const Tensor& shift) {
   if (shift.defined()) check_number("sum_squares", "shift", x, shift);
   Tensor y = Tensor::empty({}, x.dtype(), x.device());
-  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+  dispatch("sum_squares", x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.sum_squares(x.numel(), x.data<T>(), data_or_null<T>(shift), y.data<T>());
   });
@@ -186,7 +186,7 @@ Tensor sum_squares(const Tensor& x, const Tensor& shift) {
 Tensor log_softmax(const Tensor& x) {
   check(x.cols() > 0, "log_softmax: rows of shape ", x.shape(), " are empty");
   Tensor y = empty_like(x);
-  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+  dispatch("log_softmax", x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.log_softmax(x.rows(), x.cols(), x.data<T>(), y.data<T>());
   });
@@ -196,7 +196,7 @@ Tensor log_softmax(const Tensor& x) {
 Tensor log_softmax_backward(const Tensor& y, Tensor dy) {
   check_same_shape("log_softmax_backward", y, dy);
   Tensor dx = output_over(dy);
-  dispatch(y.device(), y.dtype(), [&](auto kernels) {
+  dispatch("log_softmax_backward", y.device(), y.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.log_softmax_backward(y.rows(), y.cols(), y.data<T>(), dy.data<T>(), dx.data<T>());
   });
@@ -209,7 +209,7 @@ MultinomialNll multinomial_nll(const Tensor& logits, const CsrMatrix& target) {
   check(logits.cols() > 0, "multinomial_nll: no items");
   MultinomialNll result = {Tensor::empty({logits.rows()}, logits.dtype(), logits.device()),
                            Tensor::empty({logits.rows()}, logits.dtype(), logits.device())};
-  dispatch(logits.device(), logits.dtype(), [&](auto kernels) {
+  dispatch("multinomial_nll", logits.device(), logits.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.multinomial_nll(logits.data<T>(), view<T>("multinomial_nll", target, logits.device()), result.lse.data<T>(),
                             result.loss.data<T>());
@@ -224,7 +224,7 @@ Tensor multinomial_nll_backward(const Tensor& logits, const CsrMatrix& target, c
         "multinomial_nll_backward: logits ", logits.shape(), " and lse ", lse.shape(), " against targets [", target.rows(), ", ",
         target.cols(), "]");
   Tensor dlogits = empty_like(logits);
-  dispatch(logits.device(), logits.dtype(), [&](auto kernels) {
+  dispatch("multinomial_nll_backward", logits.device(), logits.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.multinomial_nll_backward(logits.data<T>(), view<T>("multinomial_nll_backward", target, logits.device()),
                                      lse.data<T>(), scale.data<T>(), dlogits.data<T>());
@@ -249,7 +249,7 @@ LinearMultinomialNll linear_multinomial_nll(const Tensor& h, const Tensor& w, co
   check_same_kind("linear_multinomial_nll", h, bias);
   check(bias.shape() == Shape({target.cols()}), "linear_multinomial_nll: bias ", bias.shape(), " for ", target.cols(), " items");
   LinearMultinomialNll result = {Tensor::empty({target.rows()}, h.dtype(), h.device()), {}};
-  dispatch(h.device(), h.dtype(), [&](auto kernels) {
+  dispatch("linear_multinomial_nll", h.device(), h.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     const LinearMultinomialRoom room = kernels.linear_multinomial_room(target.rows(), target.cols(), h.size(1));
     result.kept = Tensor::empty({room.kept}, h.dtype(), h.device());
@@ -266,9 +266,9 @@ LinearMultinomialGradients linear_multinomial_nll_backward(const Tensor& h, cons
   constexpr const char* op = "linear_multinomial_nll_backward";
   check_output_layer(op, h, w, target);
   check_number(op, "scale", h, scale);
-  check_on(op, h.device(), forward.kept);
+  check_same_kind(op, h, forward.kept);
   LinearMultinomialGradients gradients = {empty_like(h), empty_like(w), Tensor::empty({target.cols()}, h.dtype(), h.device())};
-  dispatch(h.device(), h.dtype(), [&](auto kernels) {
+  dispatch(op, h.device(), h.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     const LinearMultinomialRoom room = kernels.linear_multinomial_room(target.rows(), target.cols(), h.size(1));
     check(forward.loss.numel() == target.rows() && forward.kept.numel() == room.kept, op, ": a forward pass of ",
@@ -287,7 +287,7 @@ ScoreMatching score_matching(const Tensor& s, const Tensor& z0, double inverse) 
   check(z0.numel() >= 2, "score_matching: latents ", z0.shape(),
         ": a batch of one row and one latent has no variance, by which this loss divides");
   ScoreMatching result = {Tensor::empty({}, s.dtype(), s.device()), Tensor::empty({3}, s.dtype(), s.device())};
-  dispatch(s.device(), s.dtype(), [&](auto kernels) {
+  dispatch("score_matching", s.device(), s.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.score_matching(z0.numel(), s.data<T>(), z0.data<T>(), static_cast<T>(inverse), result.loss.data<T>(),
                            result.moments.data<T>());
@@ -302,7 +302,7 @@ Tensor score_matching_backward(const Tensor& s, const Tensor& z0, double inverse
   check(s.numel() == 3 * z0.numel() && moments.numel() == 3, "score_matching_backward: outputs ", s.shape(), " for latents ",
         z0.shape(), ", moments ", moments.shape());
   Tensor ds = empty_like(s);
-  dispatch(s.device(), s.dtype(), [&](auto kernels) {
+  dispatch("score_matching_backward", s.device(), s.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.score_matching_backward(z0.numel(), s.data<T>(), z0.data<T>(), static_cast<T>(inverse), moments.data<T>(),
                                     scale.data<T>(), ds.data<T>());

@@ -47,7 +47,7 @@ Tensor category_softmax(const CategoryPlanes& planes, const Tensor& d, const Ten
   check(noise.rows() == d.rows() && noise.cols() == planes.categories(), "category_softmax: differences ", d.shape(),
         " and noise ", noise.shape());
   Tensor y = Tensor::empty({d.rows(), planes.categories()}, d.dtype(), d.device());
-  dispatch(d.device(), d.dtype(), [&](auto kernels) {
+  dispatch("category_softmax", d.device(), d.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.category_softmax(d.rows(), planes, d.data<T>(), noise.data<T>(), static_cast<T>(temperature), y.data<T>());
   });
@@ -61,7 +61,7 @@ Tensor category_softmax_backward(const CategoryPlanes& planes, const Tensor& y, 
         " categories were expected");
   check(temperature > 0, "category_softmax_backward: the temperature ", temperature, " is not positive");
   Tensor dd = Tensor::empty({y.rows(), planes.differences()}, y.dtype(), y.device());
-  dispatch(y.device(), y.dtype(), [&](auto kernels) {
+  dispatch("category_softmax_backward", y.device(), y.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.category_softmax_backward(y.rows(), planes, y.data<T>(), dy.data<T>(), static_cast<T>(temperature), dd.data<T>());
   });
@@ -72,7 +72,7 @@ Tensor category_cross_entropy(const CategoryPlanes& planes, const Tensor& d, con
   check_differences("category_cross_entropy", planes, d);
   check_target("category_cross_entropy", d, target);
   Tensor loss = Tensor::empty({d.rows()}, d.dtype(), d.device());
-  dispatch(d.device(), d.dtype(), [&](auto kernels) {
+  dispatch("category_cross_entropy", d.device(), d.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.category_cross_entropy(d.rows(), planes, d.data<T>(), view<T>("category_cross_entropy", target, d.device()),
                                    loss.data<T>());
@@ -86,7 +86,7 @@ Tensor category_cross_entropy_backward(const CategoryPlanes& planes, const Tenso
   check_target("category_cross_entropy_backward", d, target);
   check_number("category_cross_entropy_backward", "scale", d, scale);
   Tensor dd = empty_like(d);
-  dispatch(d.device(), d.dtype(), [&](auto kernels) {
+  dispatch("category_cross_entropy_backward", d.device(), d.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.category_cross_entropy_backward(d.rows(), planes, d.data<T>(),
                                             view<T>("category_cross_entropy_backward", target, d.device()), scale.data<T>(),
@@ -98,7 +98,7 @@ Tensor category_cross_entropy_backward(const CategoryPlanes& planes, const Tenso
 Tensor category_choice(const CategoryPlanes& planes, const Tensor& scores, const CategoryTable& table) {
   check_table("category_choice", planes, scores, table);
   Tensor x = Tensor::empty({scores.rows(), planes.columns}, scores.dtype(), scores.device());
-  dispatch(scores.device(), scores.dtype(), [&](auto kernels) {
+  dispatch("category_choice", scores.device(), scores.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.category_choice(scores.rows(), planes, scores.data<T>(), meaning_of(table), x.data<T>());
   });
@@ -108,7 +108,7 @@ Tensor category_choice(const CategoryPlanes& planes, const Tensor& scores, const
 Tensor category_odds(const CategoryPlanes& planes, const Tensor& scores, const CategoryTable& table, std::int32_t value) {
   check_table("category_odds", planes, scores, table);
   Tensor x = Tensor::empty({scores.rows(), planes.columns}, scores.dtype(), scores.device());
-  dispatch(scores.device(), scores.dtype(), [&](auto kernels) {
+  dispatch("category_odds", scores.device(), scores.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.category_odds(scores.rows(), planes, scores.data<T>(), meaning_of(table), value, x.data<T>());
   });

@@ -48,6 +48,9 @@ inline Tensor empty_like(const Tensor& x) { return Tensor::empty(x.shape(), x.dt
 template <typename T>
 CsrView<T> view(const char* op, const CsrMatrix& x, Device device) {
   check_on(op, device, x);
+  if (x.has_values()) {
+    check(x.values().dtype() == kDTypeOf<T>, op, ": a sparse matrix of ", x.values().dtype(), " among operands of ", kDTypeOf<T>);
+  }
   return {x.rows(), x.cols(), x.offsets().data<std::int64_t>(), x.columns().data<std::int32_t>(),
           x.has_values() ? x.values().data<T>() : nullptr};
 }

@@ -17,7 +17,7 @@ void check_gaussian(const char* op, const Tensor& output, const Tensor& y, doubl
 Tensor gaussian_nll(const Tensor& output, const Tensor& y, double limit) {
   check_gaussian("gaussian_nll", output, y, limit);
   Tensor loss = Tensor::empty({y.rows()}, y.dtype(), y.device());
-  dispatch(y.device(), y.dtype(), [&](auto kernels) {
+  dispatch("gaussian_nll", y.device(), y.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.gaussian_nll(y.rows(), y.cols(), output.data<T>(), y.data<T>(), static_cast<T>(limit), loss.data<T>());
   });
@@ -28,7 +28,7 @@ Tensor gaussian_nll_backward(const Tensor& output, const Tensor& y, double limit
   check_gaussian("gaussian_nll_backward", output, y, limit);
   check_number("gaussian_nll_backward", "scale", y, scale);
   Tensor doutput = empty_like(output);
-  dispatch(y.device(), y.dtype(), [&](auto kernels) {
+  dispatch("gaussian_nll_backward", y.device(), y.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.gaussian_nll_backward(y.rows(), y.cols(), output.data<T>(), y.data<T>(), static_cast<T>(limit), scale.data<T>(),
                                   doutput.data<T>());

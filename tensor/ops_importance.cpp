@@ -22,7 +22,7 @@ StepProbabilities step_probabilities(const LossHistory& history) {
   const Shape shape = {history.seen.numel()};
   const Device device = history.seen.device();
   StepProbabilities found = {Tensor::empty(shape, DType::kFloat64, device), Tensor::empty(shape, DType::kFloat64, device)};
-  dispatch(device, history.recent.dtype(), [&](auto kernels) {
+  dispatch("step_probabilities", device, history.recent.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.step_probabilities(shape.numel(), history.recent.data<T>(), history.seen.data<std::int32_t>(), found.p.data<double>(),
                                found.until.data<double>());
@@ -34,10 +34,12 @@ DrawnSteps draw_steps(const StepProbabilities& probabilities, const Tensor& u, D
   check_on("draw_steps", probabilities.p.device(), probabilities.until);
   check(probabilities.p.numel() > 0 && probabilities.until.numel() == probabilities.p.numel(),
         "draw_steps: ", probabilities.p.numel(), " probabilities and ", probabilities.until.numel(), " sums of them");
+  check(probabilities.p.dtype() == DType::kFloat64 && probabilities.until.dtype() == DType::kFloat64,
+        "draw_steps: probabilities of ", probabilities.p.dtype(), " and sums of ", probabilities.until.dtype(), ", not float64");
   check(u.dtype() == DType::kFloat64 && u.device() == probabilities.p.device(), "draw_steps: numbers of ", u.dtype(), " on ",
         u.device(), " for probabilities on ", probabilities.p.device());
   DrawnSteps drawn = {Tensor::empty({u.numel()}, DType::kInt32, u.device()), Tensor::empty({u.numel(), 1}, dtype, u.device())};
-  dispatch(u.device(), dtype, [&](auto kernels) {
+  dispatch("draw_steps", u.device(), dtype, [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.draw_steps(u.numel(), probabilities.p.numel(), probabilities.p.data<double>(), probabilities.until.data<double>(),
                        u.data<double>(), drawn.t.data<std::int32_t>(), drawn.divisor.data<T>());
@@ -56,7 +58,7 @@ void record_losses(const Tensor& t, const Tensor& losses, const LossHistory& his
       check(step >= 1 && step <= steps, "record_losses: step ", step, " of ", steps);
     }
   }
-  dispatch(t.device(), losses.dtype(), [&](auto kernels) {
+  dispatch("record_losses", t.device(), losses.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.record_losses(t.numel(), steps, t.data<std::int32_t>(), losses.data<T>(), history.recent.data<T>(),
                           history.seen.data<std::int32_t>());

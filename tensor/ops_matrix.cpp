@@ -48,7 +48,7 @@ ProductSize product_size(const Tensor& a, const Tensor& b, bool transpose_a, boo
 
 void matmul_into(const Tensor& a, const Tensor& b, bool transpose_a, bool transpose_b, bool accumulate, const Tensor& c,
                  const ProductSize& size) {
-  dispatch(a.device(), a.dtype(), [&](auto kernels) {
+  dispatch("matmul", a.device(), a.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.matmul(transpose_a, transpose_b, size.m, size.n, size.k, a.data<T>(), a.size(1), b.data<T>(), b.size(1), accumulate,
                    c.data<T>(), size.n);
@@ -74,7 +74,7 @@ void matmul_accumulate(const Tensor& a, const Tensor& b, bool transpose_a, bool 
 Tensor csr_matmul(const CsrMatrix& x, const Tensor& w) {
   check(w.shape().rank() == 2 && w.size(0) == x.cols(), "csr_matmul: [", x.rows(), ", ", x.cols(), "] times ", w.shape());
   Tensor y = Tensor::empty({x.rows(), w.size(1)}, w.dtype(), w.device());
-  dispatch(w.device(), w.dtype(), [&](auto kernels) {
+  dispatch("csr_matmul", w.device(), w.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.csr_matmul(view<T>("csr_matmul", x, w.device()), w.size(1), w.data<T>(), y.data<T>());
   });
@@ -85,7 +85,7 @@ Tensor csr_transpose_matmul(const CsrMatrix& x, const Tensor& dy) {
   check(dy.shape().rank() == 2 && dy.size(0) == x.rows(), "csr_transpose_matmul: [", x.rows(), ", ", x.cols(), "]^T times ",
         dy.shape());
   Tensor y = Tensor::empty({x.cols(), dy.size(1)}, dy.dtype(), dy.device());
-  dispatch(dy.device(), dy.dtype(), [&](auto kernels) {
+  dispatch("csr_transpose_matmul", dy.device(), dy.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.csr_transpose_matmul(view<T>("csr_transpose_matmul", x, dy.device()), dy.size(1), dy.data<T>(), y.data<T>());
   });
@@ -96,7 +96,7 @@ void csr_transpose_matmul_add(const CsrMatrix& x, const Tensor& dy, const Tensor
   check_same_kind("csr_transpose_matmul_add", dy, y);
   check(dy.shape().rank() == 2 && dy.size(0) == x.rows() && y.shape() == (Shape{x.cols(), dy.size(1)}),
         "csr_transpose_matmul_add: [", x.rows(), ", ", x.cols(), "]^T times ", dy.shape(), " onto ", y.shape());
-  dispatch(dy.device(), dy.dtype(), [&](auto kernels) {
+  dispatch("csr_transpose_matmul_add", dy.device(), dy.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.csr_transpose_matmul_add(view<T>("csr_transpose_matmul_add", x, dy.device()), dy.size(1), dy.data<T>(), y.data<T>());
   });
@@ -105,7 +105,7 @@ void csr_transpose_matmul_add(const CsrMatrix& x, const Tensor& dy, const Tensor
 Tensor dense(const CsrMatrix& x, DType dtype) {
   const CsrMatrix typed = x.has_values() ? x.with_values(x.values().to(dtype)) : x;
   Tensor y = Tensor::empty({x.rows(), x.cols()}, dtype, x.device());
-  dispatch(x.device(), dtype, [&](auto kernels) {
+  dispatch("dense", x.device(), dtype, [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.csr_dense(view<T>("dense", typed, x.device()), y.data<T>());
   });
@@ -114,7 +114,7 @@ Tensor dense(const CsrMatrix& x, DType dtype) {
 
 CsrMatrix normalize_rows(const CsrMatrix& x, DType dtype) {
   Tensor values = Tensor::empty({x.nnz()}, dtype, x.device());
-  dispatch(x.device(), dtype, [&](auto kernels) {
+  dispatch("normalize_rows", x.device(), dtype, [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.csr_normalize_rows(view<T>("normalize_rows", x, x.device()), T(1e-12), values.data<T>());
   });
@@ -126,7 +126,7 @@ CsrMatrix dropout(const CsrMatrix& x, double p, const RandomStream& stream, cons
   const DType dtype = x.has_values() ? x.values().dtype() : DType::kFloat32;
   const std::int32_t* ids = row_ids_or_null("dropout", row_ids, x.rows(), x.device());
   Tensor values = Tensor::empty({x.nnz()}, dtype, x.device());
-  dispatch(x.device(), dtype, [&](auto kernels) {
+  dispatch("dropout", x.device(), dtype, [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.csr_dropout(view<T>("dropout", x, x.device()), static_cast<T>(p), stream, ids, values.data<T>());
   });
@@ -139,13 +139,13 @@ Tensor gather_rows(const Tensor& table, const Tensor& index) {
   check_index_range("gather_rows", index, table.size(0));
   Tensor y = Tensor::empty({index.numel(), table.cols()}, table.dtype(), table.device());
   if (table.dtype() == DType::kInt32) {
-    dispatch(table.device(), DType::kFloat32, [&](auto kernels) {
+    dispatch<float>(table.device(), [&](auto kernels) {
       kernels.gather_integers(index.numel(), table.cols(), table.data<std::int32_t>(), index.data<std::int32_t>(),
                               y.data<std::int32_t>());
     });
     return y;
   }
-  dispatch(table.device(), table.dtype(), [&](auto kernels) {
+  dispatch("gather_rows", table.device(), table.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.gather_rows(index.numel(), table.cols(), table.data<T>(), index.data<std::int32_t>(), y.data<T>());
   });
@@ -157,7 +157,7 @@ void scatter_add_rows(const Tensor& x, const Tensor& index, const Tensor& target
   check_index("scatter_add_rows", index, x.rows(), x.device());
   check(x.cols() == target.cols(), "scatter_add_rows: ", x.shape(), " into ", target.shape());
   check_index_range("scatter_add_rows", index, target.rows());
-  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+  dispatch("scatter_add_rows", x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.scatter_add_rows(x.rows(), x.cols(), x.data<T>(), index.data<std::int32_t>(), target.data<T>());
   });
@@ -205,7 +205,7 @@ void adam_rows(const Tensor& index, const Tensor& done, const Tensor& factors, c
           " rows of ", value.shape());
   }
   if (index.device() == Device::kCpu) check_row_steps(index, done, count, gradient.defined(), factors.rows(), value.size(0));
-  dispatch(value.device(), value.dtype(), [&](auto kernels) {
+  dispatch("adam_rows", value.device(), value.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.adam_rows(n, value.cols(), index.data<std::int32_t>(), done.data<std::int32_t>(), factors.data<T>(),
                       count.data<std::int32_t>(), gradient.defined() ? gradient.data<T>() : nullptr, value.data<T>(),
@@ -215,9 +215,9 @@ void adam_rows(const Tensor& index, const Tensor& done, const Tensor& factors, c
 
 namespace {
 
-void copy_columns(const Tensor& x, std::int64_t x_begin, std::int64_t cols, bool accumulate, const Tensor& y,
+void copy_columns(const char* op, const Tensor& x, std::int64_t x_begin, std::int64_t cols, bool accumulate, const Tensor& y,
                   std::int64_t y_begin) {
-  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+  dispatch(op, x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.copy_block(x.rows(), cols, x.data<T>() + x_begin, x.cols(), accumulate, y.data<T>() + y_begin, y.cols());
   });
@@ -237,7 +237,7 @@ Tensor concat_columns(const std::vector<Tensor>& parts) {
   Tensor y = Tensor::empty({parts.front().rows(), cols}, parts.front().dtype(), parts.front().device());
   std::int64_t at = 0;
   for (const Tensor& part : parts) {
-    copy_columns(part, 0, part.cols(), false, y, at);
+    copy_columns("concat_columns", part, 0, part.cols(), false, y, at);
     at += part.cols();
   }
   return y;
@@ -265,7 +265,7 @@ Tensor concat_rows(const std::vector<Tensor>& parts) {
   Tensor y = Tensor::empty(parts.front().shape().with_rows(rows), parts.front().dtype(), parts.front().device());
   std::int64_t at = 0;
   for (const Tensor& part : parts) {
-    copy_columns(part, 0, part.cols(), false, y.slice_rows(at, at + part.size(0)), 0);
+    copy_columns("concat_rows", part, 0, part.cols(), false, y.slice_rows(at, at + part.size(0)), 0);
     at += part.size(0);
   }
   return y;
@@ -275,7 +275,7 @@ Tensor slice_columns(const Tensor& x, std::int64_t begin, std::int64_t end) {
   check(x.shape().rank() == 2 && 0 <= begin && begin <= end && end <= x.cols(), "slice_columns: [", begin, ", ", end, ") of ",
         x.shape());
   Tensor y = Tensor::empty({x.rows(), end - begin}, x.dtype(), x.device());
-  copy_columns(x, begin, end - begin, false, y, 0);
+  copy_columns("slice_columns", x, begin, end - begin, false, y, 0);
   return y;
 }
 
@@ -283,14 +283,14 @@ void add_to_columns(const Tensor& x, const Tensor& target, std::int64_t begin) {
   check_same_kind("add_to_columns", x, target);
   check(x.rows() == target.rows() && begin >= 0 && begin <= target.cols() - x.cols(), "add_to_columns: ", x.shape(),
         " at column ", begin, " of ", target.shape());
-  copy_columns(x, 0, x.cols(), true, target, begin);
+  copy_columns("add_to_columns", x, 0, x.cols(), true, target, begin);
 }
 
 Tensor random_uniform(const Shape& shape, const RandomStream& stream, double low, double high, DType dtype, Device device,
                       const Tensor& row_ids) {
   Tensor y = Tensor::empty(shape, dtype, device);
   const std::int32_t* ids = row_ids_or_null("random_uniform", row_ids, y.rows(), device);
-  dispatch(device, dtype, [&](auto kernels) {
+  dispatch("random_uniform", device, dtype, [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.random_uniform(y.rows(), y.cols(), stream, ids, static_cast<T>(low), static_cast<T>(high), y.data<T>());
   });
@@ -301,7 +301,7 @@ Tensor random_normal(const Shape& shape, const RandomStream& stream, double mean
                      const Tensor& row_ids) {
   Tensor y = Tensor::empty(shape, dtype, device);
   const std::int32_t* ids = row_ids_or_null("random_normal", row_ids, y.rows(), device);
-  dispatch(device, dtype, [&](auto kernels) {
+  dispatch("random_normal", device, dtype, [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.random_normal(y.rows(), y.cols(), stream, ids, static_cast<T>(mean), static_cast<T>(deviation), y.data<T>());
   });
@@ -311,7 +311,7 @@ Tensor random_normal(const Shape& shape, const RandomStream& stream, double mean
 Tensor random_gumbel(const Shape& shape, const RandomStream& stream, DType dtype, Device device, const Tensor& row_ids) {
   Tensor y = Tensor::empty(shape, dtype, device);
   const std::int32_t* ids = row_ids_or_null("random_gumbel", row_ids, y.rows(), device);
-  dispatch(device, dtype, [&](auto kernels) {
+  dispatch("random_gumbel", device, dtype, [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.random_gumbel(y.rows(), y.cols(), stream, ids, y.data<T>());
   });
@@ -322,7 +322,7 @@ Tensor dropout(const Tensor& x, double p, const RandomStream& stream, const Tens
   check_probability("dropout", p);
   const std::int32_t* ids = row_ids_or_null("dropout", row_ids, x.rows(), x.device());
   Tensor y = empty_like(x);
-  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+  dispatch("dropout", x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.dropout(x.rows(), x.cols(), x.data<T>(), static_cast<T>(p), stream, ids, y.data<T>());
   });

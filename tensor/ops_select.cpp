@@ -23,7 +23,7 @@ void check_columns(const char* op, std::int64_t cols) {
 
 Tensor smallest(const Tensor& x) {
   Tensor y = Tensor::empty({}, x.dtype(), x.device());
-  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+  dispatch("smallest", x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.smallest(x.numel(), x.data<T>(), y.data<T>());
   });
@@ -32,7 +32,7 @@ Tensor smallest(const Tensor& x) {
 
 std::int64_t first_not_finite(const Tensor& x) {
   const Tensor at = Tensor::empty({1}, DType::kInt64, x.device());
-  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+  dispatch("first_not_finite", x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.first_not_finite(x.numel(), x.data<T>(), at.data<std::int64_t>());
   });
@@ -43,7 +43,7 @@ AtLeast count_at_least(const Tensor& x, double sign, double bound) {
   check(sign == 1 || sign == -1, "count_at_least: sign ", sign, " is neither 1 nor -1");
   const std::int64_t chunks = select_chunks(x.numel());
   AtLeast found = {sign, bound, Tensor::empty({chunks + 1}, DType::kInt64, x.device()), 0};
-  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+  dispatch("count_at_least", x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.count_at_least(x.numel(), x.data<T>(), static_cast<T>(sign), static_cast<T>(bound),
                            found.starts.data<std::int64_t>());
@@ -68,7 +68,7 @@ void take_at_least(const Tensor& x, const AtLeast& found, const Tensor& from, st
     check(from.numel() == x.numel(), "take_at_least: ", from.numel(), " places of ", x.numel(), " entries");
   }
   if (found.count == 0) return;
-  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+  dispatch("take_at_least", x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.take_at_least(x.numel(), x.data<T>(), static_cast<T>(found.sign), static_cast<T>(found.bound),
                           found.starts.data<std::int64_t>(), from.defined() ? from.data<std::int64_t>() : nullptr, first,
@@ -82,7 +82,7 @@ double kth_largest(const Tensor& x, std::int64_t k) {
         " entries cannot be counted in 32 bits");
   const Tensor y = Tensor::empty({1}, x.dtype(), x.device());
   const Tensor workspace = Tensor::empty({2}, DType::kInt64, x.device());
-  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+  dispatch("kth_largest", x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.kth_largest(x.numel(), x.data<T>(), k, y.data<T>(), workspace.data<std::int64_t>());
   });
@@ -95,7 +95,7 @@ CsrMatrix places_to_csr(std::int64_t rows, std::int64_t cols, const Tensor& plac
   check_columns("places_to_csr", cols);
   Tensor offsets = Tensor::empty({rows + 1}, DType::kInt64, places.device());
   Tensor columns = Tensor::empty({places.numel()}, DType::kInt32, places.device());
-  dispatch(places.device(), DType::kFloat32, [&](auto kernels) {
+  dispatch<float>(places.device(), [&](auto kernels) {
     kernels.places_to_csr(rows, cols, places.numel(), places.data<std::int64_t>(), offsets.data<std::int64_t>(),
                           columns.data<std::int32_t>());
   });
@@ -123,7 +123,7 @@ CsrMatrix top_lengths_rows(const Tensor& x, std::span<const std::int64_t> length
   }
   Tensor columns = Tensor::empty({*start}, DType::kInt32, x.device());
   offsets = offsets.to(x.device());
-  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+  dispatch("top_lengths_rows", x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.top_lengths_rows(x.rows(), x.cols(), x.data<T>(), offsets.data<std::int64_t>(), columns.data<std::int32_t>());
   });
@@ -134,7 +134,7 @@ Tensor top_k_rows(const Tensor& x, std::int64_t k) {
   check(k >= 1 && k <= x.cols(), "top_k_rows: k = ", k, " of ", x.cols(), " columns");
   check_columns("top_k_rows", x.cols());
   Tensor index = Tensor::empty({x.rows(), k}, DType::kInt32, x.device());
-  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+  dispatch("top_k_rows", x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.top_k_rows(x.rows(), x.cols(), x.data<T>(), k, index.data<std::int32_t>());
   });
@@ -150,7 +150,7 @@ Tensor rank_rows(const Tensor& x, const CsrMatrix& masked, std::int64_t k) {
   Tensor index = Tensor::empty({x.rows(), k}, DType::kInt32, x.device());
   // A GPU works on keys beside the scores, the host on the scores themselves.
   const Tensor workspace = x.device() == Device::kCpu ? Tensor() : empty_like(x);
-  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+  dispatch("rank_rows", x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     const CsrView<T> pattern = {masked.rows(), masked.cols(), masked.offsets().data<std::int64_t>(),
                                 masked.columns().data<std::int32_t>(), nullptr};

@@ -15,7 +15,7 @@ Tensor weighted_sum(const Tensor& weights, std::initializer_list<Tensor> terms) 
   check_same_kind("weighted_sum", weights, first);
   for (const Tensor& term : terms) check_same_shape("weighted_sum", first, term);
   Tensor y = empty_like(first);
-  dispatch(y.device(), y.dtype(), [&](auto kernels) {
+  dispatch("weighted_sum", y.device(), y.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     std::array<const T*, 4> data = {};
     std::size_t count = 0;
@@ -30,7 +30,7 @@ void replace_rows(const Tensor& level, const Tensor& bound, const Tensor& x, con
   check_same_shape("replace_rows", level, bound);
   check(level.dtype() == DType::kInt32 && level.numel() == x.rows() && level.device() == x.device(), "replace_rows: levels ",
         level.dtype(), " ", level.shape(), " for ", x.rows(), " rows");
-  dispatch(x.device(), x.dtype(), [&](auto kernels) {
+  dispatch("replace_rows", x.device(), x.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.replace_rows(x.rows(), x.cols(), level.data<std::int32_t>(), bound.data<std::int32_t>(), x.data<T>(),
                          target.data<T>());
@@ -38,8 +38,9 @@ void replace_rows(const Tensor& level, const Tensor& bound, const Tensor& x, con
 }
 
 void add_integer(const Tensor& target, std::int32_t amount) {
-  dispatch(target.device(), DType::kFloat32,
-           [&](auto kernels) { kernels.add_integer(target.numel(), amount, target.data<std::int32_t>()); });
+  check(target.dtype() == DType::kInt32, "add_integer: a tensor of ", target.dtype(), ", not int32");
+  dispatch<float>(target.device(),
+                  [&](auto kernels) { kernels.add_integer(target.numel(), amount, target.data<std::int32_t>()); });
 }
 
 namespace {
@@ -64,7 +65,7 @@ CsrMatrix gather_rows(const CsrMatrix& x, const Tensor& index, std::int64_t room
   Tensor offsets = Tensor::empty({rows + 1}, DType::kInt64, x.device());
   Tensor columns = Tensor::empty({room}, DType::kInt32, x.device());
   Tensor values = x.has_values() ? Tensor::empty({room}, dtype, x.device()) : Tensor();
-  dispatch(x.device(), dtype, [&](auto kernels) {
+  dispatch("gather_rows", x.device(), dtype, [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.csr_gather_rows(view<T>("gather_rows", x, x.device()), rows, index.data<std::int32_t>(), offsets.data<std::int64_t>(),
                             columns.data<std::int32_t>(), x.has_values() ? values.data<T>() : nullptr);

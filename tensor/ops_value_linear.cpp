@@ -19,7 +19,7 @@ Tensor value_linear(const CsrMatrix& x, const Tensor& table, const Tensor& w, co
   check(table.shape() == Shape({2, w.size(1)}), "value_linear: table ", table.shape(), " for w ", w.shape());
   check_same_kind("value_linear", table, w);
   Tensor y = Tensor::empty({x.rows(), w.size(2)}, w.dtype(), w.device());
-  dispatch(w.device(), w.dtype(), [&](auto kernels) {
+  dispatch("value_linear", w.device(), w.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.value_linear(view<T>("value_linear", x, w.device()), w.size(1), w.size(2), table.data<T>(), w.data<T>(),
                          total.data<T>(), y.data<T>());
@@ -33,7 +33,7 @@ ValueLinearGradients value_linear_backward(const CsrMatrix& x, const Tensor& w, 
   check_same_kind("value_linear_backward", dy, w);
   const std::int64_t width = w.size(1);
   const Tensor by_row = Tensor::empty({x.rows(), width}, w.dtype(), w.device());
-  dispatch(w.device(), w.dtype(), [&](auto kernels) {
+  dispatch("value_linear_backward", w.device(), w.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.value_linear_backward(view<T>("value_linear_backward", x, w.device()), width, w.size(2), w.data<T>(), dy.data<T>(),
                                   by_row.data<T>());
@@ -62,7 +62,7 @@ void value_linear_adam(const Tensor& table, const ValueLinearGradients& gradient
   for (const Tensor& other : {table, factors, gradients.all, gradients.seen, total})
     check_same_kind("value_linear_adam", w, other);
   const Tensor workspace = Tensor::empty({value_blocks(items), width, n}, w.dtype(), w.device());
-  dispatch(w.device(), w.dtype(), [&](auto kernels) {
+  dispatch("value_linear_adam", w.device(), w.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.value_linear_adam(items, width, n, table.data<T>(), gradients.all.data<T>(), gradients.seen.data<T>(),
                               factors.data<T>(), w.data<T>(), first.data<T>(), second.data<T>(), total.data<T>(),

@@ -38,7 +38,7 @@ Tensor Tensor::zeros(const Shape& shape, DType dtype, Device device) {
 
 Tensor Tensor::full(const Shape& shape, double value, DType dtype, Device device) {
   Tensor tensor = empty(shape, dtype, device);
-  dispatch(device, dtype, [&](auto kernels) {
+  dispatch("Tensor::full", device, dtype, [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.fill(tensor.numel(), static_cast<T>(value), tensor.data<T>());
   });
@@ -113,7 +113,7 @@ Tensor Tensor::to(DType target) const {
   Tensor converted = empty(shape_, target, device());
   const auto is_float = [](DType dtype) { return dtype == DType::kFloat32 || dtype == DType::kFloat64; };
   check(is_float(dtype_) && is_float(target), "Tensor::to: no conversion from ", dtype_, " to ", target);
-  dispatch(device(), dtype_, [&](auto kernels) {
+  dispatch("Tensor::to", device(), dtype_, [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     if (target == DType::kFloat32) {
       kernels.convert(numel(), data<T>(), converted.data<float>());

@@ -20,12 +20,14 @@
 #include "optim/sgd.h"
 #include "tests/support/device.h"
 #include "tests/support/golden.h"
+#include "tests/support/misuse.h"
 #include "tests/support/random_data.h"
 
 namespace tapestry::optim {
 namespace {
 
 using autograd::Variable;
+using tests::expect_misuse;
 using tests::Golden;
 using tests::random_tensor;
 using tests::test_device;
@@ -176,6 +178,8 @@ void expect_prepared_steps_are_the_same_bits(const Options& options, std::int64_
       EXPECT_EQ(values(b.value()), values(a.value())) << dtype;
     }
     EXPECT_THROW(prepared.step_prepared(Tensor::zeros({3}, dtype, test_device())), Error);
+    const DType other = dtype == DType::kFloat32 ? DType::kFloat64 : DType::kFloat32;
+    expect_misuse([&] { prepared.step_prepared(Tensor::zeros({width}, other, test_device())); }, {"step_prepared", name(other)});
   }
 }
 

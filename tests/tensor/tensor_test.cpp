@@ -148,11 +148,33 @@ TEST_F(TensorTest, OperationsNameThemselvesAndTheShapes) {
                 {"copy_into", "float32", "float64"});
   expect_misuse([&] { slice_columns(a, 1, 4); }, {"slice_columns", "[1, 4)", "[4, 3]"});
   expect_misuse([&] { top_k_rows(a, 4); }, {"top_k_rows", "4", "3"});
-  expect_misuse([&] { unary(UnaryOp::kExp, Tensor::zeros({2}, DType::kInt32, test_device())); }, {"int32"});
   const CsrMatrix x = random_csr(4, 3, 1, false).to(test_device());
   expect_misuse([&] { csr_matmul(x, b); }, {"csr_matmul", "[4, 3]", "[2, 3]"});
   expect_misuse([&] { csr_transpose_matmul(x, b); }, {"csr_transpose_matmul", "[4, 3]", "[2, 3]"});
   expect_misuse([&] { multinomial_nll(b, x); }, {"multinomial_nll", "[4, 3]", "[2, 3]"});
+}
+
+TEST_F(TensorTest, OperationsNameThemselvesWhereTypesDoNotFit) {
+  const auto integers = [](const Shape& shape) { return Tensor::zeros(shape, DType::kInt32, test_device()); };
+  const auto numbers = [](const Shape& shape, DType dtype) { return Tensor::zeros(shape, dtype, test_device()); };
+  expect_misuse([&] { unary(UnaryOp::kExp, integers({2})); }, {"unary", "int32"});
+  expect_misuse([&] { row_sum(integers({2, 3})); }, {"row_sum", "int32"});
+  expect_misuse([&] { concat_rows({integers({2, 3}), integers({1, 3})}); }, {"concat_rows", "int32"});
+  expect_misuse(
+      [&] {
+        random_uniform({2}, {1, Purpose::kTest, 0}, 0, 1, DType::kInt64, test_device());
+      },
+      {"random_uniform", "int64"});
+  expect_misuse([&] { Tensor::full({2}, 1, DType::kInt64, test_device()); }, {"Tensor::full", "int64"});
+  expect_misuse([&] { add_integer(numbers({1}, DType::kFloat32), 1); }, {"add_integer", "float32", "int32"});
+  const Tensor h = numbers({4, 3}, DType::kFloat32), bias = numbers({3}, DType::kFloat64);
+  expect_misuse([&] { bias_activation(Activation::kNone, h, bias); }, {"bias_activation", "float32", "float64"});
+  const CsrMatrix x = random_csr(4, 3, 1, true, DType::kFloat64).to(test_device());
+  expect_misuse([&] { csr_matmul(x, numbers({3, 2}, DType::kFloat32)); }, {"csr_matmul", "float64", "float32"});
+  expect_misuse([&] { normalize_rows(x, DType::kFloat32); }, {"normalize_rows", "float64", "float32"});
+  expect_misuse([&] { multinomial_nll(h, x); }, {"multinomial_nll", "float64", "float32"});
+  const Tensor p = numbers({2}, DType::kFloat32), u = numbers({1}, DType::kFloat64);
+  expect_misuse([&] { draw_steps({p, p}, u, DType::kFloat32); }, {"draw_steps", "float32", "float64"});
 }
 
 TEST_F(TensorTest, CopiesBetweenViewsThatOverlapInPartAreRefused) {
