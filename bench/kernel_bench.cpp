@@ -64,7 +64,6 @@ std::vector<Operation> operations(Device device) {
        [=] { csr_matmul(users, encoder); }},
       {"sparse [780, 1008]^T x [780, 930]", 2 * nnz * 930, 4 * (1008.0 * 930 + 780.0 * 930 + nnz),
        [=] { csr_transpose_matmul(users, hidden); }},
-      {"best 50 of each row [780, 1008]", 780.0 * 1008, 4 * (780.0 * 1008 + 780 * 50), [=] { top_k_rows(logits, 50); }},
       {"best 50 of each row, some masked [780, 1008]", 780.0 * 1008, 4 * (780.0 * 1008 + nnz + 780 * 50),
        [=] { rank_rows(logits, users, 50); }},
       {"best 57 of each row as ones [780, 1008]", 780.0 * 1008, 4 * 780.0 * 1008, [=] { top_lengths_rows(logits, lengths); }},

@@ -169,11 +169,6 @@ void CudaKernels<T>::dropout(std::int64_t, std::int64_t, const T*, T, const Rand
 }
 
 template <typename T>
-void CudaKernels<T>::top_k_rows(std::int64_t, std::int64_t, const T*, std::int64_t, std::int32_t*) {
-  no_cuda("top_k_rows");
-}
-
-template <typename T>
 void CudaKernels<T>::value_linear(const CsrView<T>&, std::int64_t, std::int64_t, const T*, const T*, const T*, T*) {
   no_cuda("value_linear");
 }

@@ -117,9 +117,8 @@ Tensor dropout(const Tensor& x, double p, const RandomStream& stream, const Tens
 
 // Selection.
 
-/// Columns of the k largest entries of each row, best first, ties by lower column, NaN last: int32 [B, k].
-Tensor top_k_rows(const Tensor& x, std::int64_t k);
-/// The same of the columns outside `masked` [B, N], which is on the device of x: int32 [B, k] for any k, -1 where they run out.
+/// Columns of the k largest entries of each row outside `masked` [B, N], which is on the device of x: best first, ties by lower
+/// column, NaN last, -1 where they run out. int32 [B, k] for any k.
 Tensor rank_rows(const Tensor& x, const CsrMatrix& masked, std::int64_t k);
 /// Ones at the lengths[r] largest entries of each row r, ties by lower column: [B, N] on the device of x.
 CsrMatrix top_lengths_rows(const Tensor& x, std::span<const std::int64_t> lengths);

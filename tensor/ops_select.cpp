@@ -130,17 +130,6 @@ CsrMatrix top_lengths_rows(const Tensor& x, std::span<const std::int64_t> length
   return {x.rows(), x.cols(), std::move(offsets), std::move(columns)};
 }
 
-Tensor top_k_rows(const Tensor& x, std::int64_t k) {
-  check(k >= 1 && k <= x.cols(), "top_k_rows: k = ", k, " of ", x.cols(), " columns");
-  check_columns("top_k_rows", x.cols());
-  Tensor index = Tensor::empty({x.rows(), k}, DType::kInt32, x.device());
-  dispatch("top_k_rows", x.device(), x.dtype(), [&](auto kernels) {
-    using T = typename decltype(kernels)::Scalar;
-    kernels.top_k_rows(x.rows(), x.cols(), x.data<T>(), k, index.data<std::int32_t>());
-  });
-  return index;
-}
-
 Tensor rank_rows(const Tensor& x, const CsrMatrix& masked, std::int64_t k) {
   check(k >= 1, "rank_rows: k = ", k, " is not positive");
   check_columns("rank_rows", x.cols());

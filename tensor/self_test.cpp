@@ -4,14 +4,18 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <span>
 
+#include "tensor/dispatch.h"
 #include "tensor/ops.h"
+#include "tensor/update_factors.h"
 
 namespace tapestry {
 namespace {
 
 constexpr std::int64_t kRows = 67;
 constexpr std::int64_t kCols = 301;
+constexpr std::int64_t kHidden = 40;
 constexpr RandomStream kStream = {2024, Purpose::kTest, 1};
 constexpr double kRounding = 1e-4;  ///< of float32 sums over a few hundred terms in two orders
 
@@ -19,6 +23,8 @@ constexpr double kRounding = 1e-4;  ///< of float32 sums over a few hundred term
 struct Inputs {
   Tensor a;     ///< [kRows, kCols]
   Tensor b;     ///< [kRows, kCols]
+  Tensor h;     ///< [kRows, kHidden]
+  Tensor w;     ///< [kCols, kHidden]
   CsrMatrix x;  ///< [kRows, kCols], a few dozen entries a row
 };
 
@@ -30,8 +36,47 @@ Inputs make_inputs(Device device) {
       if (random.below(10) == 0) row.push_back(col);
     }
   }
-  return {random_normal({kRows, kCols}, kStream.at(2)).to(device), random_normal({kRows, kCols}, kStream.at(3)).to(device),
-          CsrMatrix::from_rows(kCols, rows).to(device)};
+  const auto normal = [&](const Shape& shape, std::uint32_t step) { return random_normal(shape, kStream.at(step)).to(device); };
+  return {normal({kRows, kCols}, 2), normal({kRows, kCols}, 3), normal({kRows, kHidden}, 4),
+          scaled(normal({kCols, kHidden}, 5), 0.1), CsrMatrix::from_rows(kCols, rows).to(device)};
+}
+
+/// All numbers of several results, one behind the other.
+Tensor together(const std::vector<Tensor>& results) {
+  std::vector<Tensor> flat;
+  for (const Tensor& result : results) flat.push_back(result.reshape({result.numel()}));
+  return concat_rows(flat);
+}
+
+/// MultiVAE's output layer and loss, with its gradients for a mean over the rows.
+Tensor output_layer(const Inputs& in, Device device) {
+  const LinearMultinomialNll forward = linear_multinomial_nll(in.h, in.w, in.a.slice_rows(0, 1).reshape({kCols}), in.x);
+  const LinearMultinomialGradients gradients =
+      linear_multinomial_nll_backward(in.h, in.w, in.x, forward, Tensor::full({1}, 1.0 / kRows, DType::kFloat32, device));
+  return together({forward.loss, gradients.dh, gradients.dw, gradients.dbias});
+}
+
+/// SDRM's objective and its gradient, a and b taken for the outputs and the latents of kRows / 3 rows.
+Tensor objective(const Inputs& in, Device device) {
+  constexpr double kInverse = 100;
+  const Tensor s = in.a.slice_rows(0, kRows / 3 * 3), z0 = in.b.slice_rows(0, kRows / 3);
+  const ScoreMatching forward = score_matching(s, z0, kInverse);
+  const Tensor scale = Tensor::full({1}, 1, DType::kFloat32, device);
+  return together({forward.loss, forward.moments, score_matching_backward(s, z0, kInverse, forward.moments, scale)});
+}
+
+/// One step in which every constant counts: the parameter and both moments afterwards.
+Tensor adam_step(const Inputs& in, Device device) {
+  const Tensor value = in.a.clone(), first = in.b.clone(), second = unary(UnaryOp::kSquare, in.b);
+  const AdamFactors<float> factors = {0.9f, 0.999f, 0.1f, 0.001f, 0.3f, 0.97f, 0.05f, 20, 1e-8f};
+  const Tensor prepared =
+      Tensor::from<float>(std::span(reinterpret_cast<const float*>(&factors), kAdamFactors), {kAdamFactors}, device);
+  dispatch<float>(device, [&](auto kernels) {
+    const ParameterView<float> parameter = {value.data<float>(), in.a.data<float>(), first.data<float>(), second.data<float>(),
+                                            value.numel()};
+    kernels.adam_prepared(&parameter, 1, prepared.data<float>());
+  });
+  return together({value, first, second});
 }
 
 struct Operation {
@@ -56,8 +101,16 @@ std::vector<Operation> operations() {
       {"column sums", kRounding, [](const Inputs& in, Device) { return column_sum(in.a); }},
       {"sum of squares", kRounding, [](const Inputs& in, Device) { return sum_squares(in.a); }},
       {"log-softmax", kRounding, [](const Inputs& in, Device) { return log_softmax(in.a); }},
-      {"multinomial loss", kRounding, [](const Inputs& in, Device) { return multinomial_nll(in.a, in.x).loss; }},
-      {"best of each row", 0, [](const Inputs& in, Device) { return top_k_rows(in.a, 20); }},
+      {"output layer and loss", kRounding, output_layer},
+      {"score matching", kRounding, objective},
+      {"Adam", kRounding, adam_step},
+      {"best of each row", 0, [](const Inputs& in, Device) { return rank_rows(in.a, in.x, 20); }},
+      {"ones at the best of each row", 0,
+       [](const Inputs& in, Device) { return top_lengths_rows(in.a, std::vector<std::int64_t>(kRows, 20)).columns(); }},
+      {"a number of a given rank", 0,
+       [](const Inputs& in, Device d) { return Tensor::full({1}, kth_largest(in.a, 1000), DType::kFloat32, d); }},
+      {"ones at numbers above a bound", 0,
+       [](const Inputs& in, Device) { return dense(ones_at_least(in.a, 1, 1.5), DType::kFloat32); }},
   };
 }
 

@@ -19,8 +19,9 @@ struct SelfTestResult {
 /// of one size, of floating-point numbers or both of int32, `expected` on the CPU.
 double largest_difference(const Tensor& found, const Tensor& expected);
 
-/// Runs small cases of the operations that training and sampling live on, for `reproduce --doctor`: a machine whose driver, GPU
-/// or build is broken shows it here within a second. Throws Error(kDevice) when the device cannot be used at all.
+/// Runs small cases of the operations that training, sampling, binarising and ranking live on, for `reproduce --doctor`: a
+/// machine whose driver, GPU or build is broken shows it here within a second. Throws Error(kDevice) when the device cannot be
+/// used at all.
 std::vector<SelfTestResult> self_test(Device device);
 
 }  // namespace tapestry

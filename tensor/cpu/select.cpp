@@ -100,16 +100,6 @@ void for_unmasked(const CsrView<T>& masked, std::int64_t row, const Visit& visit
 }  // namespace
 
 template <typename T>
-void CpuKernels<T>::top_k_rows(std::int64_t rows, std::int64_t cols, const T* x, std::int64_t k, std::int32_t* index) {
-  for_rows(rows, cols, [=](std::int64_t row) {
-    const auto better = by_score(x + row * cols);
-    std::int32_t* best = index + row * k;
-    keep_best(cols, k, better, best);
-    std::sort_heap(best, best + k, better);
-  });
-}
-
-template <typename T>
 void CpuKernels<T>::rank_rows(const CsrView<T>& masked, const T* x, std::int64_t k, T* /*workspace*/, std::int32_t* index) {
   for_rows(masked.rows, masked.cols, [=](std::int64_t row) {
     const T* score = x + row * masked.cols;

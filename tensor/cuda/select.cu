@@ -7,47 +7,39 @@
 namespace tapestry {
 namespace {
 
-/// An entry of a row; column -1 is none, and comes after all others.
-template <typename T>
+/// An entry of a row by its number's key (ordered_key.h); column -1 is none, and comes after all others.
+template <typename Key>
 struct Entry {
-  T score;
+  Key key;
   std::int32_t col;
   std::int32_t unused;  // no undefined bytes: entries are moved whole
 };
 
-/// Whether a comes before b: larger scores first, NaN last, ties by column.
-template <typename T>
-__device__ bool before(const Entry<T>& a, const Entry<T>& b) {
+/// Whether a comes before b: larger keys first, NaN's being below all others, ties by column.
+template <typename Key>
+__device__ bool before(const Entry<Key>& a, const Entry<Key>& b) {
   if (a.col < 0 || b.col < 0) return a.col >= 0;
-  const bool a_nan = a.score != a.score;
-  const bool b_nan = b.score != b.score;
-  if (a_nan != b_nan) return b_nan;
-  if (a_nan || a.score == b.score) return a.col < b.col;
-  return a.score > b.score;
+  if (a.key == b.key) return a.col < b.col;
+  return a.key > b.key;
 }
 
 struct First {
-  template <typename T>
-  __device__ Entry<T> operator()(const Entry<T>& a, const Entry<T>& b) const {
+  template <typename Key>
+  __device__ Entry<Key> operator()(const Entry<Key>& a, const Entry<Key>& b) const {
     return before(b, a) ? b : a;
   }
 };
 
-template <typename T>
-__device__ Entry<T> entry_at(const T* score, std::int64_t col) {
-  return {score[col], static_cast<std::int32_t>(col), 0};
-}
-
 /// Rank by rank: the best of `entry(col)` that comes after the one chosen before, -1 where there is none. A row is read k times,
 /// but from cache. All threads of a block call it for the same row.
-template <typename T, typename EntryAt>
+template <typename Key, typename EntryAt>
 __device__ void choose_by_rank(std::int64_t cols, std::int64_t k, const EntryAt& entry, std::int32_t* index) {
-  Entry<T> last = {T(0), -1, 0};
+  Entry<Key> last = {Key(0), -1, 0};
   for (std::int64_t rank = 0; rank < k; ++rank) {
     if (rank == 0 || last.col >= 0) {
-      Entry<T> best = {T(0), -1, 0};
+      Entry<Key> best = {Key(0), -1, 0};
       for (std::int64_t col = threadIdx.x; col < cols; col += blockDim.x) {
-        const Entry<T> candidate = entry(col);
+        const Entry<Key> candidate = entry(col);
         if ((rank == 0 || before(last, candidate)) && before(candidate, best)) best = candidate;
       }
       last = cuda::block_reduce(best, First());
@@ -56,32 +48,7 @@ __device__ void choose_by_rank(std::int64_t cols, std::int64_t k, const EntryAt&
   }
 }
 
-/// Each entry's rank is the number of entries before it.
-template <typename T>
-void rank_all(std::int64_t rows, std::int64_t cols, const T* x, std::int64_t k, std::int32_t* index) {
-  cuda::for_rows(rows, cols, [=] __device__(std::int64_t row) {
-    const T* score = x + row * cols;
-    for (std::int64_t col = threadIdx.x; col < cols; col += blockDim.x) {
-      const Entry<T> entry = entry_at(score, col);
-      std::int64_t rank = 0;
-      for (std::int64_t other = 0; other < cols; ++other) rank += before(entry_at(score, other), entry) ? 1 : 0;
-      if (rank < k) index[row * k + rank] = entry.col;
-    }
-  });
-}
-
 }  // namespace
-
-// Choosing takes k passes over a row with a reduction each, ranking one comparison for every pair of entries.
-template <typename T>
-void CudaKernels<T>::top_k_rows(std::int64_t rows, std::int64_t cols, const T* x, std::int64_t k, std::int32_t* index) {
-  if (8 * k > cols) return rank_all(rows, cols, x, k, index);
-  cuda::for_rows(rows, cols, [=] __device__(std::int64_t row) {
-    const T* score = x + row * cols;
-    choose_by_rank<T>(
-        cols, k, [=](std::int64_t col) { return entry_at(score, col); }, index + row * k);
-  });
-}
 
 // Among the keys of the scores, where 0, which no score has, marks what is masked: NaN keeps a place of its own below every
 // number.

@@ -26,11 +26,6 @@ std::vector<std::int32_t> sorted_columns(std::int64_t cols, const T* x) {
 }  // namespace
 
 template <typename T>
-void ReferenceKernels<T>::top_k_rows(std::int64_t rows, std::int64_t cols, const T* x, std::int64_t k, std::int32_t* index) {
-  for (std::int64_t row = 0; row < rows; ++row) std::copy_n(sorted_columns(cols, x + row * cols).begin(), k, index + row * k);
-}
-
-template <typename T>
 void ReferenceKernels<T>::rank_rows(const CsrView<T>& masked, const T* x, std::int64_t k, T*, std::int32_t* index) {
   std::fill_n(index, masked.rows * k, -1);
   for (std::int64_t row = 0; row < masked.rows; ++row) {

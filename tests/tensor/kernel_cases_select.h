@@ -38,15 +38,6 @@ std::vector<KernelCase<K>> selection_cases() {
   using T = typename K::Scalar;
   using Call = KernelCall<T>;
   std::vector<KernelCase<K>> cases;
-  for (const std::int64_t k : {1, 10, 1000}) {
-    cases.push_back({concat("top_k_rows_", k),
-                     [=](Call& c) {
-                       const std::int64_t chosen = std::min(k, c.cols);
-                       K::top_k_rows(c.rows, c.cols, c.input('x', c.n), chosen,
-                                     c.template output<std::int32_t>('i', c.rows * chosen, {0}));
-                     },
-                     false});
-  }
   constexpr std::int64_t kRows = 70;  // rows are chosen from one by one: more of them would show nothing else
   for (const std::int64_t k : {1, 10, 60}) {
     cases.push_back({concat("rank_rows_", k), [=](Call& c) {

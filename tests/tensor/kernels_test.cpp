@@ -32,11 +32,9 @@ constexpr Size kParallelSizes[] = {{131, 257}, {20011, 1}};
 constexpr std::int64_t kProducts[][3] = {{49, 49, 3400},  {97, 97, 1000}, {200, 97, 500}, {301, 1031, 130},
                                          {1031, 301, 37}, {97, 1, 90000}, {50, 3, 60000}};
 
-/// The reference of top_k sorts a whole row per entry, and multinomial_nll adds up a full row of entries one after the other,
-/// which no tolerance for shorter rows allows.
-bool too_wide_for(const std::string& name, const Size& size) {
-  return size.cols > 10000 && (name.starts_with("multinomial") || name.starts_with("top_k"));
-}
+/// The reference of multinomial_nll adds up a full row of entries one after the other, which no tolerance for shorter rows
+/// allows.
+bool too_wide_for(const std::string& name, const Size& size) { return size.cols > 10000 && name.starts_with("multinomial"); }
 
 /// The emulated device gets a twentieth of the largest sizes, still more than a block's threads.
 Size fitting(const Size& size) {

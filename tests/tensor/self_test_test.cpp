@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
+#include <set>
+#include <string>
 
 #include "tests/support/device.h"
 #include "tests/support/misuse.h"
@@ -19,6 +21,16 @@ TEST_F(SelfTestTest, ThisDevicePasses) {
   EXPECT_GT(results.size(), 10U);
   for (const SelfTestResult& result : results) {
     EXPECT_TRUE(result.passed()) << result.operation << " differs by " << result.difference << ", allowed " << result.allowed;
+  }
+}
+
+/// Kernels that nothing else in the list calls.
+TEST_F(SelfTestTest, WhatTrainingBinarisingAndRankingCallIsTested) {
+  std::set<std::string> tested;
+  for (const SelfTestResult& result : self_test(test_device())) EXPECT_TRUE(tested.insert(result.operation).second);
+  for (const char* operation : {"output layer and loss", "score matching", "Adam", "best of each row",
+                                "ones at the best of each row", "a number of a given rank", "ones at numbers above a bound"}) {
+    EXPECT_TRUE(tested.contains(operation)) << operation;
   }
 }
 

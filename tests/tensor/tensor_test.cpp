@@ -147,7 +147,7 @@ TEST_F(TensorTest, OperationsNameThemselvesAndTheShapes) {
   expect_misuse([&] { copy_into(a, a.to(a.dtype() == DType::kFloat32 ? DType::kFloat64 : DType::kFloat32)); },
                 {"copy_into", "float32", "float64"});
   expect_misuse([&] { slice_columns(a, 1, 4); }, {"slice_columns", "[1, 4)", "[4, 3]"});
-  expect_misuse([&] { top_k_rows(a, 4); }, {"top_k_rows", "4", "3"});
+  expect_misuse([&] { rank_rows(a, random_csr(4, 3, 1, false).to(test_device()), 0); }, {"rank_rows", "k = 0"});
   const CsrMatrix x = random_csr(4, 3, 1, false).to(test_device());
   expect_misuse([&] { csr_matmul(x, b); }, {"csr_matmul", "[4, 3]", "[2, 3]"});
   expect_misuse([&] { csr_transpose_matmul(x, b); }, {"csr_transpose_matmul", "[4, 3]", "[2, 3]"});
