@@ -189,8 +189,6 @@ const CsrMatrix& CsrMatrix::transpose() const {
   return *transpose_->matrix;
 }
 
-Tensor CsrMatrix::to_dense(DType dtype) const { return dense(*this, dtype); }
-
 CsrMatrix CsrMatrix::to(Device device) const {
   if (device == this->device()) return *this;
   Tensor offsets = offsets_.to(device);

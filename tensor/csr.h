@@ -49,8 +49,6 @@ class CsrMatrix {
   CsrMatrix slice_rows(std::int64_t begin, std::int64_t end) const;
   /// The transpose, made on the first call and kept as long as a copy of this handle lives (host only: throws on a GPU).
   const CsrMatrix& transpose() const;
-  /// Dense [rows, cols] of `dtype` on the same device: for batches and small matrices.
-  Tensor to_dense(DType dtype = DType::kFloat32) const;
   /// This matrix on `device`: itself if it is there already, else without what room there is behind its last row.
   CsrMatrix to(Device device) const;
 

@@ -10,6 +10,7 @@
 #include "autograd/matrix.h"
 #include "autograd/reduction.h"
 #include "autograd/tape.h"
+#include "tensor/ops.h"
 #include "tests/support/device.h"
 #include "tests/support/random_data.h"
 
@@ -61,7 +62,7 @@ TEST_F(FusedTest, LinearWithEveryActivation) {
       {Activation::kRelu, [](const Variable& x) { return relu(x); }},
       {Activation::kSigmoid, [](const Variable& x) { return sigmoid(x); }}};
   const CsrMatrix sparse = random_csr(5, 7, 3, true, DType::kFloat64, test_device());
-  const Tensor dense = sparse.to(Device::kCpu).to_dense(DType::kFloat64).to(test_device());
+  const Tensor dense = tapestry::dense(sparse.to(Device::kCpu), DType::kFloat64).to(test_device());
   for (const auto& [activation, plain] : activations) {
     expect_same(
         "linear", [a = activation](const Inputs& x) { return linear(x[0], x[1], x[2], a); },
@@ -79,7 +80,7 @@ TEST_F(FusedTest, LinearWithEveryActivation) {
 TEST_F(FusedTest, MultinomialNll) {
   for (const bool with_values : {true, false}) {
     const CsrMatrix sparse = random_csr(5, 7, 3, with_values, DType::kFloat64, test_device());  // row 1 is empty
-    const Tensor dense = sparse.to(Device::kCpu).to_dense(DType::kFloat64).to(test_device());
+    const Tensor dense = tapestry::dense(sparse.to(Device::kCpu), DType::kFloat64).to(test_device());
     expect_same(
         "multinomial_nll", [&](const Inputs& x) { return autograd::multinomial_nll(x[0], sparse); },
         [&](const Inputs& x) { return scale(autograd::sum(multiply(dense, autograd::log_softmax(x[0]))), -1.0 / 5); }, {{5, 7}});

@@ -10,6 +10,7 @@
 #include "autograd/reduction.h"
 #include "autograd/tape.h"
 #include "tensor/memory.h"
+#include "tensor/ops.h"
 #include "tests/support/device.h"
 #include "tests/support/random_data.h"
 
@@ -148,12 +149,13 @@ TEST_F(LayersTest, SparseLinearIsLinearOnTheDenseMatrix) {
       const auto from = sparse.parameters();
       ASSERT_EQ(from[0].shape(), Shape({9, 4}));
       // Linear's weight is [out, in], SparseLinear's [in, out]: a product with the identity transposes.
-      const Tensor transposed = matmul(
-          from[0].value(),
-          CsrMatrix::from_rows(9, {{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}}).to_dense(DType::kFloat64).to(test_device()),
-          true, false);
+      const Tensor transposed =
+          matmul(from[0].value(),
+                 tapestry::dense(CsrMatrix::from_rows(9, {{0}, {1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}}), DType::kFloat64)
+                     .to(test_device()),
+                 true, false);
       dense.load_state({{"weight", transposed}, {"bias", from[1].value()}});
-      const Tensor x_dense = host.to_dense(DType::kFloat64).to(test_device());
+      const Tensor x_dense = tapestry::dense(host, DType::kFloat64).to(test_device());
       expect_near(sparse.forward(x).value(), values(dense.forward(x_dense).value()));
 
       const Tensor cotangent = input({6, 4}, 5);

@@ -17,7 +17,7 @@ namespace {
 using Values = std::vector<double>;
 
 Values dense(const CsrMatrix& x) {
-  const Tensor values = x.to_dense(DType::kFloat64);
+  const Tensor values = tapestry::dense(x, DType::kFloat64);
   return {values.span<double>().begin(), values.span<double>().end()};
 }
 
@@ -209,7 +209,7 @@ TEST(CsrTest, NothingStoredOrNoRows) {
 
 TEST(CsrTest, NormalizedRowsHaveNormOneOrStayEmpty) {
   const CsrMatrix x = normalize_rows(random_csr(5, 9, 4, false), DType::kFloat64);
-  const Tensor norms = row_sum(x.to_dense(DType::kFloat64), true);
+  const Tensor norms = row_sum(tapestry::dense(x, DType::kFloat64), true);
   for (std::int64_t row = 0; row < 5; ++row) {
     const double expected = x.row_nnz(row) == 0 ? 0.0 : 1.0;
     EXPECT_TRUE(std::abs(norms.data<double>()[row] - expected) <= 1e-12) << row;

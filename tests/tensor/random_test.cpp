@@ -179,8 +179,9 @@ TEST_F(RandomTest, DropoutKeepsItsShareAndItsMean) {
 TEST_F(RandomTest, SparseDropoutHasTheDenseMask) {
   const Tensor row_ids = Tensor::from<std::int32_t>({4, 9, 2, 4, 7}, {5}, test_device());
   const CsrMatrix x = random_csr(5, 150, 3, true, DType::kFloat32, test_device());
-  const std::vector<float> dense = host(dropout(x.to(Device::kCpu).to_dense().to(test_device()), 0.4, kStream, row_ids));
-  const std::vector<float> sparse = host(dropout(x, 0.4, kStream, row_ids).to(Device::kCpu).to_dense());
+  const std::vector<float> dense =
+      host(dropout(tapestry::dense(x.to(Device::kCpu), DType::kFloat32).to(test_device()), 0.4, kStream, row_ids));
+  const std::vector<float> sparse = host(tapestry::dense(dropout(x, 0.4, kStream, row_ids).to(Device::kCpu), DType::kFloat32));
   EXPECT_EQ(dense, sparse);
   EXPECT_THROW(dropout(x, 1.0, kStream), Error);
   EXPECT_THROW(dropout(x, -0.1, kStream), Error);

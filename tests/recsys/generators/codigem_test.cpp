@@ -15,6 +15,7 @@
 #include "autograd/loss.h"
 #include "autograd/tape.h"
 #include "recsys/generators/codigem_training.h"
+#include "tensor/ops.h"
 #include "tests/sdrm/sdrm_support.h"
 
 namespace tapestry::recsys {
@@ -131,7 +132,7 @@ TEST(Codigem, WithoutNoiseTheDecoderIsAnAutoencoder) {
   CodigemConfig config = small_config();
   config.beta = 0;
   const auto model = model_of(8, config);
-  const Tensor x = grouped_matrix(4, 8, 2, 1).to_dense(DType::kFloat64);
+  const Tensor x = dense(grouped_matrix(4, 8, 2, 1), DType::kFloat64);
   const std::vector<Tensor> chain = chain_of(x, config);
   EXPECT_TRUE(same_bits(chain.front(), x));
   const Tensor gap = linear_combination({{1.0, x}, {-1.0, model->decode(x).value()}});
@@ -155,7 +156,7 @@ TEST(Codigem, TheNetworksLearnApart) {
   for (const CodigemVariant variant : {CodigemVariant::kPublished, CodigemVariant::kCorrected}) {
     const CodigemConfig config = small_config(variant);
     const auto model = model_of(8, config);
-    const Tensor x = grouped_matrix(4, 8, 2, 1).to_dense(DType::kFloat64);
+    const Tensor x = dense(grouped_matrix(4, 8, 2, 1), DType::kFloat64);
     const std::vector<Tensor> chain = chain_of(x, config);
     const auto before = gradients(*model, x, chain, config);
     for (const std::string network : {"decoder", "reverse.1", "reverse.2"}) {
@@ -175,7 +176,7 @@ TEST(Codigem, WhichNetworkIsScoredAgainstTheFirstState) {
   for (const CodigemVariant variant : {CodigemVariant::kPublished, CodigemVariant::kCorrected}) {
     const CodigemConfig config = small_config(variant);
     const auto model = model_of(8, config);
-    const Tensor x = grouped_matrix(4, 8, 2, 1).to_dense(DType::kFloat64);
+    const Tensor x = dense(grouped_matrix(4, 8, 2, 1), DType::kFloat64);
     std::vector<Tensor> chain = chain_of(x, config);
     const auto before = gradients(*model, x, chain, config);
     chain.front() = linear_combination({{1.1, chain.front()}});  // read by the decoder alone, a target of one h
@@ -188,7 +189,7 @@ TEST(Codigem, TheVariantsAreOneAtTwoSteps) {
   const CodigemConfig published = small_config(CodigemVariant::kPublished, 2);
   const CodigemConfig corrected = small_config(CodigemVariant::kCorrected, 2);
   const auto model = model_of(8, published);
-  const Tensor x = grouped_matrix(4, 8, 2, 1).to_dense(DType::kFloat64);
+  const Tensor x = dense(grouped_matrix(4, 8, 2, 1), DType::kFloat64);
   const std::vector<Tensor> chain = chain_of(x, published);
   EXPECT_EQ(changed(gradients(*model, x, chain, published), gradients(*model, x, chain, corrected)), Names{});
   EXPECT_EQ(codigem_target(1, 3, CodigemVariant::kPublished), 2) << "h_1 against its own input";
@@ -204,7 +205,7 @@ TEST(Codigem, GradientsAreThoseOfTheLoss) {
     }
   }
   model->load_state(state);
-  const Tensor x = grouped_matrix(4, 6, 2, 1).to_dense(DType::kFloat64);
+  const Tensor x = dense(grouped_matrix(4, 6, 2, 1), DType::kFloat64);
   const std::vector<Tensor> chain = chain_of(x, config);
   const double error = tapestry::tests::worst_gradient_error(*model, [&] {
     return autograd::linear_combination({{1.0, decoder_loss(*model, x, chain.front())},
@@ -253,7 +254,7 @@ TEST(Codigem, ScoresAreInsideTheUnitIntervalAndNoisyUnlessAskedNotToBe) {
   for (const float score : first.span<float>()) EXPECT_TRUE(score > -1 && score < 1) << score;
   EXPECT_FALSE(same_bits(first, scores(RandomStream{1, Purpose::kTest, 1})));
   EXPECT_TRUE(same_bits(scores({}), scores({})));
-  const Tensor mean = linear_combination({{std::sqrt(1 - config.beta), x.to_dense()}});
+  const Tensor mean = linear_combination({{std::sqrt(1 - config.beta), dense(x, DType::kFloat32)}});
   EXPECT_TRUE(same_bits(scores({}), model->decode(mean).value()));
 }
 

@@ -12,6 +12,7 @@
 #include "recsys/generators/fit_log.h"
 #include "recsys/metrics/ranking.h"
 #include "sdrm/shuffle.h"
+#include "tensor/ops.h"
 #include "tests/recsys/data/data_support.h"
 #include "tests/recsys/generators/generator_support.h"
 #include "tests/sdrm/sdrm_support.h"
@@ -53,7 +54,8 @@ TEST(FitCodigem, IsTheLoopWrittenOutBitForBit) {
     std::vector<std::int32_t> order;
     sdrm::shuffle_rows(70, {3, Purpose::kShuffle, epoch}, order);
     for (std::size_t begin = 0; begin < 70; begin += 32) {
-      const Tensor rows = x.gather_rows(std::span(order).subspan(begin, std::min<std::size_t>(32, 70 - begin))).to_dense();
+      const Tensor rows =
+          dense(x.gather_rows(std::span(order).subspan(begin, std::min<std::size_t>(32, 70 - begin))), DType::kFloat32);
       const auto noise = [&](std::int64_t) { return random_normal(rows.shape(), {3, Purpose::kNoise, ++noises}); };
       const auto look = [&](const Tensor& output) {
         for (std::int64_t i = 0; i < output.numel(); ++i) {

@@ -8,6 +8,7 @@
 
 #include "recsys/generators/diffrec_generator.h"
 #include "sdrm/score_model.h"
+#include "tensor/ops.h"
 #include "tests/recsys/data/data_support.h"
 #include "tests/recsys/generators/generator_support.h"
 #include "tests/sdrm/sdrm_support.h"
@@ -166,7 +167,7 @@ TEST(DiffRec, GradientsAreThoseOfTheLoss) {
   const DiffRecModel model(6, config, init);
   const DiffRecSchedule schedule(config);
   const CsrMatrix x = CsrMatrix::from_rows(6, {{0, 3}, {}, {1, 2, 5}, {4}});
-  const DiffRecBatch batch = {x.to_dense(DType::kFloat64), Tensor::from<std::int32_t>({1, 2, 3, 1}, {4}),
+  const DiffRecBatch batch = {dense(x, DType::kFloat64), Tensor::from<std::int32_t>({1, 2, 3, 1}, {4}),
                               Tensor::from<double>({0.5, 1, 1.5, 2}, {4, 1}),
                               random_normal({4, 6}, {2, Purpose::kTest, 0}, 0, 1, DType::kFloat64)};
   const Tensor seen = noised_rows(batch, schedule);
@@ -210,11 +211,11 @@ TEST(DiffRec, AnOracleHasNoLossAndInferenceReturnsItsAnswer) {
       config.inference_steps = corrupted;
       const DiffRecSchedule schedule(config);
       const auto oracle = constant_model(4, config, {1, 0, 1, 0});
-      const DiffRecBatch batch = {x.to_dense(DType::kFloat64), Tensor::from<std::int32_t>({2}, {1}),
+      const DiffRecBatch batch = {dense(x, DType::kFloat64), Tensor::from<std::int32_t>({2}, {1}),
                                   Tensor::full({1, 1}, 1, DType::kFloat64), Tensor::full({1, 4}, 1, DType::kFloat64)};
       EXPECT_EQ(diffrec_loss(*oracle, batch, noised_rows(batch, schedule), schedule, config.target).total.value().item(), 0);
       const Tensor scores = diffrec_scores(*oracle, x, schedule, config, {5, Purpose::kTest, 0});
-      EXPECT_TRUE(same_bits(scores, x.to_dense(DType::kFloat64))) << corrupted << " of " << timesteps;
+      EXPECT_TRUE(same_bits(scores, dense(x, DType::kFloat64))) << corrupted << " of " << timesteps;
     }
   }
 }
@@ -225,7 +226,7 @@ TEST(DiffRec, AnOracleOfTheNoiseGivesTheSameAnswer) {
   config.timesteps = 2;
   const DiffRecSchedule schedule(config);
   const auto oracle = constant_model(4, config, {1, -1, 0.5, 2});
-  const DiffRecBatch batch = {CsrMatrix::from_rows(4, {{0, 2}}).to_dense(DType::kFloat64), Tensor::from<std::int32_t>({2}, {1}),
+  const DiffRecBatch batch = {dense(CsrMatrix::from_rows(4, {{0, 2}}), DType::kFloat64), Tensor::from<std::int32_t>({2}, {1}),
                               Tensor::full({1, 1}, 1, DType::kFloat64), Tensor::from<double>({1, -1, 0.5, 2}, {1, 4})};
   EXPECT_EQ(diffrec_loss(*oracle, batch, noised_rows(batch, schedule), schedule, config.target).total.value().item(), 0);
   // By hand from a clean row, T' = 0: x_2 = x_0, x^_0 = (x_2 - sqrt(1 - abar_2) e) / sqrt(abar_2), x_1 = c1 x^_0 + c2 x_2, ...
@@ -281,7 +282,7 @@ TEST(DiffRec, WithoutNoiseTheNetworkIsAppliedTTimes) {
   const DiffRecModel model(12, config, init);
   const DiffRecSchedule schedule(config);
   const CsrMatrix x = tapestry::tests::grouped_matrix(5, 12, 3, 1);
-  Tensor expected = x.to_dense();
+  Tensor expected = dense(x, DType::kFloat32);
   for (const std::int32_t t : {3, 2, 1}) expected = model.forward(expected, tapestry::tests::repeated(5, t)).value();
   EXPECT_TRUE(same_bits(diffrec_scores(model, x, schedule, config, {}), expected));
 }

@@ -10,6 +10,7 @@
 #include "optim/adam.h"
 #include "recsys/metrics/ranking.h"
 #include "sdrm/shuffle.h"
+#include "tensor/ops.h"
 #include "tests/recsys/data/data_support.h"
 #include "tests/recsys/generators/generator_support.h"
 #include "tests/sdrm/sdrm_support.h"
@@ -139,7 +140,7 @@ TEST(FitDiffRec, IsTheLoopWrittenOutBitForBit) {
     sdrm::shuffle_rows(70, {3, Purpose::kShuffle, epoch}, order);
     for (std::size_t begin = 0; begin < 70; begin += 32, ++update) {
       DiffRecBatch batch;
-      batch.x0 = x.gather_rows(std::span(order).subspan(begin, std::min<std::size_t>(32, 70 - begin))).to_dense();
+      batch.x0 = dense(x.gather_rows(std::span(order).subspan(begin, std::min<std::size_t>(32, 70 - begin))), DType::kFloat32);
       std::vector<double> u;
       RandomSequence random({3, Purpose::kTimestep, update});
       for (std::int64_t i = 0; i < batch.x0.rows(); ++i) u.push_back(random.uniform());

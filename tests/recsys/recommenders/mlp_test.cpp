@@ -9,6 +9,7 @@
 #include "autograd/loss.h"
 #include "autograd/tape.h"
 #include "recsys/metrics/ranking.h"
+#include "tensor/ops.h"
 #include "tensor/parallel.h"
 #include "tests/recsys/data/data_support.h"
 #include "tests/sdrm/sdrm_support.h"
@@ -101,7 +102,7 @@ INSTANTIATE_TEST_SUITE_P(Types, GoldenMlp, testing::Values(DType::kFloat32, DTyp
 /// The same layer without the algebra: every entry embedded, then one dense product over all of them.
 Variable plain_layer(const CsrMatrix& x, const Variable& table, const Variable& weight, const Variable& bias) {
   const std::int64_t items = x.cols(), width = table.shape()[1], out = bias.shape()[0];
-  const Tensor dense = x.to_dense();
+  const Tensor dense = tapestry::dense(x, DType::kFloat32);
   std::vector<std::int32_t> index;
   for (const float value : dense.span<float>()) index.push_back(value != 0 ? 1 : 0);
   const Tensor flat = Tensor::from<std::int32_t>(index, {x.rows() * items});
@@ -265,7 +266,7 @@ TEST(Mlp, TellsOfEachEpochAtItsEnd) {
 TEST(Mlp, RmseIsThatOfTheProbabilities) {
   const CsrMatrix rows = grouped_matrix(300, 12, 3, 2);  // more than a tile of users
   const auto model = small_model(12, small_config());
-  const Tensor logits = model->logits(rows).value(), x = rows.to_dense();
+  const Tensor logits = model->logits(rows).value(), x = tapestry::dense(rows, DType::kFloat32);
   double squares = 0;
   for (std::int64_t i = 0; i < logits.numel(); ++i) {
     const double error = 1 / (1 + std::exp(-static_cast<double>(logits.data<float>()[i]))) - x.data<float>()[i];
@@ -350,7 +351,7 @@ TEST(Mlp, LearnsTastesAndIsTheSameForAnyNumberOfThreads) {
   // Own items score above others on average: what the input holds is recognised.
   double own = 0, rest = 0;
   for (std::int64_t user = 0; user < 40; ++user) {
-    const Tensor x = evaluation.slice_rows(user, user + 1).to_dense();
+    const Tensor x = tapestry::dense(evaluation.slice_rows(user, user + 1), DType::kFloat32);
     for (std::int64_t item = 0; item < 60; ++item) {
       const double score = scores.data<float>()[user * 60 + item];
       (x.data<float>()[item] != 0 ? own : rest) +=
