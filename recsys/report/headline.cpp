@@ -137,8 +137,10 @@ std::string chosen_on_reported_users(std::span<const Cell> cells, const ReportOp
     const bool generator = is_stopped(cell.generator);
     stopped = stopped || generator || cell.recommender == "mlp" || (cell.recommender == "neumf" && options.neumf_by_recall);
   }
+  // The paper's search was for MultiVAE++ and SDRM: nothing of the other generators or the recommenders comes from it.
   const bool searched = std::any_of(cells.begin(), cells.end(), [&](const Cell& cell) {
-    return options.compares(cell.dataset) && published_dataset(cell.dataset).has_value();
+    return (cell.generator == kVae || is_sdrm(cell.generator)) && options.compares(cell.dataset) &&
+           published_dataset(cell.dataset).has_value();
   });
   if (!stopped && !searched) return "";
   const std::string but_for = others.empty() ? "" : " (but for that of " + and_joined({others.begin(), others.end()}) + ")";

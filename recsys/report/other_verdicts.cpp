@@ -8,10 +8,12 @@
 namespace tapestry::recsys {
 namespace {
 
-VerdictCounts gain_counts(const std::vector<AverageImprovement>& gains) {
+/// Of the means that have a printed one beside them: the paper's own for its `whole` 12 combinations, or for fewer the mean of what
+/// tables 7 and 8 print for them. That of one combination says nothing besides these tables.
+VerdictCounts mean_counts(const std::vector<AverageImprovement>& gains, bool whole) {
   VerdictCounts counts;
   for (const AverageImprovement& one : gains) {
-    if (one.printed()) counts.add(verdict(one));
+    if (one.printed() && one.whole == whole && one.combinations > 1) counts.add(verdict(one));
   }
   return counts;
 }
@@ -23,13 +25,21 @@ std::string gain_sentence(const std::vector<Improvement>& gains) {
   }
   if (single.printed() == 0) return "";
   const std::vector<AverageImprovement> averages = average_improvements(gains);
-  const VerdictCounts average = gain_counts(averages), overall = gain_counts(overall_improvements(gains));
+  const std::vector<AverageImprovement> overall = overall_improvements(gains);
   std::string text = "Of the gains of SDRM over MultiVAE++: " + single.text("printed in tables 7 and 8", false);
-  if (average.printed() > 0) text += "; " + average.text("means in table 6", false);
-  if (overall.printed() > 0) text += "; " + overall.text("means over all cut-offs", false);
-  if (const std::string fewer = fewer_combinations(averages); !fewer.empty()) {
-    text += " (means are compared over the " + fewer +
-            " of the paper's 12 combinations of data set and recommender that were computed)";
+  const auto add = [&](const VerdictCounts& counts, const std::string& means) {
+    if (counts.printed() > 0) text += "; " + counts.text(means, false);
+    return counts.printed() > 0;
+  };
+  add(mean_counts(averages, true), "means in table 6");
+  add(mean_counts(overall, true), "means over all cut-offs");
+  const bool some_of_these = add(mean_counts(averages, false), "means of these over data sets and recommenders");
+  const bool over_cutoffs = add(mean_counts(overall, false), "means of these over all cut-offs too");
+  if (some_of_these || over_cutoffs) {
+    const std::string fewer = fewer_combinations(averages);
+    text += " (set against the means of what tables 7 and 8 print for the same " +
+            (fewer.empty() ? "figures" : fewer + " of the paper's 12 combinations of data set and recommender") +
+            ", not against the paper's own)";
   }
   return text + ".";
 }

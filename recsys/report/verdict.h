@@ -39,7 +39,6 @@ class VerdictCounts {
  public:
   void add(std::optional<Verdict> found);
   int printed() const { return printed_; }
-  int reproduced() const { return counts_[0]; }
   /// "12 of 32 printed figures reproduced, 16 within 3 sd, 1 above, 3 below", with "4 failed" at the end where there was no
   /// verdict. Figures without deviations have no "within 3 sd", and no verdict "without an interval".
   std::string text(const std::string& figures, bool deviations) const;
