@@ -40,11 +40,18 @@ TableRows rows_of(const std::vector<Cell>& cells, const std::string& dataset, co
 Section catalogue_section(const ReportContent& content) {
   Section section("catalogue", "What the recommendations do to the catalogue");
   if (std::none_of(content.cells.begin(), content.cells.end(), is_shown)) return section;
-  section.paragraph(
+  std::string text =
       "Of lists of ten, mean ± population standard deviation over runs, then the 95 % interval. Coverage: share of all items "
       "that anybody is shown. Gini: 0 when all items are shown equally often, near 1 when it is always the same ones. Novelty: "
       "bits of surprise of a recommended item; the more, the fewer real users have it. Head, mid and tail recall: on the "
-      "held-out items of the most, middle and least popular third of the items alone.");
+      "held-out items of the most, middle and least popular third of the items alone.";
+  if (content.options.protocol.find("folds") != std::string::npos) {
+    text +=
+        " With folds, coverage and Gini are those of one fold's lists in each run: fewer users are shown fewer items, so that "
+        "these "
+        "two cannot be compared with those of runs without folds.";
+  }
+  section.paragraph(text);
   for (const std::string& dataset : names_of(content.cells, &Cell::dataset)) {
     section.fold(dataset, dataset == content.cells.front().dataset, [&] {
       for (const std::string& recommender : names_of(content.cells, &Cell::recommender)) {

@@ -13,7 +13,7 @@ namespace tapestry::recsys {
 /// items, each user's difference averaged over the runs.
 struct Comparison {
   std::string dataset, recommender, setting, generator, baseline, metric;
-  Interval interval;        ///< 95 %, of the difference: bootstrap over users and fits
+  Interval interval;        ///< 95 %, of the difference: bootstrap_interval over users and fits
   MeanTest test;            ///< of generator - baseline, for other users and other trainings of the same models
   double p_these_fits = 1;  ///< two-sided sign-flip test over users: for other users, but these very models
   /// test.p_two_sided, corrected for the number of comparisons (correct_for_number); NaN outside the family.

@@ -24,6 +24,10 @@ struct Three {
 
 constexpr const char* kBothSettings = "augment and replace";
 
+/// The data set whose hyperparameters are the same for every recommender: in runs of the same number, and so of the same seed,
+/// all recommenders get the users of the same MultiVAE and SDRM.
+constexpr const char* kSharedUsers = "simulated";
+
 std::vector<double> deviations_of(const std::vector<double>& runs, const std::vector<double>& baseline) {
   if (runs.size() != baseline.size() || runs.size() < 2) return {};
   const double v = mean(baseline), ratio = mean(runs) / v;
@@ -33,14 +37,14 @@ std::vector<double> deviations_of(const std::vector<double>& runs, const std::ve
 }
 
 /// 95 % for the mean of improvements. Those of one data set and recommender come from the same runs, in either setting: their
-/// deviations are added up run by run. Combinations are independent of each other, and each has its own spread: the degrees of
-/// freedom are Welch's and Satterthwaite's.
+/// deviations are added up run by run. Combinations are independent of each other, but for those of kSharedUsers, which are added
+/// up likewise; each has its own spread: the degrees of freedom are Welch's and Satterthwaite's.
 Interval mean_interval_of(double percent, std::span<const Improvement* const> some) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   std::map<std::pair<std::string, std::string>, std::vector<double>> sums;
   for (const Improvement* one : some) {
     if (one->deviations.empty()) return {nan, nan};
-    std::vector<double>& sum = sums[{one->dataset, one->recommender}];
+    std::vector<double>& sum = sums[{one->dataset, one->dataset == kSharedUsers ? "" : one->recommender}];
     if (sum.empty()) sum.resize(one->deviations.size());
     if (sum.size() != one->deviations.size()) return {nan, nan};
     for (std::size_t r = 0; r < sum.size(); ++r) sum[r] += one->deviations[r] / static_cast<double>(some.size());

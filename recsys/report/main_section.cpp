@@ -68,8 +68,10 @@ Section main_section(const ReportContent& content) {
         std::string("Mean ± population standard deviation over runs") +
         (content.options.protocol.find("folds") != std::string::npos ? ", each of which reports the users of one fold" : "") +
         ", then the 95 % " +
-        (strict ? "bootstrap interval over users and fits, with folds over folds."
-                : "interval for the mean over runs (Student's t)."));
+        (strict
+             ? "bootstrap interval over users and fits, with folds over folds (Student's t below five folds, or five fits that "
+               "vary)."
+             : "interval for the mean over runs (Student's t)."));
   }
   if (has_ndcg_over_k(content.cells)) {
     section.paragraph(

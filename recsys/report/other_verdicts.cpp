@@ -8,8 +8,8 @@
 namespace tapestry::recsys {
 namespace {
 
-/// Of the means that have a printed one beside them: the paper's own for its `whole` 12 combinations, or for fewer the mean of what
-/// tables 7 and 8 print for them. That of one combination says nothing besides these tables.
+/// Of the means that have a printed one beside them: the paper's own for its `whole` 12 combinations, or for fewer the mean of
+/// what tables 7 and 8 print for them. That of one combination says nothing besides these tables.
 VerdictCounts mean_counts(const std::vector<AverageImprovement>& gains, bool whole) {
   VerdictCounts counts;
   for (const AverageImprovement& one : gains) {

@@ -9,13 +9,25 @@
 namespace tapestry::recsys {
 namespace {
 
-/// What Markdown would take for markup or for the end of a cell.
+bool is_alphanumeric(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+/// Whether Markdown could take the character there for markup or for the end of a cell. Names keep their underscores and
+/// intervals their brackets: within a word the one is no emphasis, unclosed the other is no link.
+bool is_markup(const std::string& text, std::size_t at) {
+  const char c = text[at];
+  if (c == '_') return at == 0 || at + 1 == text.size() || !is_alphanumeric(text[at - 1]) || !is_alphanumeric(text[at + 1]);
+  if (c == '[') return text.find(']', at) != std::string::npos;
+  return c == '|' || c == '*' || c == '`' || c == '\\';
+}
+
+/// The text as Markdown that shows it.
 std::string escape_markdown(const std::string& text) {
   std::string escaped;
-  for (const char c : text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
     if (c == '<') {
       escaped += "&lt;";
-    } else if (c == '|' || c == '*' || c == '`' || c == '\\') {
+    } else if (is_markup(text, i)) {
       escaped += std::string("\\") + c;
     } else {
       escaped += c == '\n' ? ' ' : c;

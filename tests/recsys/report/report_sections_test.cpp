@@ -7,7 +7,6 @@
 #include "recsys/report/csv_files.h"
 #include "recsys/report/published.h"
 #include "recsys/report/published_similarity.h"
-#include "recsys/report/section.h"
 #include "recsys/report/sections.h"
 #include "recsys/report/text.h"
 #include "tests/recsys/report/markup_support.h"
@@ -104,23 +103,6 @@ TEST(ShapeTest, BinsCoverEachSizeOnceAndDensitiesAddUp) {
   EXPECT_TRUE(size_bins(0).empty());
 }
 
-TEST(SectionTest, SaysTheSameInBothForms) {
-  Section section("some", "A & B");
-  EXPECT_TRUE(section.empty());
-  section.paragraph("1 < 2 | *");
-  section.fold("more", true, [&] {
-    section.heading("h");
-    section.table({{{"a"}, {"b"}}, {{"x", "below"}, {"1", "", "within"}}}, 1);
-  });
-  EXPECT_EQ(markup_fault(section.html()), "") << section.html();
-  EXPECT_TRUE(has(section.html(), "<h2 id=\"some\">A &amp; B</h2>"));
-  EXPECT_TRUE(has(section.html(), "<p>1 &lt; 2 | *</p>"));
-  EXPECT_TRUE(has(section.html(), "<details open><summary>more</summary>"));
-  EXPECT_TRUE(has(section.html(), "x<small>below</small></th><td class=\"within\">1</td>")) << section.html();
-  EXPECT_EQ(section.markdown(),
-            "## A & B\n\n1 &lt; 2 \\| \\*\n\n### more\n\n#### h\n\n| a | b |\n|---|---:|\n| x (below) | 1 |\n\n");
-}
-
 /// amazon-digital-music, on which the paper prints a table 5, with made-up users.
 ReportContent content() {
   ReportContent report;
@@ -184,9 +166,21 @@ TEST(ReportSectionsTest, CatalogueWithItsSpread) {
   const std::string text = catalogue_section(content()).markdown();
   EXPECT_TRUE(has(text, "| M-SDRM | 0.5000 ± 0.2500 (-2.6766 to 3.6766) |")) << text;
   EXPECT_TRUE(has(text, " | – |")) << "Recall-tail@10 is missing: " << text;
+  EXPECT_FALSE(has(text, "fold"));
   ReportContent other = content();
+  other.options.protocol = "strict, 5 folds";
+  EXPECT_TRUE(
+      has(catalogue_section(other).markdown(), "With folds, coverage and Gini are those of one fold's lists in each run"));
   other.cells.resize(1);
   EXPECT_TRUE(catalogue_section(other).empty());
+}
+
+TEST(ReportSectionsTest, AStrictIntervalIsNotAlwaysABootstrap) {
+  ReportContent strict = content();
+  strict.options.protocol = "strict";
+  strict.options.compare = false;
+  EXPECT_TRUE(has(main_section(strict).markdown(), "(Student's t below five folds, or five fits that vary)"));
+  EXPECT_TRUE(has(comparison_legend(), "Student's t below five folds, or five fits that vary"));
 }
 
 TEST(ReportSectionsTest, EveryCutOffWithItsSpread) {
