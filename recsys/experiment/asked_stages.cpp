@@ -6,8 +6,21 @@
 #include "recsys/experiment/selection.h"
 #include "recsys/experiment/stage_names.h"
 #include "recsys/generators/make_generators.h"
+#include "recsys/generators/sdrm_family.h"
 
 namespace tapestry::recsys {
+namespace {
+
+/// Of the stages of these generators the fits of which there is one for all recommenders, logged under the one that came first.
+std::set<std::string> shared_fits(std::span<const std::string> generators) {
+  std::set<std::string> fits;
+  for (const std::string& generator : generators) {
+    if (generator != kOriginal && !SdrmFamily::has(generator)) fits.insert(stages_of(generator).front());
+  }
+  return fits;
+}
+
+}  // namespace
 
 std::set<std::string> stages_of_all(std::span<const std::string> generators) {
   std::set<std::string> all;
@@ -20,7 +33,7 @@ std::set<std::string> stages_of_all(std::span<const std::string> generators) {
 
 std::vector<StageRecord> asked_stages(const UnitStore& store, const ExperimentOptions& options,
                                       std::span<const std::string> datasets) {
-  const std::set<std::string> of_generators = stages_of_all(options.generators);
+  const std::set<std::string> of_generators = stages_of_all(options.generators), shared = shared_fits(options.generators);
   const auto is_in = [](const auto& names, const std::string& name) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };
@@ -28,7 +41,7 @@ std::vector<StageRecord> asked_stages(const UnitStore& store, const ExperimentOp
   std::erase_if(records, [&](const StageRecord& record) {
     const bool of_a_generator = record.run > 0 && !is_any_generators(record.stage);
     return !is_in(datasets, record.dataset) || record.run > options.runs ||
-           (!record.recommender.empty() && !is_in(options.recommenders, record.recommender)) ||
+           (!record.recommender.empty() && !is_in(options.recommenders, record.recommender) && !shared.contains(record.stage)) ||
            (of_a_generator && !of_generators.contains(record.stage));
   });
   return records;

@@ -48,8 +48,7 @@ Section catalogue_section(const ReportContent& content) {
   if (content.options.protocol.find("folds") != std::string::npos) {
     text +=
         " With folds, coverage and Gini are those of one fold's lists in each run: fewer users are shown fewer items, so that "
-        "these "
-        "two cannot be compared with those of runs without folds.";
+        "these two cannot be compared with those of runs without folds.";
   }
   section.paragraph(text);
   for (const std::string& dataset : names_of(content.cells, &Cell::dataset)) {

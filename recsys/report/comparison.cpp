@@ -40,9 +40,9 @@ constexpr const char* kLegend =
     "Difference: generator minus the one it is set against, each user's difference averaged over the runs. Interval: bootstrap "
     "over users and over fits (trainings of generator and recommender; with folds over folds, whose users share a fit), or "
     "Student's t below five folds, or five fits that vary; of this difference alone. p, these fits: two-sided sign-flip test "
-    "over users, which speaks of these trained models. p: two-sided "
-    "t-test over users and fits, which speaks of such models trained anew. Holm p: the latter corrected for all comparisons of "
-    "this report on Recall@10 and NDCG@10, which are one family; better and worse are said where it is below 0.05.";
+    "over users, which speaks of these trained models. p: two-sided t-test over users and fits, which speaks of such models "
+    "trained anew. Holm p: the latter corrected for all comparisons of this report on Recall@10 and NDCG@10, which are one "
+    "family; better and worse are said where it is below 0.05.";
 
 }  // namespace
 

@@ -87,7 +87,7 @@ Section time_section(const ReportContent& content) {
   }
   section.paragraph(
       "Of all that was computed here for these data sets and runs. A generator that is the same for every recommender is timed "
-      "under the one for which it was fitted.");
+      "under the one for which it was fitted, also where that is none of the report's.");
   section.fold("Wall time of every stage, over all runs", false, [&] { section.table(rows, 3); });
   return section;
 }
