@@ -103,7 +103,8 @@ recsys::PlanOptions planning() {
   };
   plan.progress = [](const std::string& what) {
     if (::isatty(STDERR_FILENO) != 0) {
-      std::fprintf(stderr, "\r\x1b[Kmeasuring %s", what.c_str());
+      const std::string line = recsys::cut_to_line("measuring " + what, recsys::terminal_columns(stderr));
+      std::fprintf(stderr, "\r\x1b[K%s", line.c_str());
     } else {
       std::fprintf(stderr, "{\"event\":\"measuring\",\"what\":\"%s\"}\n", what.c_str());
     }

@@ -11,6 +11,7 @@ namespace tapestry::apps {
 struct RawOptions {
   using Names = std::vector<std::string>;
   std::string data;
+  bool data_given = false;  ///< by --data or the environment, also where it is what is usual
   Names datasets, recommenders = {"svd"}, generators = {"original", "multivae++", "f-sdrm", "m-sdrm"}, settings = {"all"}, only,
                   without, ablations, reuse;
   std::string protocol = "published", variant = "published", device = "cpu", precision = "float32", out = "results",

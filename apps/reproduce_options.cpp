@@ -22,11 +22,10 @@ namespace fs = std::filesystem;
 using Names = RawOptions::Names;
 using recsys::joined;
 
-constexpr const char* kUsualData = "data";
-
-std::string default_data() {
+/// The data folder of the environment; empty when it names none.
+std::string data_of_environment() {
   const char* folder = std::getenv("TAPESTRY_DATA");
-  return folder != nullptr && *folder != '\0' ? folder : kUsualData;
+  return folder == nullptr ? "" : folder;
 }
 
 /// What --paper asks for where nothing else is said.
@@ -52,7 +51,7 @@ Names choose_datasets(const RawOptions& raw, Names& remarks) {
   const bool searched = raw.datasets.empty() || std::find(raw.datasets.begin(), raw.datasets.end(), "all") != raw.datasets.end();
   std::error_code ignored;
   const bool a_file = raw.datasets != Names{"simulated"} && fs::exists(data, ignored) && !fs::is_directory(data, ignored);
-  if (!raw.list && (a_file || (searched && raw.data != kUsualData && !fs::is_directory(data, ignored)))) {
+  if (!raw.list && (a_file || (searched && raw.data_given && !fs::is_directory(data, ignored)))) {
     fail(ErrorKind::kData, "the data folder ", raw.data, " (--data or $TAPESTRY_DATA) ",
          fs::exists(data, ignored) ? "is not a folder" : "does not exist", "; --dataset simulated needs none");
   }
@@ -192,7 +191,8 @@ ReproduceOptions resolve(const RawOptions& raw, const recsys::GivenOptions& give
 
 std::optional<ReproduceOptions> parse_reproduce_options(int argc, char** argv) {
   RawOptions raw;
-  raw.data = default_data();
+  const std::string from_environment = data_of_environment();
+  raw.data = from_environment.empty() ? "data" : from_environment;
   CLI::App app(
       "Reproduces the SDRM paper's tables: trains MultiVAE++ and SDRM on real ratings, draws synthetic users, trains\n"
       "recommenders on them, and sets the results beside the printed figures.",
@@ -213,6 +213,7 @@ std::optional<ReproduceOptions> parse_reproduce_options(int argc, char** argv) {
     options.doctor = true;
     return options;
   }
+  raw.data_given = !from_environment.empty() || app.count("--data") > 0;
   if (raw.paper) extend_to_paper(raw, app);
   return resolve(raw, {app.count("--runs") > 0, app.count("--protocol") > 0, app.count("--generators") > 0});
 }

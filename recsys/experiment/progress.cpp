@@ -43,11 +43,6 @@ std::string describe(const StageLabel& label, const StageProgress& progress) {
   return text;
 }
 
-std::size_t terminal_columns(std::FILE* terminal) {
-  winsize size = {};
-  return ::ioctl(::fileno(terminal), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
-
 double tenths(double seconds) { return std::round(seconds * 10) / 10; }
 
 const char* event_name(ProgressEvent::Kind kind, const StageProgress& progress) {
@@ -99,6 +94,13 @@ std::string json_line(const ProgressEvent& event) {
 
 }  // namespace
 
+std::string cut_to_line(const std::string& text, std::size_t columns) { return text.substr(0, columns > 1 ? columns - 1 : 0); }
+
+std::size_t terminal_columns(std::FILE* terminal) {
+  winsize size = {};
+  return ::ioctl(::fileno(terminal), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
 std::string BarDisplay::line(double elapsed, double remaining, const std::string& doing, std::size_t columns) {
   constexpr int kCells = 24;
   const double fraction = elapsed + remaining > 0 ? elapsed / (elapsed + remaining) : 0;
@@ -108,7 +110,7 @@ std::string BarDisplay::line(double elapsed, double remaining, const std::string
   const std::string text = "[" + std::string(static_cast<std::size_t>(filled), '#') +
                            std::string(static_cast<std::size_t>(kCells - filled), '.') + "] " + percent + "  ETA " +
                            clock_text(remaining) + "  " + doing;
-  return text.substr(0, columns > 1 ? columns - 1 : 0);  // a full line would wrap
+  return cut_to_line(text, columns);
 }
 
 void BarDisplay::show(const ProgressEvent& event) {

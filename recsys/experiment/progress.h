@@ -47,6 +47,11 @@ class ProgressDisplay {
   virtual void clear() {}
 };
 
+/// The part of the text that stays in one line of the terminal, so that it can be redrawn and taken away: a full line would wrap.
+std::string cut_to_line(const std::string& text, std::size_t columns);
+/// How many columns the terminal has; 80 for a file that does not say.
+std::size_t terminal_columns(std::FILE* terminal);
+
 /// One bar for the whole job on a terminal, redrawn in place at most ten times a second.
 class BarDisplay : public ProgressDisplay {
  public:

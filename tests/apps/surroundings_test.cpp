@@ -1,7 +1,9 @@
-// What apps/reproduce inherits and loses: signals that its caller ignores, pipes that nobody reads any more, and a shell that is
-// to start its command again.
+// What apps/reproduce inherits and loses: signals that its caller ignores, pipes that nobody reads any more, a narrow terminal,
+// the folder it is started in, and a shell that is to start its command again.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -85,6 +87,44 @@ TEST_F(Surroundings, PipesThatNobodyReadsDoNotCostTheJob) {
   });
   EXPECT_EQ(mute.status, kData);
   EXPECT_EQ(read_file(out() / "results.csv"), expected);
+}
+
+TEST_F(Surroundings, WhatIsMeasuredForAPlanStaysInOneLineOfTheTerminal) {
+  const int keyboard = ::posix_openpt(O_RDWR | O_NOCTTY);
+  if (keyboard < 0 || ::grantpt(keyboard) != 0 || ::unlockpt(keyboard) != 0) GTEST_SKIP() << "there are no pseudoterminals";
+  const int screen = ::open(::ptsname(keyboard), O_RDWR | O_NOCTTY);
+  winsize size = {};
+  size.ws_row = 24;
+  size.ws_col = 20;
+  ASSERT_EQ(::ioctl(screen, TIOCSWINSZ, &size), 0);
+  std::vector<std::string> arguments = job("original");
+  arguments.emplace_back("--plan");
+  EXPECT_EQ(tests::reproduce(folder_.path(), arguments, [&] { ::dup2(screen, STDERR_FILENO); }).status, 0);
+  ASSERT_EQ(::fcntl(keyboard, F_SETFL, O_NONBLOCK), 0);
+  std::string shown;
+  char part[512];
+  for (ssize_t count = 0; (count = ::read(keyboard, part, sizeof part)) > 0;) shown.append(part, static_cast<std::size_t>(count));
+  EXPECT_NE(shown.find("\r\x1b[Kmeasuring simulated\r\x1b[K"), std::string::npos) << "cut before the last column: " << shown;
+  ::close(screen);
+  ::close(keyboard);
+}
+
+TEST_F(Surroundings, ADataFolderThatWasGivenIsNotTakenForTheUsualOne) {
+  const fs::path nothing = folder_.path() / "nothing";
+  fs::create_directories(nothing);
+  const auto status = [&](const std::vector<std::string>& more, bool in_environment) {
+    std::vector<std::string> arguments = {"--quick", "--runs", "1", "--generators", "original", "--out", out().string()};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const auto prepare = [&] {
+      fs::current_path(nothing);
+      if (in_environment) ::setenv("TAPESTRY_DATA", "data", 1);
+    };
+    return tests::reproduce(folder_.path(), arguments, prepare).status;
+  };
+  for (const char* name : {"data", "./data", "dat"}) EXPECT_EQ(status({"--data", name}, false), kData) << name;
+  EXPECT_EQ(status({}, true), kData) << "$TAPESTRY_DATA";
+  EXPECT_FALSE(fs::exists(out()));
+  EXPECT_EQ(status({}, false), 0) << "the usual one may be missing";
 }
 
 TEST_F(Surroundings, TheRecordedCommandCanBeGivenToAShell) {

@@ -81,6 +81,9 @@ TEST(BarDisplay, Line) {
   EXPECT_EQ(BarDisplay::line(0, 0, "x", 200), "[........................]   0 %  ETA 0:00  x");
   EXPECT_EQ(BarDisplay::line(0, 3725, "x", 200).find("ETA 1:02:05"), 34U);
   EXPECT_EQ(BarDisplay::line(1, 1, "a long text", 40).size(), 39U);
+  EXPECT_EQ(cut_to_line("measuring", 10), "measuring");
+  EXPECT_EQ(cut_to_line("measuring", 9), "measurin");
+  EXPECT_EQ(cut_to_line("measuring", 0), "");
 }
 
 /// A file in the place of a terminal; it is as wide as one whose width is not known.
