@@ -1,8 +1,8 @@
 #include "recsys/experiment/finished_work.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <set>
+#include <utility>
 
 #include "recsys/experiment/line_log.h"
 #include "recsys/experiment/read_text.h"
@@ -12,8 +12,17 @@
 namespace tapestry::recsys {
 namespace {
 
-using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
+
+/// What `read` gives, nothing where it cannot: a plan then measures or assumes what it is not told.
+template <typename Read>
+auto if_readable(const Read& read) -> decltype(read()) {
+  try {
+    return read();
+  } catch (const Error&) {
+    return {};
+  }
+}
 
 }  // namespace
 
@@ -30,7 +39,7 @@ FinishedWork::FinishedWork(fs::path folder, Configuration configuration, std::sp
   }
   std::set<std::string> lines;  // one that was taken over is in two folders
   for (const fs::path& one : folders_) {
-    for (const std::string& line : read_lines(one / kStagesFile)) lines.insert(line);
+    for (std::string& line : if_readable([&] { return read_lines(one / kStagesFile); })) lines.insert(std::move(line));
   }
   for (const std::string& line : lines) {
     if (const std::optional<StageRecord> record = parse_stage(line)) {
@@ -41,16 +50,8 @@ FinishedWork::FinishedWork(fs::path folder, Configuration configuration, std::sp
 
 bool FinishedWork::has(const UnitKey& unit) const {
   const std::string digest = unit_digest(configuration_, unit.dataset, unit.recommender, unit.generator);
-  return std::any_of(folders_.begin(), folders_.end(), [&](const fs::path& folder) {
-    std::optional<std::string> text;
-    try {
-      text = read_text(unit_file(folder, unit));
-    } catch (const Error&) {  // will be computed again
-    }
-    if (!text) return false;
-    const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
-    return json.is_object() && json.contains("configuration") && json["configuration"] == digest;
-  });
+  return std::any_of(folders_.begin(), folders_.end(),
+                     [&](const fs::path& folder) { return read_unit(folder, unit, digest).unit.has_value(); });
 }
 
 std::int64_t FinishedWork::begun() const {
@@ -83,7 +84,7 @@ std::optional<KnownMean> FinishedWork::epochs(const std::string& dataset, const 
       const std::string name = entry.path().filename().string();
       if (!name.starts_with("run-") || !name.ends_with((stage.starts_with("-") ? "" : "-") + stage + ".csv")) continue;
       if (!seen.insert(name).second) continue;
-      const std::optional<std::string> text = read_text(entry.path());
+      const std::optional<std::string> text = if_readable([&] { return read_text(entry.path()); });
       if (text) known.add(static_cast<double>(std::count(text->begin(), text->end(), '\n') - 1));  // the first line has names
     }
   }

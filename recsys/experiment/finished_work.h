@@ -16,7 +16,7 @@
 namespace tapestry::recsys {
 
 /// What a folder of results holds and what it would take over from others (reuse.h), for planning: read without taking the
-/// folder, and without making one.
+/// folder, and without making one. What cannot be read there counts as not there.
 class FinishedWork {
  public:
   /// Throws Error(kUsage) when the folder has results of another configuration or of unknown origin, as UnitStore does.
@@ -25,7 +25,7 @@ class FinishedWork {
   /// The folders of `reuse` that do not fit, and why.
   const std::vector<Reused>& unfit() const { return unfit_; }
 
-  /// Whether there is a file of this unit and configuration. Whether it is damaged shows when it is read for the report.
+  /// Whether a job would find it finished: one that is damaged is not.
   bool has(const UnitKey& unit) const;
   /// Where the models of a run are kept, in the first folder that has one of them; no folder is made.
   ModelFolder models(const std::string& dataset, const std::string& owner, int run) const;

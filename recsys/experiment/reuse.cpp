@@ -116,9 +116,20 @@ class Taker {
   /// Starts first: a unit that they name has had its times written.
   void read_logs() {
     read_at_ = fs::file_time_type::clock::now();
-    starts_ = Journal(folder_).starts();
-    stages_ = read_lines(folder_ / kStagesFile);
+    starts_ = read_log([&] { return Journal(folder_).starts(); });
+    stages_ = read_log([&] { return read_lines(folder_ / kStagesFile); });
     timed_.clear();
+  }
+
+  /// What `read` gives. A log that cannot be read is named once, and is empty: its units are taken all the same.
+  template <typename Read>
+  auto read_log(const Read& read) -> decltype(read()) {
+    try {
+      return read();
+    } catch (const Error& error) {
+      if (unread_.insert(error.what()).second) store_.warn(concat(error.what(), ", left out"));
+      return {};
+    }
   }
 
   bool is_named(const UnitKey& key) const {
@@ -191,6 +202,7 @@ class Taker {
   std::vector<std::string> stages_;
   std::set<std::pair<RunKey, std::string>> timed_;  ///< runs and generators whose lines of stages_ have been copied
   std::set<fs::path> damaged_;                      ///< models that were found so
+  std::set<std::string> unread_;                    ///< what was said of logs that cannot be read
   std::int64_t units_ = 0;
 };
 

@@ -105,6 +105,29 @@ void remove_cut_off(const fs::path& folder) {
 
 }  // namespace
 
+FoundUnit read_unit(const fs::path& folder, const UnitKey& key, const std::string& digest) try {
+  const fs::path file = unit_file(folder, key);
+  const FoundUnit damaged = {std::nullopt, file.string() + ": damaged"};
+  const std::optional<std::string> text = read_text(file);
+  if (!text) return {};
+  Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || !json.contains("sha256")) return damaged;
+  const Json expected = json["sha256"];
+  json.erase("sha256");
+  if (expected != sha256(json.dump())) return damaged;
+  if (!json.contains("unit") || !json.contains("configuration")) return damaged;
+  if (json.at("unit") != key.text() || json.at("configuration") != digest) {
+    return {std::nullopt, file.string() + ": of another configuration"};
+  }
+  try {
+    return {unit_of(key, json), ""};
+  } catch (const Json::exception&) {  // behind the checksum, but not as write() wrote it
+    return damaged;
+  }
+} catch (const Error& error) {
+  return {std::nullopt, error.what()};
+}
+
 void check_folder(const fs::path& folder, const Configuration& configuration) { joined_configuration(folder, configuration); }
 
 UnitStore::UnitStore(fs::path folder, Configuration configuration, Warn warn)
@@ -118,37 +141,15 @@ UnitStore::UnitStore(fs::path folder, Configuration configuration, Warn warn)
 }
 
 std::optional<Unit> UnitStore::read_from(const fs::path& folder, const UnitKey& key) const {
-  const fs::path file = unit_file(folder, key);
-  const auto refuse = [&](const std::string& why) {
+  FoundUnit found = read_unit(folder, key, unit_digest(configuration_, key.dataset, key.recommender, key.generator));
+  if (!found.refusal.empty()) {
     const bool first = [&] {
       const std::lock_guard lock(refused_mutex_);
-      return refused_.insert(file).second;
+      return refused_.insert(unit_file(folder, key)).second;
     }();
-    if (first) warn_(why + (folder == folder_ ? ", counts as not finished" : ", not taken"));
-    return std::nullopt;
-  };
-  std::optional<std::string> text;
-  try {
-    text = read_text(file);
-  } catch (const Error& error) {
-    return refuse(error.what());
+    if (first) warn_(found.refusal + (folder == folder_ ? ", counts as not finished" : ", not taken"));
   }
-  if (!text) return std::nullopt;
-  Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object() || !json.contains("sha256")) return refuse(file.string() + ": damaged");
-  const Json expected = json["sha256"];
-  json.erase("sha256");
-  if (expected != sha256(json.dump())) return refuse(file.string() + ": damaged");
-  if (!json.contains("unit") || !json.contains("configuration")) return refuse(file.string() + ": damaged");
-  if (json.at("unit") != key.text() ||
-      json.at("configuration") != unit_digest(configuration_, key.dataset, key.recommender, key.generator)) {
-    return refuse(file.string() + ": of another configuration");
-  }
-  try {
-    return unit_of(key, json);
-  } catch (const Json::exception&) {  // behind the checksum, but not as write() wrote it
-    return refuse(file.string() + ": damaged");
-  }
+  return std::move(found.unit);
 }
 
 void UnitStore::write(const Unit& unit) {

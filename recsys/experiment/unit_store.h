@@ -40,6 +40,16 @@ std::optional<StageRecord> parse_stage(const std::string& line);
 /// folder is only read: it needs neither exist nor be taken.
 void check_folder(const std::filesystem::path& folder, const Configuration& configuration);
 
+/// What a folder of results says of a unit.
+struct FoundUnit {
+  std::optional<Unit> unit;  ///< when it is finished
+  std::string refusal;       ///< why a file that is there counts as none: not to be read, damaged, of another configuration
+};
+
+/// Reads a unit of the configuration that has this digest (unit_digest), checksum and name included. The folder needs not be
+/// taken.
+FoundUnit read_unit(const std::filesystem::path& folder, const UnitKey& key, const std::string& digest);
+
 /// A folder of results that survives a kill at any instant (docs/results_files.md lists its files). Whatever is there is complete
 /// and belongs to the configuration of its config.json. Safe to call from several threads.
 class UnitStore {
