@@ -7,6 +7,7 @@
 #include <iterator>
 #include <set>
 
+#include "recsys/experiment/alike_figures.h"
 #include "recsys/experiment/asked_stages.h"
 #include "recsys/experiment/combinations.h"
 #include "recsys/experiment/recommender_history.h"
@@ -127,8 +128,12 @@ std::vector<DatasetFigures> dataset_figures(std::span<const LoadedDataset> datas
   for (std::size_t d = 0; d < datasets.size(); ++d) {
     const std::string& name = datasets[d].data.name;
     const CsrMatrix& stored = datasets[d].data.stored;
+    const ProtocolData& first = protocols[d].front();
     DatasetFigures figures = {
-        name, stored.rows(), stored.cols(), stored.nnz(), likes(stored).nnz(), 0, matrix_shape(protocols[d].front().train)};
+        name, stored.rows(), stored.cols(), stored.nnz(), likes(stored).nnz(), 0, matrix_shape(first.train)};
+    figures.alike = alike_users(datasets[d].data, protocols[d]);
+    const CsrMatrix reported_likes = likes(stored).gather_rows(first.evaluation_users);
+    figures.strangers = mean_synthetic(name, "", kStrangers, std::vector{summarise_synthetic(reported_likes, first.train)}, 1);
     std::vector<std::int64_t> reported;  // of the first so many folds
     for (const ProtocolData& fold : protocols[d]) {
       reported.push_back(fold.evaluation.input.rows() + (reported.empty() ? 0 : reported.back()));
@@ -211,6 +216,7 @@ ReportContent report_content(const UnitStore& store, const ExperimentOptions& op
   content.options = report;
   content.headline = headline(outputs.cells, outputs.comparisons, report);
   content.datasets = dataset_figures(datasets, protocols, options);
+  content.alike = alike_figures(store, options, datasets, protocols);
   content.synthetic = outputs.synthetic;
   content.cells = outputs.cells;
   content.comparisons = outputs.comparisons;

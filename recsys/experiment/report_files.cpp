@@ -29,8 +29,9 @@ std::vector<ReportFile> report_files(const ReportContent& content, const Experim
   const ReportOptions& report = content.options;
   std::vector<ReportFile> files = {{"report.html", html_report(content)},
                                    {"report.md", markdown_report(content)},
-                                   {"similarity.csv", similarity_csv(content.synthetic, report)},
+                                   {"similarity.csv", similarity_csv(content.datasets, content.synthetic, report)},
                                    {"shapes.csv", shapes_csv(content.datasets, content.synthetic)},
+                                   {"alike.csv", alike_csv(content.alike)},
                                    {"improvements.csv", improvements_csv(improvements(content.cells, report))}};
   if (report.protocol.starts_with("strict")) files.push_back({"comparisons.csv", comparisons_csv(content.comparisons)});
   files.push_back({"results.csv", results_csv(content.cells, report)});

@@ -26,25 +26,48 @@ std::string size_lines(const std::string& dataset, const std::string& recommende
   return text;
 }
 
+/// The lines of one generator.
+std::string similarity_lines(const SyntheticFigures& one, const ReportOptions& options) {
+  std::string text;
+  const double pairs = sum_of(one.pairs), users = sum_of(one.nearest);
+  const std::string runs = std::to_string(one.runs);
+  for (int bin = 0; bin < kSimilarityBins; ++bin) {
+    const double counted = one.pairs[static_cast<std::size_t>(bin)], nearest = one.nearest[static_cast<std::size_t>(bin)];
+    const auto printed = options.compares(one.dataset) ? published_pairs(one.dataset, one.generator, bin) : std::nullopt;
+    text += csv_line({one.dataset, one.recommender, one.generator, runs, fixed(bin / 10.0, 1), fixed((bin + 1) / 10.0, 1),
+                      ours(counted), percent(counted, pairs), ours(nearest), percent(nearest, users),
+                      printed ? std::to_string(*printed) : "", ours(one.pairs_interval[static_cast<std::size_t>(bin)].low),
+                      ours(one.pairs_interval[static_cast<std::size_t>(bin)].high)});
+  }
+  text += csv_line({one.dataset, one.recommender, one.generator, runs, "1.0", "1.0", "", "", ours(one.copies),
+                    percent(one.copies, users), "", "", ""});
+  return text;
+}
+
 }  // namespace
 
-std::string similarity_csv(std::span<const SyntheticFigures> synthetic, const ReportOptions& options) {
+std::string similarity_csv(std::span<const DatasetFigures> datasets, std::span<const SyntheticFigures> synthetic,
+                           const ReportOptions& options) {
   std::string text =
       "dataset,recommender,generator,runs,low,high,pairs,pairs_percent,nearest,nearest_percent,published_pairs,pairs_ci_low,"
       "pairs_ci_high\n";
-  for (const SyntheticFigures& one : synthetic) {
-    const double pairs = sum_of(one.pairs), users = sum_of(one.nearest);
-    const std::string runs = std::to_string(one.runs);
-    for (int bin = 0; bin < kSimilarityBins; ++bin) {
-      const double counted = one.pairs[static_cast<std::size_t>(bin)], nearest = one.nearest[static_cast<std::size_t>(bin)];
-      const auto printed = options.compares(one.dataset) ? published_pairs(one.dataset, one.generator, bin) : std::nullopt;
-      text += csv_line({one.dataset, one.recommender, one.generator, runs, fixed(bin / 10.0, 1), fixed((bin + 1) / 10.0, 1),
-                        ours(counted), percent(counted, pairs), ours(nearest), percent(nearest, users),
-                        printed ? std::to_string(*printed) : "", ours(one.pairs_interval[static_cast<std::size_t>(bin)].low),
-                        ours(one.pairs_interval[static_cast<std::size_t>(bin)].high)});
-    }
-    text += csv_line({one.dataset, one.recommender, one.generator, runs, "1.0", "1.0", "", "", ours(one.copies),
-                      percent(one.copies, users), "", "", ""});
+  for (const DatasetFigures& one : datasets) {
+    if (one.strangers.runs > 0) text += similarity_lines(one.strangers, options);
+  }
+  for (const SyntheticFigures& one : synthetic) text += similarity_lines(one, options);
+  return text;
+}
+
+std::string alike_csv(std::span<const AlikeFigures> alike) {
+  std::string text = "dataset,recommender,setting,generator,users,runs,mean,std\n";
+  for (const AlikeFigures& one : alike) {
+    const auto line = [&](const std::string& users, const std::vector<double>& runs) {
+      text += csv_line({one.dataset, one.recommender, one.setting, one.generator, users, std::to_string(runs.size()),
+                        ours(mean(runs)), ours(population_std(runs))});
+    };
+    line("all", one.all);
+    line("alike", one.alike);
+    line("others", one.others);
   }
   return text;
 }

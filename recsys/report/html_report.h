@@ -12,6 +12,18 @@
 
 namespace tapestry::recsys {
 
+/// The users of a data set who like exactly the same items, of the largest such group.
+struct AlikeUsers {
+  std::int64_t items = 0;                              ///< that each of them likes; 0: no two users are alike
+  std::int64_t users = 0, of_train = 0, reported = 0;  ///< how many they are, in D, and reported (of all folds)
+};
+
+/// What is found for them and for everybody else: Recall@10, a mean over users for each run.
+struct AlikeFigures {
+  std::string dataset, recommender, setting, generator;
+  std::vector<double> all, alike, others;
+};
+
 /// A data set as it was used: table 1, and the real side of Figure 3.
 struct DatasetFigures {
   std::string dataset;
@@ -22,6 +34,10 @@ struct DatasetFigures {
   MatrixShape shape;          ///< of the protocol's D, whose users are the real ones everywhere
   /// Of those, how many with a recommender that has fewer runs than there are folds; not named where it is all of them.
   std::vector<std::pair<std::string, std::int64_t>> fewer = {};
+  AlikeUsers alike = {};
+  /// The reported users' likes beside D, which does not have them, as if they were synthetic: what is to be expected of somebody
+  /// who copies nobody. With folds, of the first.
+  SyntheticFigures strangers = {};
 };
 
 /// What a stage took, over all runs.
@@ -36,6 +52,7 @@ struct ReportContent {
   ReportOptions options;
   Headline headline;
   std::vector<DatasetFigures> datasets;
+  std::vector<AlikeFigures> alike;  ///< of data sets with more than a few such users among the reported ones
   std::vector<Cell> cells;
   std::vector<Comparison> comparisons;
   std::vector<SyntheticFigures> synthetic;
@@ -47,10 +64,10 @@ struct ReportContent {
   std::vector<std::pair<std::string, std::string>> origin;  ///< name and value: command, version, data, device, ...
 };
 
-/// The report as one HTML file that stands alone: the answer in words, the data sets (table 1), tables 3 and 4 in the paper's
-/// layout with ours over the printed figures, the gain over MultiVAE++ (Figure 2 and tables 6 to 8), comparisons, similarity to
-/// real users (table 5), the shape of users and items (Figure 3), the catalogue, every metric, training curves, times and how
-/// every number was made.
+/// The report as one HTML file that stands alone: the answer in words, the data sets (table 1), users who are alike, tables 3 and
+/// 4 in the paper's layout with ours over the printed figures, the gain over MultiVAE++ (Figure 2 and tables 6 to 8),
+/// comparisons, similarity to real users (table 5), the shape of users and items (Figure 3), the catalogue, every metric,
+/// training curves, times and how every number was made.
 std::string html_report(const ReportContent& content);
 
 /// The same as Markdown, the charts as tables.

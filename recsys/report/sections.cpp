@@ -11,9 +11,9 @@ namespace tapestry::recsys {
 
 std::vector<Section> report_sections(const ReportContent& content) {
   std::vector<Section> sections;
-  for (const auto make :
-       {main_section, gain_section, comparison_section, catalogue_section, similarity_section, shape_section, dataset_section,
-        failure_section, training_section, recommender_training_section, metric_section, time_section, origin_section}) {
+  for (const auto make : {main_section, gain_section, comparison_section, catalogue_section, similarity_section, shape_section,
+                          dataset_section, alike_section, failure_section, training_section, recommender_training_section,
+                          metric_section, time_section, origin_section}) {
     Section section = make(content);
     if (!section.empty()) sections.push_back(std::move(section));
   }

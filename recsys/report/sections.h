@@ -14,6 +14,7 @@
 namespace tapestry::recsys {
 
 Section dataset_section(const ReportContent& content);     ///< table 1
+Section alike_section(const ReportContent& content);       ///< figures without users whom the data have many times
 Section main_section(const ReportContent& content);        ///< tables 3 and 4
 Section gain_section(const ReportContent& content);        ///< Figure 2, tables 6 to 8
 Section comparison_section(const ReportContent& content);  ///< paired tests over users

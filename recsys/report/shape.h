@@ -12,6 +12,9 @@
 /// What users look like, real and synthetic: figures over runs for table 5 and Figure 3 of the SDRM paper.
 namespace tapestry::recsys {
 
+/// Stands in a generator's place for real users whom D does not have.
+inline constexpr const char* kStrangers = "reported-users";
+
 /// The synthetic users of one generator, means over runs of the counts in SyntheticSummary: over those that did not fail.
 struct SyntheticFigures {
   std::string dataset, recommender, generator;

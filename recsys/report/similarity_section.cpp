@@ -45,16 +45,25 @@ TableRows pair_rows(const std::vector<SyntheticFigures>& generators, bool compar
   return rows;
 }
 
-/// Generators down, similarity of the nearest real user across.
-TableRows nearest_rows(const std::vector<SyntheticFigures>& generators) {
+/// Real users whom D does not have and generators down, similarity of the nearest user of D across.
+TableRows nearest_rows(const SyntheticFigures* strangers, const std::vector<SyntheticFigures>& generators) {
   TableRows rows = {{{"generator"}, {"users"}, {"copies"}}};
   for (int bin = 0; bin < kSimilarityBins; ++bin) rows[0].push_back({bin_text(bin)});
-  for (const SyntheticFigures& one : generators) {
+  const auto add = [&](const TableCell& name, const SyntheticFigures& one) {
     const double users = total_of(one.nearest);
-    rows.push_back({{shown_generator(one.generator), runs_text(one)}, {count_text(users)}, share_cell(one.copies, users)});
+    rows.push_back({name, {count_text(users)}, share_cell(one.copies, users)});
     for (const double count : one.nearest) rows.back().push_back({percent_text(users > 0 ? 100 * count / users : 0)});
-  }
+  };
+  if (strangers != nullptr) add({"real users outside D"}, *strangers);
+  for (const SyntheticFigures& one : generators) add({shown_generator(one.generator), runs_text(one)}, one);
   return rows;
+}
+
+/// Null where they were not looked at.
+const SyntheticFigures* strangers_of(const ReportContent& content, const std::string& dataset) {
+  const auto found = std::find_if(content.datasets.begin(), content.datasets.end(),
+                                  [&](const DatasetFigures& one) { return one.dataset == dataset && one.strangers.runs > 0; });
+  return found == content.datasets.end() ? nullptr : &found->strangers;
 }
 
 }  // namespace
@@ -67,8 +76,9 @@ Section similarity_section(const ReportContent& content) {
       "over runs. Two users drawn at random mostly have little in common, so that this histogram says little about privacy.");
   section.paragraph(
       "What a copy would give away is seen at the nearest real user: for each generator, percent of the synthetic users by the "
-      "similarity to the real user who is most like them, and copies, who have exactly a real user's items. Users with very few "
-      "items can be copies by chance.");
+      "similarity to the real user who is most like them, and copies, who have exactly a real user's items. The first row is the "
+      "yardstick: real users whom D does not have, the reported ones. What is a copy among them is so by chance, or because the "
+      "data hold users who are alike; a generator that copies nobody has no more.");
   if (std::any_of(content.synthetic.begin(), content.synthetic.end(), [](const auto& one) { return one.failed(); })) {
     section.paragraph(
         "Where fewer runs are named than were asked for, the others failed: the means are over those that did not, and "
@@ -93,7 +103,7 @@ Section similarity_section(const ReportContent& content) {
                     : "All pairs:");
         section.table(pair_rows(generators, content.options.compares(dataset)), 1);
         section.paragraph("The nearest real user:");
-        section.table(nearest_rows(generators), 1);
+        section.table(nearest_rows(strangers_of(content, dataset), generators), 1);
       });
       first = false;
     }

@@ -323,7 +323,7 @@ TEST(ReportSectionsTest, MarkdownHoldsWhatThePageShows) {
 TEST(CsvFilesTest, Similarity) {
   ReportContent report = content();
   report.synthetic.at(0).pairs_interval[0] = {900, 1079.5};
-  const std::string text = similarity_csv(report.synthetic, report.options);
+  const std::string text = similarity_csv(report.datasets, report.synthetic, report.options);
   EXPECT_EQ(
       text.rfind("dataset,recommender,generator,runs,low,high,pairs,pairs_percent,nearest,nearest_percent,published_pairs,pairs_"
                  "ci_low,pairs_ci_high\n"
@@ -336,7 +336,7 @@ TEST(CsvFilesTest, Similarity) {
       << text;
   EXPECT_TRUE(has(text, "\namazon-digital-music,svd,m-sdrm,2,1.0,1.0,,,0.5000000000,5.0000000000,,,\n")) << text;
   EXPECT_EQ(count_of(text, "\n"), 12u);
-  EXPECT_FALSE(has(similarity_csv(report.synthetic, {.compare = false}), "90331367"));
+  EXPECT_FALSE(has(similarity_csv({}, report.synthetic, {.compare = false}), "90331367"));
 }
 
 TEST(CsvFilesTest, Shapes) {
