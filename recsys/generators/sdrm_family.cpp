@@ -129,11 +129,14 @@ void SdrmFamily::fit_score(const ProtocolData& protocol, StageListener& listener
   listener.begin(stage);
   auto model = new_score();
   const Tensor latents = vae_->latents(protocol.generator);  // [N + V, K], under strict [N, K]
-  fit_with_checkpoint(settings_.folder, kScore, listener, [&](sdrm::FitCheckpoint& checkpoint) {
+  const std::string vae = digest_of(*vae_);
+  ModelFolder of_these_latents = settings_.folder;  // a fit that learnt from others is not gone on with
+  of_these_latents.configuration += ", latents of " + vae;
+  fit_with_checkpoint(of_these_latents, kScore, listener, [&](sdrm::FitCheckpoint& checkpoint) {
     FitLog log(listener, stage, {.most = settings_.score.epochs, .usual = settings_.score.epochs}, checkpoint);
     const auto on_epoch = [&](const sdrm::ScoreEpoch& report) { log.epoch(report.epoch, report.loss); };
     sdrm::fit_score_model(*model, latents, settings_.score, part_seed(SdrmPart::kScoreFit), on_epoch, &checkpoint);
-    keep(settings_.folder, *model, kScore, stage, log.history(), {{kLatentsOf, digest_of(*vae_)}});
+    keep(settings_.folder, *model, kScore, stage, log.history(), {{kLatentsOf, vae}});
   });
   score_ = std::move(model);
   pool_trim(Device::kCpu);

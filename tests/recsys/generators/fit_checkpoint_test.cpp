@@ -177,6 +177,27 @@ TEST(GeneratorCheckpoint, EveryGeneratorGoesOnFromItsFolder) {
   }
 }
 
+TEST(GeneratorCheckpoint, AScoreModelGoesOnWithTheMultiVaeItLearnsFromAlone) {
+  const TempFolder here, elsewhere;
+  const ProtocolData protocol = tests::tiny_protocol();
+  const auto fit = [&](const TempFolder& folder, std::uint64_t seed, tests::RecordingListener& listener) {
+    const GeneratorSettings settings = tests::tiny_settings(
+        seed, {folder.path() / "run", folder.path() / "run", "one", folder.path() / "unfinished" / "run", {.every = 0}});
+    tests::make_one("m-sdrm", settings)->fit(protocol, listener);
+  };
+  Breaking breaking("sdrm_fit", 2);
+  EXPECT_THROW(fit(here, 1, breaking), BrokenOff);
+  tests::RecordingListener of_another_seed, resumed;
+  fit(elsewhere, 2, of_another_seed);
+  fs::copy_file(model_file(elsewhere.path() / "run", "vae"), model_file(here.path() / "run", "vae"),
+                fs::copy_options::overwrite_existing);
+  fit(here, 1, resumed);
+  ASSERT_EQ(resumed.warnings.size(), 1U);
+  EXPECT_NE(resumed.warnings[0].find("of another configuration or build; the fit begins afresh"), std::string::npos)
+      << resumed.warnings[0];
+  EXPECT_FALSE(resumed.progress.at("sdrm_fit").at(0).earlier);
+}
+
 TEST(GeneratorCheckpoint, AFitThatFailsLeavesNone) {
   const TempFolder folder;
   GeneratorSettings settings = tests::tiny_settings(
