@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "recsys/experiment/combinations.h"
 #include "recsys/metrics/alike.h"
 #include "tensor/error.h"
 
@@ -11,16 +10,26 @@ namespace tapestry::recsys {
 namespace {
 
 constexpr const char* kMetric = "Recall@10";
-constexpr double kFew = 0.02;  // of the reported users: fewer change no mean that is worth naming
 
 std::int64_t count(const std::vector<bool>& rows) { return std::count(rows.begin(), rows.end(), true); }
 
-/// Which of a fold's reported users have exactly these likes. [V]
-std::vector<bool> reported_alike(const CsrMatrix& liked, const ProtocolData& fold, std::span<const std::int32_t> items) {
-  return equals_row(liked.gather_rows(fold.evaluation_users), items);
+/// How many folds have a run that reports their users.
+std::size_t folds_with_runs(const ExperimentOptions& options, const std::string& dataset, std::size_t folds) {
+  int runs = 0;
+  for (const std::string& recommender : options.recommenders) runs = std::max(runs, runs_of(options, dataset, recommender));
+  return std::min(folds, static_cast<std::size_t>(runs));
 }
 
-/// Means over the users of whom `alike` says `wanted`; users without a figure, who hold nothing out, do not count.
+bool many(const AlikeRows& rows) {
+  std::size_t reported = 0;
+  for (const std::vector<bool>& fold : rows.reported) {
+    if (count(fold) == 0) return false;
+    reported += fold.size();
+  }
+  return static_cast<double>(rows.users.reported) >= kManyAlike * static_cast<double>(reported);
+}
+
+/// Mean over the users of whom `alike` says `wanted`; users without a figure, who hold nothing out, do not count.
 double mean_where(const std::vector<double>& values, const std::vector<bool>& alike, bool wanted) {
   check(values.size() == alike.size(), "alike_figures: figures of ", values.size(), " users, of whom ", alike.size(),
         " are reported");
@@ -50,35 +59,35 @@ AlikeFigures figures_of(const Combination& combination, const std::vector<std::v
 
 }  // namespace
 
-AlikeUsers alike_users(const Dataset& data, std::span<const ProtocolData> folds) {
-  const CsrMatrix liked = likes(data.stored);
-  const std::vector<std::int32_t> items = most_shared_row(liked);
-  if (items.empty()) return {};
-  AlikeUsers users = {static_cast<std::int64_t>(items.size()), count(equals_row(liked, items)),
-                      count(equals_row(folds.front().train, items)), 0};
-  for (const ProtocolData& fold : folds) users.reported += count(reported_alike(liked, fold, items));
-  return users;
+std::vector<AlikeRows> alike_rows(std::span<const LoadedDataset> datasets, std::span<const std::vector<ProtocolData>> protocols,
+                                  const ExperimentOptions& options) {
+  std::vector<AlikeRows> all(datasets.size());
+  for (std::size_t d = 0; d < datasets.size(); ++d) {
+    const Dataset& data = datasets[d].data;
+    const CsrMatrix liked = likes(data.stored);
+    const std::vector<std::int32_t> items = most_shared_row(liked);
+    if (items.empty()) continue;
+    AlikeRows& rows = all[d];
+    const std::span folds = std::span(protocols[d]).first(folds_with_runs(options, data.name, protocols[d].size()));
+    for (const ProtocolData& fold : folds) {
+      rows.reported.push_back(equals_row(liked.gather_rows(fold.evaluation_users), items));
+      rows.users.reported += count(rows.reported.back());
+    }
+    rows.users.items = static_cast<std::int64_t>(items.size());
+    rows.users.users = count(equals_row(liked, items));
+    rows.users.of_train = count(equals_row(folds.front().train, items));
+  }
+  return all;
 }
 
-std::vector<AlikeFigures> alike_figures(const UnitStore& store, const ExperimentOptions& options,
-                                        std::span<const LoadedDataset> datasets,
-                                        std::span<const std::vector<ProtocolData>> protocols) {
+std::vector<AlikeFigures> alike_figures(std::span<const Combination> combinations, std::span<const std::string> names,
+                                        std::span<const AlikeRows> alike) {
   std::vector<AlikeFigures> all;
-  for (std::size_t d = 0; d < datasets.size(); ++d) {
-    const CsrMatrix liked = likes(datasets[d].data.stored);
-    const std::vector<std::int32_t> items = most_shared_row(liked);
-    std::vector<std::vector<bool>> alike;  // by fold
-    std::int64_t reported = 0, of_those = 0;
-    bool in_every_fold = true;
-    for (const ProtocolData& fold : protocols[d]) {
-      alike.push_back(reported_alike(liked, fold, items));
-      reported += static_cast<std::int64_t>(alike.back().size());
-      of_those += count(alike.back());
-      in_every_fold = in_every_fold && count(alike.back()) > 0;
-    }
-    if (items.empty() || !in_every_fold || static_cast<double>(of_those) < kFew * static_cast<double>(reported)) continue;
-    for (const Combination& combination : read_combinations(store, options, std::vector{datasets[d].data.name})) {
-      if (combination.complete() && !combination.failed()) all.push_back(figures_of(combination, alike));
+  for (std::size_t d = 0; d < alike.size(); ++d) {
+    if (alike[d].users.items == 0 || !many(alike[d])) continue;
+    for (const Combination& combination : combinations) {
+      if (combination.key.dataset != names[d] || !combination.complete() || combination.failed()) continue;
+      all.push_back(figures_of(combination, alike[d].reported));
     }
   }
   return all;

@@ -218,13 +218,14 @@ std::vector<Unfinished> collect_unfinished(const std::vector<Combination>& combi
 }  // namespace
 
 Outputs collect_outputs(const UnitStore& store, const ExperimentOptions& options, std::span<const std::string> datasets,
-                        const Told& told) {
+                        std::span<const AlikeRows> alike, const Told& told) {
   const std::vector<Combination> combinations = read_combinations(store, options, datasets);
   Outputs outputs;
   // Half of the way each.
   outputs.cells = collect_cells(combinations, options, [&](double fraction) { told(fraction / 2); });
   outputs.comparisons = collect_comparisons(combinations, options, [&](double fraction) { told(0.5 + fraction / 2); });
   outputs.synthetic = collect_synthetic(combinations);
+  outputs.alike = alike_figures(combinations, datasets, alike);
   outputs.failures = collect_failures(combinations);
   outputs.unfinished = collect_unfinished(combinations);
   return outputs;

@@ -7,7 +7,6 @@
 #include <iterator>
 #include <set>
 
-#include "recsys/experiment/alike_figures.h"
 #include "recsys/experiment/asked_stages.h"
 #include "recsys/experiment/combinations.h"
 #include "recsys/experiment/recommender_history.h"
@@ -123,17 +122,17 @@ std::string neumf_counts(std::span<const Cell> cells, const ExperimentOptions& o
 /// Table 1 and the real users. With folds, whose D differ, those of the first; the reported users are then all folds' together.
 std::vector<DatasetFigures> dataset_figures(std::span<const LoadedDataset> datasets,
                                             std::span<const std::vector<ProtocolData>> protocols,
-                                            const ExperimentOptions& options) {
+                                            std::span<const AlikeRows> alike, const ExperimentOptions& options) {
   std::vector<DatasetFigures> all;
   for (std::size_t d = 0; d < datasets.size(); ++d) {
     const std::string& name = datasets[d].data.name;
     const CsrMatrix& stored = datasets[d].data.stored;
     const ProtocolData& first = protocols[d].front();
-    DatasetFigures figures = {
-        name, stored.rows(), stored.cols(), stored.nnz(), likes(stored).nnz(), 0, matrix_shape(first.train)};
-    figures.alike = alike_users(datasets[d].data, protocols[d]);
-    const CsrMatrix reported_likes = likes(stored).gather_rows(first.evaluation_users);
-    figures.strangers = mean_synthetic(name, "", kStrangers, std::vector{summarise_synthetic(reported_likes, first.train)}, 1);
+    const CsrMatrix liked = likes(stored);
+    DatasetFigures figures = {name, stored.rows(), stored.cols(), stored.nnz(), liked.nnz(), 0, matrix_shape(first.train)};
+    figures.alike = alike[d].users;
+    const SyntheticSummary strangers = summarise_synthetic(liked.gather_rows(first.evaluation_users), first.train);
+    figures.strangers = mean_synthetic(name, "", kStrangers, std::vector{strangers}, 1);
     std::vector<std::int64_t> reported;  // of the first so many folds
     for (const ProtocolData& fold : protocols[d]) {
       reported.push_back(fold.evaluation.input.rows() + (reported.empty() ? 0 : reported.back()));
@@ -209,14 +208,14 @@ std::vector<StageTime> times_by_stage(const UnitStore& store, const ExperimentOp
 }  // namespace
 
 ReportContent report_content(const UnitStore& store, const ExperimentOptions& options, std::span<const LoadedDataset> datasets,
-                             std::span<const std::vector<ProtocolData>> protocols, std::span<const Start> starts,
-                             const ReportOptions& report, const Outputs& outputs) {
+                             std::span<const std::vector<ProtocolData>> protocols, std::span<const AlikeRows> alike,
+                             std::span<const Start> starts, const ReportOptions& report, const Outputs& outputs) {
   const std::vector<std::string> names = dataset_names(datasets);
   ReportContent content;
   content.options = report;
   content.headline = headline(outputs.cells, outputs.comparisons, report);
-  content.datasets = dataset_figures(datasets, protocols, options);
-  content.alike = alike_figures(store, options, datasets, protocols);
+  content.datasets = dataset_figures(datasets, protocols, alike, options);
+  content.alike = outputs.alike;
   content.synthetic = outputs.synthetic;
   content.cells = outputs.cells;
   content.comparisons = outputs.comparisons;

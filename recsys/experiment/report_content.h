@@ -11,9 +11,9 @@
 
 namespace tapestry::recsys {
 
-/// Everything report.html shows. `protocols`: by data set and fold. `starts`: all on the folder.
+/// Everything report.html shows. `protocols`: by data set and fold. `alike`: by data set. `starts`: all on the folder.
 ReportContent report_content(const UnitStore& store, const ExperimentOptions& options, std::span<const LoadedDataset> datasets,
-                             std::span<const std::vector<ProtocolData>> protocols, std::span<const Start> starts,
-                             const ReportOptions& report, const Outputs& outputs);
+                             std::span<const std::vector<ProtocolData>> protocols, std::span<const AlikeRows> alike,
+                             std::span<const Start> starts, const ReportOptions& report, const Outputs& outputs);
 
 }  // namespace tapestry::recsys

@@ -161,11 +161,12 @@ void Experiment::write_reports() {
   set_num_threads(options_.threads);
   const StageLabel label = {.job = 0, .dataset = "", .recommender = "", .stage = kReport};
   const auto task = progress_.begin(label);
-  outputs_ = collect_outputs(store_, options_, dataset_names(datasets_), [&](double fraction) {
+  const std::vector<AlikeRows> alike = alike_rows(datasets_, protocols_, options_);
+  outputs_ = collect_outputs(store_, options_, dataset_names(datasets_), alike, [&](double fraction) {
     check_interrupted(options_);
     progress_.advance(task, label, {.fraction = fraction});
   });
-  const ReportContent content = report_content(store_, options_, datasets_, protocols_, starts(), report_options(), outputs_);
+  const ReportContent content = report_content(store_, options_, datasets_, protocols_, alike, starts(), report_options(), outputs_);
   std::vector<ReportFile> files = report_files(content, options_);
   files.push_back({kManifest, manifest_text(store_, options_, datasets_, starts(), progress_.elapsed())});
   // Gone while the others are written, and the last to come: files of two reports never stand beside a manifest.

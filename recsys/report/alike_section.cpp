@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "recsys/report/sections.h"
 #include "recsys/report/text.h"
 
@@ -5,6 +7,7 @@ namespace tapestry::recsys {
 namespace {
 
 std::string found_text(const std::vector<double>& runs) {
+  if (!std::isfinite(mean(runs))) return "–";
   return fixed(mean(runs), 4) + (runs.size() > 1 ? " ± " + fixed(population_std(runs), 4) : "");
 }
 
@@ -13,6 +16,7 @@ std::string found_text(const std::vector<double>& runs) {
 Section alike_section(const ReportContent& content) {
   Section section("alike", "Users who are alike");
   if (content.alike.empty()) return section;
+  const bool folds = with_folds(content);
   section.paragraph(
       "Some data hold one user many times over: people who like exactly the same items. Whatever ranks these items for such a "
       "user "
@@ -33,8 +37,10 @@ Section alike_section(const ReportContent& content) {
     if (rows.size() == 1) continue;
     section.paragraph(concat(one.dataset, ": ", count_text(static_cast<double>(one.alike.users)), " of the ",
                              count_text(static_cast<double>(one.users)), " users like the same ", one.alike.items, " items, ",
-                             count_text(static_cast<double>(one.alike.of_train)), " of them in D and ",
-                             count_text(static_cast<double>(one.alike.reported)), " among the reported users."));
+                             count_text(static_cast<double>(one.alike.of_train)),
+                             folds ? " of them in the D of the first run and " : " of them in D and ",
+                             count_text(static_cast<double>(one.alike.reported)),
+                             folds ? " among the reported users of all runs." : " among the reported users."));
     section.table(rows, 3);
   }
   return section;

@@ -14,8 +14,9 @@ namespace tapestry::recsys {
 
 /// The users of a data set who like exactly the same items, of the largest such group.
 struct AlikeUsers {
-  std::int64_t items = 0;                              ///< that each of them likes; 0: no two users are alike
-  std::int64_t users = 0, of_train = 0, reported = 0;  ///< how many they are, in D, and reported (of all folds)
+  std::int64_t items = 0;  ///< that each of them likes; 0: no two users are alike
+  /// How many they are, in D (with folds the first one's), and reported (with folds, of all that a run reports).
+  std::int64_t users = 0, of_train = 0, reported = 0;
 };
 
 /// What is found for them and for everybody else: Recall@10, a mean over users for each run.

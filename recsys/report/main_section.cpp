@@ -66,8 +66,7 @@ Section main_section(const ReportContent& content) {
     const bool strict = content.options.protocol.starts_with("strict");
     section.paragraph(
         std::string("Mean ± population standard deviation over runs") +
-        (content.options.protocol.find("folds") != std::string::npos ? ", each of which reports the users of one fold" : "") +
-        ", then the 95 % " +
+        (with_folds(content) ? ", each of which reports the users of one fold" : "") + ", then the 95 % " +
         (strict
              ? "bootstrap interval over users and fits, with folds over folds (Student's t below five folds, or five fits that "
                "vary)."

@@ -43,7 +43,7 @@ class StrictOutputs : public testing::Test {
       }
     }
     const std::vector<std::string> names = {kDataset};
-    return collect_outputs(store, options_, names, [](double) {});
+    return collect_outputs(store, options_, names, {}, [](double) {});
   }
 
   TempFolder folder_;
@@ -110,7 +110,7 @@ TEST(SyntheticOutputs, AreMeansOverTheRunsThatDidNotFailInEverySetting) {
   write("augment", "m-sdrm", 3, std::nullopt);
   for (const int run : {1, 2, 3}) write("replace", "f-sdrm", run, 10 * run);
   const auto synthetic = [&] {
-    return collect_outputs(store, options, std::vector<std::string>{kDataset}, [](double) {}).synthetic;
+    return collect_outputs(store, options, std::vector<std::string>{kDataset}, {}, [](double) {}).synthetic;
   };
   const std::vector<SyntheticFigures> found = synthetic();
   ASSERT_EQ(found.size(), 2U);
