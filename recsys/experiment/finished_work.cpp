@@ -7,6 +7,7 @@
 #include "recsys/experiment/line_log.h"
 #include "recsys/experiment/read_text.h"
 #include "recsys/experiment/results_folder.h"
+#include "recsys/experiment/stage_names.h"
 #include "tensor/error.h"
 
 namespace tapestry::recsys {
@@ -54,10 +55,23 @@ bool FinishedWork::has(const UnitKey& unit) const {
                      [&](const fs::path& folder) { return read_unit(folder, unit, digest).unit.has_value(); });
 }
 
-std::int64_t FinishedWork::begun() const {
+std::int64_t FinishedWork::begun(std::span<const RunJob> jobs) const {
+  std::set<fs::path> fits;  // those of generators that recommenders share belong to several jobs
   std::error_code none;
-  const fs::directory_iterator files(unfinished_folder(folders_.front()), none);
-  return std::count_if(begin(files), end(files), [](const auto& file) { return file.path().extension() == ".safetensors"; });
+  for (const auto& file : fs::directory_iterator(unfinished_folder(folders_.front()), none)) {
+    if (file.path().extension() != ".safetensors") continue;
+    const std::string name = file.path().filename().string();
+    for (const RunJob& job : jobs) {
+      const bool recommenders = std::any_of(job.missing.begin(), job.missing.end(), [&](const UnitKey& key) {
+        return unfinished_unit_file(folders_.front(), key).filename() == name;
+      });
+      const auto generators = [&](const std::string& owner) {
+        return name.starts_with(paths_of_run(folders_.front(), job.dataset, owner, job.run).unfinished.filename().string() + "-");
+      };
+      if (recommenders || generators(job.recommender) || generators(kBaselineOwner)) fits.insert(file.path());
+    }
+  }
+  return static_cast<std::int64_t>(fits.size());
 }
 
 ModelFolder FinishedWork::models(const std::string& dataset, const std::string& owner, int run) const {

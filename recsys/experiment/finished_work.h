@@ -9,6 +9,7 @@
 
 #include "recsys/experiment/configuration.h"
 #include "recsys/experiment/reuse.h"
+#include "recsys/experiment/run_job.h"
 #include "recsys/experiment/stage_times.h"
 #include "recsys/experiment/unit_store.h"
 #include "recsys/generators/model_folder.h"
@@ -30,8 +31,8 @@ class FinishedWork {
   /// Where the models of a run are kept, in the first folder that has one of them; no folder is made.
   ModelFolder models(const std::string& dataset, const std::string& owner, int run) const;
 
-  /// Fits of the folder itself that were broken off and left a checkpoint.
-  std::int64_t begun() const;
+  /// Fits of these jobs that were broken off and left a checkpoint in the folder itself.
+  std::int64_t begun(std::span<const RunJob> jobs) const;
 
   /// What the finished stages took.
   const StageTimes& times() const { return times_; }

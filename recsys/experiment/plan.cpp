@@ -166,7 +166,7 @@ WorkPlan make_plan(const std::vector<LoadedDataset>& datasets, const ExperimentO
   plan.units = work.units;
   plan.unfit = finished.unfit();
   plan.finished = work.finished;
-  plan.begun = finished.begun();
+  plan.begun = finished.begun(work.jobs);
   plan.missing_units = grouped_units(work.jobs);
   plan.missing = work.missing_units();
   plan.peak_bytes += resident;

@@ -42,7 +42,7 @@ struct WorkPlan {
   std::int64_t units = 0;     ///< asked for
   std::int64_t finished = 0;  ///< of those
   std::int64_t missing = 0;   ///< to be computed: not finished, and selected by `only`
-  std::int64_t begun = 0;     ///< fits that were broken off and go on from a checkpoint; planned as if they were not
+  std::int64_t begun = 0;     ///< of its fits, those that go on from a checkpoint; planned as if they did not
   std::vector<PlannedUnits> missing_units;
   std::vector<Reused> unfit;  ///< folders of `reuse` from which nothing can be taken
   std::vector<PlannedRow> rows;

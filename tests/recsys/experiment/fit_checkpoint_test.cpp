@@ -78,6 +78,9 @@ TEST(ExperimentCheckpoint, GoesOnInTheMidstOfEveryFit) {
       const WorkPlan plan = make_plan(tiny_data(), options);
       EXPECT_EQ(plan.begun, 1);
       EXPECT_NE(plan_text(plan, options).find("1 fit was broken off and goes on"), std::string::npos);
+      ExperimentOptions others = options;
+      others.only = {"*_run-9"};
+      EXPECT_EQ(make_plan(tiny_data(), others).begun, 0) << "of what is not asked for";
       Breaking::resumed().clear();
       run(options, std::make_unique<Breaking>("", 0));
       EXPECT_EQ(Breaking::resumed(), (std::map<std::string, std::int64_t>{{stage, 2}}));
