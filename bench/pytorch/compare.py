@@ -1,8 +1,9 @@
 """Sets `tapestry_bench --json OURS steps recommenders` beside what `sdrm_steps.py` or `recommenders.py` wrote with `--json THEIRS`, as a
 table in Markdown: milliseconds of PyTorch's modes and ours, and how many times as long eager, where there are graphs also compiled, and the
-best mode take. Which is the best of a training or sampling step is known only where all kinds of modes were timed: `compiled`, and on a GPU
-`graphs`. Below it, for training, what shows whether both do the same: parameters, floating-point operations of the products, the loss
-of the first update; for epochs parameters, updates, the mean loss of the first one. What a side does not have is a "-".
+best mode take, and pandas where it is what was timed. Which of PyTorch's modes is the best is known only where all kinds of them were timed:
+`compiled`, and on a GPU `graphs`; recommenders.py has eager alone. Below it, for training, what shows whether both do the same: parameters,
+floating-point operations of the products, the loss of the first update; for epochs parameters, updates, the mean loss of the first one.
+What a side does not have is a "-".
 
     compare.py OURS THEIRS
 """
@@ -11,7 +12,7 @@ import json
 import sys
 
 MODES = ("eager", "compiled", "graphs", "both", "pandas")
-# What a line needs before its least time may be called PyTorch's best. recommenders.py, which names no device, has one mode for each line.
+# What a line needs before its least time may be called PyTorch's best.
 NEEDED_FOR_BEST = {"cuda": {"compiled", "graphs"}, "cpu": {"compiled"}}
 
 
@@ -51,7 +52,8 @@ def main():
 
     # Where there are graphs as well, the best mode is not the compiled one.
     ratios = ["eager", "compiled"] if {"compiled", "graphs"} <= set(modes) else ["eager"]
-    needed = NEEDED_FOR_BEST.get(theirs.get("device"), set())
+    ratios += [mode for mode in modes if mode == "pandas"]
+    needed = NEEDED_FOR_BEST[theirs["device"]]
     rows = []
     for figure, found in pairs:
         own = figure["microseconds"] / 1e3

@@ -124,7 +124,7 @@ def main():
     if asked.threads > 0:
         torch.set_num_threads(asked.threads)
     torch.manual_seed(1)
-    FIGURES = Figures(asked.json, torch=torch.__version__, pandas=pandas.__version__, threads=torch.get_num_threads())
+    FIGURES = Figures(asked.json, torch=torch.__version__, pandas=pandas.__version__, device="cpu", threads=torch.get_num_threads())
     print(f"torch {torch.__version__}, pandas {pandas.__version__}, threads {torch.get_num_threads()}")
     if not asked.parts or "mlp" in asked.parts:
         mlp("amazon-luxury-beauty", 729, 0.013)

@@ -74,17 +74,19 @@ TEST_F(CompareWithPyTorch, OnTheCpuTheBestIsKnownWithoutGraphs) {
   EXPECT_TRUE(has(found.out, "| SDRM step, A | 1.000 | - | 0.250 | 4.00 | - |\n")) << found.out;
 }
 
+/// They are timed in one mode: that is not PyTorch's best, and pandas is not PyTorch.
 TEST_F(CompareWithPyTorch, RecommendersHaveATableOfTimesAlone) {
   const Outcome found =
       compare(R"({"figures": [{"part": "recommenders", "name": "MLP step, A", "microseconds": 1000, "times": 30},
     {"part": "recommenders", "name": "ranking from scores, A", "microseconds": 500, "times": 15}]})",
-              R"({"torch": "2.11.0", "pandas": "3.1", "figures": [
+              R"({"torch": "2.11.0", "pandas": "3.1", "device": "cpu", "figures": [
     {"name": "MLP step, A", "mode": "eager", "microseconds": 4000, "times": 30},
     {"name": "ranking from scores, A", "mode": "pandas", "microseconds": 9000, "times": 3}]})");
   EXPECT_EQ(found.status, 0) << found.out;
   EXPECT_TRUE(has(found.out, "## Beside PyTorch 2.11.0 and pandas 3.1\n")) << found.out;
-  EXPECT_TRUE(has(found.out, "| MLP step, A | 4.000 | - | 1.000 | 4.00 | 4.00 |\n")) << found.out;
-  EXPECT_TRUE(has(found.out, "| ranking from scores, A | - | 9.000 | 0.500 | - | 18.00 |\n")) << found.out;
+  EXPECT_TRUE(has(found.out, "| | eager | pandas | ours | eager / ours | pandas / ours | best / ours |\n")) << found.out;
+  EXPECT_TRUE(has(found.out, "| MLP step, A | 4.000 | - | 1.000 | 4.00 | - | - |\n")) << found.out;
+  EXPECT_TRUE(has(found.out, "| ranking from scores, A | - | 9.000 | 0.500 | - | 18.00 | - |\n")) << found.out;
   EXPECT_FALSE(has(found.out, "first loss")) << found.out;
 }
 
@@ -94,14 +96,14 @@ TEST_F(CompareWithPyTorch, EpochsShowThatBothSidesDoTheSame) {
     {"part": "recommenders", "name": "MLP epoch, A", "microseconds": 50000, "times": 3, "parameters": 700, "updates": 68,
      "first_loss": 0.1234},
     {"part": "recommenders", "name": "NeuMF epoch, A", "microseconds": 2000, "times": 3, "parameters": 90, "updates": 466}]})",
-              R"({"torch": "2.11.0", "figures": [
+              R"({"torch": "2.11.0", "device": "cpu", "figures": [
     {"name": "MLP step, A", "mode": "eager", "microseconds": 4000, "times": 30},
     {"name": "NeuMF epoch, A", "mode": "eager", "microseconds": 7000, "times": 3, "parameters": 90, "updates": 465, "first_loss": 0.7},
     {"name": "MLP epoch, A", "mode": "eager", "microseconds": 300000, "times": 3, "parameters": 700, "updates": 68,
      "first_loss": 0.12}]})");
   EXPECT_EQ(found.status, 0) << found.out;
-  EXPECT_TRUE(has(found.out, "| MLP epoch, A | 300.000 | 50.000 | 6.00 | 6.00 |\n")) << found.out;
-  EXPECT_TRUE(has(found.out, "| NeuMF epoch, A | 7.000 | 2.000 | 3.50 | 3.50 |\n")) << found.out;
+  EXPECT_TRUE(has(found.out, "| MLP epoch, A | 300.000 | 50.000 | 6.00 | - |\n")) << found.out;
+  EXPECT_TRUE(has(found.out, "| NeuMF epoch, A | 7.000 | 2.000 | 3.50 | - |\n")) << found.out;
   EXPECT_TRUE(
       has(found.out,
           "| | parameters, PyTorch | ours | updates of the first epoch, PyTorch | ours | its mean loss, PyTorch | ours |\n"
@@ -201,6 +203,31 @@ sdrm_steps.main())")
 TEST(StepsInPyTorch, TheEnvironmentOfItsReadmeIsNoPartOfTheRepository) {
   EXPECT_TRUE(has(content(TAPESTRY_SOURCE_DIR "/bench/pytorch/README.md"), "python3 -m venv torch-env "));
   EXPECT_TRUE(has(content(TAPESTRY_SOURCE_DIR "/.gitignore"), "\n/torch-env/\n"));
+}
+
+/// recommenders.py where nothing of PyTorch or pandas does anything: what its file says besides the figures.
+TEST(RecommendersInPyTorch, NameTheDeviceThatDecidesWhatIsTheBest) {
+  if (shell("python3 --version").status != 0) GTEST_SKIP() << "there is no python3";
+  const TempFolder folder;
+  const std::string program = folder
+                                  .write("ranking.py", R"(import sys
+from unittest.mock import MagicMock
+torch = MagicMock(__version__="2")
+torch.nn.Module = object
+torch.get_num_threads.return_value = 2
+for name in ("torch", "torch.nn"):
+    sys.modules[name] = torch
+sys.modules["numpy"], sys.modules["pandas"] = MagicMock(), MagicMock(__version__="3")
+sys.path.insert(0, sys.argv.pop(1))
+import recommenders
+recommenders.ranking = lambda name, *sizes: recommenders.report("ranking, " + name, "pandas", [2e-3])
+recommenders.main())")
+                                  .string();
+  const std::string file = (folder.path() / "figures.json").string();
+  const Outcome found =
+      shell("python3 -B '" + program + "' '" TAPESTRY_SOURCE_DIR "/bench/pytorch' ranking --json '" + file + "'");
+  EXPECT_EQ(found.status, 0) << found.out;
+  EXPECT_TRUE(has(content(file), "\"device\": \"cpu\"")) << content(file);
 }
 
 /// tools/check_layout.py on a page of this test's own.
