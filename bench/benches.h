@@ -44,10 +44,7 @@ std::vector<double> call_seconds(const std::function<void()>& run);
 /// Random rows with about `density` of the entries stored, the first columns most often.
 CsrMatrix random_rows(std::int64_t rows, std::int64_t cols, double density, std::uint64_t seed);
 
-void training_steps();
 void elementwise_rates();
-void sampling_rates();
-void svd_seconds();
 void recommender_steps();
 void recommender_epochs();
 void sdrm_steps();

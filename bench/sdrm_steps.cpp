@@ -1,5 +1,5 @@
 // Milliseconds of the steps that bench/pytorch/sdrm_steps.py times in PyTorch, at the same sizes. On a GPU those of
-// SDRM twice: repeated as CUDA graphs, and with every step called.
+// SDRM twice: repeated as CUDA graphs, and with every step called. Decoding and binarising are timed here alone.
 #include <cstdlib>
 #include <iomanip>
 #include <iostream>
@@ -11,6 +11,7 @@
 #include "bench/step_work.h"
 #include "recsys/metrics/ranking.h"
 #include "recsys/recommenders/svd.h"
+#include "sdrm/binarize.h"
 #include "sdrm/sampling.h"
 #include "sdrm/score_training.h"
 #include "sdrm/vae_training.h"
@@ -188,6 +189,18 @@ void sampling(const std::string& name, std::int64_t latent, const sdrm::ScoreCon
   }
 }
 
+/// What sampling ends with: latents of `rows` users to logits, tile by tile, and ones where these are largest.
+void decode_and_binarise(const std::string& name, std::int64_t rows, std::int64_t items, const sdrm::VaeConfig& config,
+                         double density) {
+  const std::string line = concat("decode and binarise, ", rows, " rows, ", name);
+  record().attempt(line, [&] {
+    nn::Initializer init = initializer();
+    const sdrm::MultiVae model(items, config, init);
+    const Tensor latents = sdrm::sample_prior(rows, config.latent, 1, record().device);
+    report(line, repeated(5, [&] { sdrm::binarize_at_density({rows, items, sdrm::decoded_rows(model, latents)}, density); }), {});
+  });
+}
+
 void svd(const std::string& name, std::int64_t rows, std::int64_t items, double density, std::int64_t users) {
   record().attempt("SVD, " + name, [&] {
     const CsrMatrix x = random_rows(rows, items, density, 8);
@@ -225,6 +238,7 @@ void sdrm_steps() {
   score_step("ml-1m/SVD", 150, score_config(23, 2, 720), 100);
   score_step("ml-1m/NeuMF", 330, score_config(178, 1, 830), 40);
   sampling("ml-100k/SVD", 830, score_config(83, 2, 550), 843);
+  decode_and_binarise("ADM/SVD", 9558, 8582, {.hidden = 210, .latent = 160}, 0.0013);
   svd("ml-100k", 1781, 1008, 0.08, 95);
   svd("ml-1m", 11463, 3125, 0.04, 605);
   svd("ADM", 20179, 8582, 0.0012, 1063);

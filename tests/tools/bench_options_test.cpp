@@ -38,14 +38,18 @@ class BenchOptions : public ::testing::Test {
 };
 
 TEST_F(BenchOptions, NumbersAndNames) {
-  for (const char* threads : {"x", "0", "-2", "2x", "1e9"}) expect_refused(std::string("svd --threads ") + threads, "--threads");
+  for (const char* threads : {"x", "0", "-2", "2x", "1e9"}) {
+    expect_refused(std::string("elementwise --threads ") + threads, "--threads");
+  }
   expect_refused("--threads", "--threads");
   expect_refused("--bogus", "not expected: --bogus");
-  expect_refused("svd --bogus 3", "--bogus");
+  expect_refused("elementwise --bogus 3", "--bogus");
   expect_refused("--device tpu", "'tpu', there are: cpu, cuda");
   expect_refused("--precision fp8", "'fp8', there are: float32, tf32, bf16");
   expect_refused("--precision tf32", "--precision is for --device cuda");
-  expect_refused("svd nothing", "'nothing', there are: ");
+  expect_refused("elementwise nothing", "'nothing', there are: kernels, ");
+  // Each step is timed by one bench: `steps`, which has its floor.
+  expect_refused("elementwise nothing", ", elementwise, steps, recommenders\n");
 }
 
 TEST_F(BenchOptions, HelpListsOptionsAndBenches) {
@@ -57,17 +61,17 @@ TEST_F(BenchOptions, HelpListsOptionsAndBenches) {
 }
 
 TEST_F(BenchOptions, AFileThatCannotBeWrittenIsNamedFirst) {
-  expect_refused("svd --json " + in_folder("none/x.json"), "none/x.json cannot be written");
+  expect_refused("elementwise --json " + in_folder("none/x.json"), "none/x.json cannot be written");
   // The table, which lies beside it, is tried as well.
   fs::create_directory(folder_.path() / "y.md");
-  expect_refused("svd --json " + in_folder("y.json"), "y.md cannot be written");
+  expect_refused("elementwise --json " + in_folder("y.json"), "y.md cannot be written");
   EXPECT_FALSE(fs::exists(folder_.path() / "y.json")) << "a file without figures";
 }
 
 TEST_F(BenchOptions, TryingAFileLeavesItAsItWas) {
   const fs::path kept = folder_.write("z.json", "figures of another day");
   fs::create_directory(folder_.path() / "z.md");
-  expect_refused("svd --json " + in_folder("z.json"), "z.md cannot be written");
+  expect_refused("elementwise --json " + in_folder("z.json"), "z.md cannot be written");
   std::ifstream in(kept);
   std::string text;
   std::getline(in, text);
