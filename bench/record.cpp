@@ -1,6 +1,5 @@
 #include "bench/record.h"
 
-#include <algorithm>
 #include <cmath>
 #include <ctime>
 #include <filesystem>
@@ -62,10 +61,6 @@ void write_file(const std::string& file, const std::string& text, std::ios::open
 bool has_floor(const Figure& figure) { return figure.work.flops > 0 || figure.work.bytes > 0; }
 
 }  // namespace
-
-double floor_seconds(const Work& work, const Peaks& peaks) {
-  return std::max(work.flops / peaks.flops, work.bytes / peaks.bytes);
-}
 
 void Record::add(Figure figure) {
   figures_.push_back(std::move(figure));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -39,7 +40,9 @@ struct Peaks {
 };
 
 /// The least time that `work` can take: arithmetic and memory at their peaks, and perfectly at once.
-double floor_seconds(const Work& work, const Peaks& peaks);
+inline double floor_seconds(const Work& work, const Peaks& peaks) {
+  return std::max(work.flops / peaks.flops, work.bytes / peaks.bytes);
+}
 
 /// The figures of this run of the program, for --json: benches add to it.
 class Record {
