@@ -194,8 +194,8 @@ std::optional<ReproduceOptions> parse_reproduce_options(int argc, char** argv) {
   const std::string from_environment = data_of_environment();
   raw.data = from_environment.empty() ? "data" : from_environment;
   CLI::App app(
-      "Reproduces the SDRM paper's tables: trains MultiVAE++ and SDRM on real ratings, draws synthetic users, trains\n"
-      "recommenders on them, and sets the results beside the printed figures.",
+      "Reproduces the SDRM paper's tables: trains MultiVAE++ and SDRM on real ratings, draws synthetic\n"
+      "users, trains recommenders on them, and sets the results beside the printed figures.",
       "reproduce");
   declare_options(app, raw);
   try {
