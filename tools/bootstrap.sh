@@ -92,21 +92,26 @@ openblas
 EOF
 }
 
-compiler=$(find_compiler)
-missing=()
-command -v cmake >/dev/null 2>&1 || missing+=(cmake)
-if [ -z "$compiler" ]; then
-  missing+=(compiler eigen cli11 json)
-  [ "$tests" = no ] || missing+=(gtest)
-  [ "$cblas" = no ] || missing+=(openblas)
-else
+look() { # sets compiler, and missing to the names of the table that are not there
+  local absent name
+  compiler=$(find_compiler)
+  missing=()
+  command -v cmake >/dev/null 2>&1 || missing+=(cmake)
+  if [ -z "$compiler" ]; then
+    missing+=(compiler eigen cli11 json)
+    [ "$tests" = no ] || missing+=(gtest)
+    [ "$cblas" = no ] || missing+=(openblas)
+    return
+  fi
   absent=" $(missing_headers | tr '\n' ' ') "
   for name in openmp eigen cli11 json; do
     [[ "$absent" != *" $name "* ]] || missing+=("$name")
   done
   if [ "$tests" = yes ] && { [[ "$absent" == *" gtest "* ]] || ! has_library gtest; }; then missing+=(gtest); fi
   if [ "$cblas" = yes ] && { [[ "$absent" == *" openblas "* ]] || ! has_library openblas; }; then missing+=(openblas); fi
-fi
+}
+
+look
 [ "${#missing[@]}" -gt 0 ] || exit 0
 
 stop() {
@@ -155,3 +160,12 @@ echo "bootstrap: installing them with apt-get" >&2
 "${as_root[@]}" apt-get update -qq >&2 || echo "bootstrap: apt-get update failed; trying with the package lists at hand" >&2
 install "${missing[@]}" ||
   stop "apt-get could not install $(packages_of 2 "${missing[@]}"); its messages are above. Install them and run this again."
+
+# What apt-get has installed another compiler than the distribution's own need not find.
+look
+[ "${#missing[@]}" -gt 0 ] || exit 0
+advice=
+for name in "${missing[@]}"; do
+  [ "$name" != openmp ] || advice=" A clang of another version than libomp-dev needs that of its own, as clang 16 libomp-16-dev."
+done
+stop "installed, but ${compiler:-no compiler} still does not find what is in: $(packages_of 2 "${missing[@]}").$advice"
