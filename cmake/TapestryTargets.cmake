@@ -13,7 +13,7 @@ endfunction()
 function(tapestry_app name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES")
   add_executable(${name} ${arg_SOURCES})
-  target_link_libraries(${name} PRIVATE tapestry::recsys CLI11::CLI11 nlohmann_json::nlohmann_json)
+  target_link_libraries(${name} PRIVATE tapestry_processor_check tapestry::recsys CLI11::CLI11 nlohmann_json::nlohmann_json)
 endfunction()
 
 # tapestry_test_support(SOURCES <files>): what several folders' tests share.
@@ -78,7 +78,8 @@ endfunction()
 function(tapestry_bench)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "SOURCES;CUDA_SOURCES")
   add_executable(tapestry_bench ${arg_SOURCES})
-  target_link_libraries(tapestry_bench PRIVATE tapestry::recsys CLI11::CLI11 nlohmann_json::nlohmann_json)
+  target_link_libraries(tapestry_bench PRIVATE
+    tapestry_processor_check tapestry::recsys CLI11::CLI11 nlohmann_json::nlohmann_json)
   if(TARGET tapestry::cblas)
     target_link_libraries(tapestry_bench PRIVATE tapestry::cblas)
   endif()
