@@ -2,7 +2,7 @@
 #   RUNS=n        runs of `make reproduce` (2, which two cores finish in five minutes; the paper has 5)
 #   ARGS="..."    further options for `make reproduce`, and those of `make bench`
 #   BUILD=dir     the build folder (build)
-#   CMAKE_ARGS    options for CMake, such as -DTAPESTRY_NATIVE=OFF
+#   CMAKE_ARGS    options for CMake, such as -DTAPESTRY_NATIVE=OFF; docs/dependencies.md has all of Tapestry's
 #   JOBS=n        compilers at a time (what processors and memory allow)
 
 BUILD ?= build

@@ -1,4 +1,4 @@
-# Every switch of the build, each with its one line of help (cmake -LH lists them).
+# Every switch of the build, each with its one line of help (cmake -LH lists them), and a row of docs/dependencies.md.
 
 option(TAPESTRY_NATIVE "Compile for this machine's processor (-march=native) unless CMAKE_CXX_FLAGS name one; off: x86-64-v3, any PC since about 2015" ON)
 option(TAPESTRY_CBLAS "Compute matrix products on the CPU by a CBLAS such as OpenBLAS instead of tensor/cpu/product.cpp" OFF)

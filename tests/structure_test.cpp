@@ -172,6 +172,18 @@ Offences check_integers(const std::map<std::string, std::string>& files, const s
   return {path + ": uses integers of a fixed width, and neither it nor what it includes has #include <cstdint>"};
 }
 
+/// The switches declared in `options` (cmake/TapestryOptions.cmake) that have no row with their default in `page`'s table.
+Offences check_switches(const std::string& options, const std::string& page) {
+  static const std::regex declaration(R"((?:^|\n)(?:option\((TAPESTRY_\w+) "[^"]*" (ON|OFF)\)|set\((TAPESTRY_\w+) (\S+) CACHE))");
+  Offences offences;
+  for (std::sregex_iterator found(options.begin(), options.end(), declaration), end; found != end; ++found) {
+    const std::string name = found->str(1) + found->str(3), value = found->str(2) + found->str(4);
+    const std::string row = "\n| `" + name + "` | " + (value == "\"\"" ? "none" : "`" + value + "`") + " | ";
+    if (page.find(row) == std::string::npos) offences.push_back("docs/dependencies.md: has no row" + row);
+  }
+  return offences;
+}
+
 bool has_extension(const std::string& path, const std::set<std::string>& extensions) {
   return extensions.count(fs::path(path).extension().string()) != 0;
 }
@@ -267,6 +279,13 @@ TEST(Structure, CMakeListsEverySource) {
   EXPECT_EQ(all, "");
 }
 
+TEST(Structure, EverySwitchIsDocumented) {
+  const std::map<std::string, std::string> files = project_files();
+  const std::string &options = files.at("cmake/TapestryOptions.cmake"), &page = files.at("docs/dependencies.md");
+  EXPECT_EQ(check_switches(options, page), Offences());
+  EXPECT_GE(check_switches(options, "").size(), 9U) << "switches are declared in another way: this reads no more of them";
+}
+
 TEST(Structure, IntegersAreIncluded) {
   const std::map<std::string, std::string> files = project_files();
   std::string all;
@@ -359,6 +378,15 @@ TEST(StructureRules, MachinePaths) {
   EXPECT_EQ(check_machine_paths("README.md", "see " + slash + "work/x\n" + slash + "tmp/y\n").size(), 2U);
   EXPECT_EQ(check_machine_paths("README.md", "data in .." + slash + "shared\n").size(), 1U);
   EXPECT_EQ(check_machine_paths("README.md", "the frame" + slash + "work/ and recsys" + slash + "home/\n").size(), 0U);
+}
+
+TEST(StructureRules, Switches) {
+  const std::string options =
+      "option(TAPESTRY_A \"One, two\" ON)\nset(TAPESTRY_B AUTO CACHE STRING\n    \"B\")\nset(TAPESTRY_C \"\" CACHE PATH \"C\")\n";
+  const std::string page = "\n| `TAPESTRY_A` | `ON` | a |\n| `TAPESTRY_B` | `AUTO` | b |\n| `TAPESTRY_C` | none | c |\n";
+  EXPECT_EQ(check_switches(options, page), Offences());
+  EXPECT_EQ(check_switches(options, "").size(), 3U);
+  EXPECT_EQ(check_switches("option(TAPESTRY_A \"One\" OFF)\n", page).size(), 1U) << "another default";
 }
 
 TEST(StructureRules, Listed) {
