@@ -36,6 +36,8 @@ CsrMatrix draw_from_rows(const CsrMatrix& rows, const std::function<std::int64_t
   for (std::int64_t row = 0; row < rows.rows(); ++row) {
     const std::int64_t count = count_of(row);
     if (count == 0) continue;
+    check(0 < count && count <= rows.row_nnz(row), "draw_from_rows: ", count, " entries of row ", row, ", which has ",
+          rows.row_nnz(row));
     const std::span<const std::int32_t> all = rows.row(row);
     const std::vector<std::int32_t> order = shuffled(rows.row_nnz(row), below);
     for (std::int64_t n = 0; n < count; ++n) {

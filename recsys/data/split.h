@@ -27,7 +27,8 @@ std::vector<Part> contiguous_parts(std::int64_t users);
 std::vector<std::int32_t> shuffled(std::int64_t n, const std::function<std::uint32_t(std::uint32_t)>& below);
 
 /// Some entries of each row, as a matrix of ones [U, I]: count_of(row), at most as many as it has, from the front of an order of
-/// them that shuffled() draws. Row by row; one of which none are wanted draws nothing.
+/// them that shuffled() draws. Row by row; one of which none are wanted draws nothing. Throws Error(kMisuse) where
+/// more are wanted than there are.
 CsrMatrix draw_from_rows(const CsrMatrix& rows, const std::function<std::int64_t(std::int64_t)>& count_of,
                          const std::function<std::uint32_t(std::uint32_t)>& below);
 

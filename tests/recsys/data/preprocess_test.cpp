@@ -4,6 +4,7 @@
 
 #include "recsys/data/split.h"
 #include "tests/recsys/data/data_support.h"
+#include "tests/support/misuse.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -115,6 +116,17 @@ TEST(Split, DrawsFromRowsTheFrontOfAShuffleOfEach) {
   const CsrMatrix drawn = draw_from_rows(rows, count_of, lowest);
   EXPECT_EQ(listing(drawn), listing(CsrMatrix::from_rows(9, {{3, 5, 8}, {}, {}, {7}})));
   EXPECT_EQ(bounds, (std::vector<std::uint32_t>{4, 3, 2, 2})) << "a row of which nothing is wanted draws nothing";
+}
+
+TEST(Split, DrawsNoMoreFromARowThanItHas) {
+  const CsrMatrix rows = CsrMatrix::from_rows(9, {{1, 3}, {0}});
+  const auto draw = [&](std::int64_t count) {
+    return draw_from_rows(
+        rows, [&](std::int64_t row) { return row == 1 ? count : 0; }, [](std::uint32_t) { return 0U; });
+  };
+  EXPECT_EQ(listing(draw(1)), listing(CsrMatrix::from_rows(9, {{}, {0}})));
+  tapestry::tests::expect_misuse([&] { draw(2); }, {"draw_from_rows", "2 entries of row 1", "has 1"});
+  tapestry::tests::expect_misuse([&] { draw(-1); }, {"draw_from_rows", "-1 entries"});
 }
 
 // The first ceil(0.2 n) positions after numpy.random.seed(123) and one numpy.random.shuffle(numpy.arange(n)) per user with
