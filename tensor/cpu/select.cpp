@@ -7,36 +7,14 @@
 namespace tapestry {
 namespace {
 
-/// The k best columns of a row, in no order: a heap of the k best so far, its worst on top, straight in the output, so that a
-/// scan of the row rarely touches it.
-template <typename Better>
-void keep_best(std::int64_t cols, std::int64_t k, const Better& better, std::int32_t* heap) {
-  for (std::int32_t col = 0; col < static_cast<std::int32_t>(cols); ++col) {
-    if (col < k) {
-      heap[col] = col;
-      std::push_heap(heap, heap + col + 1, better);
-    } else if (k > 0 && better(col, heap[0])) {
-      std::pop_heap(heap, heap + k, better);
-      heap[k - 1] = col;
-      std::push_heap(heap, heap + k, better);
-    }
-  }
-}
-
-/// Larger scores first, NaN last, ties by column.
+/// Larger scores first, ties by column, of scores that are numbers.
 template <typename T>
 auto by_score(const T* score) {
-  return [score](std::int32_t a, std::int32_t b) {
-    const bool a_nan = std::isnan(score[a]);
-    const bool b_nan = std::isnan(score[b]);
-    if (a_nan != b_nan) return b_nan;
-    if (a_nan || score[a] == score[b]) return a < b;
-    return score[a] > score[b];
-  };
+  return [score](std::int32_t a, std::int32_t b) { return score[a] == score[b] ? a < b : score[a] > score[b]; };
 }
 
 /// The best columns of a row among those offered, which come in ascending order, so that an equal score never displaces a kept
-/// one. The same heap as above.
+/// one: a heap of the best so far, its worst on top, straight in the output, so that a scan of the row rarely touches it.
 template <typename T>
 class BestOffered {
  public:
@@ -97,24 +75,31 @@ void for_unmasked(const CsrView<T>& masked, std::int64_t row, const Visit& visit
   visit(begin, masked.cols);
 }
 
+/// The `wanted` best columns of a row among those of the ranges that each_range visits from left to right, best first, NaN behind
+/// every number and then by column. Returns how many there are; best has room for `wanted`.
+template <typename T, typename EachRange>
+std::int64_t best_columns(const T* score, std::int64_t wanted, const EachRange& each_range, std::int32_t* best) {
+  if (wanted == 0) return 0;
+  BestOffered<T> offered(score, wanted, best);
+  each_range([&](std::int64_t begin, std::int64_t end) { offered.offer(begin, end); });
+  std::int64_t count = offered.sort();
+  if (count == wanted) return count;
+  each_range([&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t col = begin; col < end && count < wanted; ++col) {
+      if (std::isnan(score[col])) best[count++] = static_cast<std::int32_t>(col);
+    }
+  });
+  return count;
+}
+
 }  // namespace
 
 template <typename T>
 void CpuKernels<T>::rank_rows(const CsrView<T>& masked, const T* x, std::int64_t k, T* /*workspace*/, std::int32_t* index) {
   for_rows(masked.rows, masked.cols, [=](std::int64_t row) {
-    const T* score = x + row * masked.cols;
     std::int32_t* best = index + row * k;
-    const std::int64_t wanted = std::min(k, masked.cols);
-    BestOffered<T> offered(score, wanted, best);
-    if (wanted > 0) for_unmasked(masked, row, [&](std::int64_t begin, std::int64_t end) { offered.offer(begin, end); });
-    std::int64_t count = offered.sort();
-    if (count < wanted) {
-      for_unmasked(masked, row, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t col = begin; col < end && count < wanted; ++col) {
-          if (std::isnan(score[col])) best[count++] = static_cast<std::int32_t>(col);
-        }
-      });
-    }
+    const auto unmasked = [&](const auto& visit) { for_unmasked(masked, row, visit); };
+    const std::int64_t count = best_columns(x + row * masked.cols, std::min(k, masked.cols), unmasked, best);
     std::fill(best + count, best + k, -1);
   });
 }
@@ -123,10 +108,9 @@ template <typename T>
 void CpuKernels<T>::top_lengths_rows(std::int64_t rows, std::int64_t cols, const T* x, const std::int64_t* offsets,
                                      std::int32_t* columns) {
   for_rows(rows, cols, [=](std::int64_t row) {
-    const std::int64_t length = offsets[row + 1] - offsets[row];
     std::int32_t* best = columns + offsets[row];
-    keep_best(cols, length, by_score(x + row * cols), best);
-    std::sort(best, best + length);
+    const auto all = [&](const auto& visit) { visit(std::int64_t{0}, cols); };
+    std::sort(best, best + best_columns(x + row * cols, offsets[row + 1] - offsets[row], all, best));
   });
 }
 

@@ -51,6 +51,32 @@ TEST_F(SpecialValuesTest, NaNComesBehindEveryNumber) {
   }
 }
 
+TEST_F(SpecialValuesTest, NaNIsLeftOutOfWideRows) {
+  constexpr std::int64_t kCols = 100;  // kernels look at many columns at once
+  std::vector<double> scores(kCols, 1);
+  scores[0] = scores[40] = scores[41] = scores[99] = kNan;
+  scores[50] = scores[90] = 2;
+  Columns numbers_then_nan;
+  for (std::int32_t col = 0; col < kCols; ++col) {
+    if (!std::isnan(scores[static_cast<std::size_t>(col)])) numbers_then_nan.push_back(col);
+  }
+  numbers_then_nan.insert(numbers_then_nan.end(), {0, 40, 41, 99});
+  for (const DType dtype : kTypes) {
+    const Tensor x = on_device(scores, {1, kCols}, dtype);
+    const auto top = [&](std::int64_t length) { return host<std::int32_t>(top_lengths_rows(x, std::vector{length}).columns()); };
+    EXPECT_EQ(top(0), Columns{});
+    EXPECT_EQ(top(2), (Columns{50, 90}));
+    EXPECT_EQ(top(5), (Columns{1, 2, 3, 50, 90})) << "the lower of equal ones";
+    for (const std::int64_t length : {96, 98, 100}) {
+      Columns expected(numbers_then_nan.begin(), numbers_then_nan.begin() + length);
+      std::sort(expected.begin(), expected.end());
+      EXPECT_EQ(top(length), expected) << length;
+    }
+    const Tensor best = rank_rows(x, CsrMatrix::from_rows(kCols, {{50}}).to(test_device()), 4);
+    EXPECT_EQ(host<std::int32_t>(best), (Columns{90, 1, 2, 3}));
+  }
+}
+
 TEST_F(SpecialValuesTest, AColumnWithAScoreThatIsNoFiniteNumberHasNoChoice) {
   const CategoryPlanes planes = {3, 2, 1};  // scores of a row: columns 0, 1, 2; 0, 1; 0
   const auto integers = [](const std::vector<std::int32_t>& values) {
