@@ -177,34 +177,6 @@ TEST(Jobs, AreAsManyAsProcessorsWhateverOpenMpIsTold) {
   EXPECT_EQ(shell(path + "OMP_NUM_THREADS=1 OMP_THREAD_LIMIT=1 '" TAPESTRY_SOURCE_DIR "/tools/jobs.sh'").out, "1\n");
 }
 
-/// sdrm_steps.py where nothing of PyTorch does anything: which modes it would time, in which order.
-TEST(StepsInPyTorch, WhatNeedsNoCompilerComesFirst) {
-  if (shell("python3 --version").status != 0) GTEST_SKIP() << "there is no python3";
-  const TempFolder folder;
-  const std::string program = folder
-                                  .write("modes.py", R"(import sys
-from unittest.mock import MagicMock
-torch = MagicMock(__version__="2")
-torch.nn.Module = object
-for name in ("torch", "torch.nn", "torch._dynamo", "torch.utils", "torch.utils.flop_counter"):
-    sys.modules[name] = torch
-sys.path.insert(0, sys.argv.pop(1))
-import sdrm_steps
-sdrm_steps.vae = lambda mode: print("mode", mode)
-sdrm_steps.main())")
-                                  .string();
-  const std::string run = "python3 -B '" + program + "' '" TAPESTRY_SOURCE_DIR "/bench/pytorch' vae --device ";
-  const Outcome gpu = shell(run + "cuda");
-  EXPECT_TRUE(gpu.out.ends_with("threads\nmode eager\nmode graphs\nmode compiled\nmode both\n")) << gpu.out;
-  const Outcome cpu = shell(run + "cpu");
-  EXPECT_TRUE(cpu.out.ends_with("threads\nmode eager\nmode compiled\n")) << cpu.out;
-}
-
-TEST(StepsInPyTorch, TheEnvironmentOfItsReadmeIsNoPartOfTheRepository) {
-  EXPECT_TRUE(has(content(TAPESTRY_SOURCE_DIR "/bench/pytorch/README.md"), "python3 -m venv torch-env "));
-  EXPECT_TRUE(has(content(TAPESTRY_SOURCE_DIR "/.gitignore"), "\n/torch-env/\n"));
-}
-
 /// recommenders.py where nothing of PyTorch or pandas does anything: what its file says besides the figures.
 TEST(RecommendersInPyTorch, NameTheDeviceThatDecidesWhatIsTheBest) {
   if (shell("python3 --version").status != 0) GTEST_SKIP() << "there is no python3";
