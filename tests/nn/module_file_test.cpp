@@ -1,5 +1,4 @@
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <string>
@@ -8,21 +7,17 @@
 #include "nn/layers.h"
 #include "nn/safetensors.h"
 #include "tensor/ops.h"
+#include "tests/support/temp_folder.h"
 
 namespace tapestry::nn {
 namespace {
 
 class ModuleFileTest : public ::testing::Test {
  protected:
-  ModuleFileTest() {
-    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    path_ = std::filesystem::temp_directory_path() / concat("module_file_test_", ::getpid(), "_", test->name());
-  }
-  ~ModuleFileTest() override { std::filesystem::remove(path_); }
-
   static std::vector<float> values(const Tensor& tensor) { return {tensor.span<float>().begin(), tensor.span<float>().end()}; }
 
-  std::filesystem::path path_;
+  const tests::TempFolder folder_;
+  const std::filesystem::path path_ = folder_.path() / "model.safetensors";
 };
 
 /// Two linear layers: "first.0.weight", "first.0.bias", "last.weight", "last.bias".

@@ -1,18 +1,19 @@
 // The example of nn/README.md.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 
 #include "nn/layers.h"
 #include "nn/safetensors.h"
 #include "tests/support/snippet.h"
+#include "tests/support/temp_folder.h"
 
 namespace tapestry {
 namespace {
 
 TEST(NnReadmeTest, ExampleWorks) {
-  const auto path = std::filesystem::temp_directory_path() / concat("nn_readme_test_", ::getpid(), ".safetensors");
+  const tests::TempFolder folder;
+  const std::filesystem::path path = folder.path() / "model.safetensors";
   // clang-format off: as wide as the document
   nn::Initializer init(/*seed=*/1);
   nn::Sequential model;
@@ -32,7 +33,6 @@ TEST(NnReadmeTest, ExampleWorks) {
   copy.add<nn::Linear>(16, 1, other);
   nn::load_module(copy, path);  // throws unless names, shapes and types are the model's
   // clang-format on
-  std::filesystem::remove(path);
   EXPECT_EQ(model.named_parameters()[2].name, "2.weight");
   for (std::int64_t row = 0; row < 4; ++row) {
     EXPECT_EQ(copy.forward(x).value().data<float>()[row], y.value().data<float>()[row]);

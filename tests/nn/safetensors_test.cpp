@@ -1,7 +1,6 @@
 #include "nn/safetensors.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <filesystem>
@@ -17,6 +16,7 @@
 #include "tensor/memory.h"
 #include "tensor/random.h"
 #include "tests/support/random_data.h"
+#include "tests/support/temp_folder.h"
 
 namespace tapestry::nn {
 namespace {
@@ -24,17 +24,8 @@ namespace {
 namespace fs = std::filesystem;
 using std::string_literals::operator""s;
 
-/// A folder of its own for each test, gone afterwards.
 class SafetensorsTest : public ::testing::Test {
  protected:
-  SafetensorsTest() {
-    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = fs::temp_directory_path() / concat("safetensors_test_", ::getpid(), "_", test->name());
-    fs::create_directory(folder_);
-    path_ = folder_ / "model.safetensors";
-  }
-  ~SafetensorsTest() override { fs::remove_all(folder_); }
-
   std::string read() const {
     std::ostringstream text;
     text << std::ifstream(path_, std::ios::binary).rdbuf();
@@ -70,8 +61,8 @@ class SafetensorsTest : public ::testing::Test {
     return R"({"a":{"dtype":)" + dtype + R"(,"shape":)" + shape + R"(,"data_offsets":)" + offsets + "}}";
   }
 
-  fs::path folder_;
-  fs::path path_;
+  const tests::TempFolder folder_;
+  const fs::path path_ = folder_.path() / "model.safetensors";
 };
 
 void expect_same(const Tensor& a, const Tensor& b) {
@@ -174,7 +165,7 @@ TEST_F(SafetensorsTest, WriterRefusesWhatTheFormatCannotHold) {
   EXPECT_THROW(save_tensors(path_, {{{"a", one}}, {{"key", "\xc3"}}}), Error);
   EXPECT_THROW(save_tensors(path_, {{{"a", Tensor()}}, {}}), Error);
   EXPECT_FALSE(fs::exists(path_));
-  EXPECT_THROW(save_tensors(folder_ / "absent" / "file", {{{"a", one}}, {}}), Error);
+  EXPECT_THROW(save_tensors(folder_.path() / "absent" / "file", {{{"a", one}}, {}}), Error);
 }
 
 TEST_F(SafetensorsTest, RefusesFilesThatAreNone) {

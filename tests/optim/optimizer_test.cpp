@@ -1,7 +1,6 @@
 #include "optim/optimizer.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <array>
 #include <cmath>
@@ -22,6 +21,7 @@
 #include "tests/support/golden.h"
 #include "tests/support/misuse.h"
 #include "tests/support/random_data.h"
+#include "tests/support/temp_folder.h"
 
 namespace tapestry::optim {
 namespace {
@@ -262,7 +262,8 @@ TEST_F(OptimizerTest, ParametersWithoutAGradientAreLeftAlone) {
 
 // Three steps, everything written to a file, and three more by objects that know only the file: the same bits as six in one go.
 TEST_F(OptimizerTest, ContinuesBitForBitFromAFile) {
-  const auto path = std::filesystem::temp_directory_path() / concat("optimizer_test_", ::getpid(), ".safetensors");
+  const tests::TempFolder folder;
+  const std::filesystem::path path = folder.path() / "state.safetensors";
   for (const std::string name : {"sgd", "sgd_momentum", "adam_l2_betas", "adamw_betas", "adamax_betas"}) {
     SCOPED_TRACE(name);
     const auto through = initial(DType::kFloat32);
@@ -277,7 +278,6 @@ TEST_F(OptimizerTest, ContinuesBitForBitFromAFile) {
       nn::save_tensors(path, file);
     }
     const nn::TensorFile file = nn::load_tensors(path);
-    std::filesystem::remove(path);
     std::vector<Variable> resumed;
     for (const std::string& parameter : kNames) {
       resumed.push_back(Variable::parameter(file.tensors.at("value." + parameter).to(test_device())));

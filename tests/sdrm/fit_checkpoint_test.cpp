@@ -9,6 +9,7 @@
 #include "sdrm/vae_training.h"
 #include "tests/support/broken_off.h"
 #include "tests/support/device.h"
+#include "tests/support/temp_folder.h"
 
 namespace tapestry::sdrm {
 namespace {
@@ -21,10 +22,6 @@ using tests::grouped_matrix;
 using tests::test_device;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-std::filesystem::path scratch_file() {
-  return std::filesystem::path(testing::TempDir()) / ("fit_state_" + std::to_string(::getpid()) + ".safetensors");
-}
 
 VaeConfig vae_config() {
   VaeConfig config;
@@ -61,7 +58,8 @@ TEST(FitCheckpoint, AMultiVaeGoesOnToTheSameBits) {
 TEST(FitCheckpoint, AFitThatHadJustStoppedIsNotTrainedOn) {
   const CsrMatrix rows = grouped_matrix(40, 30, 3, 5);
   const auto validate = [](const MultiVae&, std::int64_t epoch) { return epoch == 2 ? 1.0 : 0.0; };
-  const std::filesystem::path file = scratch_file();
+  const tests::TempFolder folder;
+  const std::filesystem::path file = folder.path() / "state.safetensors";
   for (const bool again : {false, true}) {
     nn::Initializer init(3, DType::kFloat32, test_device());
     MultiVae model(30, vae_config(), init);
@@ -73,7 +71,6 @@ TEST(FitCheckpoint, AFitThatHadJustStoppedIsNotTrainedOn) {
     EXPECT_EQ(fit.history.size(), 7U);
     EXPECT_EQ(told, 7);
   }
-  std::filesystem::remove(file);
 }
 
 TEST(FitCheckpoint, AScoreModelGoesOnToTheSameBits) {
@@ -135,7 +132,8 @@ struct Everything {
 bool same(const Tensor& a, const Tensor& b) { return tests::same_bits(a.to(Device::kCpu), b.to(Device::kCpu)); }
 
 TEST(FitState, EveryKindOfPartComesBack) {
-  const std::filesystem::path file = scratch_file();
+  const tests::TempFolder folder;
+  const std::filesystem::path file = folder.path() / "state.safetensors";
   Everything first(1);
   first.model.parameters().front().slot().accumulate(Tensor::full({2, 3}, 0.5, DType::kFloat32, test_device()));
   first.adam.step(0.1);
@@ -193,11 +191,11 @@ TEST(FitState, EveryKindOfPartComesBack) {
   EXPECT_NE(checkpoint.refused.find("tensors where"), std::string::npos) << checkpoint.refused;
   EXPECT_EQ(third.count, 0);
   EXPECT_EQ(third.adam.steps(), 0);
-  std::filesystem::remove(file);
 }
 
 TEST(FitState, AFileThatDoesNotFitIsRefusedWithTheReason) {
-  const std::filesystem::path file = scratch_file();
+  const tests::TempFolder folder;
+  const std::filesystem::path file = folder.path() / "state.safetensors";
   const auto refused_for = [&](const std::map<std::string, Tensor>& tensors) {
     nn::save_tensors(file, {tensors, {}});
     FileCheckpoint checkpoint(file, 1);
@@ -221,7 +219,6 @@ TEST(FitState, AFileThatDoesNotFitIsRefusedWithTheReason) {
   EXPECT_EQ(refused_for({{"own", Tensor::zeros({2, 3})}, {"number", Tensor::zeros({1, 1})}, {"epochs", word(1)}}),
             "'number' is float32 [1, 1]");
   EXPECT_EQ(refused_for({{"own", Tensor::zeros({2, 3})}, {"number", word(1)}, {"epochs", word(1)}}), "");
-  std::filesystem::remove(file);
 }
 
 TEST(FitState, NamesComeOnce) {

@@ -17,6 +17,7 @@
 #include "tensor/parallel.h"
 #include "tests/sdrm/sdrm_support.h"
 #include "tests/support/random_data.h"
+#include "tests/support/temp_folder.h"
 
 namespace tapestry::sdrm {
 namespace {
@@ -247,7 +248,8 @@ TEST(FitScoreModel, AModelWhoseLastUpdateRanAwayIsNotKept) {
 }
 
 TEST(SavedModels, GiveTheSameSamples) {
-  const auto path = std::filesystem::path(::testing::TempDir()) / "tapestry_sdrm_saved.safetensors";
+  const tests::TempFolder folder;
+  const std::filesystem::path path = folder.path() / "saved.safetensors";
   for (const Variant variant : {Variant::kPublished, Variant::kPaper}) {
     const ScoreConfig config = small_config(variant);
     const auto model = fitted(clusters(70, 6), config, 3);
@@ -271,7 +273,6 @@ TEST(SavedModels, GiveTheSameSamples) {
   nn::load_module(loaded, path);
   const Tensor z = sample_prior(20, 6, 5);
   EXPECT_TRUE(same_bits(loaded.decode(z).value(), vae.decode(z).value()));
-  std::filesystem::remove(path);
 }
 
 }  // namespace

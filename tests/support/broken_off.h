@@ -10,6 +10,7 @@
 
 #include "sdrm/fit_checkpoint.h"
 #include "tests/sdrm/sdrm_support.h"
+#include "tests/support/temp_folder.h"
 
 // Fits that are broken off at every epoch and go on from their checkpoint.
 namespace tapestry::tests {
@@ -54,9 +55,8 @@ inline void expect_to_go_on(std::int64_t epochs,
   ASSERT_FALSE(same_state(*whole.model, *fit(kOthers, nullptr, [] {}).model));
   for (int every = 1; every <= 2; ++every) {
     for (std::int64_t stop = every; stop < epochs; ++stop) {
-      const std::filesystem::path file =
-          std::filesystem::path(testing::TempDir()) / ("broken_off_" + std::to_string(::getpid()) + ".safetensors");
-      std::filesystem::remove(file);
+      const TempFolder folder;
+      const std::filesystem::path file = folder.path() / "checkpoint.safetensors";
       FileCheckpoint first(file, every);
       std::int64_t made = 0;
       EXPECT_THROW(fit(kFirstValues, &first,
@@ -71,7 +71,6 @@ inline void expect_to_go_on(std::int64_t epochs,
       EXPECT_EQ(second.earlier_epochs(), stop / every * every);
       EXPECT_EQ(resumed.told, whole.told) << "broken off after " << stop << " epochs";
       EXPECT_TRUE(same_state(*resumed.model, *whole.model)) << "broken off after " << stop << " epochs";
-      std::filesystem::remove(file);
     }
   }
 }

@@ -1,24 +1,17 @@
 #include "tests/support/golden.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 
+#include "tests/support/temp_folder.h"
+
 namespace tapestry::tests {
 namespace {
 
-/// A file of its own for each test, gone afterwards.
 class GoldenTest : public ::testing::Test {
  protected:
-  GoldenTest() {
-    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    const std::string file = concat("golden_test_", ::getpid(), "_", test->name(), ".txt");
-    path_ = (std::filesystem::temp_directory_path() / file).string();
-  }
-  ~GoldenTest() override { std::filesystem::remove(path_); }
-
   Golden read(const std::string& text) {
     std::ofstream(path_) << text;
     return Golden(path_);
@@ -35,7 +28,8 @@ class GoldenTest : public ::testing::Test {
     }
   }
 
-  std::string path_;
+  const TempFolder folder_;
+  const std::string path_ = (folder_.path() / "golden.txt").string();
 };
 
 TEST_F(GoldenTest, ReadsEveryRankAndType) {

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "tensor/error.h"
+#include "tests/support/temp_folder.h"
 
 #if __has_include(<linux/seccomp.h>)
 #include <linux/filter.h>
@@ -26,16 +27,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder of its own for each test, gone afterwards.
 class AtomicFileTest : public ::testing::Test {
  protected:
-  AtomicFileTest() {
-    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = fs::temp_directory_path() / concat("atomic_file_test_", ::getpid(), "_", test->name());
-    fs::create_directory(folder_);
-  }
-  ~AtomicFileTest() override { fs::remove_all(folder_); }
-
   static std::string read(const fs::path& path) {
     std::ostringstream text;
     text << std::ifstream(path, std::ios::binary).rdbuf();
@@ -56,7 +49,8 @@ class AtomicFileTest : public ::testing::Test {
     }
   }
 
-  fs::path folder_;
+  const tests::TempFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 TEST_F(AtomicFileTest, CreatesAndReplaces) {
