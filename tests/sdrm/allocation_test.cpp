@@ -1,9 +1,6 @@
-// After warm-up a training step asks the system for no memory: neither the pool nor operator new, which this file replaces to
-// count its calls.
+// After warm-up a training step asks the system for no memory: neither the pool nor operator new.
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
 #include <new>
 #include <vector>
 
@@ -11,25 +8,7 @@
 #include "sdrm/vae_training.h"
 #include "tensor/memory.h"
 #include "tests/sdrm/sdrm_support.h"
-
-namespace {
-
-std::atomic<std::int64_t> heap_allocations = 0;
-
-}  // namespace
-
-// None is inlined: GCC would see malloc() and free() mixed with new and delete, and warn.
-[[gnu::noinline]] void* operator new(std::size_t bytes) {
-  ++heap_allocations;
-  if (void* block = std::malloc(bytes > 0 ? bytes : 1)) return block;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
-  ++heap_allocations;
-  return std::malloc(bytes > 0 ? bytes : 1);
-}
-[[gnu::noinline]] void operator delete(void* block) noexcept { std::free(block); }
-[[gnu::noinline]] void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+#include "tests/support/counted_new.h"
 
 namespace tapestry::sdrm {
 namespace {
@@ -40,7 +19,7 @@ struct Count {
   std::int64_t heap;
 };
 
-Count count_now() { return {pool_stats(Device::kCpu).system_allocations, heap_allocations.load()}; }
+Count count_now() { return {pool_stats(Device::kCpu).system_allocations, tests::counted_new()}; }
 
 /// Epochs between which a trainer's history vector does not grow: it doubles when epoch 4 and epoch 8 are appended.
 constexpr std::size_t kFrom = 4;
