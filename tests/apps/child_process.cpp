@@ -61,9 +61,13 @@ bool Reproduce::ended() {
 }
 
 bool Reproduce::wait_for(const std::string& text) {
+  return wait_until([&] { return told().find(text) != std::string::npos; });
+}
+
+bool Reproduce::wait_until(const std::function<bool()>& condition) {
   while (true) {
     const bool over = ended();
-    if (told().find(text) != std::string::npos) return true;
+    if (condition()) return true;
     if (over) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }

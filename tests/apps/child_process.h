@@ -28,6 +28,8 @@ class Reproduce {
 
   /// Waits until standard error holds `text`. False when the program ended without it.
   bool wait_for(const std::string& text);
+  /// Waits until `condition` holds, which is asked every millisecond. False when the program ended before.
+  bool wait_until(const std::function<bool()>& condition);
   void signal(int number) const;
   /// Standard error as far as it has come.
   std::string told() const;

@@ -114,7 +114,7 @@ inline std::string all_results(const fs::path& out) {
   return text;
 }
 
-/// The bytes of an undisturbed run, computed once.
+/// The bytes of an undisturbed run, computed once in a process: ctest, which starts one for each test, has it computed again.
 inline const std::string& undisturbed() {
   static const std::string text = [] {
     const TempFolder folder;
