@@ -1,4 +1,6 @@
-// Whole small experiments on a GPU: runs that share it do not disturb each other.
+// Whole small experiments on a GPU, and what a plan measures there: runs that share it do not disturb each other.
+#include "recsys/experiment/plan.h"
+#include "tensor/memory.h"
 #include "tests/recsys/experiment/runner_support.h"
 #include "tests/support/device.h"
 #include "tests/support/full_device.h"
@@ -45,6 +47,14 @@ TEST_F(ExperimentOnDevice, TwoAndFourJobsGiveTheBytesOfOne) {
   const std::string alone = results("1", 1);
   EXPECT_EQ(results("2", 2), alone);
   EXPECT_EQ(results("4", 4), alone);
+}
+
+TEST_F(ExperimentOnDevice, APlanMeasuresTheGeneratorsThere) {
+  ExperimentOptions options = options_for("plan", 1);
+  options.generators = {kOriginal, "multivae++", "m-sdrm"};
+  const std::int64_t before = copy_stats().to_device;
+  EXPECT_GT(make_plan(tiny_data(), options).wall_seconds, 0);
+  EXPECT_GT(copy_stats().to_device, before);
 }
 
 TEST_F(ExperimentOnDevice, WithoutMemoryEndsCleanlyAndGoesOn) {
