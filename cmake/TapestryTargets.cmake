@@ -22,6 +22,7 @@ function(tapestry_test_support)
   add_library(tapestry_test_support STATIC ${arg_SOURCES})
   target_include_directories(tapestry_test_support PUBLIC "${PROJECT_SOURCE_DIR}")
   target_link_libraries(tapestry_test_support PUBLIC tapestry::tensor GTest::gtest)
+  target_compile_definitions(tapestry_test_support PRIVATE TAPESTRY_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 endfunction()
 
 # tapestry_test(<name> SOURCES <files> [LINKS <folders>] [USES <outside libraries>])

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -15,6 +14,7 @@
 #include "nn/safetensors_header.h"
 #include "tensor/memory.h"
 #include "tensor/random.h"
+#include "tests/support/compare.h"
 #include "tests/support/random_data.h"
 #include "tests/support/temp_folder.h"
 
@@ -66,9 +66,7 @@ class SafetensorsTest : public ::testing::Test {
 };
 
 void expect_same(const Tensor& a, const Tensor& b) {
-  ASSERT_EQ(a.shape(), b.shape());
-  ASSERT_EQ(a.dtype(), b.dtype());
-  EXPECT_TRUE(a.numel() == 0 || std::memcmp(a.raw_data(), b.raw_data(), static_cast<std::size_t>(a.bytes())) == 0);
+  EXPECT_TRUE(tests::same_bits(a, b)) << a.dtype() << " " << a.shape() << " and " << b.dtype() << " " << b.shape();
 }
 
 TensorFile example() {

@@ -17,6 +17,7 @@
 #include "optim/adamax.h"
 #include "optim/schedule.h"
 #include "optim/sgd.h"
+#include "tests/support/compare.h"
 #include "tests/support/device.h"
 #include "tests/support/golden.h"
 #include "tests/support/misuse.h"
@@ -30,6 +31,7 @@ using autograd::Variable;
 using tests::expect_misuse;
 using tests::Golden;
 using tests::random_tensor;
+using tests::relative_error;
 using tests::test_device;
 
 constexpr int kSteps = 6;
@@ -38,18 +40,6 @@ const std::vector<std::string> kNames = {"a", "b", "c"};
 std::vector<double> values(const Tensor& tensor) {
   const Tensor host = tensor.to(Device::kCpu).to(DType::kFloat64);
   return {host.span<double>().begin(), host.span<double>().end()};
-}
-
-/// |found - expected| / |expected|, NaN if anything is.
-double relative_error(const Tensor& found, const Tensor& expected) {
-  const std::vector<double> a = values(found), b = values(expected);
-  EXPECT_EQ(a.size(), b.size());
-  double squares = 0, scale = 0;
-  for (std::size_t i = 0; i < b.size(); ++i) {
-    squares += (a.at(i) - b[i]) * (a[i] - b[i]);
-    scale += b[i] * b[i];
-  }
-  return std::sqrt(squares / scale);
 }
 
 Variable parameter(const Shape& shape, std::uint64_t seed, DType dtype = DType::kFloat64) {

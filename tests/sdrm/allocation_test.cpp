@@ -7,8 +7,8 @@
 #include "sdrm/score_training.h"
 #include "sdrm/vae_training.h"
 #include "tensor/memory.h"
-#include "tests/sdrm/sdrm_support.h"
 #include "tests/support/counted_new.h"
+#include "tests/support/random_data.h"
 
 namespace tapestry::sdrm {
 namespace {

@@ -7,9 +7,11 @@
 #include "sdrm/sampling.h"
 #include "sdrm/score_training.h"
 #include "sdrm/vae_training.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/compare.h"
 #include "tests/support/device.h"
 #include "tests/support/gpu_test.h"
+#include "tests/support/modules.h"
+#include "tests/support/random_data.h"
 #include "tests/support/temp_folder.h"
 
 namespace tapestry::sdrm {

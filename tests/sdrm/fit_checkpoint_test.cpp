@@ -8,7 +8,9 @@
 #include "sdrm/score_training.h"
 #include "sdrm/vae_training.h"
 #include "tests/support/broken_off.h"
+#include "tests/support/compare.h"
 #include "tests/support/device.h"
+#include "tests/support/random_data.h"
 #include "tests/support/temp_folder.h"
 
 namespace tapestry::sdrm {

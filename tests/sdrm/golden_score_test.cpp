@@ -9,7 +9,9 @@
 #include "optim/adam.h"
 #include "optim/schedule.h"
 #include "sdrm/objective.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/golden.h"
+#include "tests/support/modules.h"
+#include "tests/support/random_data.h"
 
 namespace tapestry::sdrm {
 namespace {
@@ -93,9 +95,7 @@ TEST_P(GoldenScore, LossAndEveryGradient) {
   }
   EXPECT_TRUE(matches_golden(golden_, "perturbed", out.value().slice_rows(out.value().rows() - rows, out.value().rows())));
   EXPECT_TRUE(matches_golden(golden_, "loss", loss.value()));
-  for (const nn::NamedParameter& parameter : model_.named_parameters()) {
-    EXPECT_TRUE(matches_golden(golden_, "grad." + parameter.name, parameter.variable.gradient()));
-  }
+  tests::expect_gradients(golden_, model_);
 }
 
 TEST_P(GoldenScore, TenTrainingSteps) {
@@ -113,9 +113,7 @@ TEST_P(GoldenScore, TenTrainingSteps) {
     losses.push_back(loss.value().item());
   }
   EXPECT_TRUE(matches_golden(golden_, "losses", Tensor::from<double>(losses, {10}).to(GetParam().dtype)));
-  for (const nn::NamedParameter& parameter : model_.named_parameters()) {
-    EXPECT_TRUE(matches_golden(golden_, "final." + parameter.name, parameter.variable.value()));
-  }
+  tests::expect_values(golden_, model_);
 }
 
 INSTANTIATE_TEST_SUITE_P(Variants, GoldenScore,

@@ -6,7 +6,8 @@
 #include "autograd/tape.h"
 #include "optim/adam.h"
 #include "sdrm/multivae.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/golden.h"
+#include "tests/support/modules.h"
 
 namespace tapestry::sdrm {
 namespace {
@@ -21,14 +22,7 @@ class GoldenVae : public ::testing::TestWithParam<DType> {
     config.hidden = golden_.tensor("initial.encoder.0.bias").numel();
     config.latent = golden_.tensor("eps").cols();
     dense_ = golden_.tensor("x_dense");
-    std::vector<std::vector<std::int32_t>> rows;
-    for (std::int64_t row = 0; row < dense_.rows(); ++row) {
-      rows.emplace_back();
-      for (std::int64_t col = 0; col < dense_.cols(); ++col) {
-        if (dense_.data<double>()[row * dense_.cols() + col] != 0) rows.back().push_back(static_cast<std::int32_t>(col));
-      }
-    }
-    x_ = CsrMatrix::from_rows(dense_.cols(), rows);
+    x_ = tests::rows_of(dense_);
     model_ = std::make_unique<MultiVae>(dense_.cols(), config, init_);
     tests::load_initial(golden_, *model_, GetParam());
   }
@@ -63,9 +57,7 @@ TEST_P(GoldenVae, LossAndEveryGradient) {
   EXPECT_TRUE(matches_golden(golden_, "nll", loss.nll.value()));
   EXPECT_TRUE(matches_golden(golden_, "kl", loss.kl.value()));
   EXPECT_TRUE(matches_golden(golden_, "loss", loss.total.value()));
-  for (const nn::NamedParameter& parameter : model_->named_parameters()) {
-    EXPECT_TRUE(matches_golden(golden_, "grad." + parameter.name, parameter.variable.gradient()));
-  }
+  tests::expect_gradients(golden_, *model_);
   const Variable sigma = autograd::exp(autograd::scale(posterior.log_variance, 0.5));
   const Variable z = autograd::add(posterior.mu, autograd::multiply(sigma, recorded("eps")));
   EXPECT_TRUE(matches_golden(golden_, "logits", model_->decode(z).value()));
@@ -87,9 +79,7 @@ TEST_P(GoldenVae, TenTrainingSteps) {
   }
   ASSERT_EQ(losses.size(), 10u);
   EXPECT_TRUE(matches_golden(golden_, "losses", Tensor::from<double>(losses, {10}).to(GetParam())));
-  for (const nn::NamedParameter& parameter : model_->named_parameters()) {
-    EXPECT_TRUE(matches_golden(golden_, "final." + parameter.name, parameter.variable.value()));
-  }
+  tests::expect_values(golden_, *model_);
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, GoldenVae, ::testing::Values(DType::kFloat32, DType::kFloat64),

@@ -3,11 +3,13 @@
 #include "sdrm/score_training.h"
 #include "sdrm/vae_training.h"
 #include "tensor/step_graph.h"
-#include "tests/sdrm/sdrm_support.h"
 #include "tests/support/asked.h"
+#include "tests/support/compare.h"
 #include "tests/support/device.h"
 #include "tests/support/gpu_test.h"
 #include "tests/support/graphs_switch.h"
+#include "tests/support/modules.h"
+#include "tests/support/random_data.h"
 #include "tests/support/side_by_side.h"
 
 namespace tapestry::sdrm {

@@ -7,7 +7,8 @@
 
 #include "autograd/loss.h"
 #include "autograd/tape.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/compare.h"
+#include "tests/support/modules.h"
 #include "tests/support/random_data.h"
 
 namespace tapestry::sdrm {

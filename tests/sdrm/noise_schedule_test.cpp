@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "sdrm/objective.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/random_data.h"
 
 namespace tapestry::sdrm {
 namespace {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <vector>
 
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/modules.h"
 #include "tests/support/random_data.h"
 
 namespace tapestry::sdrm {

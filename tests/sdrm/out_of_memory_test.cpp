@@ -5,8 +5,9 @@
 
 #include "sdrm/vae_training.h"
 #include "tensor/memory.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/compare.h"
 #include "tests/support/little_device_memory.h"
+#include "tests/support/random_data.h"
 
 namespace tapestry::sdrm {
 namespace {

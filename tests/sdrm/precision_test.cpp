@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "sdrm/score_training.h"
-#include "tests/sdrm/sdrm_support.h"
 #include "tests/support/device.h"
 #include "tests/support/gpu_test.h"
 

@@ -8,7 +8,8 @@
 #include "sdrm/sampling.h"
 #include "sdrm/score_training.h"
 #include "sdrm/vae_training.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/compare.h"
+#include "tests/support/random_data.h"
 #include "tests/support/snippet.h"
 
 namespace tapestry::sdrm {

@@ -8,7 +8,8 @@
 
 #include "autograd/tape.h"
 #include "tensor/parallel.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/compare.h"
+#include "tests/support/random_data.h"
 
 namespace tapestry::sdrm {
 namespace {

@@ -15,7 +15,8 @@
 #include "sdrm/sampling.h"
 #include "sdrm/shuffle.h"
 #include "tensor/parallel.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/compare.h"
+#include "tests/support/modules.h"
 #include "tests/support/random_data.h"
 #include "tests/support/temp_folder.h"
 

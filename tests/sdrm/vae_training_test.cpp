@@ -15,7 +15,8 @@
 #include "sdrm/early_stopping.h"
 #include "sdrm/shuffle.h"
 #include "tensor/parallel.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/modules.h"
+#include "tests/support/random_data.h"
 
 namespace tapestry::sdrm {
 namespace {

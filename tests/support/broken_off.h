@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "sdrm/fit_checkpoint.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/modules.h"
 #include "tests/support/temp_folder.h"
 
 // Fits that are broken off at every epoch and go on from their checkpoint.

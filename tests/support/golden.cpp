@@ -6,6 +6,8 @@
 #include <limits>
 #include <string_view>
 
+#include "tests/support/compare.h"
+
 namespace tapestry::tests {
 namespace {
 
@@ -177,6 +179,33 @@ std::vector<std::string> Golden::names_under(const std::string& prefix) const {
     names.push_back(it->first.substr(prefix.size()));
   }
   return names;
+}
+
+Golden golden_file(const std::string& name) { return Golden(std::string(TAPESTRY_SOURCE_DIR) + "/tests/golden/" + name); }
+
+double golden_tolerance(DType dtype) { return dtype == DType::kFloat64 ? 1e-10 : 1e-5; }
+
+::testing::AssertionResult matches_golden(const Golden& golden, const std::string& name, const Tensor& ours) {
+  const Tensor expected = golden.tensor(name);
+  if (!ours.defined()) return ::testing::AssertionFailure() << name << " is undefined";
+  if (ours.numel() != expected.numel()) {
+    return ::testing::AssertionFailure() << name << " has shape " << ours.shape() << ", recorded " << expected.shape();
+  }
+  const double error = relative_error(ours, expected);
+  if (!(error <= golden_tolerance(ours.dtype()))) {
+    return ::testing::AssertionFailure() << name << " (" << ours.dtype() << ") is off by " << error << " of its norm";
+  }
+  return ::testing::AssertionSuccess();
+}
+
+CsrMatrix rows_of(const Tensor& dense) {
+  std::vector<std::vector<std::int32_t>> rows(static_cast<std::size_t>(dense.rows()));
+  for (std::int64_t i = 0; i < dense.numel(); ++i) {
+    if (dense.data<double>()[i] != 0) {
+      rows[static_cast<std::size_t>(i / dense.cols())].push_back(static_cast<std::int32_t>(i % dense.cols()));
+    }
+  }
+  return CsrMatrix::from_rows(dense.cols(), rows);
 }
 
 }  // namespace tapestry::tests

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "tensor/csr.h"
 #include "tensor/tensor.h"
 
 namespace tapestry::tests {
@@ -34,5 +37,17 @@ class Golden {
   std::string path_;
   std::map<std::string, Entry> entries_;
 };
+
+/// A golden file of this repository: golden_file("vae_step.txt").
+Golden golden_file(const std::string& name);
+
+/// What a float32 or float64 run may differ from numbers recorded in float64, as relative_error.
+double golden_tolerance(DType dtype);
+
+/// Whether `ours` is the recorded tensor `name` to golden_tolerance.
+::testing::AssertionResult matches_golden(const Golden& golden, const std::string& name, const Tensor& ours);
+
+/// The places of a recorded matrix, float64 [B, I] on the CPU, that are not 0, as a matrix of ones.
+CsrMatrix rows_of(const Tensor& dense);
 
 }  // namespace tapestry::tests

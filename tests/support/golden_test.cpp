@@ -84,6 +84,15 @@ TEST_F(GoldenTest, NamesThePlaceOfAFault) {
   expect_refused("tensor a 0\n1\ntensor a 0\n1\n", ":3:8: expected a name that has not been used before, found 'a'");
 }
 
+TEST_F(GoldenTest, AMatrixOfOnesHasThePlacesThatAreNotZero) {
+  const CsrMatrix rows = rows_of(read("tensor x 2 3 4\n0 2 0 -1\n0 0 0 0\n1 0 0 0\n").tensor("x"));
+  EXPECT_EQ(rows.cols(), 4);
+  ASSERT_EQ(rows.rows(), 3);
+  EXPECT_EQ(std::vector<std::int32_t>(rows.row(0).begin(), rows.row(0).end()), (std::vector<std::int32_t>{1, 3}));
+  EXPECT_EQ(rows.row_nnz(1), 0);
+  EXPECT_EQ(std::vector<std::int32_t>(rows.row(2).begin(), rows.row(2).end()), std::vector<std::int32_t>{0});
+}
+
 TEST_F(GoldenTest, NamesAMissingFile) {
   try {
     const Golden golden(path_);

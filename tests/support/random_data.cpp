@@ -46,4 +46,20 @@ CsrMatrix random_csr(std::int64_t rows, std::int64_t cols, std::uint64_t seed, b
   return with_values ? pattern.with_values(random_tensor({pattern.nnz()}, seed, 0.5, 1.5, dtype, device)) : pattern;
 }
 
+CsrMatrix grouped_matrix(std::int64_t rows, std::int64_t cols, int groups, std::uint64_t seed) {
+  RandomSequence random({seed, Purpose::kTest, 7});
+  std::vector<std::vector<std::int32_t>> pattern(static_cast<std::size_t>(rows));
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int64_t col = 0; col < cols; ++col) {
+      const double chance = row % groups == col % groups ? 0.7 : 0.05;
+      if (random.uniform() < chance) pattern[static_cast<std::size_t>(row)].push_back(static_cast<std::int32_t>(col));
+    }
+  }
+  return CsrMatrix::from_rows(cols, pattern);
+}
+
+Tensor repeated(std::int64_t count, std::int32_t value) {
+  return Tensor::from<std::int32_t>(std::vector<std::int32_t>(static_cast<std::size_t>(count), value), {count});
+}
+
 }  // namespace tapestry::tests

@@ -26,4 +26,11 @@ std::vector<std::vector<std::int32_t>> random_pattern(std::int64_t rows, std::in
 CsrMatrix random_csr(std::int64_t rows, std::int64_t cols, std::uint64_t seed, bool with_values, DType dtype = DType::kFloat64,
                      Device device = Device::kCpu);
 
+/// A matrix of `rows` users with tastes: users and items fall into `groups`, and a user takes most items of the own group and few
+/// others. Something that a recommender can learn.
+CsrMatrix grouped_matrix(std::int64_t rows, std::int64_t cols, int groups, std::uint64_t seed);
+
+/// int32 [count], every entry `value`: a step or row id for a whole batch.
+Tensor repeated(std::int64_t count, std::int32_t value);
+
 }  // namespace tapestry::tests

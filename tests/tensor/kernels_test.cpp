@@ -4,12 +4,12 @@
 
 #include <array>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <span>
 
 #include "tensor/ops.h"
 #include "tensor/parallel.h"
+#include "tests/support/compare.h"
 #include "tests/support/device.h"
 #include "tests/support/reference_kernels.h"
 #include "tests/tensor/kernel_cases_matrix.h"
@@ -190,7 +190,7 @@ TEST_F(ProductTest, ProductsIgnoreThreadCount) {
       for (const int threads : {2, 3, 4}) {
         set_num_threads(threads);
         const Tensor shared = matmul(a, b, transpose, transpose);
-        EXPECT_EQ(std::memcmp(alone.raw_data(), shared.raw_data(), static_cast<std::size_t>(alone.bytes())), 0)
+        EXPECT_TRUE(same_bits(alone, shared))
             << m << " x " << n << " x " << k << (transpose ? " transposed" : "") << " on " << threads << " threads";
       }
       set_num_threads(0);

@@ -3,12 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "tensor/ops.h"
+#include "tests/support/compare.h"
 #include "tests/support/random_data.h"
 
 namespace tapestry::tests {
@@ -54,7 +54,7 @@ TEST_P(ParallelTest, KernelsInsideGiveTheSameBits) {
   std::vector<Tensor> inside(5);
   parallel_for(5, [&](std::int64_t i) { inside[static_cast<std::size_t>(i)] = compute(); });
   for (const Tensor& result : inside) {
-    EXPECT_EQ(std::memcmp(result.raw_data(), outside.raw_data(), static_cast<std::size_t>(outside.bytes())), 0);
+    EXPECT_TRUE(same_bits(result, outside));
   }
 }
 

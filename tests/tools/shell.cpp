@@ -30,6 +30,4 @@ void write_program(const TempFolder& folder, const std::string& name, const std:
   std::filesystem::permissions(folder.write(name, "#!/usr/bin/env bash\n" + body + "\n"), std::filesystem::perms::owner_all);
 }
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 }  // namespace tapestry::tests

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "tests/support/temp_folder.h"
+#include "tests/support/text.h"
 
 namespace tapestry::tests {
 
@@ -20,7 +21,5 @@ std::string content(const std::filesystem::path& file);
 
 /// Writes a bash script that can be run.
 void write_program(const TempFolder& folder, const std::string& name, const std::string& body);
-
-bool has(const std::string& text, const std::string& part);
 
 }  // namespace tapestry::tests

@@ -16,7 +16,9 @@
 #include "autograd/tape.h"
 #include "recsys/generators/codigem_training.h"
 #include "tensor/ops.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/compare.h"
+#include "tests/support/modules.h"
+#include "tests/support/random_data.h"
 
 namespace tapestry::recsys {
 namespace {

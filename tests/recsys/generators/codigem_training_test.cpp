@@ -15,7 +15,8 @@
 #include "tensor/ops.h"
 #include "tests/recsys/data/data_support.h"
 #include "tests/recsys/generators/generator_support.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/modules.h"
+#include "tests/support/random_data.h"
 
 namespace tapestry::recsys {
 namespace {

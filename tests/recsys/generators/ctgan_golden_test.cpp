@@ -13,7 +13,8 @@
 #include "recsys/generators/table_row_adam.h"
 #include "tests/recsys/generators/ctgan_support.h"
 #include "tests/recsys/generators/table_support.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/golden.h"
+#include "tests/support/modules.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -112,9 +113,7 @@ TEST_P(GoldenCtgan, CriticStepWithGradientPenalty) {
   tape.backward(loss.total);
   EXPECT_TRUE(matches_golden(golden_, "critic_loss", loss.total.value()));
   EXPECT_TRUE(matches_golden(golden_, "penalty", loss.penalty.value()));
-  for (const nn::NamedParameter& parameter : both_.critic.named_parameters()) {
-    EXPECT_TRUE(matches_golden(golden_, "grad.critic." + parameter.name, parameter.variable.gradient()));
-  }
+  tapestry::tests::expect_gradients(golden_, both_.critic, "grad.critic.");
   for (const autograd::Variable& parameter : both_.generator.parameters()) EXPECT_FALSE(parameter.gradient().defined());
 }
 

@@ -18,7 +18,8 @@
 #include "tensor/parallel.h"
 #include "tests/recsys/generators/ctgan_support.h"
 #include "tests/recsys/generators/table_support.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/compare.h"
+#include "tests/support/modules.h"
 #include "tests/support/random_data.h"
 
 namespace tapestry::recsys {

@@ -14,7 +14,7 @@
 #include "sdrm/shuffle.h"
 #include "tests/recsys/generators/ctgan_support.h"
 #include "tests/recsys/generators/table_support.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/modules.h"
 
 namespace tapestry::recsys {
 namespace {

@@ -7,9 +7,10 @@
 #include "recsys/generators/diffrec_training.h"
 #include "tests/recsys/generators/generator_support.h"
 #include "tests/recsys/generators/table_support.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/compare.h"
 #include "tests/support/device.h"
 #include "tests/support/gpu_test.h"
+#include "tests/support/random_data.h"
 #include "tests/support/temp_folder.h"
 
 namespace tapestry::recsys {

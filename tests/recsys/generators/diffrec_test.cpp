@@ -11,7 +11,9 @@
 #include "tensor/ops.h"
 #include "tests/recsys/data/data_support.h"
 #include "tests/recsys/generators/generator_support.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/compare.h"
+#include "tests/support/modules.h"
+#include "tests/support/random_data.h"
 
 namespace tapestry::recsys {
 namespace {

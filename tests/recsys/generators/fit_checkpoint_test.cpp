@@ -12,6 +12,7 @@
 #include "tests/recsys/generators/table_support.h"
 #include "tests/support/broken_off.h"
 #include "tests/support/device.h"
+#include "tests/support/random_data.h"
 
 namespace tapestry::recsys {
 namespace {

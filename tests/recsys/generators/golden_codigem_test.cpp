@@ -6,7 +6,8 @@
 
 #include "optim/adamax.h"
 #include "recsys/generators/codigem_training.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/golden.h"
+#include "tests/support/modules.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -46,9 +47,7 @@ class GoldenCodigem : public ::testing::TestWithParam<std::tuple<DType, CodigemV
 
 TEST_P(GoldenCodigem, EveryGradient) {
   step(0);
-  for (const nn::NamedParameter& parameter : model_->named_parameters()) {
-    EXPECT_TRUE(matches_golden(golden_, prefix() + "grad." + parameter.name, parameter.variable.gradient()));
-  }
+  tapestry::tests::expect_gradients(golden_, *model_, prefix() + "grad.");
 }
 
 TEST_P(GoldenCodigem, TenTrainingSteps) {
@@ -60,9 +59,7 @@ TEST_P(GoldenCodigem, TenTrainingSteps) {
     adamax.clear_gradients();
   }
   EXPECT_TRUE(matches_golden(golden_, prefix() + "losses", Tensor::from<double>(losses, {10}).to(dtype())));
-  for (const nn::NamedParameter& parameter : model_->named_parameters()) {
-    EXPECT_TRUE(matches_golden(golden_, prefix() + "final." + parameter.name, parameter.variable.value()));
-  }
+  tapestry::tests::expect_values(golden_, *model_, prefix() + "final.");
 }
 
 INSTANTIATE_TEST_SUITE_P(TypesAndVariants, GoldenCodigem,

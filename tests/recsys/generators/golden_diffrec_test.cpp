@@ -6,7 +6,8 @@
 #include "autograd/tape.h"
 #include "optim/adam.h"
 #include "recsys/generators/diffrec.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/golden.h"
+#include "tests/support/modules.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -50,9 +51,7 @@ TEST_P(GoldenDiffRec, LossAndEveryGradient) {
   tape.backward(found.total);
   EXPECT_TRUE(matches_golden(golden_, "by_user", found.by_user));
   EXPECT_TRUE(matches_golden(golden_, "loss", found.total.value()));
-  for (const nn::NamedParameter& parameter : model_->named_parameters()) {
-    EXPECT_TRUE(matches_golden(golden_, "grad." + parameter.name, parameter.variable.gradient()));
-  }
+  tapestry::tests::expect_gradients(golden_, *model_);
 }
 
 TEST_P(GoldenDiffRec, OtherObjectives) {
@@ -73,20 +72,11 @@ TEST_P(GoldenDiffRec, TenTrainingSteps) {
     losses.push_back(found.total.value().item());
   }
   EXPECT_TRUE(matches_golden(golden_, "losses", Tensor::from<double>(losses, {10}).to(GetParam())));
-  for (const nn::NamedParameter& parameter : model_->named_parameters()) {
-    EXPECT_TRUE(matches_golden(golden_, "final." + parameter.name, parameter.variable.value()));
-  }
+  tapestry::tests::expect_values(golden_, *model_);
 }
 
 TEST_P(GoldenDiffRec, ReverseProcess) {
-  const Tensor dense = golden_.tensor("x_dense");
-  std::vector<std::vector<std::int32_t>> rows(static_cast<std::size_t>(dense.rows()));
-  for (std::int64_t i = 0; i < dense.numel(); ++i) {
-    if (dense.data<double>()[i] != 0) {
-      rows[static_cast<std::size_t>(i / dense.cols())].push_back(static_cast<std::int32_t>(i % dense.cols()));
-    }
-  }
-  const CsrMatrix x = CsrMatrix::from_rows(dense.cols(), rows);
+  const CsrMatrix x = tapestry::tests::rows_of(golden_.tensor("x_dense"));
   EXPECT_TRUE(matches_golden(golden_, "denoised", diffrec_scores(*model_, x, DiffRecSchedule(config_), config_, {})));
 }
 

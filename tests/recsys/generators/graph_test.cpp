@@ -4,11 +4,13 @@
 #include "tensor/step_graph.h"
 #include "tests/recsys/generators/generator_support.h"
 #include "tests/recsys/generators/table_support.h"
-#include "tests/sdrm/sdrm_support.h"
 #include "tests/support/asked.h"
+#include "tests/support/compare.h"
 #include "tests/support/device.h"
 #include "tests/support/gpu_test.h"
 #include "tests/support/graphs_switch.h"
+#include "tests/support/modules.h"
+#include "tests/support/random_data.h"
 
 namespace tapestry::recsys {
 namespace {

@@ -12,7 +12,7 @@
 #include "recsys/generators/table_row_adam.h"
 #include "tests/recsys/generators/ctgan_support.h"
 #include "tests/recsys/generators/table_support.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/compare.h"
 #include "tests/support/random_data.h"
 
 namespace tapestry::recsys {

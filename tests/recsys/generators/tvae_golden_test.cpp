@@ -9,7 +9,9 @@
 #include "optim/adam.h"
 #include "recsys/generators/tvae.h"
 #include "tests/recsys/generators/table_support.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/compare.h"
+#include "tests/support/golden.h"
+#include "tests/support/modules.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -52,9 +54,7 @@ TEST_P(GoldenTvae, LossAndEveryGradient) {
   EXPECT_TRUE(matches_golden(golden_, "reconstruction", loss.reconstruction.value()));
   EXPECT_TRUE(matches_golden(golden_, "kl", loss.kl.value()));
   EXPECT_TRUE(matches_golden(golden_, "loss", loss.total.value()));
-  for (const nn::NamedParameter& parameter : model_.named_parameters()) {
-    EXPECT_TRUE(matches_golden(golden_, "grad." + parameter.name, parameter.variable.gradient()));
-  }
+  tapestry::tests::expect_gradients(golden_, model_);
 }
 
 TEST_P(GoldenTvae, PosteriorAndLogits) {
@@ -81,9 +81,7 @@ TEST_P(GoldenTvae, TenTrainingSteps) {
     losses.push_back(loss.total.value().item());
   }
   EXPECT_TRUE(matches_golden(golden_, "losses", Tensor::from<double>(losses, {10}).to(GetParam())));
-  for (const nn::NamedParameter& parameter : model_.named_parameters()) {
-    EXPECT_TRUE(matches_golden(golden_, "final." + parameter.name, parameter.variable.value()));
-  }
+  tapestry::tests::expect_values(golden_, model_);
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, GoldenTvae, ::testing::Values(DType::kFloat32, DType::kFloat64),

@@ -19,7 +19,8 @@
 #include "autograd/tape.h"
 #include "tensor/parallel.h"
 #include "tests/recsys/generators/table_support.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/compare.h"
+#include "tests/support/modules.h"
 #include "tests/support/random_data.h"
 
 namespace tapestry::recsys {

@@ -13,7 +13,7 @@
 #include "recsys/generators/tvae.h"
 #include "sdrm/shuffle.h"
 #include "tests/recsys/generators/table_support.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/modules.h"
 
 namespace tapestry::recsys {
 namespace {

@@ -9,9 +9,10 @@
 #include "recsys/metrics/ranking.h"
 #include "recsys/recommenders/mlp.h"
 #include "recsys/recommenders/neumf.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/compare.h"
 #include "tests/support/device.h"
 #include "tests/support/gpu_test.h"
+#include "tests/support/random_data.h"
 #include "tests/support/temp_folder.h"
 
 namespace tapestry::recsys {

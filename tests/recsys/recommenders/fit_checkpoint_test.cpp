@@ -3,6 +3,7 @@
 #include "recsys/recommenders/neumf.h"
 #include "tests/support/broken_off.h"
 #include "tests/support/device.h"
+#include "tests/support/random_data.h"
 
 namespace tapestry::recsys {
 namespace {

@@ -2,11 +2,12 @@
 #include "recsys/recommenders/mlp.h"
 #include "recsys/recommenders/neumf.h"
 #include "tensor/step_graph.h"
-#include "tests/sdrm/sdrm_support.h"
 #include "tests/support/asked.h"
 #include "tests/support/device.h"
 #include "tests/support/gpu_test.h"
 #include "tests/support/graphs_switch.h"
+#include "tests/support/modules.h"
+#include "tests/support/random_data.h"
 
 namespace tapestry::recsys {
 namespace {

@@ -12,7 +12,10 @@
 #include "tensor/ops.h"
 #include "tensor/parallel.h"
 #include "tests/recsys/data/data_support.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/compare.h"
+#include "tests/support/golden.h"
+#include "tests/support/modules.h"
+#include "tests/support/random_data.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -91,9 +94,7 @@ TEST_P(GoldenMlp, TenTrainingSteps) {
     losses.push_back(mlp_update(*model_, adam, first, x_, config_, recorded("_" + std::to_string(step))).item());
   }
   EXPECT_TRUE(matches_golden(golden_, "losses", Tensor::from<double>(losses, {10}).to(GetParam())));
-  for (const nn::NamedParameter& parameter : model_->named_parameters()) {
-    EXPECT_TRUE(matches_golden(golden_, "final." + parameter.name, parameter.variable.value()));
-  }
+  tapestry::tests::expect_values(golden_, *model_);
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, GoldenMlp, testing::Values(DType::kFloat32, DType::kFloat64),

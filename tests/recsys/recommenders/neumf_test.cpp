@@ -12,7 +12,10 @@
 #include "autograd/tape.h"
 #include "tensor/parallel.h"
 #include "tests/recsys/data/data_support.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/compare.h"
+#include "tests/support/golden.h"
+#include "tests/support/modules.h"
+#include "tests/support/random_data.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -65,9 +68,7 @@ TEST_P(GoldenNeuMf, LossAndEveryGradient) {
   tape.backward(loss);
   EXPECT_TRUE(matches_golden(golden_, "logits", logits.value()));
   EXPECT_TRUE(matches_golden(golden_, "loss", loss.value()));
-  for (const nn::NamedParameter& parameter : model_->named_parameters()) {
-    EXPECT_TRUE(matches_golden(golden_, "grad." + parameter.name, parameter.variable.gradient()));
-  }
+  tapestry::tests::expect_gradients(golden_, *model_);
 }
 
 TEST_P(GoldenNeuMf, TenTrainingSteps) {
@@ -78,9 +79,7 @@ TEST_P(GoldenNeuMf, TenTrainingSteps) {
     losses.push_back(neumf_update(*model_, adam, batch, config_, recorded("_" + std::to_string(step))).item());
   }
   EXPECT_TRUE(matches_golden(golden_, "losses", Tensor::from<double>(losses, {10}).to(GetParam())));
-  for (const nn::NamedParameter& parameter : model_->named_parameters()) {
-    EXPECT_TRUE(matches_golden(golden_, "final." + parameter.name, parameter.variable.value()));
-  }
+  tapestry::tests::expect_values(golden_, *model_);
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, GoldenNeuMf, testing::Values(DType::kFloat32, DType::kFloat64),

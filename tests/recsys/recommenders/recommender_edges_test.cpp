@@ -12,8 +12,10 @@
 #include "recsys/recommenders/mlp.h"
 #include "recsys/recommenders/neumf.h"
 #include "tests/recsys/data/data_support.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/compare.h"
 #include "tests/support/misuse.h"
+#include "tests/support/modules.h"
+#include "tests/support/random_data.h"
 
 namespace tapestry::recsys {
 namespace {

@@ -12,7 +12,9 @@
 #include "recsys/recommenders/mlp.h"
 #include "recsys/recommenders/neumf.h"
 #include "tensor/ops.h"
-#include "tests/sdrm/sdrm_support.h"
+#include "tests/support/compare.h"
+#include "tests/support/modules.h"
+#include "tests/support/random_data.h"
 
 namespace tapestry::recsys {
 namespace {

@@ -10,14 +10,14 @@
 #include "recsys/report/sections.h"
 #include "recsys/report/text.h"
 #include "tests/recsys/report/markup_support.h"
+#include "tests/support/text.h"
 
 namespace tapestry::recsys {
 namespace {
 
+using tapestry::tests::has;
 using tests::count_of;
 using tests::markup_fault;
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 TEST(TextTest, CountsAndPercents) {
   EXPECT_EQ(count_text(91355364), "91,355,364");

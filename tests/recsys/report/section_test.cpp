@@ -4,13 +4,13 @@
 #include <gtest/gtest.h>
 
 #include "tests/recsys/report/markup_support.h"
+#include "tests/support/text.h"
 
 namespace tapestry::recsys {
 namespace {
 
+using tapestry::tests::has;
 using tests::markup_fault;
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 TEST(SectionTest, SaysTheSameInBothForms) {
   Section section("some", "A & B");
