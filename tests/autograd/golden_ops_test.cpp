@@ -72,7 +72,7 @@ class GoldenOps : public tests::DeviceTest {
     }
   }
 
-  const Golden golden_{std::string(TAPESTRY_SOURCE_DIR) + "/tests/golden/ops.txt"};
+  const Golden golden_ = tests::golden_file("ops.txt");
 };
 
 TEST_F(GoldenOps, ValuesAndGradientsArePyTorchs) {

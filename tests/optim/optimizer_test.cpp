@@ -103,7 +103,7 @@ class OptimizerTest : public tests::DeviceTest {
 
   const std::vector<std::string> cases_ = {"sgd",   "sgd_momentum", "adam",          "adam_l2",     "adamax",
                                            "adamw", "adam_betas",   "adam_l2_betas", "adamw_betas", "adamax_betas"};
-  const Golden golden_{std::string(TAPESTRY_SOURCE_DIR) + "/tests/golden/optim.txt"};
+  const Golden golden_ = tests::golden_file("optim.txt");
 };
 
 TEST_F(OptimizerTest, AgreesWithTheGoldenNumbersInFloat64) {
