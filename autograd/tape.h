@@ -69,6 +69,9 @@ class Tape {
       this->~RecordOf();
       pool_free(Device::kCpu, this, sizeof(RecordOf));
     }
+
+   private:
+    ~RecordOf() = default;
   };
 
   template <typename Backward>

@@ -75,8 +75,10 @@ struct PoolAllocator {
   PoolAllocator() = default;
   template <typename U>
   PoolAllocator(const PoolAllocator<U>&) {}  // NOLINT(google-explicit-constructor): allocators convert
+  // NOLINTBEGIN(bugprone-sizeof-expression): T may be a pointer
   T* allocate(std::size_t count) { return static_cast<T*>(pool_allocate(Device::kCpu, count * sizeof(T))); }
   void deallocate(T* block, std::size_t count) noexcept { pool_free(Device::kCpu, block, count * sizeof(T)); }
+  // NOLINTEND(bugprone-sizeof-expression)
   template <typename U>
   bool operator==(const PoolAllocator<U>&) const {
     return true;

@@ -263,18 +263,18 @@ LinearMultinomialNll linear_multinomial_nll(const Tensor& h, const Tensor& w, co
 
 LinearMultinomialGradients linear_multinomial_nll_backward(const Tensor& h, const Tensor& w, const CsrMatrix& target,
                                                            const LinearMultinomialNll& forward, const Tensor& scale) {
-  constexpr const char* op = "linear_multinomial_nll_backward";
-  check_output_layer(op, h, w, target);
-  check_number(op, "scale", h, scale);
-  check_same_kind(op, h, forward.kept);
+  constexpr const char* kOp = "linear_multinomial_nll_backward";
+  check_output_layer(kOp, h, w, target);
+  check_number(kOp, "scale", h, scale);
+  check_same_kind(kOp, h, forward.kept);
   LinearMultinomialGradients gradients = {empty_like(h), empty_like(w), Tensor::empty({target.cols()}, h.dtype(), h.device())};
-  dispatch(op, h.device(), h.dtype(), [&](auto kernels) {
+  dispatch(kOp, h.device(), h.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     const LinearMultinomialRoom room = kernels.linear_multinomial_room(target.rows(), target.cols(), h.size(1));
-    check(forward.loss.numel() == target.rows() && forward.kept.numel() == room.kept, op, ": a forward pass of ",
+    check(forward.loss.numel() == target.rows() && forward.kept.numel() == room.kept, kOp, ": a forward pass of ",
           forward.loss.numel(), " rows against targets [", target.rows(), ", ", target.cols(), "]");
     const Tensor workspace = Tensor::empty({room.backward}, h.dtype(), h.device());
-    kernels.linear_multinomial_nll_backward(h.size(1), h.data<T>(), w.data<T>(), view<T>(op, target, h.device()),
+    kernels.linear_multinomial_nll_backward(h.size(1), h.data<T>(), w.data<T>(), view<T>(kOp, target, h.device()),
                                             forward.kept.data<T>(), scale.data<T>(), gradients.dw.data<T>(),
                                             gradients.dbias.data<T>(), gradients.dh.data<T>(), workspace.data<T>());
   });

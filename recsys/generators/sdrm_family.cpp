@@ -94,9 +94,8 @@ void SdrmFamily::need_score(const ProtocolData& protocol, StageListener& listene
   const auto of_these_latents = [&](const std::map<std::string, std::string>& metadata, const std::filesystem::path& file) {
     check_latents_of(metadata, file, *vae_, model_file(settings_.folder.models, kVae));
   };
-  if (!settings_.score.removes_noise) {
-    score_ = std::move(kept);  // nothing is asked of it
-  } else if (load_kept(settings_.folder, *kept, kScore, listener, of_these_latents)) {
+  // Of a model that removes no noise nothing is asked.
+  if (!settings_.score.removes_noise || load_kept(settings_.folder, *kept, kScore, listener, of_these_latents)) {
     score_ = std::move(kept);
   } else {
     kept.reset();

@@ -92,7 +92,8 @@ std::vector<PlannedStage> TableFamily::plan(const std::string& generator, const 
     stages.push_back({name_ + "_fit", step * steps * static_cast<double>(epochs())});
   }
   // Drawing takes a forward pass of the generating half where a step takes all passes of everything.
-  stages.push_back({"sample_" + generator, step / 4 * static_cast<double>(protocol.synthetic_rows / batch() + 1)});
+  const std::int64_t batches = protocol.synthetic_rows / batch() + 1;
+  stages.push_back({"sample_" + generator, step / 4 * static_cast<double>(batches)});
   return stages;
 }
 

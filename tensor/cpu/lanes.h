@@ -74,15 +74,15 @@ constexpr auto exchange(std::integer_sequence<int, I...> /*lane*/) {
 /// Transposes the square that `rows` holds, in place: blocks of one lane first, then of two, of four, ...
 template <typename T, int size = 1>
 inline void transpose(Lanes<T>* rows) {
-  constexpr int n = kLanes<T>;
-  if constexpr (size < n) {
-    constexpr auto every = std::make_integer_sequence<int, n>();
-    for (int r = 0; r < n; ++r) {
+  constexpr int kSide = kLanes<T>;
+  if constexpr (size < kSide) {
+    constexpr auto kEvery = std::make_integer_sequence<int, kSide>();
+    for (int r = 0; r < kSide; ++r) {
       if ((r & size) != 0) continue;
       const Lanes<T> a = rows[r];
       const Lanes<T> b = rows[r + size];
-      rows[r] = pick<T>(a, b, exchange<size, n, true>(every));
-      rows[r + size] = pick<T>(a, b, exchange<size, n, false>(every));
+      rows[r] = pick<T>(a, b, exchange<size, kSide, true>(kEvery));
+      rows[r + size] = pick<T>(a, b, exchange<size, kSide, false>(kEvery));
     }
     transpose<T, 2 * size>(rows);
   }

@@ -52,8 +52,8 @@ struct Block {
 /// Up to the next cache line, which is also a multiple of any register's lanes.
 template <typename T>
 std::int64_t padded(std::int64_t count) {
-  constexpr auto line = static_cast<std::int64_t>(64 / sizeof(T));
-  return (count + line - 1) / line * line;
+  constexpr auto kLine = static_cast<std::int64_t>(64 / sizeof(T));
+  return (count + kLine - 1) / kLine * kLine;
 }
 
 /// A call's dimensions, and how its items are cut into blocks and those into groups.
