@@ -61,7 +61,7 @@ class Tape {
   };
 
   template <typename Backward>
-  struct RecordOf final : Record {
+  struct RecordOf final : Record {  // NOLINT(cppcoreguidelines-virtual-class-destructor): destroy() is it
     Backward backward;
     RecordOf(GradientSlot slot, Backward closure) : Record(std::move(slot)), backward(std::move(closure)) {}
     void run(Tensor gradient) override { backward(std::move(gradient)); }
@@ -69,9 +69,6 @@ class Tape {
       this->~RecordOf();
       pool_free(Device::kCpu, this, sizeof(RecordOf));
     }
-
-   private:
-    ~RecordOf() = default;
   };
 
   template <typename Backward>

@@ -83,13 +83,13 @@ std::vector<std::string> known_datasets() {
 }
 
 std::string paper_digest(const std::string& name) {
-  static const std::map<std::string, std::string> kDigests = {
+  static const std::map<std::string, std::string> digests = {
       {"ml-100k", "c100a4f1802555704e3cc3fa5e537c1fa46b7f1806529e20a5c8b29d2fca2b28"},
       {"ml-1m", "68acf9d5abd33053d741fbbfac5107901c371c4fabb58a879ec1d38f549a57fe"},
       {"amazon-luxury-beauty", "cd8e950587bfc9cf1c24919bf3efc3d05fe4e90d6a30fe3e51d8e265b742610e"},
       {"amazon-digital-music", "65d4aebcec02284cd3aeb474310e27110fd70d957a26bbabf248a0528ab5a56b"}};
-  const auto found = kDigests.find(name);
-  return found == kDigests.end() ? "" : found->second;
+  const auto found = digests.find(name);
+  return found == digests.end() ? "" : found->second;
 }
 
 bool dataset_available(const std::filesystem::path& data_dir, const std::string& name) {

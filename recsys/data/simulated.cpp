@@ -69,7 +69,8 @@ Ratings simulate_ratings(const SimulationConfig& config) {
   ratings.file = "simulated";
   const std::vector<Item> items = draw_items(config, random);
   for (std::int64_t item = 0; item < config.items; ++item) ratings.item_ids.push_back(std::to_string(item + 1));
-  const auto most = static_cast<double>(config.items / 2);
+  const std::int64_t half = config.items / 2;
+  const auto most = static_cast<double>(half);
   for (std::int64_t user = 0; user < config.users; ++user) {
     ratings.user_ids.push_back(std::to_string(user + 1));
     const std::vector<double> affinities = draw_affinities(config, random);

@@ -26,7 +26,7 @@ struct MlpEpochs {
 /// `strict` they stop at other epochs). Those of generators are over five runs, from docs/results/published/report.md,
 /// section "Training"; for `simulated`, where a few minutes give them again, there is no such report. MLP's are over five
 /// runs and, with synthetic users, over the eight generators of the same report ("Training of the recommenders"); what
-/// amazon-digital-music has with MLP, MultiVAE++'s epochs too, is in docs/results/published-amazon-digital-music-mlp, with
+/// amazon-digital-music has with MLP, MultiVAE++'s epochs too, is in docs/results/published-sdrm, with
 /// users of MultiVAE++ and SDRM.
 struct Row {
   std::string_view dataset;
