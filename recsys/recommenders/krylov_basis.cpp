@@ -34,7 +34,7 @@ Columns HostBasis::project(std::int64_t begin) {
 
 Columns HostBasis::orthonormalise(std::int64_t begin, double null_norm) {
   return block::orthonormalise(basis_.middleCols(begin, width_), null_norm,
-                               [this](Eigen::Ref<Eigen::VectorXd> column) { fill_random(column); });
+                               [this](const Eigen::Ref<Eigen::VectorXd>& column) { fill_random(column); });
 }
 
 void HostBasis::rotate(const Columns& turn) { block::rotate(basis_.leftCols(turn.rows()), turn); }
@@ -121,7 +121,7 @@ Columns DeviceBasis::orthonormalise(std::int64_t begin, double null_norm) {
     if (!r) {
       const Tensor host = w.to(Device::kCpu);  // row by row, and so column by column of [n, width]
       const Columns rest = block::orthonormalise(Eigen::Map<Columns>(host.data<double>(), w.cols(), width_), null_norm,
-                                                 [this](Eigen::Ref<Eigen::VectorXd> column) { fill_random(column); });
+                                                 [this](const Eigen::Ref<Eigen::VectorXd>& column) { fill_random(column); });
       copy_into(w, host);
       return rest * triangle;
     }
