@@ -97,7 +97,7 @@ struct Tile {
 template <typename T, int M, int L, bool transposed>
 void tile(std::int64_t k, const Rows<T>& a, const T* panel, std::int64_t row_stride, std::int64_t cols, const Onto<T>& onto, T* c,
           std::int64_t ldc) {
-  constexpr std::int64_t width = L * kLanes<T>;
+  const std::int64_t width = L * kLanes<T>;
   Tile<T, M, L> tile;
   if (cols == width) {
     if (onto.own) {
@@ -129,7 +129,7 @@ void tile(std::int64_t k, const Rows<T>& a, const T* panel, std::int64_t row_str
 template <typename T, int M, bool transposed>
 void row_of_tiles(std::int64_t n, std::int64_t k, const Rows<T>& a, const Panels<T>& b, const Onto<T>& onto, T* c,
                   std::int64_t ldc) {
-  constexpr std::int64_t lanes = kLanes<T>;
+  const std::int64_t lanes = kLanes<T>;
   static_assert(kPanelLanes == 3);
   for (std::int64_t col = 0; col < n; col += kPanel<T>) {
     const std::int64_t cols = std::min(kPanel<T>, n - col);
@@ -173,7 +173,7 @@ void all_rows(bool transpose_a, std::int64_t m, std::int64_t n, std::int64_t k, 
     return last_rows<T, false>(m - whole, n, k, {a + whole * lda, lda}, b, below(onto, whole), last, ldc);
   }
   // Rows of a transposed A lie far apart: what several rows of tiles need of them is gathered at once, for all panels.
-  constexpr std::int64_t group = 4 * kTileRows;
+  const std::int64_t group = 4 * kTileRows;
   static thread_local const Scratch<T> columns(kDepth * group);
   for (std::int64_t first = 0; first < whole; first += group) {
     const std::int64_t count = std::min(group, whole - first);
@@ -214,7 +214,7 @@ constexpr std::int64_t kFewRows = 32;
 template <typename T>
 void transposed_product(std::int64_t m, std::int64_t n, std::int64_t k, const T* b, std::int64_t ldb, const T* packed,
                         bool accumulate, T* c, std::int64_t ldc) {
-  constexpr std::int64_t block = 8 * kTileRows;
+  const std::int64_t block = 8 * kTileRows;
   alignas(64) std::array<T, static_cast<std::size_t>(block * kFewRows)> turned;  // [columns of C, its rows]
   for (std::int64_t first = 0; first < n; first += block) {
     const std::int64_t cols = std::min(block, n - first);
@@ -246,7 +246,7 @@ void pack_rows(std::int64_t k, std::int64_t cols, const T* b, std::int64_t ldb, 
 /// A panel of B' = B^T: columns of B, in squares of a register's size.
 template <typename T>
 void pack_columns(std::int64_t k, std::int64_t cols, const T* b, std::int64_t ldb, T* packed) {
-  constexpr std::int64_t lanes = kLanes<T>;
+  const std::int64_t lanes = kLanes<T>;
   for (std::int64_t p = 0; p < k; p += lanes) {
     for (std::int64_t col = 0; col < kPanel<T>; col += lanes) {
       T* to = packed + p * kPanel<T> + col;
@@ -294,7 +294,7 @@ void multiply_panels(bool transpose_a, std::int64_t m, std::int64_t n, std::int6
 template <typename T>
 void multiply(bool transpose_a, bool transpose_b, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t lda,
               const T* b, std::int64_t ldb, bool accumulate, T* c, std::int64_t ldc) {
-  constexpr std::int64_t room = std::max<std::int64_t>(kPackedBytes / static_cast<std::int64_t>(sizeof(T)), kDepth * kPanel<T>);
+  const std::int64_t room = std::max<std::int64_t>(kPackedBytes / static_cast<std::int64_t>(sizeof(T)), kDepth * kPanel<T>);
   static thread_local const Scratch<T> packed(room);
   // For a few rows packing B' would be most of the work. B as it lies is then read in place, and B transposed takes A's part.
   const bool few_rows = m <= kFewRows;
