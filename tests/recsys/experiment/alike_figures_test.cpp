@@ -109,8 +109,7 @@ TEST_F(AlikeFiguresTest, EachRunsFoldAndOnlyThoseThatARunReports) {
   EXPECT_EQ(whole[1].alike, (std::vector<double>{1, 1.0 / 2, 1.0 / 3, 1.0 / 4}));
   EXPECT_EQ(whole[1].others, std::vector<double>(4, 0.25));
   EXPECT_EQ(users_.reported, 60) << "everybody is reported once";
-  options_.fewer_runs[{"mine", "svd"}] = 2;
-  options_.runs = 2;
+  options_.fewer_runs["mine/svd"] = 2;
   const std::vector<AlikeFigures> half = figures(dataset_with(3));
   ASSERT_EQ(half.size(), 2U);
   EXPECT_EQ(half[1].alike, (std::vector<double>{1, 1.0 / 2}));
