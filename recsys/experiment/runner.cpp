@@ -166,7 +166,8 @@ void Experiment::write_reports() {
     check_interrupted(options_);
     progress_.advance(task, label, {.fraction = fraction});
   });
-  const ReportContent content = report_content(store_, options_, datasets_, protocols_, alike, starts(), report_options(), outputs_);
+  const ReportContent content =
+      report_content(store_, options_, datasets_, protocols_, alike, starts(), report_options(), outputs_);
   std::vector<ReportFile> files = report_files(content, options_);
   files.push_back({kManifest, manifest_text(store_, options_, datasets_, starts(), progress_.elapsed())});
   // Gone while the others are written, and the last to come: files of two reports never stand beside a manifest.
