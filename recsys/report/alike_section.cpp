@@ -19,10 +19,8 @@ Section alike_section(const ReportContent& content) {
   const bool folds = with_folds(content);
   section.paragraph(
       "Some data hold one user many times over: people who like exactly the same items. Whatever ranks these items for such a "
-      "user "
-      "finds all that is held out, so that a mean over users counts them, and what is done for everybody else is seen without "
-      "them. "
-      "Recall@10, mean ± population standard deviation over runs:");
+      "user finds all that is held out, so that a mean over users counts them, and what is done for everybody else is seen "
+      "without them. Recall@10, mean ± population standard deviation over runs:");
   for (const DatasetFigures& one : content.datasets) {
     TableRows rows = {{{"recommender"}, {"setting"}, {"users from"}, {"all"}, {"those who are alike"}, {"everybody else"}}};
     for (const AlikeFigures& found : content.alike) {

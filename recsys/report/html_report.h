@@ -65,10 +65,10 @@ struct ReportContent {
   std::vector<std::pair<std::string, std::string>> origin;  ///< name and value: command, version, data, device, ...
 };
 
-/// The report as one HTML file that stands alone: the answer in words, the data sets (table 1), users who are alike, tables 3 and
-/// 4 in the paper's layout with ours over the printed figures, the gain over MultiVAE++ (Figure 2 and tables 6 to 8),
-/// comparisons, similarity to real users (table 5), the shape of users and items (Figure 3), the catalogue, every metric,
-/// training curves, times and how every number was made.
+/// The report as one HTML file that stands alone: the answer in words, tables 3 and 4 in the paper's layout with ours over the
+/// printed figures, the gain over MultiVAE++ (Figure 2 and tables 6 to 8), comparisons, the catalogue, similarity to real users
+/// (table 5), the shape of users and items (Figure 3), the data sets (table 1), users who are alike, what failed, training
+/// curves, every metric, times and how every number was made.
 std::string html_report(const ReportContent& content);
 
 /// The same as Markdown, the charts as tables.
