@@ -9,9 +9,7 @@
 #include "recsys/generators/sdrm_family.h"
 
 namespace tapestry::recsys {
-namespace {
 
-/// Of the stages of these generators the fits of which there is one for all recommenders, logged under the one that came first.
 std::set<std::string> shared_fits(std::span<const std::string> generators) {
   std::set<std::string> fits;
   for (const std::string& generator : generators) {
@@ -19,8 +17,6 @@ std::set<std::string> shared_fits(std::span<const std::string> generators) {
   }
   return fits;
 }
-
-}  // namespace
 
 std::set<std::string> stages_of_all(std::span<const std::string> generators) {
   std::set<std::string> all;

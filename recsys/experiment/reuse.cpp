@@ -86,7 +86,7 @@ class Taker {
     copy_files(store_, history_folder(folder_, key.dataset, key.recommender),
                store_.run_paths(key.dataset, key.recommender, key.run).history, ".csv",
                [&](const std::string& name, const fs::path&) { return name == fit; });
-    if (timed_.emplace(run_of(key), key.generator).second) copy_times(run_of(key), stages);
+    if (timed_.emplace(run_of(key), key.generator).second) copy_times(key, stages);
     store_.write(*unit);
     ++units_;
     for (const Start& start : starts_) {
@@ -183,11 +183,13 @@ class Taker {
     });
   }
 
-  void copy_times(const RunKey& run, const std::set<std::string>& stages) const {
+  void copy_times(const UnitKey& key, const std::set<std::string>& stages) const {
+    const std::set<std::string> shared = shared_fits(std::span(&key.generator, 1));
     std::vector<std::string> lines = stages_;
     std::erase_if(lines, [&](const std::string& line) {
       const std::optional<StageRecord> record = parse_stage(line);
-      if (!record || RunKey(record->dataset, record->recommender, record->run) != run) return true;
+      if (!record || record->dataset != key.dataset || record->run != key.run) return true;
+      if (record->recommender != key.recommender) return !shared.contains(record->stage);
       return !is_any_generators(record->stage) && !stages.contains(record->stage);
     });
     store_.adopt_stages(lines);
