@@ -72,6 +72,9 @@ std::vector<Cell> combination_cells(const Combination& combination, const Experi
   return cells;
 }
 
+/// How many users a fold reports for each one it trains on: of those that it does not report 70 to 20 train and test.
+double reported_to_training(int folds) { return 9.0 / (7.0 * (folds - 1)); }
+
 /// One combination against another on the same users, one comparison per metric. `sign_flips`: samples of the sign-flip test.
 std::vector<Comparison> compare(const Combination& combination, const Combination& baseline, const ExperimentOptions& options,
                                 int sign_flips) {
@@ -88,6 +91,10 @@ std::vector<Comparison> compare(const Combination& combination, const Combinatio
         {key.dataset, key.recommender, key.setting, key.generator, baseline.key.generator, first.names[metric],
          bootstrap_interval(values, {.seed = seed}), mean_test(values),
          sign_flip_test(user_means(ours), user_means(theirs), {.samples = sign_flips, .seed = seed}).p_two_sided});
+    if (options.folds > 0) {
+      Comparison& added = comparisons.back();
+      added.p_overlap = p_of_overlapping_folds(added.test, reported_to_training(options.folds));
+    }
   }
   return comparisons;
 }

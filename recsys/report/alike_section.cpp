@@ -16,7 +16,7 @@ std::string found_text(const std::vector<double>& runs) {
 Section alike_section(const ReportContent& content) {
   Section section("alike", "Users who are alike");
   if (content.alike.empty()) return section;
-  const bool folds = with_folds(content);
+  const bool folds = content.options.with_folds();
   section.paragraph(
       "Some data hold one user many times over: people who like exactly the same items. Whatever ranks these items for such a "
       "user finds all that is held out, so that a mean over users counts them, and what is done for everybody else is seen "

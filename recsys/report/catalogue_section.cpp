@@ -45,7 +45,7 @@ Section catalogue_section(const ReportContent& content) {
       "that anybody is shown. Gini: 0 when all items are shown equally often, near 1 when it is always the same ones. Novelty: "
       "bits of surprise of a recommended item; the more, the fewer real users have it. Head, mid and tail recall: on the "
       "held-out items of the most, middle and least popular third of the items alone.";
-  if (with_folds(content)) {
+  if (content.options.with_folds()) {
     text +=
         " With folds, coverage and Gini are those of one fold's lists in each run: fewer users are shown fewer items, so that "
         "these two cannot be compared with those of runs without folds.";

@@ -19,16 +19,22 @@ struct Comparison {
   /// test.p_two_sided, corrected for the number of comparisons (correct_for_number); NaN outside the family.
   double p_holm = std::numeric_limits<double>::quiet_NaN();
   double p_holm_these_fits = std::numeric_limits<double>::quiet_NaN();  ///< the same of p_these_fits
+  /// test.p_two_sided with the error that counts the training users which folds share (p_of_overlapping_folds); NaN without
+  /// folds.
+  double p_overlap = std::numeric_limits<double>::quiet_NaN();
+  double p_holm_overlap = std::numeric_limits<double>::quiet_NaN();  ///< the same of p_overlap
 };
 
 /// Recall@10 and NDCG@10: the metrics of the paper's main tables, by which the question is decided.
 bool is_primary_metric(const std::string& metric);
 
-/// Sets p_holm and p_holm_these_fits. The family of each are all these comparisons on the primary metrics together; other metrics
-/// describe, they decide nothing.
+/// Sets p_holm, p_holm_these_fits and p_holm_overlap. The family of each are all these comparisons on the primary metrics
+/// together; other metrics describe, they decide nothing.
 void correct_for_number(std::span<Comparison> comparisons);
 /// How many comparisons the family has.
 int family_size(std::span<const Comparison> comparisons);
+/// Whether one has p_overlap, which then has a column.
+bool have_overlap(std::span<const Comparison> comparisons);
 
 enum class Finding : std::uint8_t { kBetter, kWorse, kNoDifference };
 /// "better", "worse", "no difference shown".
@@ -37,6 +43,8 @@ const char* to_string(Finding finding);
 std::optional<Finding> finding(const Comparison& comparison);
 /// The same by p_holm_these_fits: of the trained models as they are, whatever others would have come out of the same training.
 std::optional<Finding> finding_of_these_fits(const Comparison& comparison);
+/// The same by p_holm_overlap: of models trained on other users too. Nothing without folds.
+std::optional<Finding> finding_with_overlap(const Comparison& comparison);
 
 /// How to read a table of comparisons: one sentence each on the difference, the interval and every p.
 std::string comparison_legend();

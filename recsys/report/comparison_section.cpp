@@ -16,6 +16,8 @@ Section comparison_section(const ReportContent& content) {
   Section section("comparisons", "Is it better? Paired over users");
   if (content.comparisons.empty()) return section;
   section.paragraph(comparison_legend());
+  const bool overlap = have_overlap(content.comparisons);
+  constexpr std::ptrdiff_t kBehindOverlap = 2;  // columns
   for (const std::string& dataset : names_of(content.comparisons, &Comparison::dataset)) {
     TableRows rows = {{{"recommender"},
                        {"setting"},
@@ -29,6 +31,7 @@ Section comparison_section(const ReportContent& content) {
                        {"p"},
                        {"Holm p"},
                        {"users"}}};
+    if (overlap) rows[0].insert(rows[0].end() - kBehindOverlap, {"p, overlap"});
     for (const Comparison& one : content.comparisons) {
       if (one.dataset != dataset || !is_ranking_metric_at_10(one.metric)) continue;
       const std::optional<Finding> found = finding(one);
@@ -44,6 +47,7 @@ Section comparison_section(const ReportContent& content) {
                       {p_text(one.test.p_two_sided)},
                       {found ? p_text(one.p_holm) : "–"},
                       {std::to_string(one.test.users)}});
+      if (overlap) rows.back().insert(rows.back().end() - kBehindOverlap, {p_text(one.p_overlap)});
     }
     section.fold(dataset, dataset == content.comparisons.front().dataset, [&] { section.table(rows, 6); });
   }

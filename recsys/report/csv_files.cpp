@@ -88,17 +88,17 @@ std::string shapes_csv(std::span<const DatasetFigures> datasets, std::span<const
 std::string improvements_csv(std::span<const Improvement> improvements) {
   const auto printed = [](const std::optional<double>& value) { return value ? shortest(*value) : std::string(); };
   std::string text =
-      "dataset,recommender,setting,metric,percent,published_percent,combinations,published_percent_of_these,ci_low,ci_high\n";
+      "dataset,recommender,setting,metric,of,percent,published_percent,combinations,published_percent_of_these,ci_low,ci_high\n";
   for (const Improvement& one : improvements) {
     const Interval interval = interval_of(one);
-    text += csv_line({one.dataset, one.recommender, one.setting, one.metric, ours(one.percent), printed(one.published), "1",
-                      printed(one.published), ours(interval.low), ours(interval.high)});
+    text += csv_line({one.dataset, one.recommender, one.setting, one.metric, one.of, ours(one.percent), printed(one.published),
+                      "1", printed(one.published), ours(interval.low), ours(interval.high)});
   }
   for (const auto& averages : {average_improvements(improvements), overall_improvements(improvements)}) {
     for (const AverageImprovement& one : averages) {
-      text +=
-          csv_line({"", "", one.setting, one.metric, ours(one.percent), printed(one.published), std::to_string(one.combinations),
-                    one.published_same ? ours(*one.published_same) : "", ours(one.interval.low), ours(one.interval.high)});
+      text += csv_line({"", "", one.setting, one.metric, one.of, ours(one.percent), printed(one.published),
+                        std::to_string(one.combinations), one.published_same ? ours(*one.published_same) : "",
+                        ours(one.interval.low), ours(one.interval.high)});
     }
   }
   return text;
@@ -107,12 +107,13 @@ std::string improvements_csv(std::span<const Improvement> improvements) {
 std::string comparisons_csv(std::span<const Comparison> comparisons) {
   std::string text =
       "dataset,recommender,setting,generator,baseline,metric,difference,ci_low,ci_high,standard_error,degrees,p_these_fits,p_two_"
-      "sided,p_holm,p_holm_these_fits,users,fits\n";
+      "sided,p_holm,p_holm_these_fits,p_overlap,p_holm_overlap,users,fits\n";
   for (const Comparison& one : comparisons) {
-    text += csv_line({one.dataset, one.recommender, one.setting, one.generator, one.baseline, one.metric, ours(one.test.mean),
-                      ours(one.interval.low), ours(one.interval.high), ours(one.test.standard_error), ours(one.test.degrees),
-                      ours(one.p_these_fits), ours(one.test.p_two_sided), ours(one.p_holm), ours(one.p_holm_these_fits),
-                      std::to_string(one.test.users), std::to_string(one.test.fits)});
+    text +=
+        csv_line({one.dataset, one.recommender, one.setting, one.generator, one.baseline, one.metric, ours(one.test.mean),
+                  ours(one.interval.low), ours(one.interval.high), ours(one.test.standard_error), ours(one.test.degrees),
+                  ours(one.p_these_fits), ours(one.test.p_two_sided), ours(one.p_holm), ours(one.p_holm_these_fits),
+                  ours(one.p_overlap), ours(one.p_holm_overlap), std::to_string(one.test.users), std::to_string(one.test.fits)});
   }
   return text;
 }

@@ -48,7 +48,7 @@ Section dataset_section(const ReportContent& content) {
   std::string text =
       "Stored entries are likes and dislikes; density is their share of all users times items. D are the users that the "
       "generators imitate and that augment adds to; reported users are those whose held-out items every figure is over.";
-  if (with_folds(content)) {
+  if (content.options.with_folds()) {
     text +=
         " Every run has another fold of the users to report and another D: here the D of the first run, and the reported users "
         "of all runs.";

@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <functional>
 #include <set>
 
+#include "recsys/report/improvement.h"
 #include "recsys/report/names.h"
 #include "recsys/report/published.h"
 #include "recsys/report/text.h"
 #include "recsys/report/verdict.h"
+#include "tensor/error.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -87,8 +90,9 @@ std::string setting_text(const std::string& setting) {
   return setting;
 }
 
-/// "question With augment: answer. With replace: answer.", and where the models were fitted several times what holds of the
-/// fitted ones alone. Empty when no comparison passes the filter.
+/// "question With augment: answer. With replace: answer.", then where there are folds what is left with the training users
+/// counted that they share, and where the models were fitted several times what holds of the fitted ones alone. Empty when no
+/// comparison passes the filter.
 std::string answer_to(const std::string& question, std::span<const Comparison> comparisons, const Filter& filter) {
   std::string text;
   for (const std::string& setting : names_of(comparisons, &Comparison::setting)) {
@@ -96,10 +100,45 @@ std::string answer_to(const std::string& question, std::span<const Comparison> c
     if (counts.all > 0) text += " With " + setting_text(setting) + ": " + answer_text(counts) + ".";
   }
   if (text.empty()) return "";
+  const Tally overlap = tally(comparisons, filter, finding_with_overlap);
+  if (overlap.all > 0) text += " With the training users counted that folds share: " + answer_text(overlap) + ".";
   const Tally these_fits = tally(
       comparisons, [&](const Comparison& one) { return one.test.fits > 1 && filter(one); }, finding_of_these_fits);
   if (these_fits.all > 0) text += " Of these fitted models alone, before other users: " + answer_text(these_fits) + ".";
   return question + text;
+}
+
+constexpr double kSmallGain = 5;  // percent
+
+/// Between none and unknown: how far SDRM can be ahead of MultiVAE++, one by one and over all. Empty where that cannot be said.
+std::string bounds_text(std::span<const Comparison> comparisons, std::span<const Cell> cells, const ReportOptions& options) {
+  int all = 0, positive = 0, small = 0;
+  for (const Comparison& one : comparisons) {
+    if (one.baseline != kVae || !is_sdrm(one.generator) || !finding(one)) continue;
+    const Cell* vae = find_cell(cells, one.dataset, one.recommender, one.setting, kVae, one.metric);
+    if (vae == nullptr || !std::isfinite(one.interval.high)) continue;
+    ++all;
+    positive += one.test.mean > 0 ? 1 : 0;
+    small += one.interval.high < kSmallGain / 100 * summarise(*vae).mean ? 1 : 0;
+  }
+  if (all < 2) return "";
+  std::string text = concat("SDRM's figure is above MultiVAE++'s in ", positive, " of ", comparisons_text(all), ". In ", small,
+                            " of them even the upper end of the 95 % interval is a gain of less than ", fixed(kSmallGain, 0),
+                            " %; in the others more cannot be excluded.");
+  const std::vector<AverageImprovement> overall = overall_improvements(improvements(cells, options));
+  if (overall.empty()) return text;
+  text += " Over all data sets, recommenders and cut-offs the mean gain is";
+  std::string separator = " ";
+  for (const AverageImprovement& one : overall) {
+    if (one.setting != overall.back().setting) continue;  // both together where there are two
+    const std::string of = one.of == kBetterOfTwo ? "the better of F-SDRM and M-SDRM" : paper_generator(one.of).value_or(one.of);
+    const std::string interval = std::isfinite(one.interval.low)
+                                     ? concat(" (95 % ", fixed(one.interval.low, 1), " to ", fixed(one.interval.high, 1), ")")
+                                     : "";
+    text += concat(separator, with_sign(one.percent, 1), " %", interval, " of ", one.metric, " for ", of);
+    separator = "; ";
+  }
+  return text + ".";
 }
 
 /// Why there is nothing to compare, by the generators that have figures.
@@ -116,6 +155,32 @@ std::string nothing_to_compare(std::span<const Cell> cells) {
   }
   return "There is nothing to compare: for no data set, recommender and setting have a generator and what it is compared with "
          "finished all their runs without a failure.";
+}
+
+/// How far the figures lie from the printed ones, and how many of those that vary exact repetitions of the paper would reproduce.
+/// Empty where nothing printed stands beside them.
+std::string distance_text(std::span<const Cell> cells, const ReportOptions& options) {
+  constexpr double kNear = 10;  // percent
+  std::vector<double> percents;
+  std::size_t runs = 0;
+  for (const Cell& cell : cells) {
+    const Summary summary = summarise(cell, options);
+    if (!summary.published || !(summary.published->mean > 0) || !std::isfinite(summary.mean)) continue;
+    percents.push_back(100 * std::abs(summary.mean / summary.published->mean - 1));
+    if (!cell.interval) runs = std::max(runs, cell.runs.size());
+  }
+  if (percents.size() < 2) return "";
+  std::sort(percents.begin(), percents.end());
+  const auto near = std::upper_bound(percents.begin(), percents.end(), kNear) - percents.begin();
+  std::string text = concat("Half of these figures lie within ", fixed(percentile(percents, 0.5), 1), " % of what is printed, ",
+                            near, " of ", percents.size(), " within ", fixed(kNear, 0), " %.");
+  if (runs < 2) return text;
+  // Two means of so many and of the paper's runs, of one distribution, against the interval of the one.
+  const auto ours = static_cast<double>(runs);
+  const double reach = student_t_quantile(0.975, ours - 1) / std::sqrt(1 + ours / static_cast<double>(kPaperRuns));
+  return text + concat(" What is printed varies as ours does: the same program run once more would find about ",
+                       fixed(100 * (1 - 2 * student_t_cdf(-reach, ours - 1)), 0),
+                       " % of its own figures reproduced, but for those without randomness.");
 }
 
 /// CTGAN and TVAE, drawn from in whatever way, are fitted for a given number of epochs and stop on nobody's users.
@@ -149,7 +214,10 @@ std::string chosen_on_reported_users(std::span<const Cell> cells, const ReportOp
          " on the very users that are reported";
 }
 
-/// One comparison in a sentence.
+/// Whether a difference was shown.
+bool is_found(const Comparison& one) { return finding(one).value_or(Finding::kNoDifference) != Finding::kNoDifference; }
+
+/// A comparison that found a difference, in a sentence.
 std::string sentence(const Comparison& one) {
   const std::string generator = paper_generator(one.generator).value_or(one.generator);
   const std::string baseline = paper_generator(one.baseline).value_or(one.baseline);
@@ -159,9 +227,7 @@ std::string sentence(const Comparison& one) {
       (one.setting == "replace" ? ", replacing the real users by " + generator + "'s" : ", adding " + generator + "'s users") +
       (against_none ? "" : " instead of " + baseline + "'s") + " changes " + one.metric + " by " + with_sign(one.test.mean, 4) +
       " (95 % " + fixed(one.interval.low, 4) + " to " + fixed(one.interval.high, 4) + ", Holm p " + p_text(one.p_holm) + "): ";
-  const Finding found = finding(one).value_or(Finding::kNoDifference);
-  if (found == Finding::kNoDifference) return text + "no difference can be shown.";
-  return text + to_string(found) + " than " +
+  return text + to_string(*finding(one)) + " than " +
          (!against_none              ? baseline
           : one.setting == "replace" ? std::string("the real users")
                                      : std::string("no synthetic users")) +
@@ -184,6 +250,7 @@ std::vector<std::string> published_answer(std::span<const Cell> cells, const Rep
       : cells.empty()              ? "Nothing that was asked for is finished yet, so that there are no figures."
       : options.other_data.empty() ? "The paper printed none of these figures, so that there is nothing to set them against."
                                    : "No printed figure stands beside these."};
+  if (const std::string text = distance_text(cells, options); !text.empty()) answer.push_back(text);
   for (const std::string& name : options.other_data) {
     answer.push_back(
         "The content of " + name +
@@ -205,7 +272,7 @@ std::vector<std::string> published_answer(std::span<const Cell> cells, const Rep
   return answer;
 }
 
-Headline strict_answer(std::span<const Comparison> comparisons, std::span<const Cell> cells) {
+Headline strict_answer(std::span<const Comparison> comparisons, std::span<const Cell> cells, const ReportOptions& options) {
   Headline result;
   if (comparisons.empty()) return {{nothing_to_compare(cells)}, {}};
   const int family = family_size(comparisons);
@@ -218,15 +285,17 @@ Headline strict_answer(std::span<const Comparison> comparisons, std::span<const 
   const Filter against_none = [](const Comparison& one) { return one.baseline == kNone; };
   const Filter sdrm_against_none = [](const Comparison& one) { return one.baseline == kNone && is_sdrm(one.generator); };
   const Filter sdrm_against_vae = [](const Comparison& one) { return one.baseline == kVae && is_sdrm(one.generator); };
+  const bool overlap = have_overlap(comparisons);
   const bool one_fit =
       std::any_of(comparisons.begin(), comparisons.end(), [](const Comparison& one) { return one.test.fits == 1; });
   const bool others = tally(comparisons, against_none).all > tally(comparisons, sdrm_against_none).all;
-  for (const std::string& paragraph : {answer_to("Does SDRM beat MultiVAE++?", comparisons, sdrm_against_vae),
-                                       answer_to("Does SDRM's synthetic data beat none?", comparisons, sdrm_against_none),
-                                       others ? answer_to("Does synthetic data beat none, that of " +
-                                                              and_joined(generators_of(comparisons)) + " counted together?",
-                                                          comparisons, against_none)
-                                              : ""}) {
+  for (const std::string& paragraph :
+       {answer_to("Does SDRM beat MultiVAE++?", comparisons, sdrm_against_vae), bounds_text(comparisons, cells, options),
+        answer_to("Does SDRM's synthetic data beat none?", comparisons, sdrm_against_none),
+        others
+            ? answer_to("Does synthetic data beat none, that of " + and_joined(generators_of(comparisons)) + " counted together?",
+                        comparisons, against_none)
+            : ""}) {
     if (!paragraph.empty()) result.answer.push_back(paragraph);
   }
   result.answer.push_back(
@@ -235,8 +304,12 @@ Headline strict_answer(std::span<const Comparison> comparisons, std::span<const 
       comparisons_text(family) + " of this report on these two metrics. " +
       (one_fit
            ? "As there was one run only, the p-values speak of its fitted models alone: trained anew, they may differ."
-           : "The p-values are over users and over fits: they speak of such models trained anew and put before such users. Of "
-             "the fitted models alone speaks a sign-flip test paired over users, corrected alike."));
+           : concat("The p-values are over users and over fits: they speak of such models trained anew and put before such users",
+                    overlap ? ", trained on these users though. Any two folds train on mostly the same users, so that figures of "
+                              "other users would vary more: an approximation of how much (Nadeau and Bengio 2003) is in the "
+                              "answers \"with the training users counted that folds share\", and decides nothing else"
+                            : "",
+                    ". Of the fitted models alone speaks a sign-flip test paired over users. All are corrected alike.")));
   const std::vector<std::string> datasets = names_of(comparisons, &Comparison::dataset);
   for (const std::string& dataset : datasets) {
     if (datasets.size() < 2) break;
@@ -254,7 +327,7 @@ Headline strict_answer(std::span<const Comparison> comparisons, std::span<const 
       "some of "
       "whom are reported here: that can favour both over no synthetic users, and the one that was looked at over the other.");
   for (const Comparison& one : comparisons) {
-    if (one.metric == "Recall@10" && is_sdrm(one.generator) && finding(one)) result.details.push_back(sentence(one));
+    if (one.metric == "Recall@10" && is_sdrm(one.generator) && is_found(one)) result.details.push_back(sentence(one));
   }
   return result;
 }
@@ -267,7 +340,7 @@ Headline headline(std::span<const Cell> cells, std::span<const Comparison> compa
     result.answer = {"These figures were made with deviations of the published program left out (" + options.protocol +
                      "): they stand beside none of the paper's. What a deviation does to the figures is what --ablations shows."};
   } else {
-    result = strict_answer(comparisons, cells);
+    result = strict_answer(comparisons, cells, options);
   }
   result.remark = quick_remark(options);
   return result;

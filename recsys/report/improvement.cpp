@@ -37,14 +37,14 @@ std::vector<double> deviations_of(const std::vector<double>& runs, const std::ve
 }
 
 /// 95 % for the mean of improvements. Those of one data set and recommender come from the same runs, in either setting: their
-/// deviations are added up run by run. Combinations are independent of each other, but for those of kSharedUsers, which are added
+/// deviations are added up run by run. Combinations are independent of each other, but for those of shared runs, which are added
 /// up likewise; each has its own spread: the degrees of freedom are Welch's and Satterthwaite's.
 Interval mean_interval_of(double percent, std::span<const Improvement* const> some) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   std::map<std::pair<std::string, std::string>, std::vector<double>> sums;
   for (const Improvement* one : some) {
     if (one->deviations.empty()) return {nan, nan};
-    std::vector<double>& sum = sums[{one->dataset, one->dataset == kSharedUsers ? "" : one->recommender}];
+    std::vector<double>& sum = sums[{one->dataset, one->shared_runs ? "" : one->recommender}];
     if (sum.empty()) sum.resize(one->deviations.size());
     if (sum.size() != one->deviations.size()) return {nan, nan};
     for (std::size_t r = 0; r < sum.size(); ++r) sum[r] += one->deviations[r] / static_cast<double>(some.size());
@@ -75,7 +75,7 @@ std::optional<double> published_mean(std::span<const Improvement* const> some) {
 /// sets that the paper does not have.
 AverageImprovement average(const std::string& setting, const std::string& metric, std::span<const Improvement* const> some,
                            std::optional<double> published, std::size_t figures) {
-  AverageImprovement result = {setting, metric, 0, {}, 0, {}, published_mean(some)};
+  AverageImprovement result = {setting, metric, some.front()->of, 0, {}, 0, {}, published_mean(some)};
   std::map<std::pair<std::string, std::string>, int> combinations;
   for (const Improvement* one : some) {
     result.percent += one->percent / static_cast<double>(some.size());
@@ -121,8 +121,13 @@ std::vector<Improvement> improvements(std::span<const Cell> cells, const ReportO
     const auto& [dataset, recommender, setting, metric] = key;
     const auto published =
         options.compares(dataset) ? published_improvement(setting, recommender, dataset, metric) : std::nullopt;
-    result.push_back({dataset, recommender, setting, metric, 100 * (std::max(full, multi) / baseline - 1), published,
-                      deviations_of(full > multi ? found.full : found.multi, found.baseline)});
+    const auto add = [&](const std::string& of, const std::vector<double>& sdrm, const std::optional<double>& printed) {
+      result.push_back({dataset, recommender, setting, metric, 100 * (mean(sdrm) / baseline - 1), printed,
+                        deviations_of(sdrm, found.baseline), of, options.with_folds() || dataset == kSharedUsers});
+    };
+    add(kBetterOfTwo, full > multi ? found.full : found.multi, published);
+    add("f-sdrm", found.full, std::nullopt);
+    add("m-sdrm", found.multi, std::nullopt);
   }
   return result;
 }
@@ -132,7 +137,9 @@ std::optional<double> AverageImprovement::printed() const { return whole ? publi
 std::vector<AverageImprovement> average_improvements(std::span<const Improvement> improvements) {
   std::vector<AverageImprovement> result;
   for (const Improvement& first : improvements) {
-    const auto same = [&](const auto& one) { return one.setting == first.setting && one.metric == first.metric; };
+    const auto same = [&](const auto& one) {
+      return one.setting == first.setting && one.metric == first.metric && one.of == first.of;
+    };
     if (std::any_of(result.begin(), result.end(), same)) continue;
     result.push_back(average(first.setting, first.metric, those(improvements, same),
                              published_average_improvement(first.setting, first.metric), 1));
@@ -144,14 +151,17 @@ std::vector<AverageImprovement> overall_improvements(std::span<const Improvement
   std::vector<std::string> settings = names_of(improvements, &Improvement::setting);
   if (settings.size() > 1) settings.emplace_back(kBothSettings);
   std::vector<AverageImprovement> result;
+  const std::vector<std::string> whose = names_of(improvements, &Improvement::of);
   for (const std::string& setting : settings) {
-    for (const char* kind : {"Recall@", "NDCG@"}) {
-      const std::vector<const Improvement*> some = those(improvements, [&](const Improvement& one) {
-        return one.metric.starts_with(kind) && (setting == kBothSettings || one.setting == setting);
-      });
-      if (some.empty()) continue;
-      const std::size_t figures = kCutoffs.size() * (setting == kBothSettings ? 2U : 1U);
-      result.push_back(average(setting, std::string(kind) + "k", some, published_overall_improvement(setting, kind), figures));
+    for (const std::string& of : whose) {
+      for (const char* kind : {"Recall@", "NDCG@"}) {
+        const std::vector<const Improvement*> some = those(improvements, [&](const Improvement& one) {
+          return one.of == of && one.metric.starts_with(kind) && (setting == kBothSettings || one.setting == setting);
+        });
+        if (some.empty()) continue;
+        const std::size_t figures = kCutoffs.size() * (setting == kBothSettings ? 2U : 1U);
+        result.push_back(average(setting, std::string(kind) + "k", some, published_overall_improvement(setting, kind), figures));
+      }
     }
   }
   return result;

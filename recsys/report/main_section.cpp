@@ -59,14 +59,14 @@ Section main_section(const ReportContent& content) {
     section.paragraph(
         "First our mean ± population standard deviation over runs, then what the paper prints or, where it prints nothing, "
         "the 95 % interval. Reproduced (✓): the printed mean, to its four decimals, lies in our 95 % interval for the mean; "
-        "within 3 sd (≈): not that, but our mean lies within three printed standard deviations; above (↑), below (↓): further "
-        "away; –: not computed.");
+        "within 3 sd (≈): not that, but our mean lies within three printed standard deviations of a run, which is more than four "
+        "standard errors of such a difference of means; above (↑), below (↓): further away; –: not computed.");
     section.html_only(verdict_key());
   } else {
     const bool strict = content.options.protocol.starts_with("strict");
     section.paragraph(
         std::string("Mean ± population standard deviation over runs") +
-        (with_folds(content) ? ", each of which reports the users of one fold" : "") + ", then the 95 % " +
+        (content.options.with_folds() ? ", each of which reports the users of one fold" : "") + ", then the 95 % " +
         (strict
              ? "bootstrap interval over users and fits, with folds over folds (Student's t below five folds, or five fits that "
                "vary)."

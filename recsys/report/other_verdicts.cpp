@@ -4,6 +4,7 @@
 #include "recsys/report/names.h"
 #include "recsys/report/published_similarity.h"
 #include "recsys/report/sections.h"
+#include "tensor/error.h"
 
 namespace tapestry::recsys {
 namespace {
@@ -20,13 +21,18 @@ VerdictCounts mean_counts(const std::vector<AverageImprovement>& gains, bool who
 
 std::string gain_sentence(const std::vector<Improvement>& gains) {
   VerdictCounts single;
+  int with_zero = 0;
   for (const Improvement& one : gains) {
-    if (one.published) single.add(verdict(one));
+    if (!one.published) continue;
+    single.add(verdict(one));
+    const Interval interval = interval_of(one);
+    with_zero += interval.low <= 0 && 0 <= interval.high ? 1 : 0;
   }
   if (single.printed() == 0) return "";
   const std::vector<AverageImprovement> averages = average_improvements(gains);
   const std::vector<AverageImprovement> overall = overall_improvements(gains);
   std::string text = "Of the gains of SDRM over MultiVAE++: " + single.text("printed in tables 7 and 8", false);
+  if (with_zero > 0) text += concat(" (", with_zero, " of our intervals hold zero too)");
   const auto add = [&](const VerdictCounts& counts, const std::string& means) {
     if (counts.printed() > 0) text += "; " + counts.text(means, false);
     return counts.printed() > 0;

@@ -22,8 +22,6 @@ std::vector<Section> report_sections(const ReportContent& content) {
 
 std::string report_title(const ReportContent& content) { return "SDRM reproduced: protocol " + content.options.protocol; }
 
-bool with_folds(const ReportContent& content) { return content.options.protocol.find("folds") != std::string::npos; }
-
 bool has_ndcg_over_k(const std::vector<Cell>& cells) {
   return std::any_of(cells.begin(), cells.end(), [](const Cell& cell) { return cell.metric.starts_with(kNdcgOverK); });
 }

@@ -33,9 +33,6 @@ std::string report_title(const ReportContent& content);
 
 // What several of them need.
 
-/// Whether every run reports the users of one fold.
-bool with_folds(const ReportContent& content);
-
 /// Whether there is an NDCG-k@k: with NeuMF under `published`.
 bool has_ndcg_over_k(const std::vector<Cell>& cells);
 

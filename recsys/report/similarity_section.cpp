@@ -79,7 +79,7 @@ Section similarity_section(const ReportContent& content) {
       "similarity to the real user who is most like them, and copies, who have exactly a real user's items. The first row is the "
       "yardstick: real users whom D does not have, the reported ones. What is a copy among them is so by chance, or because the "
       "data hold users who are alike; many more are a sign of copying, or of a generator that draws a frequent row too often." +
-      std::string(with_folds(content) ? " With folds it is of the first fold." : ""));
+      std::string(content.options.with_folds() ? " With folds it is of the first fold." : ""));
   if (std::any_of(content.synthetic.begin(), content.synthetic.end(), [](const auto& one) { return one.failed(); })) {
     section.paragraph(
         "Where fewer runs are named than were asked for, the others failed: the means are over those that did not, and "

@@ -49,6 +49,8 @@ struct ReportOptions {
 
   /// Whether the paper's figures of a data set stand beside ours.
   bool compares(const std::string& dataset) const;
+  /// Whether each run reports the users of one fold.
+  bool with_folds() const { return protocol.find("folds") != std::string::npos; }
 };
 
 /// A cell with its statistics.

@@ -46,7 +46,8 @@ TEST(ReusedModels, TheTimeOfTheirFitComesWithWhicheverRecommenderIsTaken) {
   run(options);
   const std::string stages = read_file(options.out / "stages.jsonl");
   EXPECT_NE(stages.find(fit), std::string::npos);
-  EXPECT_EQ(stages.find(R"("recommender":"svd","run":1,"stage":"sample_codigem")"), std::string::npos) << "MLP drew its own users";
+  EXPECT_EQ(stages.find(R"("recommender":"svd","run":1,"stage":"sample_codigem")"), std::string::npos)
+      << "MLP drew its own users";
 }
 
 }  // namespace

@@ -76,6 +76,16 @@ TEST(MeanTestOverUsersAndFits, OfEqualFoldsIsTheTTestOverFoldMeans) {
   EXPECT_EQ(user_means(values), (std::vector<double>{1, 3, 4, 6, 0, 4}));
 }
 
+TEST(OverlappingFolds, WidenTheErrorByWhatTheirTrainingSetsShare) {
+  // Fold means .1, .2, .3, .4: mean .25, error .0645. One user is reported for two that train: 1 + 4 / 2 = 3 times the variance.
+  const MeanTest test = mean_test({{{0.1, 0.1}, {0.2, 0.2}, {0.3, 0.3}, {0.4, 0.4}}, 4});
+  EXPECT_NEAR(test.standard_error, 0.0645497, 1e-6);
+  EXPECT_DOUBLE_EQ(p_of_overlapping_folds(test, 0.5), 2 * student_t_cdf(-0.25 / (std::sqrt(3.0) * test.standard_error), 3));
+  EXPECT_DOUBLE_EQ(p_of_overlapping_folds(test, 0), test.p_two_sided);
+  EXPECT_TRUE(std::isnan(p_of_overlapping_folds(mean_test({{{0.1, 0.1}, {0.1, 0.1}}, 2}), 0.5))) << "no spread, no p";
+  EXPECT_THROW(p_of_overlapping_folds(test, -1), Error);
+}
+
 TEST(MeanTestOverUsersAndFits, UsersWithoutAValueInAFitAreLeftOut) {
   const MeanTest with = mean_test({{{1, kNaN, 3, 2}, {1, 5, 2, 2}}, 0}), without = mean_test({{{1, 3, 2}, {1, 2, 2}}, 0});
   EXPECT_EQ(with.standard_error, without.standard_error);

@@ -202,8 +202,10 @@ TEST(ReportSectionsTest, GainsWithIntervalAndVerdict) {
   EXPECT_EQ(markup_fault(section.html()), "");
   EXPECT_TRUE(has(section.html(), "<td class=\"reproduced\">2.3 % ✓<small>1.6 to 3.0</small><small>printed 2.40</small></td>"))
       << section.html();
-  EXPECT_TRUE(has(section.markdown(), "| augment | 1 | 2.3 % ✓ (1.6 to 3.0, printed 6.81, of these 2.40) |"))
+  EXPECT_TRUE(has(section.markdown(), "| augment | better of two | 1 | 2.3 % ✓ (1.6 to 3.0, printed 6.81, of these 2.40) |"))
       << section.markdown();
+  EXPECT_TRUE(has(section.markdown(), "| augment | M-SDRM | 1 | 2.3 % (1.6 to 3.0) |")) << section.markdown();
+  EXPECT_FALSE(has(section.markdown(), "| ml-100k (SVD, augment) | -74")) << "tables 7 and 8 are of the better of the two";
   report.options.compare = false;
   EXPECT_FALSE(has(gain_section(report).markdown(), "printed 2.40"));
   EXPECT_TRUE(has(gain_section(report).markdown(), "2.3 % (1.6 to 3.0)")) << gain_section(report).markdown();
@@ -304,7 +306,7 @@ TEST(ReportSectionsTest, AGainOverNothingLeavesItsPlaceEmpty) {
   const std::string text = gain_section(report).markdown();
   EXPECT_TRUE(has(text, "| a (SVD, augment) | 100.0 % | 100.0 % |")) << text;
   EXPECT_TRUE(has(text, "| b (SVD, augment) | – | 50.0 % |")) << text;
-  EXPECT_TRUE(has(text, "| augment | 1 | 100.0 % | 75.0 % |")) << text;
+  EXPECT_TRUE(has(text, "| augment | better of two | 1 | 100.0 % | 75.0 % |")) << text;
 }
 
 TEST(ReportSectionsTest, MarkdownHoldsWhatThePageShows) {
@@ -361,15 +363,15 @@ TEST(CsvFilesTest, ImprovementsThenTheirMeans) {
   const std::vector<Improvement> some = {{"ml-100k", "svd", "augment", "Recall@10", 2, 2.4, {-1, 0, 1, 0}},
                                          {"mine, too", "svd", "augment", "Recall@10", 5, {}}};
   EXPECT_EQ(improvements_csv(some),
-            "dataset,recommender,setting,metric,percent,published_percent,combinations,published_percent_of_these,ci_low,ci_"
+            "dataset,recommender,setting,metric,of,percent,published_percent,combinations,published_percent_of_these,ci_low,ci_"
             "high\n"
-            "ml-100k,svd,augment,Recall@10,2.0000000000,2.4,1,2.4,0.7007717364,3.2992282636\n"
-            "\"mine, too\",svd,augment,Recall@10,5.0000000000,,1,,,\n"
-            ",,augment,Recall@10,3.5000000000,,2,,,\n"
-            ",,augment,Recall@k,3.5000000000,,2,,,\n")
+            "ml-100k,svd,augment,Recall@10,better of two,2.0000000000,2.4,1,2.4,0.7007717364,3.2992282636\n"
+            "\"mine, too\",svd,augment,Recall@10,better of two,5.0000000000,,1,,,\n"
+            ",,augment,Recall@10,better of two,3.5000000000,,2,,,\n"
+            ",,augment,Recall@k,better of two,3.5000000000,,2,,,\n")
       << "the paper has only one of the two";
   const std::string one = improvements_csv(std::span(some).first(1));
-  EXPECT_TRUE(has(one, ",,augment,Recall@10,2.0000000000,5.36,1,2.4000000000,0.7"))
+  EXPECT_TRUE(has(one, ",,augment,Recall@10,better of two,2.0000000000,5.36,1,2.4000000000,0.7"))
       << "all of the paper's, and these of them: " << one;
 }
 
@@ -377,14 +379,15 @@ TEST(CsvFilesTest, Comparisons) {
   std::vector<Comparison> some = {
       {"ml-100k", "svd", "augment", "f-sdrm", "original", "Recall@10", {-0.001, 0.02}, {0.0125, 0.005, 12.5, 0.08, 95, 5}, 0.04},
       {"ml-100k", "svd", "augment", "f-sdrm", "original", "Recall@20", {-0.02, -0.01}, {-0.015, 0.002, 94, 0.002, 95, 1}, 0.001}};
+  some[0].p_overlap = 0.2;
   correct_for_number(some);
   EXPECT_EQ(comparisons_csv(some),
             "dataset,recommender,setting,generator,baseline,metric,difference,ci_low,ci_high,standard_error,degrees,p_these_fits,"
-            "p_two_sided,p_holm,p_holm_these_fits,users,fits\n"
+            "p_two_sided,p_holm,p_holm_these_fits,p_overlap,p_holm_overlap,users,fits\n"
             "ml-100k,svd,augment,f-sdrm,original,Recall@10,0.0125000000,-0.0010000000,0.0200000000,0.0050000000,"
-            "12.5000000000,0.0400000000,0.0800000000,0.0800000000,0.0400000000,95,5\n"
+            "12.5000000000,0.0400000000,0.0800000000,0.0800000000,0.0400000000,0.2000000000,0.2000000000,95,5\n"
             "ml-100k,svd,augment,f-sdrm,original,Recall@20,-0.0150000000,-0.0200000000,-0.0100000000,0.0020000000,"
-            "94.0000000000,0.0010000000,0.0020000000,,,95,1\n");
+            "94.0000000000,0.0010000000,0.0020000000,,,,,95,1\n");
 }
 
 }  // namespace

@@ -169,6 +169,8 @@ TEST(TableTest, TerminalTableIsAlignedAndShowsTheMetricsAtTen) {
     if (row == 4) {
       EXPECT_EQ(line, "2 of 2 printed figures reproduced, 0 within 3 sd, 0 above, 0 below.");
     } else if (row == 5) {
+      EXPECT_EQ(line.find("Half of these figures lie within "), 0U) << line;
+    } else if (row == 6) {
       EXPECT_NE(line.find("cannot answer"), std::string::npos) << line;
     }
     if (row >= 4) continue;
@@ -203,11 +205,18 @@ TEST(ComparisonTest, TablesAndJson) {
   EXPECT_NE(lines.find("+0.0123"), std::string::npos);
   EXPECT_EQ(lines.find("Recall@20"), std::string::npos) << "the terminal shows k = 10";
   EXPECT_EQ(comparison_table({}) + comparison_lines({}), "");
+  EXPECT_EQ(table.find("overlap |"), std::string::npos) << "without folds there is no such column";
+  comparisons[0].p_overlap = 0.21;
+  EXPECT_NE(comparison_table(comparisons).find("| 0.0400 | 0.0800 | 0.2100 | 0.0800 | no difference shown | 95 |"),
+            std::string::npos)
+      << comparison_table(comparisons);
   comparisons[0].p_holm_these_fits = 0.06;
   const auto json = nlohmann::json::parse(results_json(sample_cells(), {}, comparisons));
   EXPECT_EQ(json["comparisons"][0]["p_holm_these_fits"], 0.06);
   EXPECT_EQ(json["comparisons"][1]["p_two_sided"], 0.0021);
   EXPECT_EQ(json["comparisons"][0]["p_holm"], 0.08);
+  EXPECT_EQ(json["comparisons"][0]["p_overlap"], 0.21);
+  EXPECT_TRUE(json["comparisons"][0]["p_holm_overlap"].is_null()) << "not corrected yet";
   EXPECT_TRUE(json["comparisons"][1]["p_holm"].is_null());
   EXPECT_EQ(json["comparisons"][0]["baseline"], "original");
   EXPECT_EQ(json["comparisons"][0]["difference"], 0.0123);
