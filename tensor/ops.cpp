@@ -8,6 +8,12 @@
 namespace tapestry {
 namespace {
 
+/// What is asked of binary(), as a message names it.
+const char* name_of(BinaryOp op) {
+  constexpr std::array<const char*, 6> kNames = {"add", "subtract", "multiply", "divide", "minimum", "maximum"};
+  return kNames[static_cast<std::size_t>(op)];
+}
+
 /// dy itself when it may be written over, else a new tensor like it.
 Tensor output_over(const Tensor& dy) { return dy.sole_owner() ? dy : Tensor::empty(dy.shape(), dy.dtype(), dy.device()); }
 
@@ -19,18 +25,19 @@ T* data_or_null(const Tensor& tensor) {
 }  // namespace
 
 Tensor binary(BinaryOp op, const Tensor& a, const Tensor& b) {
-  check_same_kind("binary", a, b);
+  const char* const name = name_of(op);
+  check_same_kind(name, a, b);
   const bool a_larger = a.shape().rank() > b.shape().rank() || (a.shape().rank() == b.shape().rank() && a.numel() >= b.numel());
   const auto rows = a.rows() == 1 ? b.rows() : a.rows();  // a single one is repeated, no times where the other has none
   const auto cols = a.cols() == 1 ? b.cols() : a.cols();
   const auto fits = [&](const Tensor& x) { return (x.rows() == rows || x.rows() == 1) && (x.cols() == cols || x.cols() == 1); };
-  check(fits(b), "binary: shapes ", a.shape(), " and ", b.shape(), " do not broadcast");
+  check(fits(b), name, ": shapes ", a.shape(), " and ", b.shape(), " do not broadcast");
   const Tensor& larger = a_larger ? a : b;
   const Shape shape = larger.rows() == rows && larger.cols() == cols ? larger.shape() : Shape{rows, cols};
   Tensor y = Tensor::empty(shape, a.dtype(), a.device());
   const auto row_stride = [&](const Tensor& x) { return x.rows() == 1 ? std::int64_t{0} : x.cols(); };
   const auto col_stride = [&](const Tensor& x) { return x.cols() == 1 && cols > 1 ? std::int64_t{0} : std::int64_t{1}; };
-  dispatch("binary", a.device(), a.dtype(), [&](auto kernels) {
+  dispatch(name, a.device(), a.dtype(), [&](auto kernels) {
     using T = typename decltype(kernels)::Scalar;
     kernels.binary(op, rows, cols, a.data<T>(), row_stride(a), col_stride(a), b.data<T>(), row_stride(b), col_stride(b),
                    y.data<T>());

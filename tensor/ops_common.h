@@ -19,9 +19,11 @@ void check_on(const char* op, Device device, const Operands&... operands) {
   (check_one(operands), ...);
 }
 
+/// Throws unless both have a value, and these are of one type and on one device.
 inline void check_same_kind(const char* op, const Tensor& a, const Tensor& b) {
-  check(a.dtype() == b.dtype(), op, ": operands are ", a.dtype(), " and ", b.dtype());
-  check_on(op, a.device(), b);
+  check(a.defined() && b.defined(), op, ": an operand was used before it was given a value");
+  check(a.dtype() == b.dtype() && a.device() == b.device(), op, ": operands are ", a.dtype(), " ", a.shape(), " on ", a.device(),
+        " and ", b.dtype(), " ", b.shape(), " on ", b.device());
 }
 
 inline void check_same_shape(const char* op, const Tensor& a, const Tensor& b) {

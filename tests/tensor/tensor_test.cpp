@@ -7,6 +7,7 @@
 #include <limits>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "tensor/ops.h"
@@ -132,8 +133,16 @@ TEST_F(TensorTest, MisuseNamesWhatWasFound) {
 TEST_F(TensorTest, OperationsNameThemselvesAndTheShapes) {
   const Tensor a = counting({4, 3});
   const Tensor b = counting({2, 3});
-  expect_misuse([&] { binary(BinaryOp::kAdd, a, b); }, {"binary", "[4, 3]", "[2, 3]"});
-  expect_misuse([&] { binary(BinaryOp::kAdd, a, a.to(DType::kFloat64)); }, {"binary", "float32", "float64"});
+  const std::vector<std::pair<BinaryOp, std::string>> operations = {
+      {BinaryOp::kAdd, "add"},       {BinaryOp::kSubtract, "subtract"}, {BinaryOp::kMultiply, "multiply"},
+      {BinaryOp::kDivide, "divide"}, {BinaryOp::kMinimum, "minimum"},   {BinaryOp::kMaximum, "maximum"}};
+  for (const auto& [op, name] : operations) {
+    expect_misuse([op = op, &a, &b] { binary(op, a, b); }, {name + ": shapes [4, 3] and [2, 3]"});
+  }
+  const Tensor other = b.to(a.dtype() == DType::kFloat32 ? DType::kFloat64 : DType::kFloat32);
+  expect_misuse([&] { binary(BinaryOp::kAdd, a, other); }, {"add: operands are", "float32", "float64", "[4, 3]", "[2, 3]"});
+  expect_misuse([&] { binary(BinaryOp::kAdd, a, Tensor()); }, {"add: an operand was used before it was given a value"});
+  expect_misuse([&] { matmul(Tensor(), a); }, {"matmul: an operand was used before it was given a value"});
   expect_misuse([&] { matmul(a, b); }, {"matmul", "[4, 3]", "[2, 3]"});
   expect_misuse([&] { matmul(a, b.reshape({6})); }, {"matmul", "[6]"});
   expect_misuse([&] { matmul_accumulate(a, b, false, true, a); }, {"matmul_accumulate", "[4, 2]", "[4, 3]"});
@@ -219,9 +228,9 @@ TEST_F(TensorTest, AnEmptyBatchBroadcastsToNothing) {
   EXPECT_EQ(shape_of({0, 3}, {}), Shape({0, 3}));
   EXPECT_EQ(shape_of({4, 0}, {4, 1}), Shape({4, 0}));
   EXPECT_EQ(shape_of({0}, {}), Shape({0}));
-  expect_misuse([&] { shape_of({0, 3}, {2, 3}); }, {"binary", "[0, 3]", "[2, 3]"});
-  expect_misuse([&] { shape_of({2, 3}, {0, 3}); }, {"binary", "[2, 3]", "[0, 3]"});
-  expect_misuse([&] { shape_of({0, 3}, {2}); }, {"binary", "[0, 3]", "[2]"});
+  expect_misuse([&] { shape_of({0, 3}, {2, 3}); }, {"add: shapes", "[0, 3]", "[2, 3]"});
+  expect_misuse([&] { shape_of({2, 3}, {0, 3}); }, {"add: shapes", "[2, 3]", "[0, 3]"});
+  expect_misuse([&] { shape_of({0, 3}, {2}); }, {"add: shapes", "[0, 3]", "[2]"});
 }
 
 TEST_F(TensorTest, TheSmallerAndTheLargerOfTwoPassANaNOfTheFirstOn) {
