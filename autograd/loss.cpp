@@ -63,6 +63,11 @@ Variable bce_with_logits(const Variable& logits, const Tensor& target) {
   return mean(by_element);
 }
 
-Variable mse(const Variable& a, const Variable& b) { return mean_square(subtract(a, b)); }
+Variable mse(const Variable& prediction, const Variable& target) {
+  // [B, 1] less [B] is [B, B]: a mean over pairs of rows, which nobody means and which trains to something.
+  check(prediction.shape() == target.shape(), "mse: prediction ", prediction.shape(), " and target ", target.shape(),
+        ": expected the same shape");
+  return mean_square(subtract(prediction, target));
+}
 
 }  // namespace tapestry::autograd

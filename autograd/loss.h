@@ -31,7 +31,8 @@ Variable gaussian_nll(const Variable& output, const Tensor& y, double limit = st
 /// Mean binary cross-entropy of logits against targets in [0, 1]. Scalar [].
 Variable bce_with_logits(const Variable& logits, const Tensor& target);
 
-/// Mean of (a - b)^2 over all elements. Scalar [].
-Variable mse(const Variable& a, const Variable& b);
+/// Mean of (prediction - target)^2 over all elements, same shapes: throws Error(kMisuse) for others, also where subtract would
+/// repeat one. Scalar [].
+Variable mse(const Variable& prediction, const Variable& target);
 
 }  // namespace tapestry::autograd

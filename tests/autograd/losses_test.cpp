@@ -23,6 +23,17 @@ TEST(Losses, OfABatchWithoutRowsHaveNoMean) {
   expect_misuse([&] { autograd::column_cross_entropy(kPlanes, none, indices, indices); }, {"column_cross_entropy", "no rows"});
 }
 
+TEST(Losses, MseWantsATargetForEveryPrediction) {
+  const auto of_shape = [](const Shape& shape) { return Tensor::zeros(shape); };
+  expect_misuse(
+      [&] {
+        autograd::mse(of_shape({4, 1}), of_shape({4}));
+      },
+      {"mse: prediction [4, 1] and target [4]: expected the same shape"});
+  expect_misuse([&] { autograd::mse(of_shape({4, 3}), of_shape({4, 1})); }, {"mse", "[4, 3]", "[4, 1]"});
+  EXPECT_EQ(autograd::mse(of_shape({4, 1}), of_shape({4, 1})).value().item(), 0);
+}
+
 TEST(Losses, DifferencesWantEveryCategoryOfTheTable) {
   const auto of_shape = [](const Shape& shape) { return Tensor::zeros(shape); };
   EXPECT_EQ(autograd::difference_rows(kPlanes, of_shape({5})).shape(), Shape({3}));

@@ -214,7 +214,6 @@ std::vector<GradientCase> reduction_and_loss_cases() {
          return autograd::score_matching(x[0], constant({5, 7}), 4);
        }},
       {"mse", {{5, 7}, {5, 7}}, [](const Inputs& x) { return mse(x[0], x[1]); }},
-      {"mse_broadcast", {{5, 7}, {5, 1}}, [](const Inputs& x) { return mse(x[0], x[1]); }},
   };
   for (const auto& [function, name] : std::vector<std::pair<Function, std::string>>{{autograd::sum, "sum"},
                                                                                     {mean, "mean"},
