@@ -25,7 +25,9 @@ void Tape::backward(const Variable& loss) {
 }
 
 void Tape::backward(const Variable& output, Tensor cotangent) {
-  check(output.requires_grad(), "backward: the output does not depend on any parameter recorded on this tape");
+  check(output.requires_grad(),
+        "backward: the output does not depend on any parameter recorded on this tape "
+        "(was the tape made before the forward pass?)");
   check(!swept_, "backward: this tape was swept already");
   // Left in the slot of an output that no record here takes it from, the cotangent would be added to the next one there.
   check(output.slot().is_of(serial_), "backward: the output was recorded on another tape");

@@ -106,7 +106,10 @@ TEST_F(TapeTest, GradientsGatherOverTapesUntilCleared) {
 
 TEST_F(TapeTest, RefusesMisuse) {
   const Variable x = Variable::parameter(values({1, 2}));
+  const Variable too_early = autograd::sum(x);
   Tape tape;
+  expect_misuse([&] { tape.backward(too_early); },
+                {"does not depend on any parameter", "was the tape made before the forward pass?"});
   const Variable y = square(x);
   EXPECT_THROW(tape.backward(y), Error) << "two elements need a cotangent";
   EXPECT_THROW(tape.backward(y, values({1, 2, 3})), Error);
