@@ -1,6 +1,7 @@
 #include "optim/optimizer.h"
 
 #include <cmath>
+#include <map>
 #include <type_traits>
 
 #include "tensor/memory.h"
@@ -76,17 +77,26 @@ std::vector<std::pair<std::string, Tensor>> Optimizer::state() const {
 }
 
 void Optimizer::load_state(const std::vector<std::pair<std::string, Tensor>>& state, std::int64_t steps) {
-  const std::vector<std::pair<std::string, Tensor>> own = moments();
-  check(state.size() == own.size(), "Optimizer::load_state: ", state.size(), " tensors where ", own.size(), " were expected");
-  for (std::size_t i = 0; i < own.size(); ++i) {
-    const auto& [name, target] = own[i];
-    const Tensor& source = state[i].second;
-    check(state[i].first == name, "Optimizer::load_state: '", state[i].first, "' where '", name, "' was expected");
+  std::map<std::string, Tensor> given;
+  for (const auto& [name, source] : state) {
+    check(given.emplace(name, source).second, "Optimizer::load_state: '", name, "' comes twice");
+  }
+  std::vector<std::pair<Tensor, Tensor>> copies;  // {target, source}
+  for (const auto& [name, target] : moments()) {
+    const auto found = given.find(name);
+    check(found != given.end(), "Optimizer::load_state: '", name, "' is missing");
+    const Tensor& source = found->second;
     check(source.shape() == target.shape() && source.dtype() == target.dtype(), "Optimizer::load_state: '", name, "' is ",
           source.dtype(), " ", source.shape(), ", not ", target.dtype(), " ", target.shape());
+    copies.emplace_back(target, source);
+    given.erase(found);
+  }
+  if (!given.empty()) {
+    fail(ErrorKind::kMisuse, "Optimizer::load_state: '", given.begin()->first, "' is none of this optimiser's ", copies.size(),
+         " moments");
   }
   check(steps >= 0, "Optimizer::load_state: ", steps, " steps");
-  for (std::size_t i = 0; i < own.size(); ++i) copy_into(own[i].second, state[i].second);  // nothing is changed before all fits
+  for (const auto& [target, source] : copies) copy_into(target, source);  // nothing is changed before all fits
   count_as(steps);
 }
 

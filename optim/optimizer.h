@@ -32,7 +32,8 @@ class Optimizer {
   void count_as(std::int64_t steps);
   /// Copies of moments().
   std::vector<std::pair<std::string, Tensor>> state() const;
-  /// Throws Error(kMisuse), and changes nothing, unless names, shapes and types are those of state() and steps >= 0.
+  /// Takes what state() gave, found by its names in any order, such as a file's. Throws Error(kMisuse), and changes nothing,
+  /// unless each name of state() comes once, and no other, with its shape and type, and steps >= 0.
   void load_state(const std::vector<std::pair<std::string, Tensor>>& state, std::int64_t steps);
 
  protected:

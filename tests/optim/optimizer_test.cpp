@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <numeric>
 
@@ -267,15 +268,13 @@ TEST_F(OptimizerTest, ContinuesBitForBitFromAFile) {
       for (std::size_t i = 0; i < kNames.size(); ++i) file.tensors["value." + kNames[i]] = through[i].value();
       nn::save_tensors(path, file);
     }
-    const nn::TensorFile file = nn::load_tensors(path);
+    nn::TensorFile file = nn::load_tensors(path);
     std::vector<Variable> resumed;
     for (const std::string& parameter : kNames) {
-      resumed.push_back(Variable::parameter(file.tensors.at("value." + parameter).to(test_device())));
+      resumed.push_back(Variable::parameter(file.tensors.extract("value." + parameter).mapped().to(test_device())));
     }
     const auto rest = make(name, resumed);
-    auto state = rest->state();
-    for (auto& [moment, tensor] : state) tensor = file.tensors.at(moment);
-    rest->load_state(state, std::stoll(file.metadata.at("steps")));
+    rest->load_state({file.tensors.begin(), file.tensors.end()}, std::stoll(file.metadata.at("steps")));
     for (int step = 3; step < kSteps; ++step) {
       give_gradients(resumed, step, DType::kFloat32);
       rest->step(0.05);
@@ -286,27 +285,34 @@ TEST_F(OptimizerTest, ContinuesBitForBitFromAFile) {
   }
 }
 
+// A file has its tensors in the order of their names: "first.10" comes before "first.2".
+TEST_F(OptimizerTest, LoadStateFindsEachMomentByItsName) {
+  std::vector<Variable> parameters;
+  for (std::uint64_t i = 0; i < 11; ++i) parameters.push_back(parameter({1}, i));
+  Adam adam(parameters);
+  std::map<std::string, Tensor> sorted;
+  for (const auto& [name, tensor] : adam.state()) {
+    sorted[name] = Tensor::full({1}, static_cast<double>(sorted.size()), DType::kFloat64);
+  }
+  adam.load_state({sorted.begin(), sorted.end()}, 1);
+  EXPECT_EQ(adam.steps(), 1);
+  for (const auto& [name, tensor] : adam.state()) EXPECT_EQ(tensor.item(), sorted.at(name).item()) << name;
+}
+
 TEST_F(OptimizerTest, LoadStateRefusesAnotherState) {
+  using State = std::vector<std::pair<std::string, Tensor>>;
   Adam adam({parameter({3}, 5), parameter({2}, 6)});
-  auto state = adam.state();
-  std::swap(state[0], state[1]);
-  EXPECT_THROW(adam.load_state(state, 1), Error);
-  state = adam.state();
-  state[3].second = Tensor::zeros({3}, DType::kFloat64);
-  EXPECT_THROW(adam.load_state(state, 1), Error);
-  state = adam.state();
-  state[0].second = state[0].second.to(DType::kFloat32);
-  EXPECT_THROW(adam.load_state(state, 1), Error);
-  state.pop_back();
-  EXPECT_THROW(adam.load_state(state, 1), Error);
+  const auto expect_refused = [&](const std::function<void(State&)>& spoil, const std::string& part) {
+    State state = adam.state();
+    spoil(state);
+    expect_misuse([&] { adam.load_state(state, 1); }, {"Optimizer::load_state", part});
+  };
+  expect_refused([](State& state) { std::swap(state[0].first, state[1].first); }, "'first.0' is float64 [2], not float64 [3]");
+  expect_refused([](State& state) { state[0].second = state[0].second.to(DType::kFloat32); }, "'first.0' is float32 [3]");
+  expect_refused([](State& state) { state.pop_back(); }, "'second.1' is missing");
+  expect_refused([](State& state) { state[2].first = "first.0"; }, "'first.0' comes twice");
+  expect_refused([](State& state) { state.emplace_back("third.0", state[0].second); }, "'third.0' is none");
   EXPECT_THROW(adam.load_state(adam.state(), -1), Error) << "a bias correction of 0";
-  Adam alike({parameter({3}, 5), parameter({3}, 6)});
-  state = alike.state();
-  std::swap(state[0], state[1]);
-  EXPECT_THROW(alike.load_state(state, 1), Error) << "of another parameter";
-  state = alike.state();
-  std::swap(state[0], state[2]);
-  EXPECT_THROW(alike.load_state(state, 1), Error) << "of the other moment";
 }
 
 TEST_F(OptimizerTest, StateIsACopy) {
