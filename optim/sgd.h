@@ -2,6 +2,7 @@
 
 #include "optim/optimizer.h"
 #include "tensor/dispatch.h"
+#include "tensor/step_graph.h"
 
 namespace tapestry::optim {
 
@@ -10,7 +11,9 @@ struct SgdOptions {
   double l2 = 0;  ///< weight decay added to the gradient
 };
 
-/// Stochastic gradient descent: velocity = momentum * velocity + gradient; value -= learning rate * velocity.
+/// Stochastic gradient descent: velocity = momentum * velocity + gradient; value -= learning rate * velocity. Its kernel is given
+/// the learning rate by the host, so that a step recorded by a StepGraph would repeat the first one: there step() throws
+/// Error(kMisuse), and Adam and Adamax have step_prepared().
 class Sgd : public Optimizer {
  public:
   explicit Sgd(std::vector<autograd::Variable> parameters, const SgdOptions& options = {})
@@ -20,6 +23,9 @@ class Sgd : public Optimizer {
   }
 
   void step(double learning_rate) override {
+    check(!StepGraph::recording(),
+          "Sgd::step: called within a step that a StepGraph records, which would repeat the learning rate ", learning_rate,
+          " whatever later steps ask for: use Adam::step_prepared there (TAPESTRY_GRAPHS=off records none)");
     const Tensor& value = parameters().front().value();
     dispatch("Sgd", value.device(), value.dtype(), [&](auto kernels) {
       using T = typename decltype(kernels)::Scalar;

@@ -68,6 +68,8 @@ class StepGraph {
 
   /// How many steps of this process were graph launches so far.
   static std::int64_t launches();
+  /// Whether the calling thread records a step now, of any StepGraph: what the host computes is then fixed for all later steps.
+  static bool recording() { return PoolReserve::filling(); }
 
  private:
   struct Entry {

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include "optim/sgd.h"
+#include "tensor/step_graph.h"
+#include "tests/support/gpu_test.h"
+#include "tests/support/misuse.h"
+
 namespace tapestry::optim {
 namespace {
 
@@ -23,6 +28,23 @@ TEST(ScheduleTest, CosineIsHalfACosine) {
   EXPECT_NEAR(cosine_rate(0.5, 3, 6), 0.25, 1e-15);
   EXPECT_NEAR(cosine_rate(0.5, 4, 6), 0.125, 1e-15);
   EXPECT_NEAR(cosine_rate(0.5, 6, 6), 0, 1e-15);
+}
+
+class ScheduleOnDevice : public tests::GpuTest {};
+
+// A recorded step would go on with the rate that it was recorded with.
+TEST_F(ScheduleOnDevice, SgdRefusesToBeRecorded) {
+  const autograd::Variable w = autograd::Variable::parameter(Tensor::full({1}, 1.0, DType::kFloat64, Device::kCuda));
+  w.slot().accumulate(Tensor::full({1}, 1.0, DType::kFloat64, Device::kCuda));
+  Sgd sgd({w});
+  StepGraph graph(Device::kCuda);
+  EXPECT_FALSE(StepGraph::recording());
+  graph.run(0, [&] { sgd.step(0.5); });  // called
+  EXPECT_EQ(w.value().item(), 0.5);
+  tests::expect_misuse([&] { graph.run(0, [&] { sgd.step(0.25); }); }, {"Sgd::step", "StepGraph", "0.25", "step_prepared"});
+  EXPECT_EQ(sgd.steps(), 1);
+  sgd.step(0.25);  // outside
+  EXPECT_EQ(w.value().item(), 0.25);
 }
 
 }  // namespace
