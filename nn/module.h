@@ -38,7 +38,10 @@ class Module {
 
  protected:
   autograd::Variable add_parameter(std::string name, Tensor value);
+  /// The module is kept by address, and must live and stay where it is as long as this one: a member, or what one points to.
   void add_module(std::string name, const Module& module) { modules_.emplace_back(std::move(name), &module); }
+  /// A temporary would be gone after the call.
+  void add_module(std::string name, const Module&& module) = delete;
 
   /// This module's values and those below it have been overwritten: for what a module keeps that follows from them. Called on
   /// those below first.

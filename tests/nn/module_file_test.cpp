@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nn/layers.h"
@@ -68,6 +69,20 @@ class TwiceNamed : public Module {
     add_parameter("a", Tensor::zeros({1}));
   }
 };
+
+class Open : public Module {
+ public:
+  using Module::add_module;
+};
+
+template <typename Part>
+concept CanBeAdded = requires(Open& model, Part&& part) {
+  model.add_module("part", std::forward<Part>(part));
+};
+
+// A temporary would leave its address behind, which is for the compiler to say.
+static_assert(CanBeAdded<Linear&> && CanBeAdded<const Linear&> && CanBeAdded<Module&>);
+static_assert(!CanBeAdded<Linear> && !CanBeAdded<const Linear> && !CanBeAdded<Sequential> && !CanBeAdded<Open>);
 
 TEST_F(ModuleFileTest, ModulesBelowHearOfLoadedValues) {
   const TwoSums model(1, 2);
