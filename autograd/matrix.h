@@ -35,7 +35,9 @@ Variable sparse_matmul(const CsrMatrix& x, const Variable& w);
 /// X^T Y: [B, I]^T [B, N] -> [I, N], X constant and saved.
 Variable sparse_transpose_matmul(const CsrMatrix& x, const Variable& y);
 
-/// Rows of a table: [R, N], int32 index [n] -> [n, N]. Gradients of a repeated index add up. Saves the index.
+/// Rows of a table: [R, N], int32 index [n] -> [n, N]. Gradients of a repeated index add up. Saves the index. One outside the
+/// table throws Error(kMisuse) on the CPU; a GPU does not look at it and reads other memory, and in the sweep writes there: the
+/// caller vouches for it. The table's gradient is as large as the table, zeros in the rows that were not picked.
 Variable embedding(const Variable& table, const Tensor& index);
 
 // Of these nothing is saved but shapes and places.

@@ -60,7 +60,10 @@ Variable Linear::forward(const Variable& x, autograd::LinearTrace& trace) const 
 SparseLinear::SparseLinear(std::int64_t in, std::int64_t out, Initializer& init, Activation activation, LinearInit how)
     : activation_(activation),
       weight_(add_parameter("weight", initial_weight({in, out}, in, out, init, how))),
-      bias_(add_parameter("bias", initial_bias(in, out, init, how))) {}
+      bias_(add_parameter("bias", initial_bias(in, out, init, how))) {
+  check(activation != Activation::kPrelu,
+        "SparseLinear: PReLU is not fused here; put autograd::prelu or nn::PRelu behind the layer");
+}
 
 Variable SparseLinear::forward(const CsrMatrix& x) const { return autograd::sparse_linear(x, weight_, bias_, activation_); }
 

@@ -49,7 +49,7 @@ class Linear : public Layer {
 };
 
 /// The same for sparse rows: [B, in] -> [B, out]. Parameters "weight" [in, out] (input-major: see autograd::sparse_linear),
-/// "bias".
+/// "bias". Throws Error(kMisuse) for kPrelu, which is not fused here.
 class SparseLinear : public Module {
  public:
   SparseLinear(std::int64_t in, std::int64_t out, Initializer& init, Activation activation = Activation::kNone,
@@ -62,11 +62,13 @@ class SparseLinear : public Module {
   Variable bias_;
 };
 
-/// A table of `count` vectors, N(0, deviation^2). Parameter "weight" [count, width].
+/// A table of `count` vectors, N(0, deviation^2). Parameter "weight" [count, width]. Its gradient is as large, and so is each
+/// step of an optimiser, however few rows a batch picks.
 class Embedding : public Module {
  public:
   Embedding(std::int64_t count, std::int64_t width, Initializer& init, double deviation = 1.0);
-  Variable forward(const Tensor& index) const;  ///< int32 [n] -> [n, width]
+  /// int32 [n] -> [n, width]. On a GPU nobody looks whether an index is in the table (autograd::embedding).
+  Variable forward(const Tensor& index) const;
   const Variable& weight() const { return weight_; }
 
  private:

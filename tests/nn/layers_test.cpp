@@ -173,6 +173,7 @@ TEST_F(LayersTest, SparseLinearIsLinearOnTheDenseMatrix) {
       expect_near(from[1].gradient(), values(to[1].gradient()));
     }
   }
+  EXPECT_THROW(SparseLinear(9, 4, init_, Activation::kPrelu), Error) << "at once, not in the first forward pass";
 }
 
 TEST_F(LayersTest, EmbeddingPicksRowsAndAddsGradientsOfRepeatedOnes) {
