@@ -6,7 +6,8 @@
 namespace tapestry {
 
 /// What a random stream is for. Part of the stream's address, so that no two uses ever share numbers. Append only: a changed
-/// number changes every result.
+/// number changes every result. Numbers from 1000 to 2^32 - 2 are for programs that link this library, which takes none of them
+/// itself: `constexpr Purpose kMine{1000};`. (2^32 - 1 is derive_seed's.)
 enum class Purpose : std::uint32_t {
   kTest = 0,
   kInit = 1,

@@ -141,10 +141,14 @@ TEST_F(RandomTest, EveryPartOfTheAddressMatters) {
   const auto draw = [](std::uint64_t seed, Purpose purpose, std::uint32_t step) {
     return uniforms({2, 64}, {seed, purpose, step});
   };
-  const std::set<std::vector<float>> different = {draw(1, Purpose::kTest, 0), draw(2, Purpose::kTest, 0),
-                                                  draw(1, Purpose::kInit, 0), draw(1, Purpose::kTest, 1),
-                                                  draw(std::uint64_t{1} << 32, Purpose::kTest, 0)};
-  EXPECT_EQ(different.size(), 5U);
+  const std::set<std::vector<float>> different = {draw(1, Purpose::kTest, 0),
+                                                  draw(2, Purpose::kTest, 0),
+                                                  draw(1, Purpose::kInit, 0),
+                                                  draw(1, Purpose::kTest, 1),
+                                                  draw(std::uint64_t{1} << 32, Purpose::kTest, 0),
+                                                  draw(1, Purpose{1000}, 0),
+                                                  draw(1, Purpose{1256}, 0)};
+  EXPECT_EQ(different.size(), 7U) << "1256 is 1000 to who looks at its last byte only";
   EXPECT_EQ(draw(1, Purpose::kTest, 0), draw(1, Purpose::kTest, 0));
   EXPECT_EQ(uniforms({2, 64}, kStream.at(9)), uniforms({2, 64}, {kStream.seed, kStream.purpose, 9}));
 }
