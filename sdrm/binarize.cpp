@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
+#include "sdrm/multivae.h"
 #include "tensor/memory.h"
 #include "tensor/ops.h"
 
@@ -160,6 +162,12 @@ Binarized at_density(const LogitMatrix& logits, double density, double sign, con
 }
 
 }  // namespace
+
+std::function<Tensor(std::int64_t begin, std::int64_t end)> decoded_rows(const MultiVae& model, Tensor latents) {
+  return [&model, latents = std::move(latents)](std::int64_t begin, std::int64_t end) {
+    return model.decode(latents.slice_rows(begin, end)).value();
+  };
+}
 
 Binarized binarize_at_density(const LogitMatrix& logits, double density, const Progress& progress) {
   return at_density(logits, density, 1, progress);

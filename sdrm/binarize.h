@@ -8,6 +8,8 @@
 
 namespace tapestry::sdrm {
 
+class MultiVae;
+
 /// A matrix of logits [rows, cols] that is computed tile by tile and never held whole. Tiles may lie on a GPU: what is looked for
 /// is then found there, and the ones alone come to the host. Tiles have at most 2^21 entries (8 MiB), or one row.
 struct LogitMatrix {
@@ -15,6 +17,10 @@ struct LogitMatrix {
   std::int64_t cols = 0;
   std::function<Tensor(std::int64_t begin, std::int64_t end)> tile;  ///< float32 [end - begin, cols]; same numbers on every call
 };
+
+/// The tiles of what MultiVAE's decoder makes of latents [rows, K], which are on the model's device and are decoded there on
+/// demand. Refers to the model, which must live as long.
+std::function<Tensor(std::int64_t begin, std::int64_t end)> decoded_rows(const MultiVae& model, Tensor latents);
 
 /// f(x) = 1 if x >= lambda (SDRM Eq. 11), lambda the quantile at 1 - density of all logits (linear interpolation between order
 /// statistics). One pass that keeps the largest entries only: memory in proportion to the result. Entries equal to lambda are

@@ -253,10 +253,4 @@ Tensor sample_prior(std::int64_t rows, std::int64_t latent, std::uint64_t seed, 
   return random_normal({rows, latent}, {seed, Purpose::kSampleLatent, 0}, 0, 1, DType::kFloat32, device);
 }
 
-std::function<Tensor(std::int64_t begin, std::int64_t end)> decoded_rows(const MultiVae& model, Tensor latents) {
-  return [&model, latents = std::move(latents)](std::int64_t begin, std::int64_t end) {
-    return model.decode(latents.slice_rows(begin, end)).value();
-  };
-}
-
 }  // namespace tapestry::sdrm

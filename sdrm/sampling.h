@@ -1,8 +1,5 @@
 #pragma once
 
-#include <functional>
-
-#include "sdrm/multivae.h"
 #include "sdrm/noise_schedule.h"
 #include "sdrm/score_model.h"
 
@@ -41,9 +38,5 @@ std::vector<std::int32_t> multi_resolution_starts(std::int64_t rows, std::int64_
 
 /// Latents [rows, K] from the prior N(0, I): MultiVAE++ as a generator.
 Tensor sample_prior(std::int64_t rows, std::int64_t latent, std::uint64_t seed, Device device = Device::kCpu);
-
-/// Logits of rows [begin, end) of latents on the model's device, decoded there on demand: [end - begin, I].
-/// What binarize.h reads tile by tile. Refers to the model, which must live as long.
-std::function<Tensor(std::int64_t begin, std::int64_t end)> decoded_rows(const MultiVae& model, Tensor latents);
 
 }  // namespace tapestry::sdrm

@@ -8,6 +8,8 @@
 #include <map>
 #include <vector>
 
+#include "sdrm/multivae.h"
+#include "tests/support/compare.h"
 #include "tests/support/random_data.h"
 
 namespace tapestry::sdrm {
@@ -221,6 +223,18 @@ TEST(BinarizeRowLengths, KeepsTheLargestOfEachRow) {
   EXPECT_THROW(of({1, 5, 1}), Error);
   EXPECT_THROW(of({1, -1, 1}), Error);
   EXPECT_THROW(of({1, 1}), Error);
+}
+
+TEST(DecodedRows, AreTheModelsLogits) {
+  VaeConfig config;
+  config.hidden = 4;
+  config.latent = 3;
+  nn::Initializer init(3);
+  const MultiVae vae(11, config, init);
+  const Tensor z = tests::random_tensor({9, 3}, 4, -2, 2, DType::kFloat32);
+  const Tensor part = decoded_rows(vae, z)(2, 6);
+  ASSERT_EQ(part.shape(), (Shape{4, 11}));
+  EXPECT_TRUE(tests::relative_error(part, vae.decode(z).value().slice_rows(2, 6)) <= 1e-6);
 }
 
 TEST(DrawRowLengths, TakesTheRealLengthsWithTheirFrequencies) {

@@ -11,6 +11,7 @@
 #include "autograd/tape.h"
 #include "nn/safetensors.h"
 #include "optim/adam.h"
+#include "sdrm/multivae.h"
 #include "sdrm/objective.h"
 #include "sdrm/sampling.h"
 #include "sdrm/shuffle.h"
