@@ -5,7 +5,7 @@
 #include "autograd/tape.h"
 #include "optim/adam.h"
 #include "optim/schedule.h"
-#include "sdrm/early_stopping.h"
+#include "sdrm/divergence.h"
 #include "sdrm/epoch_cursor.h"
 #include "sdrm/loss_record.h"
 #include "sdrm/objective.h"

@@ -5,6 +5,7 @@
 
 #include "autograd/tape.h"
 #include "optim/adam.h"
+#include "sdrm/divergence.h"
 #include "sdrm/early_stopping.h"
 #include "sdrm/epoch_rows.h"
 #include "sdrm/loss_record.h"

@@ -5,7 +5,7 @@
 #include "autograd/tape.h"
 #include "optim/adam.h"
 #include "recsys/generators/ctgan_draws.h"
-#include "sdrm/early_stopping.h"
+#include "sdrm/divergence.h"
 #include "sdrm/loss_record.h"
 #include "tensor/step_graph.h"
 

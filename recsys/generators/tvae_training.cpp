@@ -6,7 +6,7 @@
 #include "recsys/generators/cut.h"
 #include "recsys/generators/sample_tiles.h"
 #include "recsys/generators/tvae.h"
-#include "sdrm/early_stopping.h"
+#include "sdrm/divergence.h"
 #include "sdrm/epoch_rows.h"
 #include "sdrm/loss_record.h"
 #include "sdrm/shuffle.h"

@@ -8,7 +8,7 @@
 #include "autograd/loss.h"
 #include "autograd/tape.h"
 #include "nn/snapshot.h"
-#include "sdrm/early_stopping.h"
+#include "sdrm/divergence.h"
 #include "sdrm/epoch_rows.h"
 #include "sdrm/loss_record.h"
 #include "sdrm/shuffle.h"

@@ -9,6 +9,7 @@
 #include "autograd/tape.h"
 #include "nn/snapshot.h"
 #include "recsys/metrics/ranking.h"
+#include "sdrm/divergence.h"
 #include "sdrm/early_stopping.h"
 #include "sdrm/epoch_cursor.h"
 #include "sdrm/loss_record.h"

@@ -12,6 +12,7 @@
 
 #include "autograd/tape.h"
 #include "optim/adam.h"
+#include "sdrm/divergence.h"
 #include "sdrm/early_stopping.h"
 #include "sdrm/shuffle.h"
 #include "tensor/parallel.h"
