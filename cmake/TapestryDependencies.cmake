@@ -2,8 +2,12 @@
 
 include(CheckCXXSourceCompiles)
 
-# Makes the header-only library `target` available: from its CMake package, else from the header itself.
+# Makes the header-only library `target` available: from its CMake package, else from the header itself. One that the project
+# around this one has imported is taken as it is: CMake makes a target known everywhere only in the folder that imported it.
 function(tapestry_header_library package target header suffix debian)
+  if(TARGET ${target})
+    return()
+  endif()
   if(TAPESTRY_STAGED)
     set(${package}_HEADER_DIR "${TAPESTRY_STAGED}/include")
     if(NOT EXISTS "${${package}_HEADER_DIR}/${header}")
@@ -26,9 +30,9 @@ function(tapestry_header_library package target header suffix debian)
 endfunction()
 
 tapestry_header_library(Eigen3 Eigen3::Eigen Eigen/Core eigen3 libeigen3-dev)
-# Eigen would share large products out among OpenMP's threads and choose its blocks, and with them the order of sums, by their number.
-target_compile_definitions(Eigen3::Eigen INTERFACE EIGEN_DONT_PARALLELIZE)
-tapestry_header_library(CLI11 CLI11::CLI11 CLI/CLI.hpp "" libcli11-dev)
+if(TAPESTRY_BUILD_APPS OR TAPESTRY_BENCH)
+  tapestry_header_library(CLI11 CLI11::CLI11 CLI/CLI.hpp "" libcli11-dev)
+endif()
 tapestry_header_library(nlohmann_json nlohmann_json::nlohmann_json nlohmann/json.hpp "" nlohmann-json3-dev)
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 

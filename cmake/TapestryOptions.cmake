@@ -10,6 +10,11 @@ option(TAPESTRY_SANITIZE "Build with the address and undefined-behaviour sanitiz
 option(TAPESTRY_WERROR "Treat compiler warnings as errors" OFF)
 set(TAPESTRY_STAGED "" CACHE PATH
     "Folder that tools/stage_dependencies.sh filled: the libraries are taken from there, and GoogleTest is built from source")
+if(NOT PROJECT_IS_TOP_LEVEL)
+  # A project that uses the libraries has tests of its own: ours would be in its ctest, and not built under EXCLUDE_FROM_ALL.
+  set(TAPESTRY_BENCH OFF CACHE BOOL "Build bench/tapestry_bench")
+  set(TAPESTRY_TESTS OFF CACHE STRING "Build the tests: ON, OFF, or AUTO (when GoogleTest is found)")
+endif()
 option(TAPESTRY_BENCH "Build bench/tapestry_bench" ON)
 set(TAPESTRY_TESTS AUTO CACHE STRING "Build the tests: ON, OFF, or AUTO (when GoogleTest is found)")
 set_property(CACHE TAPESTRY_TESTS PROPERTY STRINGS AUTO ON OFF)
@@ -25,6 +30,12 @@ foreach(option TAPESTRY_CUDA TAPESTRY_TESTS)
     set(${option} OFF)
   endif()
 endforeach()
+
+# Whether the program of apps/ is there: the tests start it.
+set(TAPESTRY_BUILD_APPS ON)
+if(NOT PROJECT_IS_TOP_LEVEL AND TAPESTRY_TESTS STREQUAL "OFF")
+  set(TAPESTRY_BUILD_APPS OFF)
+endif()
 
 get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
 if(NOT CMAKE_BUILD_TYPE AND NOT multi_config)

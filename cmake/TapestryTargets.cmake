@@ -1,10 +1,13 @@
 # tapestry_library(<folder> SOURCES <files> [LINKS <folders below>] [USES <outside libraries>])
-# The static library tapestry_<folder>. LINKS are seen by whoever links it, USES stay inside.
+# The static library tapestry_<folder>. LINKS are seen by whoever links it, as are the language of its headers and, where it has
+# them, the sanitizers; USES stay inside.
 function(tapestry_library folder)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS;USES")
   add_library(tapestry_${folder} STATIC ${arg_SOURCES})
   add_library(tapestry::${folder} ALIAS tapestry_${folder})
   target_include_directories(tapestry_${folder} PUBLIC "${PROJECT_SOURCE_DIR}")
+  target_compile_features(tapestry_${folder} PUBLIC cxx_std_20)
+  target_link_options(tapestry_${folder} INTERFACE $<$<BOOL:${TAPESTRY_SANITIZE}>:-fsanitize=address,undefined>)
   list(TRANSFORM arg_LINKS PREPEND tapestry::)
   target_link_libraries(tapestry_${folder} PUBLIC ${arg_LINKS} PRIVATE ${arg_USES})
 endfunction()
@@ -13,7 +16,7 @@ endfunction()
 function(tapestry_app name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES")
   add_executable(${name} ${arg_SOURCES})
-  target_link_libraries(${name} PRIVATE tapestry_processor_check tapestry::recsys CLI11::CLI11 nlohmann_json::nlohmann_json)
+  target_link_libraries(${name} PRIVATE tapestry::processor_check tapestry::recsys CLI11::CLI11 nlohmann_json::nlohmann_json)
 endfunction()
 
 # tapestry_test_support(SOURCES <files>): what several folders' tests share.
@@ -80,7 +83,7 @@ function(tapestry_bench)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "SOURCES;CUDA_SOURCES")
   add_executable(tapestry_bench ${arg_SOURCES})
   target_link_libraries(tapestry_bench PRIVATE
-    tapestry_processor_check tapestry::recsys CLI11::CLI11 nlohmann_json::nlohmann_json)
+    tapestry::processor_check tapestry::recsys CLI11::CLI11 nlohmann_json::nlohmann_json)
   if(TARGET tapestry::cblas)
     target_link_libraries(tapestry_bench PRIVATE tapestry::cblas)
   endif()
