@@ -1,12 +1,12 @@
 // Milliseconds of the steps that bench/pytorch/sdrm_steps.py times in PyTorch, at the same sizes. On a GPU those of
 // SDRM twice: repeated as CUDA graphs, and with every step called. Decoding and binarising are timed here alone.
-#include <cstdlib>
 #include <iomanip>
 #include <iostream>
 #include <limits>
 #include <numeric>
 
 #include "bench/benches.h"
+#include "bench/graphs_switch.h"
 #include "bench/record.h"
 #include "bench/step_work.h"
 #include "recsys/metrics/ranking.h"
@@ -49,15 +49,17 @@ std::vector<Way> ways() {
   if (record().device == Device::kCpu) return {{"", true, 1}};
   return {{"", true, 20}, {", every step called", false, 20}};
 }
-void choose(const Way& way) { ::setenv("TAPESTRY_GRAPHS", way.graphs ? "on" : "off", 1); }
+const char* graphs_of(const Way& way) { return way.graphs ? "on" : "off"; }
 
 /// Thrown out of training once there are times enough.
 struct Enough {};
 
-/// Seconds of an update from the ends of epochs, the first ones left out, each waited for.
+/// Seconds of an update from the ends of epochs, the first ones left out, each waited for. As long as it lives there are graphs,
+/// or none, as the way says; the benches that follow in this process have what they had.
 class EpochClock {
  public:
-  EpochClock(const Way& way, std::int64_t most) : updates_(way.updates), most_(static_cast<std::size_t>(most)) { choose(way); }
+  EpochClock(const Way& way, std::int64_t most)
+      : graphs_(graphs_of(way)), updates_(way.updates), most_(static_cast<std::size_t>(most)) {}
 
   void tick() {
     cuda_synchronize();
@@ -79,6 +81,7 @@ class EpochClock {
   const std::vector<double>& times() const { return times_; }
 
  private:
+  GraphsSwitch graphs_;
   std::int64_t updates_;
   std::size_t most_;
   std::chrono::steady_clock::time_point last_;
@@ -172,7 +175,7 @@ void sampling(const std::string& name, std::int64_t latent, const sdrm::ScoreCon
       const bool full = resolution == sdrm::Resolution::kFull;
       const std::string line = concat(full ? "F" : "M", "-SDRM, ", rows, " rows, ", name, way.label);
       record().attempt(line, [&] {
-        choose(way);
+        const GraphsSwitch graphs(graphs_of(way));
         nn::Initializer init = initializer();
         const sdrm::ScoreModel model(latent, config, init);
         const std::int64_t parameters = parameters_of(model);

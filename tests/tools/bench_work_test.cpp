@@ -1,8 +1,12 @@
-// The operations and bytes that the benches take for necessary, beside those of tiny models counted product by product.
+// The operations and bytes that the benches take for necessary, beside those of tiny models counted product by product; and that
+// one bench leaves the next what it found.
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <cstdlib>
+#include <string>
 
+#include "bench/graphs_switch.h"
 #include "bench/step_work.h"
 
 namespace tapestry::tests {
@@ -57,6 +61,24 @@ TEST(BenchWork, TheFloorIsTheSlowerOfArithmeticAndMemory) {
   const bench::Peaks peaks = {.flops = 50, .bytes = 10};
   EXPECT_EQ(bench::floor_seconds({.flops = 100, .bytes = 30}, peaks), 3);
   EXPECT_EQ(bench::floor_seconds({.flops = 200, .bytes = 30}, peaks), 4);
+}
+
+TEST(BenchGraphs, AreAfterABenchAsTheyWereBefore) {
+  const auto graphs = [] {
+    const char* value = std::getenv("TAPESTRY_GRAPHS");
+    return std::string(value == nullptr ? "unset" : value);
+  };
+  const std::string before = graphs();
+  {
+    const bench::GraphsSwitch off("off");
+    EXPECT_EQ(graphs(), "off");
+    {
+      const bench::GraphsSwitch on("on");
+      EXPECT_EQ(graphs(), "on");
+    }
+    EXPECT_EQ(graphs(), "off");
+  }
+  EXPECT_EQ(graphs(), before);
 }
 
 }  // namespace
