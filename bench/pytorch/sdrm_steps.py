@@ -6,8 +6,8 @@ multiple resolution, SVD with its evaluation.
 
 Modes: `eager`; `compiled` is torch.compile of the loss (of the network when sampling); `graphs`, on a GPU only, captures eager's step, or
 all steps of sampling, in a CUDA graph and replays it; `both` captures what was compiled. A mode that fails says why and is left out.
-Those that compile, which takes minutes, come last. compare.py sets the figures beside ours. The file holds every line as soon as it is
-measured.
+Those that compile, which takes minutes, come last, line by line, `both` behind `compiled`. compare.py sets the figures beside ours. The
+file holds every line as soon as it is measured.
 """
 
 import argparse
@@ -74,18 +74,20 @@ def timed(step, together, least=3):
     return times
 
 
-def measure(name, mode, prepare, together=1):
-    """Times the step that prepare() returns, `together` calls at a time; the facts that it returns go into the file beside the time."""
-    try:
-        torch._dynamo.reset()  # what is compiled below is compiled for this line alone, not as another shape of the last one's
-        step, facts = prepare()
-        times = timed(step, together)
-    except Exception as error:  # of another library, compiler or driver: whatever it is, the other modes go on
-        print(f"  {name:<34} {mode:<9} left out: {reason(error)}", flush=True)
-        return
-    microseconds = 1e6 * statistics.median(times)
-    print(f"  {name:<34} {mode:<9} {microseconds / 1e3:10.3f} ms", flush=True)
-    FIGURES.add(name=name, mode=mode, microseconds=microseconds, times=len(times), together=together, **facts)
+def measure(name, modes, prepare, together=1):
+    """Times in each mode the step that prepare(mode) returns, `together` calls at a time; the facts that it returns go into the file beside
+    the time."""
+    for mode in modes:
+        try:
+            torch._dynamo.reset()  # what is compiled below is compiled for this line alone, not as another shape of the last one's
+            step, facts = prepare(mode)
+            times = timed(step, together)
+        except Exception as error:  # of another library, compiler or driver: whatever it is, the other modes go on
+            print(f"  {name:<34} {mode:<9} left out: {reason(error)}", flush=True)
+            continue
+        microseconds = 1e6 * statistics.median(times)
+        print(f"  {name:<34} {mode:<9} {microseconds / 1e3:10.3f} ms", flush=True)
+        FIGURES.add(name=name, mode=mode, microseconds=microseconds, times=len(times), together=together, **facts)
 
 
 def facts_of(model, loss):
@@ -194,30 +196,30 @@ def update(model, loss, mode, **options):
     return captured(step) if graph else step
 
 
-def vae(mode):
+def vae(modes):
     for name, (items, density, hidden, latent, batch, rate) in VAE.items():
         x = made_up_rows(batch, items, density)
 
-        def prepare():
+        def prepare(mode):
             model = MultiVae(items, hidden, latent).to(DEVICE)
             loss = lambda: vae_loss(model, x)
             facts = facts_of(model, loss)
             return update(model, loss, mode, lr=rate), facts
 
-        measure(f"VAE step, {name}", mode, prepare, updates())
+        measure(f"VAE step, {name}", modes, prepare, updates())
 
 
-def sdrm(mode):
+def sdrm(modes):
     for name, (latent, steps, blocks, batch) in SDRM.items():
         z0, bar = torch.randn(batch, latent, device=DEVICE), schedule(steps)[1]
 
-        def prepare():
+        def prepare(mode):
             model = ScoreModel(latent, steps, blocks).to(DEVICE)
             loss = lambda: score_loss(model, z0, bar)
             facts = facts_of(model, loss)
             return update(model, loss, mode, lr=1e-5, weight_decay=1e-4), facts
 
-        measure(f"SDRM step, {name}", mode, prepare, updates())
+        measure(f"SDRM step, {name}", modes, prepare, updates())
 
 
 @torch.no_grad()
@@ -234,7 +236,7 @@ def sample(forward, latent, active, order, beta, bar, times):
     return z[order]
 
 
-def sampling(mode):
+def sampling(modes):
     for name, (latent, steps, blocks, rows) in SAMPLING.items():
         beta, bar = schedule(steps)
         times = torch.arange(steps + 1, device=DEVICE)
@@ -244,19 +246,20 @@ def sampling(mode):
             order = torch.argsort(order).to(DEVICE)
             shrinks = kind == "M"  # its steps have a number of rows each: compiled once for all, not eighty times
 
-            def prepare():
+            def prepare(mode):
                 model = ScoreModel(latent, steps, blocks).to(DEVICE)
                 forward = torch.compile(model, dynamic=shrinks) if mode in ("compiled", "both") else model
                 work = lambda: sample(forward, latent, active, order, beta, bar, times)
                 facts = {"parameters": sum(p.numel() for p in model.parameters())}
                 return captured(work) if mode in ("graphs", "both") else work, facts
 
-            measure(f"{kind}-SDRM, {rows} rows, {name}", mode, prepare)
+            measure(f"{kind}-SDRM, {rows} rows, {name}", modes, prepare)
 
 
-def svd(mode):
-    if mode in ("graphs", "both"):
-        return  # the decomposition asks the host in between
+def svd(modes):
+    modes = [mode for mode in modes if mode not in ("graphs", "both")]  # the decomposition asks the host in between
+    if not modes:
+        return
     for name, (rows, items, density, users) in SVD.items():
         x = made_up_rows(rows, items, density).to_sparse_csr()
         dense = made_up_rows(users, items, density)
@@ -273,11 +276,11 @@ def svd(mode):
                 found += [(hits[:, :k].sum(1) / reachable).nanmean(), ((hits[:, :k] * discount[:k]).sum(1) / ideal).nanmean()]
             return torch.stack(found)
 
-        def prepare():
+        def prepare(mode):
             measured = torch.compile(evaluate, dynamic=False) if mode == "compiled" else evaluate
             return lambda: measured(torch.svd_lowrank(x, q=20, niter=4)[2]), {}
 
-        measure(f"SVD fit and evaluation, {name}", mode, prepare)
+        measure(f"SVD fit and evaluation, {name}", modes, prepare)
 
 
 def forbid_falling_back():
@@ -306,12 +309,14 @@ def main():
     forbid_falling_back()
     FIGURES = Figures(options.json, torch=torch.__version__, device=DEVICE, threads=options.threads)
     print(f"PyTorch {torch.__version__}, {DEVICE}, {options.threads} threads")
-    # All lines in one mode before the next, and first the modes that need no compiler: a run that is stopped while it compiles has the
-    # figures of eager, and of graphs on a GPU, of every line.
-    for mode in modes:
+    # First all lines in each of the modes that need no compiler: a run that is stopped while it compiles has the figures of eager, and of
+    # graphs on a GPU, of every line. Then line by line those that do, so that a line has both or neither: which mode is the best is known
+    # where all were timed (compare.py).
+    compiling = [mode for mode in modes if mode in ("compiled", "both")]
+    for together in [*([mode] for mode in modes if mode not in compiling), *([compiling] if compiling else [])]:
         torch.manual_seed(1)  # the same data in every mode
         for name in options.parts or parts:
-            parts[name](mode)
+            parts[name](together)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <regex>
 #include <string>
 
 #include "tests/support/temp_folder.h"
@@ -51,17 +52,21 @@ TEST_F(CompareWithPyTorch, WhatASideDoesNotHaveIsADash) {
   EXPECT_FALSE(has(found.out, "every step called")) << found.out;
 }
 
+/// And the best is known where nothing that could be better is missing.
 TEST_F(CompareWithPyTorch, BesideGraphsTheCompiledModeHasARatioOfItsOwn) {
   const Outcome found = compare(kOurs, R"({"torch": "2.11.0", "device": "cuda", "figures": [
     {"name": "VAE step, A", "mode": "eager", "microseconds": 1500, "times": 9},
     {"name": "SDRM step, A", "mode": "eager", "microseconds": 1000, "times": 9},
     {"name": "VAE step, A", "mode": "compiled", "microseconds": 900, "times": 9},
-    {"name": "VAE step, A", "mode": "graphs", "microseconds": 600, "times": 9}]})");
+    {"name": "VAE step, A", "mode": "graphs", "microseconds": 600, "times": 9},
+    {"name": "VAE step, A", "mode": "both", "microseconds": 550, "times": 9},
+    {"name": "SDRM step, A", "mode": "compiled", "microseconds": 500, "times": 9},
+    {"name": "SDRM step, A", "mode": "graphs", "microseconds": 750, "times": 9}]})");
   EXPECT_EQ(found.status, 0) << found.out;
-  EXPECT_TRUE(has(found.out, "| | eager | compiled | graphs | ours | eager / ours | compiled / ours | best / ours |\n"))
+  EXPECT_TRUE(has(found.out, "| | eager | compiled | graphs | both | ours | eager / ours | compiled / ours | best / ours |\n"))
       << found.out;
-  EXPECT_TRUE(has(found.out, "| VAE step, A | 1.500 | 0.900 | 0.600 | 0.500 | 3.00 | 1.80 | 1.20 |\n")) << found.out;
-  EXPECT_TRUE(has(found.out, "| SDRM step, A | 1.000 | - | - | 0.250 | 4.00 | - | - |\n")) << found.out;
+  EXPECT_TRUE(has(found.out, "| VAE step, A | 1.500 | 0.900 | 0.600 | 0.550 | 0.500 | 3.00 | 1.80 | 1.10 |\n")) << found.out;
+  EXPECT_TRUE(has(found.out, "| SDRM step, A | 1.000 | 0.500 | 0.750 | - | 0.250 | 4.00 | 2.00 | - |\n")) << found.out;
 }
 
 TEST_F(CompareWithPyTorch, OnTheCpuTheBestIsKnownWithoutGraphs) {
@@ -177,29 +182,69 @@ TEST(Jobs, AreAsManyAsProcessorsWhateverOpenMpIsTold) {
   EXPECT_EQ(shell(path + "OMP_NUM_THREADS=1 OMP_THREAD_LIMIT=1 '" TAPESTRY_SOURCE_DIR "/tools/jobs.sh'").out, "1\n");
 }
 
-/// recommenders.py where nothing of PyTorch or pandas does anything: what its file says besides the figures.
-TEST(RecommendersInPyTorch, NameTheDeviceThatDecidesWhatIsTheBest) {
-  if (shell("python3 --version").status != 0) GTEST_SKIP() << "there is no python3";
-  const TempFolder folder;
-  const std::string program = folder
-                                  .write("ranking.py", R"(import sys
+/// A program that runs one of bench/pytorch where nothing of PyTorch, numpy or pandas does anything: its folder is the first
+/// argument.
+constexpr const char* kNothingOfPyTorch = R"(import sys
 from unittest.mock import MagicMock
 torch = MagicMock(__version__="2")
 torch.nn.Module = object
 torch.get_num_threads.return_value = 2
-for name in ("torch", "torch.nn"):
+for name in ("torch", "torch._dynamo", "torch.nn", "torch.utils", "torch.utils.flop_counter"):
     sys.modules[name] = torch
 sys.modules["numpy"], sys.modules["pandas"] = MagicMock(), MagicMock(__version__="3")
 sys.path.insert(0, sys.argv.pop(1))
-import recommenders
+)";
+
+/// Such a program with what follows: what it says, and what its file says besides the figures.
+class ProgramsInPyTorch : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (shell("python3 --version").status != 0) GTEST_SKIP() << "there is no python3";
+  }
+  Outcome run(const std::string& body, const std::string& arguments) const {
+    const std::string program = folder_.write("program.py", kNothingOfPyTorch + body).string();
+    return shell("python3 -B '" + program + "' '" TAPESTRY_SOURCE_DIR "/bench/pytorch' " + arguments + " --json '" +
+                 file().string() + "'");
+  }
+  std::filesystem::path file() const { return folder_.path() / "figures.json"; }
+
+ private:
+  TempFolder folder_;
+};
+
+TEST_F(ProgramsInPyTorch, NameTheDeviceThatDecidesWhatIsTheBest) {
+  const Outcome found = run(R"(import recommenders
 recommenders.ranking = lambda name, *sizes: recommenders.report("ranking, " + name, "pandas", [2e-3])
-recommenders.main())")
-                                  .string();
-  const std::string file = (folder.path() / "figures.json").string();
-  const Outcome found =
-      shell("python3 -B '" + program + "' '" TAPESTRY_SOURCE_DIR "/bench/pytorch' ranking --json '" + file + "'");
+recommenders.main())",
+                            "ranking");
   EXPECT_EQ(found.status, 0) << found.out;
-  EXPECT_TRUE(has(content(file), "\"device\": \"cpu\"")) << content(file);
+  EXPECT_TRUE(has(content(file()), "\"device\": \"cpu\"")) << content(file());
+}
+
+/// A run that is stopped while it compiles then has lines of which all modes were timed.
+TEST_F(ProgramsInPyTorch, CompileALineInAllModesBeforeTheNext) {
+  const std::string body = R"(import sdrm_steps
+sdrm_steps.made_up_rows = sdrm_steps.schedule = sdrm_steps.MultiVae = sdrm_steps.ScoreModel = MagicMock()
+sdrm_steps.VAE, sdrm_steps.SDRM = {name: (1,) * 6 for name in "ab"}, {"c": (1,) * 4}
+sdrm_steps.update = lambda model, loss, mode, **options: mode
+sdrm_steps.facts_of = lambda *given: {}
+sdrm_steps.timed = lambda step, together: [1e-3]
+sdrm_steps.main())";
+  const auto order = [&] {
+    std::string lines, text = content(file());
+    const std::regex pattern(R"re("name": "[A-Za-z ]*step, ([a-z])",\s*"mode": "([a-z]+)")re");
+    for (std::sregex_iterator one(text.begin(), text.end(), pattern), end; one != end; ++one)
+      lines += (*one)[1].str() + " " + (*one)[2].str() + "\n";
+    return lines;
+  };
+  Outcome found = run(body, "--device cuda vae sdrm");
+  EXPECT_EQ(found.status, 0) << found.out;
+  EXPECT_EQ(order(),
+            "a eager\nb eager\nc eager\na graphs\nb graphs\nc graphs\n"
+            "a compiled\na both\nb compiled\nb both\nc compiled\nc both\n")
+      << found.out;
+  found = run(body, "--device cpu sdrm vae");
+  EXPECT_EQ(order(), "c eager\na eager\nb eager\nc compiled\na compiled\nb compiled\n") << found.out;
 }
 
 /// tools/check_layout.py on a page of this test's own.
