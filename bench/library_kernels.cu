@@ -15,6 +15,7 @@
 #include <memory>
 
 #include "bench/benches.h"
+#include "bench/record.h"
 #include "tensor/cuda/cuda_device.h"
 #include "tensor/cuda/runtime.h"
 #include "tensor/ops.h"
@@ -24,11 +25,14 @@ namespace {
 
 constexpr Device kGpu = Device::kCuda;
 
-/// Two ways to one tensor; a library may have several of its own, by name, of which the fastest counts.
+using Call = std::function<Tensor()>;
+
+/// Two ways to one tensor; a library may have several of its own, by name, of which the fastest counts. Each of them is prepared
+/// when its turn comes: one that this version of the library does not have is left out alone.
 struct Pair {
   std::string name;
-  std::function<Tensor()> ours;
-  std::vector<std::pair<std::string, std::function<Tensor()>>> theirs;
+  Call ours;
+  std::vector<std::pair<std::string, std::function<Call()>>> theirs;
 };
 
 void check(cusparseStatus_t status) {
@@ -95,9 +99,13 @@ class SparseProduct {
   cusparseDnMatDescr_t right_ = nullptr, result_ = nullptr;
 };
 
+Call sparse_call(const CsrMatrix& x, const Tensor& w, bool transpose, cusparseSpMMAlg_t algorithm) {
+  return [product = std::make_shared<SparseProduct>(x, w, transpose, algorithm)] { return product->run(); };
+}
+
 /// A CUB algorithm with its working memory: `call(memory, bytes)` as CUB's interfaces want it.
-template <typename Call>
-std::function<Tensor()> cub_call(const Tensor& result, const Call& call) {
+template <typename Algorithm>
+Call cub_call(const Tensor& result, const Algorithm& call) {
   std::size_t bytes = 0;
   cuda::check(call(nullptr, bytes), "CUB");
   const Tensor memory = room(bytes);
@@ -120,11 +128,9 @@ void add_sparse(std::vector<Pair>& pairs, const std::string& name, std::int64_t 
   const std::pair<const char*, cusparseSpMMAlg_t> algorithms[] = {
       {"default", CUSPARSE_SPMM_ALG_DEFAULT}, {"CSR_ALG2", CUSPARSE_SPMM_CSR_ALG2}, {"CSR_ALG3", CUSPARSE_SPMM_CSR_ALG3}};
   for (const auto& [algorithm, number] : algorithms) {
-    const auto product = std::make_shared<SparseProduct>(x, w, false, number);
-    forward.theirs.emplace_back(algorithm, [=] { return product->run(); });
+    forward.theirs.emplace_back(algorithm, [=, number = number] { return sparse_call(x, w, false, number); });
     if (number == CUSPARSE_SPMM_CSR_ALG3) continue;
-    const auto transposed = std::make_shared<SparseProduct>(x, dy, true, number);
-    backward.theirs.emplace_back(algorithm, [=] { return transposed->run(); });
+    backward.theirs.emplace_back(algorithm, [=, number = number] { return sparse_call(x, dy, true, number); });
   }
   pairs.push_back(std::move(forward));
   pairs.push_back(std::move(backward));
@@ -138,32 +144,38 @@ std::vector<Pair> all_pairs() {
 
   const Tensor x = random({1650, 830}, 4);
   const Tensor total = Tensor::empty({}, DType::kFloat32, kGpu), totals = Tensor::empty({1650}, DType::kFloat32, kGpu);
-  pairs.push_back({"sum of [1650, 830]", [=] { return sum(x); }, {{"CUB", cub_call(total, [=](void* memory, std::size_t& bytes) {
-                                                                     return cub::DeviceReduce::Sum(memory, bytes, x.data<float>(),
-                                                                                                   total.data<float>(), x.numel(),
-                                                                                                   cuda::context().stream());
-                                                                   })}}});
+  const auto sum_by_cub = [=] {
+    return cub_call(total, [=](void* memory, std::size_t& bytes) {
+      return cub::DeviceReduce::Sum(memory, bytes, x.data<float>(), total.data<float>(), x.numel(), cuda::context().stream());
+    });
+  };
+  pairs.push_back({"sum of [1650, 830]", [=] { return sum(x); }, {{"CUB", sum_by_cub}}});
+
   std::vector<std::int32_t> starts;
   for (std::int32_t row = 0; row <= 1650; ++row) starts.push_back(830 * row);
   const Tensor begins = Tensor::from<std::int32_t>(starts, {1651}, kGpu);
-  pairs.push_back(
-      {"row sums of [1650, 830]", [=] { return row_sum(x); }, {{"CUB", cub_call(totals, [=](void* memory, std::size_t& bytes) {
-                                                                  const std::int32_t* first = begins.data<std::int32_t>();
-                                                                  return cub::DeviceSegmentedReduce::Sum(
-                                                                      memory, bytes, x.data<float>(), totals.data<float>(), 1650,
-                                                                      first, first + 1, cuda::context().stream());
-                                                                })}}});
+  const auto row_sums_by_cub = [=] {
+    return cub_call(totals, [=](void* memory, std::size_t& bytes) {
+      const std::int32_t* first = begins.data<std::int32_t>();
+      return cub::DeviceSegmentedReduce::Sum(memory, bytes, x.data<float>(), totals.data<float>(), 1650, first, first + 1,
+                                             cuda::context().stream());
+    });
+  };
+  pairs.push_back({"row sums of [1650, 830]", [=] { return row_sum(x); }, {{"CUB", row_sums_by_cub}}});
 
   // Selection: CUB has sorting, whose 50 or 39,312 first are what is wanted.
   const Tensor logits = random({780, 1008}, 5);
   const Tensor sorted = Tensor::empty(logits.shape(), DType::kFloat32, kGpu);
+  const auto sorted_by_cub = [=]() -> Call {
+    const Call sort = cub_call(sorted, [=](void* memory, std::size_t& bytes) {
+      return cub::DeviceRadixSort::SortKeysDescending(memory, bytes, logits.data<float>(), sorted.data<float>(), logits.numel(),
+                                                      0, 32, cuda::context().stream());
+    });
+    return [=] { return sort().reshape({logits.numel()}).slice_rows(39311, 39312); };
+  };
   pairs.push_back({"39,312th largest of 786,240 (CUB: all sorted)",
                    [=] { return Tensor::full({1}, kth_largest(logits, 39312), DType::kFloat32, kGpu); },
-                   {{"CUB", [=, sort = cub_call(sorted, [=](void* memory, std::size_t& bytes) {
-                                  return cub::DeviceRadixSort::SortKeysDescending(memory, bytes, logits.data<float>(),
-                                                                                  sorted.data<float>(), logits.numel(), 0, 32,
-                                                                                  cuda::context().stream());
-                                })] { return sort().reshape({logits.numel()}).slice_rows(39311, 39312); }}}});
+                   {{"CUB", sorted_by_cub}}});
   starts.clear();
   for (std::int32_t row = 0; row <= 780; ++row) starts.push_back(1008 * row);
   const Tensor rows = Tensor::from<std::int32_t>(starts, {781}, kGpu);
@@ -174,14 +186,17 @@ std::vector<Pair> all_pairs() {
   const Tensor columns = Tensor::from<std::int32_t>(numbers, {780, 1008}, kGpu);
   const Tensor ranked = Tensor::empty({780, 1008}, DType::kInt32, kGpu);
   const CsrMatrix nothing = CsrMatrix::from_rows(1008, std::vector<std::vector<std::int32_t>>(780)).to(kGpu);  // masks nothing
+  const auto rows_sorted_by_cub = [=] {
+    return cub_call(ranked, [=](void* memory, std::size_t& bytes) {
+      const std::int32_t* first = rows.data<std::int32_t>();
+      return cub::DeviceSegmentedRadixSort::SortPairsDescending(
+          memory, bytes, logits.data<float>(), sorted.data<float>(), columns.data<std::int32_t>(), ranked.data<std::int32_t>(),
+          logits.numel(), 780, first, first + 1, 0, 32, cuda::context().stream());
+    });
+  };
   pairs.push_back({"best 50 of each row [780, 1008] (CUB: rows sorted)",
                    [=] { return rank_rows(logits, nothing, 50); },
-                   {{"CUB", cub_call(ranked, [=](void* memory, std::size_t& bytes) {
-                       const std::int32_t* first = rows.data<std::int32_t>();
-                       return cub::DeviceSegmentedRadixSort::SortPairsDescending(
-                           memory, bytes, logits.data<float>(), sorted.data<float>(), columns.data<std::int32_t>(),
-                           ranked.data<std::int32_t>(), logits.numel(), 780, first, first + 1, 0, 32, cuda::context().stream());
-                     })}}});
+                   {{"CUB", rows_sorted_by_cub}}});
   return pairs;
 }
 
@@ -210,6 +225,27 @@ double largest_difference(const Tensor& a, const Tensor& b) {
   return largest;
 }
 
+void measure(const Pair& pair) {
+  const double ours = 1e6 * median(call_seconds([&] { pair.ours(); }));
+  double theirs = std::numeric_limits<double>::infinity(), difference = 0;
+  std::string fastest;
+  for (const auto& [name, prepare] : pair.theirs) {
+    record().attempt(pair.name + ", " + name, [&, &name = name, &prepare = prepare] {
+      const Call run = prepare();
+      difference = std::max(difference, largest_difference(pair.ours(), run()));
+      const double one = 1e6 * median(call_seconds([&] { run(); }));
+      if (one < theirs) {
+        theirs = one;
+        fastest = name;
+      }
+    });
+  }
+  if (fastest.empty()) return;  // why, each of them has said
+  std::cout << "  " << std::left << std::setw(60) << pair.name << std::right << std::fixed << std::setprecision(1) << std::setw(9)
+            << ours << " us, library (" << fastest << ") " << std::setw(9) << theirs << " us, " << std::setprecision(2)
+            << theirs / ours << " times ours; largest difference " << std::scientific << difference << std::endl;
+}
+
 }  // namespace
 
 void library_kernels() {
@@ -217,23 +253,7 @@ void library_kernels() {
     std::cout << "  for a GPU only: " << cuda_report().reason << std::endl;
     return;
   }
-  for (const Pair& pair : all_pairs()) {
-    const double ours = 1e6 * median(call_seconds([&] { pair.ours(); }));
-    double theirs = std::numeric_limits<double>::infinity(), difference = 0;
-    std::string fastest;
-    for (const auto& [name, run] : pair.theirs) {
-      difference = std::max(difference, largest_difference(pair.ours(), run()));
-      const double one = 1e6 * median(call_seconds([&] { run(); }));
-      if (one < theirs) {
-        theirs = one;
-        fastest = name;
-      }
-    }
-    std::cout << "  " << std::left << std::setw(60) << pair.name << std::right << std::fixed << std::setprecision(1)
-              << std::setw(9) << ours << " us, library (" << fastest << ") " << std::setw(9) << theirs << " us, "
-              << std::setprecision(2) << theirs / ours << " times ours; largest difference " << std::scientific << difference
-              << std::endl;
-  }
+  for (const Pair& pair : all_pairs()) record().attempt(pair.name, [&] { measure(pair); });
 }
 
 }  // namespace tapestry::bench

@@ -3,6 +3,7 @@
 #   tools/bench_pytorch.sh cpu|cuda FILE
 # FILE.json holds our figures (measured here if it is not there yet), FILE-pytorch.json PyTorch's; FILE.md has a table of both. On the
 # CPU, FILE-recommenders.json and a second table have the recommenders, which PyTorch's program has on the CPU alone.
+#   OURS=file       our figures (FILE.json)
 #   BENCH=program   our benches (build/bench/tapestry_bench)
 #   PYTHON=program  a Python with PyTorch, and pandas for the recommenders (python3); without PyTorch nothing is measured, and the status
 #                   is 2 where PYTHON was set
@@ -16,6 +17,8 @@ cd "$(dirname "$0")/.."
 device=${1:?cpu or cuda}
 file=${2:?a file name without its ending}
 if [ "${file#/}" = "$file" ]; then file=$here/$file; fi  # the caller's folder, not ours
+ours=${OURS:-$file.json}
+if [ "${ours#/}" = "$ours" ]; then ours=$here/$ours; fi
 bench=${BENCH:-build/bench/tapestry_bench}
 python=${PYTHON:-python3}
 threads=${THREADS:-$(env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc)}  # as tools/jobs.sh
@@ -33,7 +36,7 @@ fi
 
 parts=(steps)
 [ "$device" != cpu ] || parts+=(recommenders)
-[ -e "$file.json" ] || "$bench" --device "$device" --threads "$threads" --json "$file.json" "${parts[@]}"
+[ -e "$ours" ] || "$bench" --device "$device" --threads "$threads" --json "$ours" "${parts[@]}"
 
 status=0
 beside() { # THEIRS PROGRAM OPTION...: a table of its figures and ours, also of those that it had when it failed or was stopped
@@ -46,7 +49,7 @@ beside() { # THEIRS PROGRAM OPTION...: a table of its figures and ours, also of 
     echo "bench_pytorch: $unfinished" >&2
   }
   if [ -e "$theirs" ]; then
-    comparison=$("$python" bench/pytorch/compare.py "$file.json" "$theirs") || { status=1; return 0; }
+    comparison=$("$python" bench/pytorch/compare.py "$ours" "$theirs") || { status=1; return 0; }
   elif [ -z "$unfinished" ]; then
     return 0
   fi

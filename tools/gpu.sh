@@ -9,8 +9,9 @@
 #   BUILD=dir       the build folder (build-gpu)
 #   STAGED=dir      the staged dependencies (staged, if it is there)
 #   RESULTS=dir     where figures go (bench/results), each file as soon as it exists: <device>-<date>.md with all tables,
-#                   <device>-<date>.json, -tf32.json, -bf16.json and -pytorch.json, -cells.csv with the measures of `cells`, and
-#                   -cells-beside.csv with how far they are from PUBLISHED; if it is set, the log too, else it is in BUILD
+#                   <device>-<date>.json, -tf32.json, -bf16.json and -pytorch.json, -steps.json where `pytorch` came without `bench`,
+#                   -cells.csv with the measures of `cells`, and -cells-beside.csv with how far they are from PUBLISHED; if it is set, the
+#                   log too, else it is in BUILD
 #   BUDGET=s        seconds for all of it (540): what has not begun by then is left out and named, what runs is stopped
 #   RACECHECK=s     seconds for the race detector (200), which is slow: what it has not found by then it has not
 #   JOBS=n          compilers at a time (as many as there are processors, and memory for)
@@ -134,23 +135,30 @@ recorded() {
 }
 
 # The headers and libraries beside nvcc that the build needs. PyTorch's packages bring the same: where nvcc finds none they do.
-find_library() { # NVCC HEADER LIBRARY: adds to `options`
-  local folder
-  printf '#include <%s>\n' "$2" >"$build/probe.cu"
+find_library() { # NVCC HEADER LIBRARY: adds to `options`, or fails and says why in `lacking`
+  local folder said
+  printf '#include <%s>\nint main() {}\n' "$2" >"$build/probe.cu"
   # Without what was added for another library, whose folder may hold this header as well: then this library would be missed.
-  if CPATH=$own_cpath "$1" -E -o "$build/probe.ii" "$build/probe.cu" >/dev/null 2>&1; then return; fi
+  if CPATH=$own_cpath "$1" -E -o "$build/probe.ii" "$build/probe.cu" >/dev/null 2>&1; then
+    # A header may be there without its library. Whatever else keeps the linker from its work is for the build to say.
+    said=$(LC_ALL=C CPATH=$own_cpath "$1" -o "$build/probe" "-l$3" "$build/probe.cu" 2>&1) || true
+    if ! grep -q "cannot find -l$3" <<<"$said"; then return 0; fi
+  fi
   while read -r folder; do
     local found=("$folder/../lib/lib$3.so"*)
     if [ -f "$folder/$2" ] && [ -e "${found[0]}" ]; then
-      echo "gpu: nvcc does not find $2, taken from $folder"
+      echo "gpu: nvcc does not find $2 with lib$3, taken from $folder"
       export CPATH="${CPATH:+$CPATH:}$folder"
       options+=("-DCUDA_$3_LIBRARY=$(readlink -f "${found[0]}")")
       return
     fi
   done < <("$python" -c 'import glob, sys
 for path in sys.path: print(*glob.glob(path + "/nvidia/*/include"), sep="\n")' 2>/dev/null)
-  cannot "nvcc does not find $2, and $python has no nvidia/*/include with it: install the toolkit's lib$3 with its headers"
+  lacking="nvcc does not find $2 with lib$3, and $python has no nvidia/*/include with it: install the toolkit's lib$3 with its headers"
+  return 1
 }
+# Of the last build, which may be an earlier call's.
+has_cusparse() { ! grep -q '^CUDA_cusparse_LIBRARY:FILEPATH=OFF' "$build/CMakeCache.txt" 2>/dev/null; }
 
 configure_and_build() {
   local nvcc said capabilities one known architectures='' keep_going=(-k)
@@ -177,8 +185,14 @@ configure_and_build() {
     [ -n "$architectures" ] || cannot "a GPU of compute capability ${capabilities//$'\n'/ or } is too old: 7.5 is the least"
     [ "$architectures" = all ] || options+=("-DTAPESTRY_CUDA_ARCHITECTURES=$architectures")
   fi
-  find_library "$nvcc" cublas_v2.h cublas
-  find_library "$nvcc" cusparse.h cusparse
+  find_library "$nvcc" cublas_v2.h cublas || cannot "$lacking"
+  # For one bench alone. A library that CMake found without its headers would not let the benches compile; what an earlier call in
+  # this folder said of it counts no more.
+  options+=(-UCUDA_cusparse_LIBRARY)
+  find_library "$nvcc" cusparse.h cusparse || {
+    absent+=("comparison with cuSPARSE and CUB: $lacking")
+    options+=(-DCUDA_cusparse_LIBRARY:FILEPATH=OFF)
+  }
   [ ! -d "$staged" ] || options+=("-DTAPESTRY_STAGED=$(cd "$staged" && pwd)")
   # Make builds one target after the other and waits for the slowest file of each.
   if [ -z "${CMAKE_GENERATOR:-}" ] && command -v ninja >/dev/null; then export CMAKE_GENERATOR=Ninja; fi
@@ -236,14 +250,30 @@ anew() { # COMMAND...: runs it, which begins the .md anew
   return "$status"
 }
 
+begin_with() { # TABLE: it begins the .md, unless that has a table of benches already
+  local rest=''
+  [ -e "$1" ] || return 0
+  if ! grep -qs '^# ' "$file.md"; then
+    [ ! -e "$file.md" ] || rest=$(cat "$file.md")
+    cp "$1" "$file.md"
+    [ -z "$rest" ] || printf '\n%s\n' "$rest" >>"$file.md"
+  fi
+  rm "$1"
+}
+
 bench() { # NAME FILE OPTION|BENCH...: figures in FILE.json; their table goes to the end of the one .md
-  attempt 200 "$1" "$build/bench/tapestry_bench" --device cuda --json "$2.json" "${@:3}" kernels steps || true
-  [ "$2" != "$file" ] && [ -e "$2.md" ] || return 0
-  { echo; cat "$2.md"; } >>"$file.md"
-  rm "$2.md"
+  local figures=$2.json
+  # The program writes its table beside its figures: where that is not the one .md, not among the results, where it would stay if this
+  # script is stopped as well.
+  [ "$2" = "$file" ] || figures=$build/figures.json
+  [ "$2" = "$file" ] && [ "$(left)" -lt 5 ] || rm -f "$figures" "${figures%.json}.md"
+  attempt 200 "$1" "$build/bench/tapestry_bench" --device cuda --json "$figures" "${@:3}" kernels steps || true
+  [ "$2" != "$file" ] && [ -e "$figures" ] || return 0
+  mv "$figures" "$2.json"
+  [ ! -e "${figures%.json}.md" ] || { echo; cat "${figures%.json}.md"; } >>"$file.md"
 }
 benches() {
-  local measured
+  local measured whole=''
   anew bench "benches in float32" "$file" recommenders
   # PyTorch needs minutes, and is set beside float32: the rest waits.
   if wants pytorch; then pytorch; fi
@@ -256,13 +286,21 @@ benches() {
     printf '\n## What products and losses lose\n\nLargest relative differences that tests found: from float64 over k, from float32, from the CPU.\n\n' >>"$file.md"
     printf '| | |\n|---|---|\n%s\n' "$measured" >>"$file.md"
   fi
-  if attempt 90 "comparison with cuSPARSE and CUB" "$build/bench/tapestry_bench" --device cuda libraries; then
-    { printf '\n## Beside cuSPARSE and CUB\n\n'; sed 's/^/    /' "$last"; } >>"$file.md"
+  if ! has_cusparse; then
+    wants build || absent+=("comparison with cuSPARSE and CUB: this build found no cuSPARSE with its headers")
+    return
+  fi
+  : >"$last"
+  attempt 90 "comparison with cuSPARSE and CUB" "$build/bench/tapestry_bench" --device cuda libraries ||
+    whole=$'\nIt did not come to its end, or left something out: this is what was measured.\n'
+  if grep -q ' times ours;' "$last"; then
+    { printf '\n## Beside cuSPARSE and CUB\n%s\n' "$whole"; sed 's/^/    /' "$last"; } >>"$file.md"
   fi
 }
 
 # Whole experiments of five runs with SVD: VAE, F and M, both settings. What five runs at once cost beside one after the other shows
-# on the first data set, and what tensor cores do to its measures.
+# on the first data set, and what tensor cores do to its measures. All begin alike: by itself the program would have the driver load
+# every kernel at its start where runs are side by side, and each at its first use where they are not.
 cells() {
   local dataset jobs precision begun name took out
   if [ ! -d "$data" ]; then
@@ -286,7 +324,7 @@ cells() {
     name="$dataset with SVD, $jobs at a time, $precision"
     out=$build/cells/$dataset-$jobs-$precision
     begun=$(date +%s%N)
-    attempt 100 "$name" "$build/apps/reproduce" --data "$data" --device cuda --precision "$precision" --dataset "$dataset" \
+    attempt 100 "$name" env "CUDA_MODULE_LOADING=${CUDA_MODULE_LOADING:-EAGER}" "$build/apps/reproduce" --data "$data" --device cuda --precision "$precision" --dataset "$dataset" \
       --recommender svd --generators original,multivae++,f-sdrm,m-sdrm --runs 5 --jobs "$jobs" --out "$out" || continue
     took=$((($(date +%s%N) - begun) / 10000000))
     printf '| %s | %s | %s | %d.%02d |\n' "$dataset" "$precision" "$jobs" $((took / 100)) $((took % 100)) >>"$file.md"
@@ -336,18 +374,27 @@ beside_published() {
 }
 
 pytorch() {
-  local limit=300
+  local limit=300 ours=$file
   if ! "$python" -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("torch") is None)'; then
     absent+=("comparison with PyTorch: $python has none")
     return
   fi
-  if [ ! -e "$file.json" ]; then
-    anew attempt 120 "benches of steps" "$build/bench/tapestry_bench" --device cuda --json "$file.json" steps || return 0
+  if [ "$(left)" -lt 5 ]; then
+    late+=("comparison with PyTorch")
+    return
+  fi
+  if ! wants bench || [ ! -e "$file.json" ]; then
+    # Figures of an earlier call may be those of another build or another machine.
+    ours=$file-steps
+    rm -f "$ours.json"
+    attempt 120 "benches of steps" "$build/bench/tapestry_bench" --device cuda --json "$ours.json" steps || true
+    begin_with "$ours.md"
+    [ -e "$ours.json" ] || return 0
   fi
   [ "$(left)" -gt "$limit" ] || limit=$(left)
   # What it has by then is compared in the seconds that remain.
   [ "$limit" -lt 5 ] || take_out "$of_pytorch"
-  BENCH=$build/bench/tapestry_bench PYTHON=$python LIMIT=$((limit > 30 ? limit - 20 : 10)) SECONDS_EACH=${SECONDS_EACH:-0.5} \
+  OURS=$ours.json BENCH=$build/bench/tapestry_bench PYTHON=$python LIMIT=$((limit > 30 ? limit - 20 : 10)) SECONDS_EACH=${SECONDS_EACH:-0.5} \
     attempt "$limit" "comparison with PyTorch" tools/bench_pytorch.sh cuda "$file" || true
 }
 

@@ -1,70 +1,15 @@
-// tools/gpu.sh, as far as it goes without a GPU: what it runs are programs made here.
+// tools/gpu.sh, as far as it goes without a GPU: what it runs are programs made here. What it does with figures is in
+// gpu_script_figures_test.cpp.
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 #include <regex>
 #include <string>
 
-#include "tests/support/temp_folder.h"
-#include "tests/tools/shell.h"
+#include "tests/tools/gpu_script.h"
 
 namespace tapestry::tests {
 namespace {
-
-/// tools/gpu.sh with programs of this test's own in front of the machine's: a GPU that is not there, compilers that compile
-/// nothing.
-class GpuScript : public ::testing::Test {
- protected:
-  void SetUp() override {
-    program("nvidia-smi", "echo 9.0");
-    program("nvcc", "if [ \"$1\" = --list-gpu-arch ]; then printf 'compute_75\\ncompute_90\\n'; fi");
-    program("python", "exit 1");
-    // Configures, and "builds" by laying the programs of built/ where a build would.
-    program("cmake", R"(if [ "$1" = -S ]; then echo "$*" >"$BUILD/configured"; touch "$BUILD/CMakeCache.txt"; exit; fi
-mkdir -p "$BUILD/apps" "$BUILD/bench" "$BUILD/tests"
-cp "$FAKES/built/reproduce" "$BUILD/apps"; cp "$FAKES/built/tapestry_bench" "$BUILD/bench"
-for suite in tensor autograd nn optim sdrm generators recommenders recsys; do
-  if [ -e "$FAKES/built/tests_$suite" ]; then from=tests_$suite; else from=tests; fi
-  cp "$FAKES/built/$from" "$BUILD/tests/tests_$suite"
-done)");
-    program("built/reproduce",
-            R"(if [ "$1" != --doctor ]; then
-  echo "reproduce $*"; mkdir -p "${@: -1}"; printf 'dataset,mean\nml,0.25\n' >"${@: -1}/results.csv"; exit
-fi
-echo "  GPU        Fake GPU 1, compute capability 9.0, 1 multiprocessors"; echo "The GPU works.")");
-    program("built/tapestry_bench", R"(for word; do [ "${last:-}" != --json ] || json=$word; last=$word; done
-echo "bench $*"; [ -z "${json:-}" ] || { echo '{"figures": []}' >"$json"; echo "# table" >"${json%.json}.md"; })");
-    program("built/tests", R"(echo "pool ${TAPESTRY_POOL:-}: $0 $*"; echo '[  PASSED  ] 3 tests.'
-for word; do if [ "${word#--gtest_output=json:}" != "$word" ]; then echo '    "tf32_over_7": "2e-4",' >"${word#*json:}"; fi; done)");
-    program("compute-sanitizer", R"(while [ "${1#*tests_}" = "$1" ]; do shift; done; exec "$@")");
-  }
-  void program(const std::string& name, const std::string& body) const { write_program(folder_, name, body); }
-  /// Whose program for the steps writes no figures that anybody reads.
-  void python_with_pytorch() const {
-    program("python", R"(case "$1" in
-  */sdrm_steps.py) while [ "$1" != --json ]; do shift; done; echo '{}' >"$2" ;;
-  */compare.py) printf '## Beside PyTorch 2\n\n| theirs |\n' ;;
-esac)");
-  }
-  std::filesystem::path path(const std::string& name) const { return folder_.path() / name; }
-  /// All tables of the results, of which there is one file.
-  std::string tables() const {
-    for (const auto& file : std::filesystem::directory_iterator(path("results"))) {
-      if (file.path().extension() == ".md") return content(file.path());
-    }
-    return "";
-  }
-  Outcome gpu(const std::string& arguments, const std::string& settings = "") const {
-    const std::string fakes = "'" + folder_.path().string();
-    return shell("FAKES=" + fakes + "' PATH=" + fakes + "':\"$PATH\" BUILD=" + fakes + "/build' RESULTS=" + fakes +
-                 "/results' PYTHON=" + fakes + "/python' STAGED=" + fakes + "/none' TAPESTRY_DATA=" + fakes + "/none' " +
-                 settings + " '" TAPESTRY_SOURCE_DIR "/tools/gpu.sh' " + arguments);
-  }
-
- private:
-  TempFolder folder_;
-};
 
 TEST_F(GpuScript, DoesEverythingInOrder) {
   const Outcome found = gpu("");
@@ -122,108 +67,6 @@ not possible here:
   EXPECT_EQ(files, 5U) << "a table, three files of figures, and the log";
   EXPECT_TRUE(has(table, "## What products and losses lose\n") && has(table, "\n| tf32_over_7 | 2e-4 |\n")) << table;
   EXPECT_EQ(content(path("results/gpu.log")), found.out);
-}
-
-TEST_F(GpuScript, TimesWholeExperimentsWhereThereAreData) {
-  const std::string settings = "TAPESTRY_DATA='" + path("built").string() + "'";
-  const Outcome found = gpu("build cells", settings);
-  EXPECT_EQ(found.status, 0) << found.out;
-  for (const char* line :
-       {"float32 --dataset ml-100k --recommender svd --generators original,multivae++,f-sdrm,m-sdrm --runs 5 --jobs 5 --out ",
-        "float32 --dataset ml-100k --recommender svd --generators original,multivae++,f-sdrm,m-sdrm --runs 5 --jobs 1 --out ",
-        "float32 --dataset amazon-digital-music ", "float32 --dataset ml-1m ", "bf16 --dataset ml-100k "}) {
-    EXPECT_TRUE(has(found.out, "reproduce --data " + path("built").string() + " --device cuda --precision " + line)) << found.out;
-  }
-  std::string table, measures;
-  for (const auto& file : std::filesystem::directory_iterator(path("results"))) {
-    if (file.path().extension() == ".md") table += content(file.path());
-    if (file.path().extension() == ".csv") measures += content(file.path());
-  }
-  std::smatch row;
-  EXPECT_TRUE(std::regex_search(table, row, std::regex("\\| ml-100k \\| tf32 \\| 5 \\| [0-9]+\\.[0-9][0-9] \\|"))) << table;
-  EXPECT_TRUE(std::regex_search(table, row, std::regex("\\| ml-1m \\| float32 \\| 5 \\| [0-9]+\\.[0-9][0-9] \\|"))) << table;
-  EXPECT_TRUE(measures.starts_with("products in,runs at a time,dataset,mean\nfloat32,5,ml,0.25\nfloat32,1,ml,0.25\n"))
-      << measures;
-  EXPECT_TRUE(measures.ends_with("tf32,5,ml,0.25\nbf16,5,ml,0.25\n")) << measures;
-}
-
-TEST_F(GpuScript, SetsMeasuresBesideThoseOfTheCpu) {
-  const std::string header = "dataset,recommender,setting,generator,metric,runs,mean,std,ci_low,ci_high\n";
-  std::ofstream(path("of_the_cpu.csv")) << header << "ml-100k,svd,augment,original,Recall@10,1,0.375,0,0,0\n"
-                                        << "ml-100k,svd,augment,m-sdrm,Recall@10,5,0.25,0.125,0,0\n"
-                                        << "ml-100k,svd,replace,m-sdrm,Recall@10,5,0.25,0.0625,0,0\n"
-                                        << "ml-100k,svd,replace,f-sdrm,Recall@10,4,0.25,0.0625,0,0\n";
-  std::ofstream(path("here.csv")) << header << "ml-100k,svd,augment,original,Recall@10,1,0.5,0,0,0\n"
-                                  << "ml-100k,svd,augment,m-sdrm,Recall@10,5,0.5,0.5,0,0\n"
-                                  << "ml-100k,svd,replace,m-sdrm,Recall@10,5,0,0.5,0,0\n"
-                                  << "ml-100k,svd,replace,f-sdrm,Recall@10,5,0,0.5,0,0\n";
-  program("built/reproduce", R"(if [ "$1" = --doctor ]; then echo "  GPU        Fake, compute capability 7.5, 1"; exit; fi
-mkdir -p "${@: -1}"; cp "$FAKES/here.csv" "${@: -1}/results.csv")");
-  const Outcome found =
-      gpu("build cells", "TAPESTRY_DATA='" + path("built").string() + "' PUBLISHED='" + path("of_the_cpu.csv").string() + "'");
-  EXPECT_EQ(found.status, 0) << found.out;
-  std::string table, beside;
-  for (const auto& file : std::filesystem::directory_iterator(path("results"))) {
-    if (file.path().extension() == ".md") table = content(file.path());
-    if (has(file.path().filename().string(), "-cells-beside.csv")) beside = content(file.path());
-  }
-  EXPECT_TRUE(
-      beside.starts_with("products in,runs at a time,dataset,recommender,setting,generator,metric,runs,mean,published,"
-                         "difference,difference/std\n"
-                         "float32,5,ml-100k,svd,augment,original,Recall@10,1,0.5,0.375,0.125,\n"
-                         "float32,5,ml-100k,svd,augment,m-sdrm,Recall@10,5,0.5,0.25,0.25,2\n"
-                         "float32,5,ml-100k,svd,replace,m-sdrm,Recall@10,5,0,0.25,-0.25,-4\n"
-                         "float32,1,ml-100k,"))
-      << beside;
-  EXPECT_FALSE(has(beside, "f-sdrm")) << "of another number of runs";
-  const std::string line = "\n| ml-100k | float32 | 5 | 9 | -4.00 | m-sdrm, replace, Recall@10 |\n";
-  EXPECT_TRUE(has(table, line) && has(found.out, line)) << table;
-}
-
-TEST_F(GpuScript, ALaterCallAddsToWhatAnEarlierOneMeasured) {
-  EXPECT_EQ(gpu("build bench").status, 0);
-  std::filesystem::remove_all(path("results"));  // they were taken elsewhere
-  const Outcome found = gpu("cells", "TAPESTRY_DATA='" + path("built").string() + "'");
-  EXPECT_EQ(found.status, 0) << found.out;
-  std::string table;
-  std::size_t figures = 0;
-  for (const auto& file : std::filesystem::directory_iterator(path("results"))) {
-    if (file.path().extension() == ".md") table = content(file.path());
-    if (file.path().extension() == ".json") ++figures;
-  }
-  EXPECT_EQ(figures, 3U) << "in float32, tf32 and bf16";
-  EXPECT_TRUE(table.starts_with("# table\n")) << table;
-  EXPECT_TRUE(has(table, "\n## Whole experiments with SVD\n")) << table;
-}
-
-TEST_F(GpuScript, BenchesAnewKeepWhatOtherStepsAdded) {
-  const std::string settings = "TAPESTRY_DATA='" + path("built").string() + "' ";
-  python_with_pytorch();
-  EXPECT_EQ(gpu("build cells", settings).status, 0);
-  for (const char* steps : {"pytorch", "bench", "cells bench pytorch"}) {
-    const Outcome found = gpu(steps, settings);
-    EXPECT_EQ(found.status, 0) << found.out;
-    const std::string text = tables();
-    EXPECT_TRUE(text.starts_with("# table\n")) << steps << ":\n" << text;
-    for (const char* once :
-         {"\n## Beside PyTorch 2\n", "\n| theirs |\n", "\n## Whole experiments", "\n| ml-1m | float32 | 5 | "}) {
-      EXPECT_TRUE(has(text, once)) << steps << ":\n" << text;
-      EXPECT_EQ(text.find(once), text.rfind(once)) << steps << ":\n" << text;
-    }
-  }
-  // Nor does a step without time throw away what it cannot measure anew.
-  const std::string before = tables();
-  program("build/apps/reproduce", "sleep 2; echo '  GPU        Fake GPU 1, compute capability 9.0, 1 multiprocessors'");
-  const Outcome found = gpu("pytorch cells", settings + "BUDGET=6");
-  EXPECT_TRUE(has(found.out, "\nno time left for:\n  comparison with PyTorch\n  whole experiments with SVD\n")) << found.out;
-  EXPECT_EQ(tables(), before);
-}
-
-TEST_F(GpuScript, PyTorchDoesNotWaitForOtherPrecisions) {
-  python_with_pytorch();
-  const Outcome found = gpu("build bench pytorch");
-  EXPECT_EQ(found.status, 0) << found.out;
-  EXPECT_TRUE(has(found.out, "\n  benches in float32\n  comparison with PyTorch\n  benches in tf32\n")) << found.out;
 }
 
 TEST_F(GpuScript, ACallThatFindsNoBuildBuildsFirst) {
@@ -335,12 +178,38 @@ TEST_F(GpuScript, SaysWhatTheMachineLacks) {
   EXPECT_TRUE(has(found.out, "and says 'No devices were found'")) << found.out;
 
   program("nvidia-smi", "echo 9.0");
-  program("nvcc", R"(! grep -q cusparse "${@: -1}")");
+  program("nvcc", R"(! grep -q cublas "${@: -1}")");
   found = gpu("build");
   EXPECT_EQ(found.status, 4) << found.out;
-  EXPECT_TRUE(has(found.out, "gpu: nvcc does not find cusparse.h, and ")) << found.out;
+  EXPECT_TRUE(has(found.out, "gpu: nvcc does not find cublas_v2.h with libcublas, and ")) << found.out;
+  // The header alone is not enough.
+  program("nvcc", R"(case "$*" in *-lcublas*) echo 'ld: cannot find -lcublas: No such file or directory'; exit 1 ;; esac)");
+  found = gpu("build");
+  EXPECT_EQ(found.status, 4) << found.out;
+  EXPECT_TRUE(has(found.out, "gpu: nvcc does not find cublas_v2.h with libcublas, and ")) << found.out;
 
   EXPECT_EQ(gpu("tests").status, 2);
+}
+
+/// One bench alone needs cuSPARSE.
+TEST_F(GpuScript, WithoutCuSparseGoesOnWithTheRest) {
+  program("nvcc", R"(! grep -q cusparse "${@: -1}")");
+  Outcome found = gpu("build bench");
+  EXPECT_EQ(found.status, 0) << found.out;
+  EXPECT_TRUE(has(found.out,
+                  "\n  benches in bf16\nnot possible here:\n  comparison with cuSPARSE and CUB: nvcc does not find "
+                  "cusparse.h with libcusparse, and "))
+      << found.out;
+  EXPECT_TRUE(has(content(path("build/configured")), "-DCUDA_cusparse_LIBRARY:FILEPATH=OFF"))
+      << content(path("build/configured"));
+  found = gpu("bench");
+  EXPECT_EQ(found.status, 0) << found.out;
+  EXPECT_TRUE(has(found.out, "  comparison with cuSPARSE and CUB: this build found no cuSPARSE with its headers\n")) << found.out;
+  EXPECT_FALSE(has(found.out, " libraries\n")) << found.out;
+  program("nvcc", "true");  // they have been installed
+  found = gpu("build bench");
+  EXPECT_EQ(found.status, 0) << found.out;
+  EXPECT_TRUE(has(found.out, "\n  comparison with cuSPARSE and CUB\n")) << found.out;
 }
 
 TEST_F(GpuScript, NamesWhatItBuilds) {
