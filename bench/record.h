@@ -36,7 +36,7 @@ struct Figure {
 /// What the machine reached, in this run, on nothing else.
 struct Peaks {
   double flops = 0;  ///< a second, float32 products of two large square matrices
-  double bytes = 0;  ///< a second, read and written by a kernel that negates a large tensor
+  double bytes = 0;  ///< a second, read and written where a large tensor is negated or copied, whichever is faster
 };
 
 /// The least time that `work` can take: arithmetic and memory at their peaks, and perfectly at once.
@@ -64,8 +64,8 @@ class Record {
 
   /// Throws Error(kUsage) when write() could not write its two files. Leaves what is there as it is.
   void check_writable() const;
-  /// Writes the file (machine, settings, peaks, figures) and, beside it with the ending .md, the same as a table to read. Throws
-  /// Error(kUsage) when one cannot be written.
+  /// Writes the file (machine, revision, settings, peaks, figures) and, beside it with the ending .md, the same as a table to
+  /// read. Throws Error(kUsage) when one cannot be written.
   void write() const;
   /// The table. A line is "-" where there is no floor.
   std::string markdown() const;
