@@ -15,7 +15,6 @@ namespace {
 
 constexpr int kWrongResults = 5;
 
-std::string version_text(int version) { return concat(version / 1000, ".", version % 1000 / 10); }
 std::string capability_text(int capability) { return concat(capability / 10, ".", capability % 10); }
 
 std::string memory_text(std::int64_t bytes) {
@@ -64,6 +63,8 @@ bool describe_self_test(std::ostream& out) {
 }
 
 }  // namespace
+
+std::string version_text(int version) { return concat(version / 1000, ".", version % 1000 / 10); }
 
 int doctor(std::ostream& out) {
   const CudaReport report = cuda_report();

@@ -1,5 +1,6 @@
 // The paper's main experiment in one command: arguments in, exit status out (README.md lists them).
 #include <iostream>
+#include <map>
 #include <new>
 #include <string>
 
@@ -9,6 +10,7 @@
 #include "apps/reproduce_options.h"
 #include "apps/revision.h"  // made at every build
 #include "apps/standard_streams.h"
+#include "tensor/cuda/cuda_device.h"
 #include "tensor/error.h"
 #include "tensor/parallel.h"
 
@@ -28,6 +30,14 @@ std::string quoted(const std::string& argument) {
   std::string text = "'";
   for (const char c : argument) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return text + "'";
+}
+
+/// Which GPU computes, by what.
+void add_gpu(std::map<std::string, std::string>& versions) {
+  const CudaReport gpu = cuda_report();
+  versions["gpu"] = gpu.name;
+  versions["driver"] = "knows CUDA up to " + version_text(gpu.driver_version);
+  versions["CUDA runtime"] = version_text(gpu.runtime_version);
 }
 
 int interrupted(const ReproduceOptions& options) {
@@ -53,6 +63,7 @@ int run_reproduce(int argc, char** argv) {
   for (int i = 0; i < argc; ++i) options->experiment.command += (i > 0 ? " " : "") + quoted(argv[i]);
   options->experiment.versions = {
       {"tapestry", TAPESTRY_VERSION}, {"revision", TAPESTRY_REVISION}, {"compiler", kCompiler}, {"blas", TAPESTRY_BLAS}};
+  if (options->experiment.device == "cuda") add_gpu(options->experiment.versions);
   options->experiment.interrupted = [] { return interrupt_signal() != 0; };
   catch_interrupts();
   try {

@@ -16,8 +16,8 @@ namespace tapestry::recsys {
 struct StageRate {
   double seconds = 0;           ///< apart from its epochs
   double epoch_seconds = 0;     ///< of one epoch; 0: a stage without epochs
-  std::int64_t peak_bytes = 0;  ///< of tensors, while it runs
-  std::int64_t kept_bytes = 0;  ///< of tensors that stay when it is done
+  std::int64_t peak_bytes = 0;  ///< of the host's tensors, while it runs
+  std::int64_t kept_bytes = 0;  ///< of the host's tensors that stay when it is done
 
   double total(double epochs) const { return seconds + epochs * epoch_seconds; }
 };
@@ -30,14 +30,15 @@ struct CalibrationOptions {
   double now() const;
 };
 
-/// Bytes that the pool of tensors holds: what has been in use at once since it was last trimmed, since freed blocks stay in it.
+/// Bytes that the host's pool of tensors holds: what has been in use at once since it was last trimmed, since freed blocks stay
+/// in it.
 std::int64_t pool_bytes();
 
 /// The stages of fitting and sampling these generators (all of them, whatever is kept), by name. They are made together, so that
-/// they share what they share. Each is trained for two or three epochs on so many users that an epoch is long enough to be
-/// measured, from one batch on; two such measurements give the time that grows with the steps and the one that does not
-/// (validation). So many users are drawn that drawing is long enough. Stages that did not come about, because a model cannot be
-/// fitted, are absent.
+/// they share what they share. Each is trained for two or three epochs, on a GPU for two more, on so many users that an epoch is
+/// long enough to be measured, from one batch on; two such measurements give the time that grows with the steps and the one that
+/// does not (validation). So many users are drawn that drawing is long enough. Stages that did not come about, because a model
+/// cannot be fitted, are absent.
 std::map<std::string, StageRate> measure_generators(const RunJob& job, std::span<const std::string> names,
                                                     const CalibrationOptions& options);
 

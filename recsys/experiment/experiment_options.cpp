@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "recsys/experiment/stage_names.h"
+#include "tensor/ops.h"
 
 namespace tapestry::recsys {
 
@@ -42,6 +43,12 @@ BaselineSettings baselines_for(const ExperimentOptions& options, const std::stri
 }
 
 Device device_of(const ExperimentOptions& options) { return options.device == "cuda" ? Device::kCuda : Device::kCpu; }
+
+void warm_up(Device device) {
+  if (device == Device::kCpu) return;
+  const Tensor one = Tensor::full({1, 1}, 1, DType::kFloat32, device);
+  static_cast<void>(matmul(one, one).item());
+}
 
 Configuration configuration_of(const std::vector<LoadedDataset>& datasets, const ExperimentOptions& options) {
   Configuration configuration;

@@ -49,8 +49,9 @@ struct ExperimentOptions {
   std::filesystem::path out;
   /// Folders of results whose finished units are taken over (reuse.h); those of other configurations give none.
   std::vector<std::filesystem::path> reuse = {};
-  std::map<std::string, std::string> versions;  ///< for the manifest; "tapestry" is part of the configuration
-  std::string command;                          ///< for the manifest and starts.jsonl
+  /// For the manifest; "tapestry" is part of the configuration. On "cuda" with "gpu", "driver" and "CUDA runtime".
+  std::map<std::string, std::string> versions;
+  std::string command;  ///< for the manifest and starts.jsonl
   /// Hyperparameters by data set and recommender, instead of the paper's: for tests.
   std::function<Hyperparameters(const std::string& dataset, const std::string& recommender)> hyperparameters;
   std::function<bool()> interrupted;  ///< asked at every stage and epoch
@@ -88,6 +89,10 @@ BaselineSettings baselines_for(const ExperimentOptions& options, const std::stri
 
 /// Where the networks compute.
 Device device_of(const ExperimentOptions& options);
+
+/// Makes the calling thread's context of the GPU and loads what its libraries load at first use; nothing on the CPU. Both wait
+/// for the whole device, which no graph that another thread records may meet with, and are no part of what a stage takes.
+void warm_up(Device device);
 
 /// Everything that decides the figures.
 Configuration configuration_of(const std::vector<LoadedDataset>& datasets, const ExperimentOptions& options);

@@ -14,7 +14,7 @@ namespace tapestry::recsys {
 /// One start of the program on a folder of results.
 struct Start {
   int number = 0;                        ///< from 1, in the order of the file
-  std::string command, revision, build;  ///< build: compiler and matrix products, which decide the last bits
+  std::string command, revision, build;  ///< build: compiler, matrix products and GPU, which decide the last bits
   int threads = 0, jobs = 0;
   std::string end;                     ///< "finished", "interrupted" or "error"; empty when it was killed, or runs still
   std::optional<double> wall_seconds;  ///< with the end

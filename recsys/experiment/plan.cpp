@@ -153,6 +153,7 @@ WorkPlan make_plan(const std::vector<LoadedDataset>& datasets, const ExperimentO
       work.jobs, [&](const RunJob& job, const std::string& owner) { return finished.models(job.dataset, owner, job.run); });
   const int workers = side_by_side(options.jobs, work.jobs.size());
   const JobThreads threads(std::max(1, options.threads / workers));
+  if (!work.jobs.empty()) warm_up(device_of(options));  // or the first stage that is measured would pay for it
   Pricing pricing(finished, plan_options);
   std::vector<PricedCall> priced;
   for (const RunJob& job : work.jobs) {
@@ -202,8 +203,11 @@ std::string plan_text(const WorkPlan& plan, const ExperimentOptions& options) {
     text += concat("\n", plan.begun, plan.begun == 1 ? " fit was" : " fits were", " broken off and ",
                    plan.begun == 1 ? "goes" : "go", " on from a checkpoint where this build left it; planned here as a whole\n");
   }
+  // Of what a GPU's own memory holds nothing is measured.
+  const bool on_gpu = device_of(options) == Device::kCuda;
+  const std::string memory = on_gpu ? "host memory" : "memory";
   std::vector<std::vector<std::string>> lines = {
-      {"data set", "recommender", "stage", "basis", "times", "each", "together", "memory"}};
+      {"data set", "recommender", "stage", "basis", "times", "each", "together", memory}};
   for (const PlannedRow& row : plan.rows) {
     lines.push_back({row.dataset, row.recommender, row.stage, row.basis, std::to_string(row.times),
                      duration_text(row.seconds / row.times), duration_text(row.seconds),
@@ -214,8 +218,8 @@ std::string plan_text(const WorkPlan& plan, const ExperimentOptions& options) {
   const int jobs = side_by_side(options.jobs, plan.job_seconds.size());
   text += concat("work: ", static_cast<std::int64_t>(std::ceil(plan.core_seconds)), " core-seconds (",
                  duration_text(plan.core_seconds), "); wall time about ", duration_text(plan.wall_seconds), " with ", jobs,
-                 jobs == 1 ? " job on " : " jobs on ", options.threads, options.threads == 1 ? " thread" : " threads",
-                 "; memory at most about ", mebibytes(plan.peak_bytes), "\n");
+                 jobs == 1 ? " job on " : " jobs on ", options.threads, options.threads == 1 ? " thread" : " threads", "; ",
+                 memory, " at most about ", mebibytes(plan.peak_bytes), "\n");
   constexpr double kFree = 0.9;
   if (plan.share < kFree) {
     text += concat("Other programs took ", fixed(100 * (1 - plan.share), 0),
@@ -223,11 +227,12 @@ std::string plan_text(const WorkPlan& plan, const ExperimentOptions& options) {
                    "machine the wall time would be about ",
                    duration_text(plan.wall_seconds * plan.share), "\n");
   }
-  text += concat(
-      "Measured in ", duration_text(plan.calibration_seconds),
-      " on this machine as it is now, one model at a time; jobs side by side that compete for memory take longer.\n"
-      "Where early stopping decides, the number of epochs is an assumption, named in the column basis. Memory is what a stage's "
-      "tensors take at most, with what its job keeps beside them; the total adds the program and its data.\n");
+  text += concat("Measured in ", duration_text(plan.calibration_seconds),
+                 " on this machine as it is now, one model at a time; jobs side by side that compete for memory take longer.\n"
+                 "Where early stopping decides, the number of epochs is an assumption, named in the column basis. ",
+                 on_gpu ? "Host memory" : "Memory", " is what a stage's tensors take at most", on_gpu ? " there" : "",
+                 ", with what its job keeps beside them; the total adds the program and its data.",
+                 on_gpu ? " What the GPU's own memory holds is not measured." : "", "\n");
   return text;
 }
 

@@ -18,7 +18,7 @@ namespace tapestry::recsys {
 struct PricedCall {
   StageCall call;
   double seconds = 0;
-  std::int64_t bytes = 0;  ///< that the job's tensors take while it runs
+  std::int64_t bytes = 0;  ///< of the host, that the job's tensors take while it runs
   std::string basis;       ///< what the prediction assumes: "200 epochs", "3 finished", ...; empty for what was measured as it is
 };
 
@@ -27,7 +27,7 @@ struct PlannedRow {
   std::string dataset, recommender, stage;
   int times = 0;
   double seconds = 0;      ///< all together
-  std::int64_t bytes = 0;  ///< that the job's tensors take while it runs, at most; 0 where finished stages were not measured
+  std::int64_t bytes = 0;  ///< of the host, that the job's tensors take at most; 0 where finished stages were not measured
   std::string basis;       ///< of the first call
 };
 
@@ -52,7 +52,7 @@ struct WorkPlan {
   /// Of the processor time that the calibration could have used, what it got; the rest went to other programs. 1 where that
   /// cannot be told: with several threads, which also wait for each other.
   double share = 1;
-  std::int64_t peak_bytes = 0;  ///< of the process
+  std::int64_t peak_bytes = 0;  ///< of the process, on the host
   double calibration_seconds = 0;
 };
 

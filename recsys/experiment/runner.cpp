@@ -15,20 +15,11 @@
 #include "recsys/experiment/stage_times.h"
 #include "recsys/experiment/worker_pool.h"
 #include "tensor/error.h"
-#include "tensor/ops.h"
 #include "tensor/parallel.h"
 #include "tensor/precision.h"
 
 namespace tapestry::recsys {
 namespace {
-
-/// Makes the calling thread's context of the GPU and loads what its libraries load at first use. Both wait for the whole device,
-/// which no graph that another thread records may meet with.
-void warm_up(Device device) {
-  if (device == Device::kCpu) return;
-  const Tensor one = Tensor::full({1, 1}, 1, DType::kFloat32, device);
-  static_cast<void>(matmul(one, one).item());
-}
 
 constexpr const char* kManifest = "manifest.json";
 
@@ -37,10 +28,14 @@ std::string version_of(const ExperimentOptions& options, const char* name) {
   return found == options.versions.end() ? "" : found->second;
 }
 
-/// Compiler and matrix products, which decide the last bits.
+/// What decides the last bits: compiler and matrix products, and on a GPU which one it is, with its driver and CUDA's runtime.
 std::string build_of(const ExperimentOptions& options) {
-  const std::string products = version_of(options, "blas");
-  return version_of(options, "compiler") + (products.empty() ? "" : ", matrix products: " + products);
+  std::string build = version_of(options, "compiler");
+  for (const auto& [name, title] :
+       {std::pair("blas", "matrix products: "), {"gpu", "GPU: "}, {"driver", "driver: "}, {"CUDA runtime", "CUDA runtime: "}}) {
+    if (const std::string version = version_of(options, name); !version.empty()) build += concat(", ", title, version);
+  }
+  return build;
 }
 
 }  // namespace

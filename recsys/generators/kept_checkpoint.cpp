@@ -84,7 +84,7 @@ std::unique_ptr<nn::TensorReader> KeptCheckpoint::read() {
   try {
     auto file = std::make_unique<nn::TensorReader>(file_);
     if (value_of(*file, kConfiguration) != configuration_) {
-      refuse("of another configuration or build");
+      refuse("of another configuration, build or GPU");
       return nullptr;
     }
     const std::string seconds = value_of(*file, kSeconds);

@@ -14,7 +14,8 @@ namespace tapestry::recsys {
 struct CheckpointOptions {
   /// Seconds between two writes, at the least. 0: one after every epoch, whatever it costs; infinite: none, nor is one taken up.
   double every = 60;
-  /// The build that computes: a fit that another one began is not gone on with, since half of it would have other last bits.
+  /// The build that computes, and the GPU where one does: a fit that another one began is not gone on with, since half of it
+  /// would have other last bits.
   std::string build = {};
   std::function<double()> clock = {};  ///< seconds; default: the steady clock
   /// Bytes that are free where this folder is; default: what the file system says.

@@ -99,6 +99,21 @@ TEST(ExperimentCheckpoint, NeverMeansNever) {
   EXPECT_FALSE(fs::exists(folder.path() / "unfinished"));
 }
 
+/// Half of it would have other last bits.
+TEST(ExperimentCheckpoint, OneOfAnotherGpuIsNotTakenUp) {
+  const TempFolder folder;
+  for (const char* what : {"gpu", "driver", "CUDA runtime"}) {
+    ExperimentOptions options = options_with("mlp", folder.path() / what);
+    EXPECT_THROW(run(options, std::make_unique<Breaking>(kRecommenderFit, 2)), std::runtime_error);
+    options.versions[what] = "another one";
+    Breaking::resumed().clear();
+    EXPECT_THROW(run(options, std::make_unique<Breaking>(kRecommenderFit, 3)), std::runtime_error);
+    EXPECT_TRUE(Breaking::resumed().empty()) << what;
+    EXPECT_THROW(run(options, std::make_unique<Breaking>(kRecommenderFit, 1)), std::runtime_error);
+    EXPECT_FALSE(Breaking::resumed().empty()) << what << ": on the same one it goes on";
+  }
+}
+
 TEST(ExperimentCheckpoint, OneOfAnotherConfigurationIsNotTakenUp) {
   const TempFolder folder;
   const ExperimentOptions options = options_with("mlp", folder.path() / "out");

@@ -122,6 +122,21 @@ TEST(Plan, SaysWhatThereIsToDoAndTouchesNothing) {
   }
 }
 
+TEST(Plan, SaysWhoseMemoryItIs) {
+  WorkPlan plan = add_up(std::vector<PricedCall>{priced(1, "svd", "fit", 3, 1 << 20)}, 1, 1);
+  plan.missing = 1;
+  ExperimentOptions options;
+  const std::string on_cpu = plan_text(plan, options);
+  EXPECT_NE(on_cpu.find("; memory at most about 1.0 MiB\n"), std::string::npos) << on_cpu;
+  EXPECT_EQ(on_cpu.find("GPU"), std::string::npos) << on_cpu;
+  options.device = "cuda";
+  const std::string on_gpu = plan_text(plan, options);
+  for (const char* part : {"  host memory\n", "; host memory at most about 1.0 MiB\n", " Host memory is what ",
+                           " What the GPU's own memory holds is not measured.\n"}) {
+    EXPECT_NE(on_gpu.find(part), std::string::npos) << part << "\n" << on_gpu;
+  }
+}
+
 TEST(Plan, KnowsWhatIsFinished) {
   const TempFolder folder;
   ExperimentOptions options = tiny_options(folder.path());

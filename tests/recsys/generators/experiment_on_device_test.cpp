@@ -57,6 +57,18 @@ TEST_F(ExperimentOnDevice, APlanMeasuresTheGeneratorsThere) {
   EXPECT_GT(copy_stats().to_device, before);
 }
 
+TEST_F(ExperimentOnDevice, APlanMeasuresEpochsBehindTheRecordedOne) {
+  std::vector<int> readings;
+  for (const char* device : {"cpu", "cuda"}) {
+    ExperimentOptions options = options_for("plan", 1);
+    options.device = device;
+    int read = 0;
+    make_plan(tiny_data(), options, {.clock = [&] { return static_cast<double>(++read); }});
+    readings.push_back(read);
+  }
+  EXPECT_GE(readings[1], readings[0] + 4) << "a reading an epoch: two more of the VAE, two more of SDRM";
+}
+
 TEST_F(ExperimentOnDevice, WithoutMemoryEndsCleanlyAndGoesOn) {
   const std::string undisturbed = results("undisturbed", 1);
   {

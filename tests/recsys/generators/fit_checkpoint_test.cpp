@@ -194,7 +194,7 @@ TEST(GeneratorCheckpoint, AScoreModelGoesOnWithTheMultiVaeItLearnsFromAlone) {
                 fs::copy_options::overwrite_existing);
   fit(here, 1, resumed);
   ASSERT_EQ(resumed.warnings.size(), 1U);
-  EXPECT_NE(resumed.warnings[0].find("of another configuration or build; the fit begins afresh"), std::string::npos)
+  EXPECT_NE(resumed.warnings[0].find("of another configuration, build or GPU; the fit begins afresh"), std::string::npos)
       << resumed.warnings[0];
   EXPECT_FALSE(resumed.progress.at("sdrm_fit").at(0).earlier);
 }
@@ -304,7 +304,7 @@ TEST(KeptCheckpoint, WhatIsDamagedOrOfAnotherConfigurationIsNamedAndNotTakenUp) 
     KeptNumber other(file, build ? "one" : "two", 60, build ? "another compiler" : "");
     EXPECT_EQ(other.read(), 0);
     ASSERT_EQ(other.warnings.size(), 1U);
-    EXPECT_EQ(other.warnings.front(), file.string() + ": of another configuration or build; the fit begins afresh");
+    EXPECT_EQ(other.warnings.front(), file.string() + ": of another configuration, build or GPU; the fit begins afresh");
   }
 
   const std::string whole = tests::read_file(file);
