@@ -12,7 +12,7 @@
 #                   <device>-<date>.json, -tf32.json, -bf16.json and -pytorch.json, -steps.json where `pytorch` came without `bench`,
 #                   -cells.csv with the measures of `cells`, and -cells-beside.csv with how far they are from PUBLISHED; if it is set, the
 #                   log too, else it is in BUILD
-#   BUDGET=s        seconds for all of it (540): what has not begun by then is left out and named, what runs is stopped
+#   BUDGET=s        seconds for all of it (540; bench/README.md has those for a machine of fifteen minutes): what has not begun by then is left out and named, what runs is stopped
 #   RACECHECK=s     seconds for the race detector (200), which is slow: what it has not found by then it has not
 #   JOBS=n          compilers at a time (as many as there are processors, and memory for)
 #   TAPESTRY_DATA=dir  the data sets, for `cells`: whole experiments with SVD, timed; left out without them (shared/data or data, if one
