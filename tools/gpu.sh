@@ -383,10 +383,10 @@ pytorch() {
     late+=("comparison with PyTorch")
     return
   fi
+  rm -f "$file-steps.json"
   if ! wants bench || [ ! -e "$file.json" ]; then
     # Figures of an earlier call may be those of another build or another machine.
     ours=$file-steps
-    rm -f "$ours.json"
     attempt 120 "benches of steps" "$build/bench/tapestry_bench" --device cuda --json "$ours.json" steps || true
     begin_with "$ours.md"
     [ -e "$ours.json" ] || return 0

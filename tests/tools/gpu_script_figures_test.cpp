@@ -132,6 +132,13 @@ TEST_F(GpuScript, PyTorchIsSetBesideStepsOfTheSameCall) {
   EXPECT_TRUE(std::regex_search(found.out, std::regex("\nbeside fake-gpu-1-[-0-9]+-steps\\.json\n"))) << found.out;
   const std::string text = tables();
   EXPECT_TRUE(text.starts_with("# table\n") && has(text, "\n## Beside PyTorch 2\n")) << text;
+  const auto steps = [&] {
+    const auto files = std::filesystem::directory_iterator(path("results"));
+    return std::any_of(begin(files), end(files), [](const auto& file) { return has(file.path().string(), "-steps.json"); });
+  };
+  EXPECT_TRUE(steps());
+  EXPECT_EQ(gpu("bench pytorch").status, 0);
+  EXPECT_FALSE(steps()) << "which the comparison is no longer with";
   EXPECT_EQ(std::count(text.begin(), text.end(), '#'), std::count(before.begin(), before.end(), '#')) << text;
 }
 
