@@ -26,7 +26,7 @@ Tensor unary_backward(UnaryOp op, const Tensor& saved, Tensor dy, double paramet
 Tensor linear_combination(std::initializer_list<std::pair<double, Tensor>> terms);
 /// factor * x.
 inline Tensor scaled(const Tensor& x, double factor) { return linear_combination({{factor, x}}); }
-/// The same bits as linear_combination with the coefficients where the terms are: weights [n], one for each term.
+/// linear_combination with the coefficients where the terms are: weights [n], one for each term. On the CPU the same bits.
 Tensor weighted_sum(const Tensor& weights, std::initializer_list<Tensor> terms);
 /// x for x > 0, slope * x otherwise, slope [1].
 Tensor prelu(const Tensor& x, const Tensor& slope);

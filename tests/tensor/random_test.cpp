@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <set>
 #include <vector>
 
@@ -135,6 +136,25 @@ TEST_F(RandomTest, RowsDoNotDependOnTheirBatch) {
   // Nor does a column depend on how many there are.
   const std::vector<float> narrow = normals({1, 33}, kStream);
   EXPECT_EQ(narrow, std::vector<float>(all.begin(), all.begin() + 33));
+}
+
+TEST_F(RandomTest, AMatrixOfMoreElementsThanAGridHasThreads) {
+  // A grid has 2^24 threads at most: the last 24,585 elements are those of its second round.
+  if (device_is_emulated()) GTEST_SKIP() << "the emulated GPU would take minutes over sixteen million threads";
+  constexpr std::int64_t kSide = 4099;
+  const Tensor all = random_uniform({kSide, kSide}, kStream, 0, 1, DType::kFloat32, test_device());
+  const std::vector<std::int32_t> ids = {0, kSide - 1};
+  const Tensor row_ids = Tensor::from<std::int32_t>(ids, {2}, test_device());
+  const Tensor shift = random_uniform({kSide}, {42, Purpose::kTest, 4}, 0, 1, DType::kFloat32, test_device());
+  const Tensor sum = binary(BinaryOp::kAdd, all, shift);
+  const std::vector<float> rows = uniforms({2, kSide}, kStream, row_ids), added = host(shift);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    std::vector<float> expected(rows.begin() + static_cast<std::ptrdiff_t>(i) * kSide,
+                                rows.begin() + static_cast<std::ptrdiff_t>(i + 1) * kSide);
+    EXPECT_EQ(host(all.slice_rows(ids[i], ids[i] + 1)), expected) << ids[i];
+    std::transform(expected.begin(), expected.end(), added.begin(), expected.begin(), std::plus<>());
+    EXPECT_EQ(host(sum.slice_rows(ids[i], ids[i] + 1)), expected) << ids[i];
+  }
 }
 
 TEST_F(RandomTest, EveryPartOfTheAddressMatters) {

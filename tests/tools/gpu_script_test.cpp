@@ -82,7 +82,7 @@ TEST_F(GpuScript, ACallThatFindsNoBuildBuildsFirst) {
 TEST_F(GpuScript, CompilesForAllGpusThatAreThere) {
   program("nvidia-smi", "printf '7.0\\n9.0\\n7.5\\n9.0\\n'");
   EXPECT_EQ(gpu("build").status, 0);
-  EXPECT_TRUE(has(content(path("build/configured")), "-DTAPESTRY_CUDA_ARCHITECTURES=75;90\n"))
+  EXPECT_TRUE(has(content(path("build/configured")), "-DTAPESTRY_CUDA_ARCHITECTURES=75;90 "))
       << content(path("build/configured"));
   program("nvidia-smi", "printf '9.0\\n12.1\\n'");
   EXPECT_EQ(gpu("build").status, 0);
