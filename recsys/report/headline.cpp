@@ -101,7 +101,7 @@ std::string answer_to(const std::string& question, std::span<const Comparison> c
   }
   if (text.empty()) return "";
   const Tally overlap = tally(comparisons, filter, finding_with_overlap);
-  if (overlap.all > 0) text += " With the training users counted that folds share: " + answer_text(overlap) + ".";
+  if (overlap.all > 0) text += " Allowing for the training users that folds share: " + answer_text(overlap) + ".";
   const Tally these_fits = tally(
       comparisons, [&](const Comparison& one) { return one.test.fits > 1 && filter(one); }, finding_of_these_fits);
   if (these_fits.all > 0) text += " Of these fitted models alone, before other users: " + answer_text(these_fits) + ".";
@@ -127,15 +127,19 @@ std::string bounds_text(std::span<const Comparison> comparisons, std::span<const
                             " %; in the others more cannot be excluded.");
   const std::vector<AverageImprovement> overall = overall_improvements(improvements(cells, options));
   if (overall.empty()) return text;
-  text += " Over all data sets, recommenders and cut-offs the mean gain is";
+  text += " The mean gain over all data sets, recommenders and cut-offs is";
   std::string separator = " ";
-  for (const AverageImprovement& one : overall) {
-    if (one.setting != overall.back().setting) continue;  // both together where there are two
-    const std::string of = one.of == kBetterOfTwo ? "the better of F-SDRM and M-SDRM" : paper_generator(one.of).value_or(one.of);
-    const std::string interval = std::isfinite(one.interval.low)
-                                     ? concat(" (95 % ", fixed(one.interval.low, 1), " to ", fixed(one.interval.high, 1), ")")
-                                     : "";
-    text += concat(separator, with_sign(one.percent, 1), " %", interval, " of ", one.metric, " for ", of);
+  for (const std::string& metric : names_of(overall, &AverageImprovement::metric)) {
+    std::vector<std::string> gains;
+    for (const AverageImprovement& one : overall) {
+      if (one.metric != metric || one.setting != overall.back().setting) continue;  // both together where there are two
+      const std::string interval = std::isfinite(one.interval.low)
+                                       ? concat(" (95 % ", fixed(one.interval.low, 1), " to ", fixed(one.interval.high, 1), ")")
+                                       : "";
+      gains.push_back(concat(with_sign(one.percent, 1), " %", interval, " for ",
+                             one.of == kBetterOfTwo ? "the better of the two" : paper_generator(one.of).value_or(one.of)));
+    }
+    text += separator + "in " + metric + " " + and_joined(gains);
     separator = "; ";
   }
   return text + ".";
@@ -307,7 +311,7 @@ Headline strict_answer(std::span<const Comparison> comparisons, std::span<const 
            : concat("The p-values are over users and over fits: they speak of such models trained anew and put before such users",
                     overlap ? ", trained on these users though. Any two folds train on mostly the same users, so that figures of "
                               "other users would vary more: an approximation of how much (Nadeau and Bengio 2003) is in the "
-                              "answers \"with the training users counted that folds share\", and decides nothing else"
+                              "answers that allow for the training users that folds share, and decides nothing else"
                             : "",
                     ". Of the fitted models alone speaks a sign-flip test paired over users. All are corrected alike.")));
   const std::vector<std::string> datasets = names_of(comparisons, &Comparison::dataset);

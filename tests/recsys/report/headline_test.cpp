@@ -97,12 +97,13 @@ TEST(HeadlineTest, BoundsWhatItCannotShow) {
   const std::string bounds = strict_answer(some, cells, strict).answer.at(1);
   EXPECT_TRUE(bounds.starts_with(
       "SDRM's figure is above MultiVAE++'s in 2 of 3 comparisons. In 2 of them even the upper end of the 95 % interval is a gain "
-      "of less than 5 %; in the others more cannot be excluded. Over all data sets, recommenders and cut-offs the mean gain is "
-      "+4.0 % (95 % "))
+      "of less than 5 %; in the others more cannot be excluded. The mean gain over all data sets, recommenders and cut-offs is "
+      "in "
+      "Recall@k +4.0 % (95 % "))
       << bounds;
-  EXPECT_NE(bounds.find(" of Recall@k for the better of F-SDRM and M-SDRM; +4.0 % (95 % "), std::string::npos) << bounds;
-  EXPECT_NE(bounds.find(" of Recall@k for F-SDRM; -4.0 % (95 % "), std::string::npos) << bounds;
-  EXPECT_TRUE(bounds.ends_with(" of Recall@k for M-SDRM.")) << bounds;
+  EXPECT_NE(bounds.find(" for the better of the two, +4.0 % (95 % "), std::string::npos) << bounds;
+  EXPECT_NE(bounds.find(" for F-SDRM and -4.0 % (95 % "), std::string::npos) << bounds;
+  EXPECT_TRUE(bounds.ends_with(" for M-SDRM.")) << bounds;
   EXPECT_EQ(strict_answer(some).answer.at(1).find("upper end"), std::string::npos) << "without figures there is no percentage";
 }
 
@@ -113,7 +114,7 @@ TEST(HeadlineTest, SaysWhatIsLeftWhereTrainingUsersAreCounted) {
   some[0].p_overlap = 0.06;
   some[1].p_overlap = 0.02;
   const Headline found = answer_to(some);
-  EXPECT_NE(found.answer[0].find("(augment): yes, better in all 2 comparisons. With the training users counted that folds share: "
+  EXPECT_NE(found.answer[0].find("(augment): yes, better in all 2 comparisons. Allowing for the training users that folds share: "
                                  "in part, better in 1 of 2 comparisons; in the other one no difference can be shown. Of these"),
             std::string::npos)
       << found.answer[0];
