@@ -18,9 +18,11 @@ namespace {
 
 using Key = std::tuple<std::string, std::string, std::string, std::string>;  // data set, recommender, setting, metric
 
-struct Three {
-  std::vector<double> baseline, full, multi;  // values of the runs
-};
+/// Generator -> the values of its runs.
+using Runs = std::map<std::string, std::vector<double>>;
+
+/// The rows of tables 3 and 4 that are not SDRM's.
+constexpr std::array kOthers = {"original", "multivae", "multivae++", "ctgan", "tvae", "codigem", "diffrec"};
 
 constexpr const char* kBothSettings = "augment and replace";
 
@@ -28,7 +30,26 @@ constexpr const char* kBothSettings = "augment and replace";
 /// all recommenders get the users of the same MultiVAE and SDRM.
 constexpr const char* kSharedUsers = "simulated";
 
-std::vector<double> deviations_of(const std::vector<double>& runs, const std::vector<double>& baseline) {
+/// The runs of every combination and metric, under the names in which the paper prints them where it is compared.
+struct MetricRuns {
+  std::vector<Key> order;
+  std::map<Key, Runs> runs;
+};
+
+MetricRuns runs_by_metric(std::span<const Cell> cells, const ReportOptions& options) {
+  MetricRuns found;
+  for (const Cell& cell : cells) {
+    const std::string metric = options.compare ? printed_metric(cell.recommender, cell.metric) : cell.metric;
+    if (metric.empty() || !is_ranking_metric(metric)) continue;
+    const Key key = {cell.dataset, cell.recommender, cell.setting, metric};
+    if (found.runs.count(key) == 0) found.order.push_back(key);
+    found.runs[key][cell.generator] = cell.runs;
+  }
+  return found;
+}
+
+std::vector<double> deviations_of(const std::vector<double>& runs, std::vector<double> baseline) {
+  if (baseline.size() == 1) baseline.assign(runs.size(), baseline.front());  // without randomness
   if (runs.size() != baseline.size() || runs.size() < 2) return {};
   const double v = mean(baseline), ratio = mean(runs) / v;
   std::vector<double> deviations;
@@ -100,22 +121,12 @@ std::vector<const Improvement*> those(std::span<const Improvement> all, const Fi
 }  // namespace
 
 std::vector<Improvement> improvements(std::span<const Cell> cells, const ReportOptions& options) {
-  std::vector<Key> order;
-  std::map<Key, Three> runs;
-  for (const Cell& cell : cells) {
-    const std::string metric = options.compare ? printed_metric(cell.recommender, cell.metric) : cell.metric;
-    if (metric.empty() || !is_ranking_metric(metric)) continue;
-    const Key key = {cell.dataset, cell.recommender, cell.setting, metric};
-    if (runs.count(key) == 0) order.push_back(key);
-    Three& found = runs[key];
-    if (cell.generator == "multivae++") found.baseline = cell.runs;
-    if (cell.generator == "f-sdrm") found.full = cell.runs;
-    if (cell.generator == "m-sdrm") found.multi = cell.runs;
-  }
+  MetricRuns all = runs_by_metric(cells, options);
   std::vector<Improvement> result;
-  for (const Key& key : order) {
-    const Three& found = runs.at(key);
-    const double baseline = mean(found.baseline), full = mean(found.full), multi = mean(found.multi);  // NaN without runs
+  for (const Key& key : all.order) {
+    Runs& found = all.runs.at(key);
+    const std::vector<double>&vae = found["multivae++"], &f = found["f-sdrm"], &m = found["m-sdrm"];
+    const double baseline = mean(vae), full = mean(f), multi = mean(m);  // NaN without runs
     if (!(baseline > 0)) continue;
     if (std::isnan(full) || std::isnan(multi)) continue;  // a run failed: there is no better one of the two
     const auto& [dataset, recommender, setting, metric] = key;
@@ -123,11 +134,11 @@ std::vector<Improvement> improvements(std::span<const Cell> cells, const ReportO
         options.compares(dataset) ? published_improvement(setting, recommender, dataset, metric) : std::nullopt;
     const auto add = [&](const std::string& of, const std::vector<double>& sdrm, const std::optional<double>& printed) {
       result.push_back({dataset, recommender, setting, metric, 100 * (mean(sdrm) / baseline - 1), printed,
-                        deviations_of(sdrm, found.baseline), of, options.with_folds() || dataset == kSharedUsers});
+                        deviations_of(sdrm, vae), of, options.with_folds() || dataset == kSharedUsers});
     };
-    add(kBetterOfTwo, full > multi ? found.full : found.multi, published);
-    add("f-sdrm", found.full, std::nullopt);
-    add("m-sdrm", found.multi, std::nullopt);
+    add(kBetterOfTwo, full > multi ? f : m, published);
+    add("f-sdrm", f, std::nullopt);
+    add("m-sdrm", m, std::nullopt);
   }
   return result;
 }
@@ -162,6 +173,48 @@ std::vector<AverageImprovement> overall_improvements(std::span<const Improvement
         const std::size_t figures = kCutoffs.size() * (setting == kBothSettings ? 2U : 1U);
         result.push_back(average(setting, std::string(kind) + "k", some, published_overall_improvement(setting, kind), figures));
       }
+    }
+  }
+  return result;
+}
+
+std::vector<Improvement> leads(std::span<const Cell> cells, const ReportOptions& options) {
+  MetricRuns all = runs_by_metric(cells, options);
+  std::vector<Improvement> result;
+  for (const Key& key : all.order) {
+    const auto& [dataset, recommender, setting, metric] = key;
+    if (!is_ranking_metric_at_10(metric)) continue;
+    Runs& found = all.runs.at(key);
+    const auto printed = [&, dataset = dataset, recommender = recommender, setting = setting, metric = metric](const char* row) {
+      const auto figure = options.compares(dataset) ? published_figure(setting, recommender, dataset, row, metric) : std::nullopt;
+      return figure ? figure->mean : std::numeric_limits<double>::quiet_NaN();
+    };
+    const std::vector<double>& sdrm = mean(found["f-sdrm"]) > mean(found["m-sdrm"]) ? found["f-sdrm"] : found["m-sdrm"];
+    bool complete = std::isfinite(mean(found["f-sdrm"]) + mean(found["m-sdrm"]));
+    const std::vector<double>* best = &found[kOthers.front()];
+    double best_printed = 0;
+    for (const char* other : kOthers) {
+      const std::vector<double>& row = found[other];
+      complete = complete && std::isfinite(mean(row));
+      if (mean(row) > mean(*best)) best = &row;
+      best_printed = std::max(best_printed, printed(other));
+    }
+    if (!complete || !(mean(*best) > 0)) continue;
+    const double lead_printed = 100 * (std::max(printed("f-sdrm"), printed("m-sdrm")) / best_printed - 1);
+    result.push_back({dataset, recommender, setting, metric, 100 * (mean(sdrm) / mean(*best) - 1),
+                      std::isfinite(lead_printed) ? std::optional(lead_printed) : std::nullopt, deviations_of(sdrm, *best),
+                      kBetterOfTwo, options.with_folds() || dataset == kSharedUsers});
+  }
+  return result;
+}
+
+std::vector<AverageImprovement> average_leads(std::span<const Improvement> leads) {
+  std::vector<AverageImprovement> result;
+  for (const std::string& setting : names_of(leads, &Improvement::setting)) {
+    for (const std::string& metric : names_of(leads, &Improvement::metric)) {
+      const std::vector<const Improvement*> some =
+          those(leads, [&](const Improvement& one) { return one.setting == setting && one.metric == metric; });
+      if (!some.empty()) result.push_back(average(setting, metric, some, published_average_lead(setting, metric), 1));
     }
   }
   return result;

@@ -64,6 +64,13 @@ std::vector<AverageImprovement> average_improvements(std::span<const Improvement
 /// setting, and in both, "augment and replace", by whose gain.
 std::vector<AverageImprovement> overall_improvements(std::span<const Improvement> improvements);
 
+/// How far the better of F-SDRM and M-SDRM is ahead of the best of all other rows of its table, the original users' too, at 10:
+/// as Improvement, with that best row in the place of MultiVAE++. `published` is the same of the printed figures. One for every
+/// combination all of whose nine rows are there. Taking the better of two against the best of seven is no fair race either.
+std::vector<Improvement> leads(std::span<const Cell> cells, const ReportOptions& options = {});
+/// By setting and metric, beside what the captions of tables 3 and 4 call "average overall improvement".
+std::vector<AverageImprovement> average_leads(std::span<const Improvement> leads);
+
 /// 95 % interval of one: NaN ends without deviations.
 Interval interval_of(const Improvement& one);
 std::optional<Verdict> verdict(const Improvement& one);
