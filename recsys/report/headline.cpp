@@ -176,13 +176,13 @@ std::string distance_text(std::span<const Cell> cells, const ReportOptions& opti
   if (percents.size() < 2) return "";
   std::sort(percents.begin(), percents.end());
   const auto near = std::upper_bound(percents.begin(), percents.end(), kNear) - percents.begin();
-  std::string text = concat("Half of these figures lie within ", fixed(percentile(percents, 0.5), 1), " % of what is printed, ",
+  std::string text = concat("Half of our figures lie within ", fixed(percentile(percents, 0.5), 1), " % of the printed ones, ",
                             near, " of ", percents.size(), " within ", fixed(kNear, 0), " %.");
   if (runs < 2) return text;
   // Two means of so many and of the paper's runs, of one distribution, against the interval of the one.
   const auto ours = static_cast<double>(runs);
   const double reach = student_t_quantile(0.975, ours - 1) / std::sqrt(1 + ours / static_cast<double>(kPaperRuns));
-  return text + concat(" What is printed varies as ours does: the same program run once more would find about ",
+  return text + concat(" What is printed varies as ours does: the paper's own program run once more would find about ",
                        fixed(100 * (1 - 2 * student_t_cdf(-reach, ours - 1)), 0),
                        " % of its own figures reproduced, but for those without randomness.");
 }

@@ -215,11 +215,10 @@ TEST(HeadlineTest, PublishedCountsAndSaysWhatItCannotSay) {
   EXPECT_EQ(found.answer[0], "1 of 2 printed figures reproduced, 0 within 3 sd, 0 above, 1 below.");
   // Printed .3971 and .3924: .4 is .73 % above the one, .10005 74.5 % below the other. 4.303 / sqrt(1 + 3 / 5) = 3.402: of t(2)
   // 92.3 % lies within.
-  EXPECT_EQ(
-      found.answer[1],
-      "Half of these figures lie within 37.6 % of what is printed, 1 of 2 within 10 %. What is printed varies as ours does: "
-      "the same program run once more would find about 92 % of its own figures reproduced, but for those without "
-      "randomness.");
+  EXPECT_EQ(found.answer[1],
+            "Half of our figures lie within 37.6 % of the printed ones, 1 of 2 within 10 %. What is printed varies as ours does: "
+            "the paper's own program run once more would find about 92 % of its own figures reproduced, but for those without "
+            "randomness.");
   EXPECT_NE(found.answer[2].find("cannot answer whether SDRM beats MultiVAE++"), std::string::npos);
   EXPECT_NE(found.answer[3].find("means of 5 runs, these of 3: the interval of so few is wide"), std::string::npos);
   const std::vector<Cell> five = {{"ml-100k", "svd", "augment", "m-sdrm", "Recall@10", {0.38, 0.39, 0.40, 0.41, 0.42}, {}}};

@@ -169,7 +169,7 @@ TEST(TableTest, TerminalTableIsAlignedAndShowsTheMetricsAtTen) {
     if (row == 4) {
       EXPECT_EQ(line, "2 of 2 printed figures reproduced, 0 within 3 sd, 0 above, 0 below.");
     } else if (row == 5) {
-      EXPECT_EQ(line.find("Half of these figures lie within "), 0U) << line;
+      EXPECT_EQ(line.find("Half of our figures lie within "), 0U) << line;
     } else if (row == 6) {
       EXPECT_NE(line.find("cannot answer"), std::string::npos) << line;
     }
