@@ -243,6 +243,7 @@ take_out() { # HEADING
 
 anew() { # COMMAND...: runs it, which begins the .md anew
   local kept status=0
+  [ "$(left)" -ge 5 ] || { "$@" || status=$?; return "$status"; } # it only says that it was left out
   kept=$(sections "$of_pytorch|$of_cells" 1)
   rm -f "$file.md"
   "$@" || status=$?

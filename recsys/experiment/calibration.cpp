@@ -66,8 +66,9 @@ class Stopwatch : public StageListener {
 };
 
 /// A stage's rate at the size it was measured at. The first epoch also makes the model and is not counted among the others; of
-/// those, the shortest one counts. Where only one in `every` epochs is validated, that one is the last.
-StageRate rate_of(const Stopwatch::Times& times, std::int64_t every) {
+/// those, the shortest one counts. On a GPU the second one records the steps besides: what the first `starting` epochs take
+/// beyond the shortest one is taken once a fit. Where only one in `every` epochs is validated, that one is the last.
+StageRate rate_of(const Stopwatch::Times& times, std::int64_t every, std::size_t starting) {
   StageRate rate = {.peak_bytes = times.peak_bytes, .kept_bytes = times.kept_bytes};
   constexpr double kNone = std::numeric_limits<double>::infinity();
   double plain = kNone, validated = kNone;
@@ -83,7 +84,9 @@ StageRate rate_of(const Stopwatch::Times& times, std::int64_t every) {
   rate.epoch_seconds = shorter;
   if (plain < kNone && validated < kNone)
     rate.epoch_seconds = plain + std::max(0.0, validated - plain) / static_cast<double>(every);
-  const double before = times.epochs.front().time - times.began - shorter, behind = times.ended - times.epochs.back().time;
+  const std::size_t first = std::min(starting, times.epochs.size());
+  const double before = times.epochs[first - 1].time - times.began - static_cast<double>(first) * shorter;
+  const double behind = times.ended - times.epochs.back().time;
   rate.seconds = std::max(0.0, before) + std::max(0.0, behind);
   return rate;
 }
@@ -163,7 +166,8 @@ Rates measure_part(const RunJob& job, std::span<const std::string> names, std::i
   }
   Rates rates;
   for (const auto& [stage, times] : watch.finished()) {
-    rates[stage] = rate_of(times, stage == "diffrec_fit" ? settings.baselines.diffrec.evaluate_every : 1);
+    rates[stage] = rate_of(times, stage == "diffrec_fit" ? settings.baselines.diffrec.evaluate_every : 1,
+                           job.device == Device::kCuda ? 2 : 1);
     if (const auto found = sampling.find(stage); found != sampling.end()) rates[stage].seconds = found->second;
   }
   return rates;

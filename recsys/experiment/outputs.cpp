@@ -91,10 +91,8 @@ std::vector<Comparison> compare(const Combination& combination, const Combinatio
         {key.dataset, key.recommender, key.setting, key.generator, baseline.key.generator, first.names[metric],
          bootstrap_interval(values, {.seed = seed}), mean_test(values),
          sign_flip_test(user_means(ours), user_means(theirs), {.samples = sign_flips, .seed = seed}).p_two_sided});
-    if (options.folds > 0) {
-      Comparison& added = comparisons.back();
-      added.p_overlap = p_of_overlapping_folds(added.test, reported_to_training(options.folds));
-    }
+    Comparison& added = comparisons.back();
+    if (options.folds > 0) added.overlap = with_overlap(added.test, reported_to_training(options.folds));
   }
   return comparisons;
 }

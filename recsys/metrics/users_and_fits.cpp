@@ -228,11 +228,11 @@ MeanTest mean_test(const UserValues& values) {
   return with_p(test);
 }
 
-double p_of_overlapping_folds(const MeanTest& test, double reported_to_training) {
-  check(reported_to_training >= 0, "p_of_overlapping_folds: ", reported_to_training, " reported users for one that trains");
-  MeanTest wider = test;
-  wider.standard_error *= std::sqrt(1 + (test.degrees + 1) * reported_to_training);
-  return with_p(wider).p_two_sided;
+MeanTest with_overlap(const MeanTest& over_folds, double reported_to_training) {
+  check(reported_to_training >= 0, "with_overlap: ", reported_to_training, " reported users for one that trains");
+  MeanTest wider = over_folds;
+  wider.standard_error *= std::sqrt(1 + (over_folds.degrees + 1) * reported_to_training);
+  return with_p(wider);
 }
 
 Interval bootstrap_interval(const UserValues& values, const ResamplingOptions& options) {

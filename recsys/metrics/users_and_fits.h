@@ -39,10 +39,10 @@ struct MeanTest {
 /// Throws Error(kMisuse) when there are no fits or users do not match.
 MeanTest mean_test(const UserValues& values);
 
-/// The p-value of a test over folds that counts what their training sets have in common: F folds that report r users for each one
-/// that trains get error^2 (1 + F r) (Nadeau and Bengio 2003; for cross-validation Bouckaert and Frank 2004). An approximation,
-/// but for r = 0 that of the test itself. NaN where the test's is. Throws Error(kMisuse) unless r >= 0.
-double p_of_overlapping_folds(const MeanTest& test, double reported_to_training);
+/// A test over folds with the error that counts what their training sets have in common: of F folds that report r users for each
+/// one that trains, error^2 (1 + F r) (Nadeau and Bengio 2003; for cross-validation Bouckaert and Frank 2004). An approximation;
+/// for r = 0 the test itself. Throws Error(kMisuse) unless r >= 0.
+MeanTest with_overlap(const MeanTest& over_folds, double reported_to_training);
 
 /// Bootstrap interval of that mean. Without folds each sample draws as many users (of their means over fits) and as many fits (of
 /// their deviations) with replacement, with folds as many folds. (Fewer than five folds, or without folds fewer than

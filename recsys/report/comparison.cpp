@@ -15,22 +15,25 @@ namespace {
 using Lines = std::vector<std::vector<std::string>>;
 
 constexpr std::size_t kTextColumns = 6;
-constexpr std::ptrdiff_t kBehindOverlap = 3;  // columns
 constexpr double kLevel = 0.05;
 
 Lines lines_of(std::span<const Comparison> comparisons, bool at_ten_only) {
   Lines lines = {{"dataset", "recommender", "setting", "generator", "against", "metric", "difference", "95 % interval",
-                  "p, these fits", "p", "Holm p", "finding", "users"}};
+                  "p, these fits", "p"}};
   const bool overlap = have_overlap(comparisons);
-  if (overlap) lines[0].insert(lines[0].end() - kBehindOverlap, "p, overlap");
+  const auto end_line = [&](const std::string& p, const std::vector<std::string>& rest) {
+    if (overlap) lines.back().push_back(p);
+    lines.back().insert(lines.back().end(), rest.begin(), rest.end());
+  };
+  end_line("p, overlap", {"Holm p", "finding", "users"});
   for (const Comparison& one : comparisons) {
     if (at_ten_only && !is_ranking_metric_at_10(one.metric)) continue;
     const std::optional<Finding> found = finding(one);
     lines.push_back({one.dataset, one.recommender, one.setting, one.generator, one.baseline, one.metric,
                      with_sign(one.test.mean, 4), interval_text(one.interval, "–"), p_text(one.p_these_fits),
-                     p_text(one.test.p_two_sided), found ? p_text(one.p_holm) : "–", found ? to_string(*found) : "–",
-                     std::to_string(one.test.users)});
-    if (overlap) lines.back().insert(lines.back().end() - kBehindOverlap, p_text(one.p_overlap));
+                     p_text(one.test.p_two_sided)});
+    end_line(p_text(p_overlap(one)),
+             {found ? p_text(one.p_holm) : "–", found ? to_string(*found) : "–", std::to_string(one.test.users)});
   }
   return lines;
 }
@@ -47,7 +50,8 @@ constexpr const char* kLegend =
     "Student's t below five folds, or five fits that vary; of this difference alone. p, these fits: two-sided sign-flip test "
     "over users, which speaks of these trained models. p: two-sided t-test over users and fits, which speaks of such models "
     "trained anew. p, overlap (with folds): the same with the error widened for the training users that folds have in common "
-    "(Nadeau and Bengio 2003): it speaks of other training users too. Holm p: p corrected for all comparisons of this report on "
+    "(Nadeau and Bengio 2003), an approximation for other training users. Holm p: p corrected for all comparisons of this report "
+    "on "
     "Recall@10 and NDCG@10, which are one "
     "family; better and worse are said where it is below 0.05.";
 
@@ -56,15 +60,15 @@ constexpr const char* kLegend =
 bool is_primary_metric(const std::string& metric) { return metric == "Recall@10" || metric == "NDCG@10"; }
 
 void correct_for_number(std::span<Comparison> comparisons) {
-  std::vector<double> p, p_these_fits, p_overlap;
+  std::vector<double> p, p_these_fits, p_with_overlap;
   for (const Comparison& one : comparisons) {
     const bool primary = is_primary_metric(one.metric);
     p.push_back(primary ? one.test.p_two_sided : std::numeric_limits<double>::quiet_NaN());
     p_these_fits.push_back(primary ? one.p_these_fits : std::numeric_limits<double>::quiet_NaN());
-    p_overlap.push_back(primary ? one.p_overlap : std::numeric_limits<double>::quiet_NaN());
+    p_with_overlap.push_back(primary ? p_overlap(one) : std::numeric_limits<double>::quiet_NaN());
   }
   const std::vector<double> adjusted = holm_adjust(p), adjusted_these_fits = holm_adjust(p_these_fits),
-                            adjusted_overlap = holm_adjust(p_overlap);
+                            adjusted_overlap = holm_adjust(p_with_overlap);
   for (std::size_t i = 0; i < comparisons.size(); ++i) {
     comparisons[i].p_holm = adjusted[i];
     comparisons[i].p_holm_these_fits = adjusted_these_fits[i];
@@ -78,8 +82,12 @@ int family_size(std::span<const Comparison> comparisons) {
   return size;
 }
 
+double p_overlap(const Comparison& comparison) {
+  return comparison.overlap ? comparison.overlap->p_two_sided : std::numeric_limits<double>::quiet_NaN();
+}
+
 bool have_overlap(std::span<const Comparison> comparisons) {
-  return std::any_of(comparisons.begin(), comparisons.end(), [](const Comparison& one) { return !std::isnan(one.p_overlap); });
+  return std::any_of(comparisons.begin(), comparisons.end(), [](const Comparison& one) { return one.overlap.has_value(); });
 }
 
 const char* to_string(Finding finding) {

@@ -19,10 +19,8 @@ struct Comparison {
   /// test.p_two_sided, corrected for the number of comparisons (correct_for_number); NaN outside the family.
   double p_holm = std::numeric_limits<double>::quiet_NaN();
   double p_holm_these_fits = std::numeric_limits<double>::quiet_NaN();  ///< the same of p_these_fits
-  /// test.p_two_sided with the error that counts the training users which folds share (p_of_overlapping_folds); NaN without
-  /// folds.
-  double p_overlap = std::numeric_limits<double>::quiet_NaN();
-  double p_holm_overlap = std::numeric_limits<double>::quiet_NaN();  ///< the same of p_overlap
+  std::optional<MeanTest> overlap = {};  ///< with folds: the test that counts the training users which they share (with_overlap)
+  double p_holm_overlap = std::numeric_limits<double>::quiet_NaN();  ///< the same of its p
 };
 
 /// Recall@10 and NDCG@10: the metrics of the paper's main tables, by which the question is decided.
@@ -33,7 +31,9 @@ bool is_primary_metric(const std::string& metric);
 void correct_for_number(std::span<Comparison> comparisons);
 /// How many comparisons the family has.
 int family_size(std::span<const Comparison> comparisons);
-/// Whether one has p_overlap, which then has a column.
+/// Of the test with overlap; NaN without folds.
+double p_overlap(const Comparison& comparison);
+/// Whether one has it, so that it has a column.
 bool have_overlap(std::span<const Comparison> comparisons);
 
 enum class Finding : std::uint8_t { kBetter, kWorse, kNoDifference };

@@ -17,7 +17,6 @@ Section comparison_section(const ReportContent& content) {
   if (content.comparisons.empty()) return section;
   section.paragraph(comparison_legend());
   const bool overlap = have_overlap(content.comparisons);
-  constexpr std::ptrdiff_t kBehindOverlap = 2;  // columns
   for (const std::string& dataset : names_of(content.comparisons, &Comparison::dataset)) {
     TableRows rows = {{{"recommender"},
                        {"setting"},
@@ -28,10 +27,13 @@ Section comparison_section(const ReportContent& content) {
                        {"difference"},
                        {"95 % interval"},
                        {"p, these fits"},
-                       {"p"},
-                       {"Holm p"},
-                       {"users"}}};
-    if (overlap) rows[0].insert(rows[0].end() - kBehindOverlap, {"p, overlap"});
+                       {"p"}}};
+    const auto end_row = [&](const std::string& p, const std::string& holm, const std::string& users) {
+      if (overlap) rows.back().push_back({p});
+      rows.back().push_back({holm});
+      rows.back().push_back({users});
+    };
+    end_row("p, overlap", "Holm p", "users");
     for (const Comparison& one : content.comparisons) {
       if (one.dataset != dataset || !is_ranking_metric_at_10(one.metric)) continue;
       const std::optional<Finding> found = finding(one);
@@ -44,10 +46,8 @@ Section comparison_section(const ReportContent& content) {
                       {with_sign(one.test.mean, 4), "", style_of(found)},
                       {interval_text(one.interval)},
                       {p_text(one.p_these_fits)},
-                      {p_text(one.test.p_two_sided)},
-                      {found ? p_text(one.p_holm) : "–"},
-                      {std::to_string(one.test.users)}});
-      if (overlap) rows.back().insert(rows.back().end() - kBehindOverlap, {p_text(one.p_overlap)});
+                      {p_text(one.test.p_two_sided)}});
+      end_row(p_text(p_overlap(one)), found ? p_text(one.p_holm) : "–", std::to_string(one.test.users));
     }
     section.fold(dataset, dataset == content.comparisons.front().dataset, [&] { section.table(rows, 6); });
   }

@@ -113,7 +113,7 @@ std::string comparisons_csv(std::span<const Comparison> comparisons) {
         csv_line({one.dataset, one.recommender, one.setting, one.generator, one.baseline, one.metric, ours(one.test.mean),
                   ours(one.interval.low), ours(one.interval.high), ours(one.test.standard_error), ours(one.test.degrees),
                   ours(one.p_these_fits), ours(one.test.p_two_sided), ours(one.p_holm), ours(one.p_holm_these_fits),
-                  ours(one.p_overlap), ours(one.p_holm_overlap), std::to_string(one.test.users), std::to_string(one.test.fits)});
+                  ours(p_overlap(one)), ours(one.p_holm_overlap), std::to_string(one.test.users), std::to_string(one.test.fits)});
   }
   return text;
 }

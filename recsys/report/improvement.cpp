@@ -48,34 +48,43 @@ MetricRuns runs_by_metric(std::span<const Cell> cells, const ReportOptions& opti
   return found;
 }
 
-std::vector<double> deviations_of(const std::vector<double>& runs, std::vector<double> baseline) {
-  if (baseline.size() == 1) baseline.assign(runs.size(), baseline.front());  // without randomness
-  if (runs.size() != baseline.size() || runs.size() < 2) return {};
+/// A baseline without randomness has one run (for each fold), which stands for all.
+std::vector<double> deviations_of(const std::vector<double>& runs, const std::vector<double>& baseline) {
+  if (runs.size() < 2 || baseline.empty() || runs.size() % baseline.size() != 0) return {};
   const double v = mean(baseline), ratio = mean(runs) / v;
   std::vector<double> deviations;
-  for (std::size_t r = 0; r < runs.size(); ++r) deviations.push_back(100 * (runs[r] - ratio * baseline[r]) / v);
+  for (std::size_t r = 0; r < runs.size(); ++r) deviations.push_back(100 * (runs[r] - ratio * baseline[r % baseline.size()]) / v);
   return deviations;
 }
 
 /// 95 % for the mean of improvements. Those of one data set and recommender come from the same runs, in either setting: their
 /// deviations are added up run by run. Combinations are independent of each other, but for those of shared runs, which are added
-/// up likewise; each has its own spread: the degrees of freedom are Welch's and Satterthwaite's.
+/// up likewise, those with fewer runs over the first ones; each has its own spread: the degrees of freedom are Welch's and
+/// Satterthwaite's.
 Interval mean_interval_of(double percent, std::span<const Improvement* const> some) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  std::map<std::pair<std::string, std::string>, std::vector<double>> sums;
+  struct Shared {
+    std::map<std::string, std::size_t> runs;  // by recommender
+    std::vector<double> errors;               // of the mean, by run
+  };
+  std::map<std::pair<std::string, std::string>, Shared> all;
   for (const Improvement* one : some) {
-    if (one->deviations.empty()) return {nan, nan};
-    std::vector<double>& sum = sums[{one->dataset, one->shared_runs ? "" : one->recommender}];
-    if (sum.empty()) sum.resize(one->deviations.size());
-    if (sum.size() != one->deviations.size()) return {nan, nan};
-    for (std::size_t r = 0; r < sum.size(); ++r) sum[r] += one->deviations[r] / static_cast<double>(some.size());
+    const std::size_t runs = one->deviations.size();
+    if (runs == 0) return {nan, nan};
+    Shared& shared = all[{one->dataset, one->shared_runs ? "" : one->recommender}];
+    if (shared.runs.emplace(one->recommender, runs).first->second != runs) return {nan, nan};
+    if (shared.errors.size() < runs) shared.errors.resize(runs);
+    for (std::size_t r = 0; r < runs; ++r) shared.errors[r] += one->deviations[r] / static_cast<double>(some.size() * runs);
   }
   double variance = 0, squares = 0;
-  for (const auto& [combination, sum] : sums) {
-    const auto runs = static_cast<double>(sum.size());
-    const double deviation = sample_std(sum), own = deviation * deviation / runs;
+  for (const auto& [combination, shared] : all) {
+    const auto runs = static_cast<double>(shared.errors.size());
+    double own = 0;
+    for (const double error : shared.errors) own += runs / (runs - 1) * error * error;
+    std::size_t fewest = shared.errors.size();
+    for (const auto& [recommender, count] : shared.runs) fewest = std::min(fewest, count);
     variance += own;
-    squares += own * own / (runs - 1);
+    squares += own * own / static_cast<double>(fewest - 1);
   }
   if (!(variance > 0)) return {percent, percent};
   const double half = student_t_quantile(0.975, variance * variance / squares) * std::sqrt(variance);

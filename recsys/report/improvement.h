@@ -26,7 +26,7 @@ struct Improvement {
   std::string dataset, recommender, setting, metric;
   double percent = 0;
   std::optional<double> published;      ///< of the better of the two
-  std::vector<double> deviations = {};  ///< in percent, by run; none where the cells have not the same two or more runs
+  std::vector<double> deviations = {};  ///< in percent, by run; none of a single run, or where the runs do not fit
   std::string of = kBetterOfTwo;        ///< whose gain: or "f-sdrm", "m-sdrm"
   /// Whether a run's luck is the same for every recommender of the data set: with folds, where all recommenders report the same
   /// users in the same run, and where they get the users of the same MultiVAE and SDRM.

@@ -90,7 +90,7 @@ nlohmann::ordered_json json_of(const Comparison& comparison) {
   json["p_two_sided"] = number_or_null(comparison.test.p_two_sided);
   json["p_holm"] = number_or_null(comparison.p_holm);
   json["p_holm_these_fits"] = number_or_null(comparison.p_holm_these_fits);
-  json["p_overlap"] = number_or_null(comparison.p_overlap);
+  json["p_overlap"] = number_or_null(p_overlap(comparison));
   json["p_holm_overlap"] = number_or_null(comparison.p_holm_overlap);
   json["users"] = comparison.test.users;
   json["fits"] = comparison.test.fits;

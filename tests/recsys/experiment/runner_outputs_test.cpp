@@ -102,6 +102,8 @@ TEST(Runner, FoldsReportEveryUserOnceAndGiveOneIntervalOverAll) {
       EXPECT_EQ(one.test.users, 80) << one.metric;
     }
     EXPECT_EQ(one.test.degrees, 1) << "users of a fold share a fit: two folds, not 80 users";
+    // Of the other half seven in nine train.
+    EXPECT_DOUBLE_EQ(one.overlap.value().standard_error, one.test.standard_error * std::sqrt(1 + 2 * 9.0 / 7)) << one.metric;
   }
   const Comparison& one = comparisons[3 * 16 + 3];
   EXPECT_EQ(one.setting + " " + one.generator + " " + one.baseline + " " + one.metric, "augment m-sdrm original Recall@10");
@@ -174,6 +176,7 @@ TEST(Runner, FewerRunsThanFoldsReportTheUsersOfTheFirst) {
       EXPECT_EQ(one.test.users, 40) << one.metric;
     }
     EXPECT_EQ(one.test.degrees, 1) << "two folds of four";
+    EXPECT_DOUBLE_EQ(one.overlap.value().standard_error, one.test.standard_error * std::sqrt(1 + 2 * 9.0 / 21)) << one.metric;
   }
   EXPECT_EQ(Saboteur::begun()["vae_fit"], 2);
   const std::string csv = read_file(folder.path() / "results.csv");

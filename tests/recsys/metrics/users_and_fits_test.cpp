@@ -80,10 +80,12 @@ TEST(OverlappingFolds, WidenTheErrorByWhatTheirTrainingSetsShare) {
   // Fold means .1, .2, .3, .4: mean .25, error .0645. One user is reported for two that train: 1 + 4 / 2 = 3 times the variance.
   const MeanTest test = mean_test({{{0.1, 0.1}, {0.2, 0.2}, {0.3, 0.3}, {0.4, 0.4}}, 4});
   EXPECT_NEAR(test.standard_error, 0.0645497, 1e-6);
-  EXPECT_DOUBLE_EQ(p_of_overlapping_folds(test, 0.5), 2 * student_t_cdf(-0.25 / (std::sqrt(3.0) * test.standard_error), 3));
-  EXPECT_DOUBLE_EQ(p_of_overlapping_folds(test, 0), test.p_two_sided);
-  EXPECT_TRUE(std::isnan(p_of_overlapping_folds(mean_test({{{0.1, 0.1}, {0.1, 0.1}}, 2}), 0.5))) << "no spread, no p";
-  EXPECT_THROW(p_of_overlapping_folds(test, -1), Error);
+  const MeanTest wider = with_overlap(test, 0.5);
+  EXPECT_DOUBLE_EQ(wider.standard_error, std::sqrt(3.0) * test.standard_error);
+  EXPECT_DOUBLE_EQ(wider.p_two_sided, 2 * student_t_cdf(-0.25 / wider.standard_error, 3));
+  EXPECT_DOUBLE_EQ(with_overlap(test, 0).p_two_sided, test.p_two_sided);
+  EXPECT_TRUE(std::isnan(with_overlap(mean_test({{{0.1, 0.1}, {0.1, 0.1}}, 2}), 0.5).p_two_sided)) << "no spread, no p";
+  EXPECT_THROW(with_overlap(test, -1), Error);
 }
 
 TEST(MeanTestOverUsersAndFits, UsersWithoutAValueInAFitAreLeftOut) {

@@ -98,6 +98,12 @@ TEST(ImprovementTest, RecommendersMayShareTheLuckOfTheirRuns) {
   EXPECT_NEAR(found.interval.low, alone.low, 1e-9) << "three times the same runs are no new evidence";
   EXPECT_NEAR(found.interval.high, alone.high, 1e-9);
   EXPECT_EQ(found.combinations, 3);
+  // Of two recommenders one may have fewer of the same runs: run by run the errors of the mean are (1 + 2 / 2) / 2... by hand:
+  // (1 / 3 - 1 / 2) / 2, (-1 / 3 + 1 / 2) / 2, 0; times 3 / 2 their squares sum to 1 / 48, with one degree of freedom.
+  std::vector<Improvement> fewer = {some[0], some[1]};
+  fewer[1].deviations = {-1, 1};
+  const AverageImprovement uneven = average_improvements(fewer).at(0);
+  EXPECT_NEAR(uneven.interval.high - uneven.interval.low, 2 * student_t_quantile(0.975, 1) * std::sqrt(1.0 / 48), 1e-9);
   for (Improvement& one : some) one.shared_runs = false;
   found = average_improvements(some).at(0);
   EXPECT_LT(found.interval.high - found.interval.low, (alone.high - alone.low) / 2) << "hyperparameters and users of their own";
@@ -175,6 +181,12 @@ TEST(LeadTest, TheBetterOfTheTwoAgainstTheBestOfAllOthers) {
   EXPECT_NEAR(found[0].percent, 100 * (0.42 / 0.5 - 1), 1e-9) << "the original users count";
   ASSERT_EQ(found[0].deviations.size(), 2u);
   EXPECT_NEAR(found[0].deviations[0], -2, 1e-9);
+  cells[0].runs = {0.4, 0.6};
+  cells[3].runs = {0.41, 0.43, 0.41, 0.43};  // two folds, visited twice: one run without randomness for each
+  cells[2].runs.assign(4, 0.35);
+  ASSERT_EQ(leads(cells).at(0).deviations.size(), 4u);
+  EXPECT_NEAR(leads(cells).at(0).deviations[3], 100 * (0.43 - 0.84 * 0.6) / 0.5, 1e-9);
+  cells[0].runs = {0.5};
   const std::vector<AverageImprovement> means = average_leads(found);
   ASSERT_EQ(means.size(), 1u);
   EXPECT_EQ(means[0].published, 4.48);

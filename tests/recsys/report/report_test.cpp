@@ -206,7 +206,8 @@ TEST(ComparisonTest, TablesAndJson) {
   EXPECT_EQ(lines.find("Recall@20"), std::string::npos) << "the terminal shows k = 10";
   EXPECT_EQ(comparison_table({}) + comparison_lines({}), "");
   EXPECT_EQ(table.find("overlap |"), std::string::npos) << "without folds there is no such column";
-  comparisons[0].p_overlap = 0.21;
+  comparisons[0].overlap = comparisons[0].test;
+  comparisons[0].overlap->p_two_sided = 0.21;
   EXPECT_NE(comparison_table(comparisons).find("| 0.0400 | 0.0800 | 0.2100 | 0.0800 | no difference shown | 95 |"),
             std::string::npos)
       << comparison_table(comparisons);
