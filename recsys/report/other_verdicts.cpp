@@ -32,8 +32,7 @@ std::string gain_sentence(const std::vector<Improvement>& gains) {
   const std::vector<AverageImprovement> averages = average_improvements(gains);
   const std::vector<AverageImprovement> overall = overall_improvements(gains);
   std::string text = "Of the gains of SDRM over MultiVAE++: " + single.text("printed in tables 7 and 8", false);
-  if (with_zero > 0)
-    text += concat(", where ", with_zero, with_zero == 1 ? " of our intervals holds" : " of our intervals hold", " zero too");
+  if (with_zero > 0) text += concat("; zero lies in ", with_zero, " of our intervals for them, too");
   const auto add = [&](const VerdictCounts& counts, const std::string& means) {
     if (counts.printed() > 0) text += "; " + counts.text(means, false);
     return counts.printed() > 0;

@@ -76,9 +76,9 @@ TEST(OtherVerdictsTest, GainsAndPairsInWords) {
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(
       found[0],
-      "Of the gains of SDRM over MultiVAE++: 2 of 2 printed in tables 7 and 8 reproduced, 0 above, 0 below, where 1 of our "
-      "intervals holds zero too; 1 of 1 means of "
-      "these "
+      "Of the gains of SDRM over MultiVAE++: 2 of 2 printed in tables 7 and 8 reproduced, 0 above, 0 below; zero lies in 1 of "
+      "our "
+      "intervals for them, too; 1 of 1 means of these "
       "over data sets and recommenders reproduced, 0 above, 0 below; 1 of 1 means of these over all cut-offs too reproduced, 0 "
       "above, 0 below (set against the means of what tables 7 and 8 print for the same 2 of the paper's 12 combinations of data "
       "set and recommender, not against the paper's own).");
