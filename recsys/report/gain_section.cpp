@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <iterator>
 #include <utility>
 
 #include "recsys/report/improvement.h"
@@ -170,6 +171,18 @@ Section gain_section(const ReportContent& content) {
   section.charts({gain_chart(averages, "Recall@"), gain_chart(averages, "NDCG@")});
   section.fold("Means over all cut-offs (the abstract, and the caption of Figure 2)", true,
                [&] { section.table(average_rows(overall_improvements(all)), 2); });
+  // One mean can hide gains here and losses there.
+  if (const std::vector<std::string> datasets = names_of(all, &Improvement::dataset); datasets.size() > 1) {
+    section.fold("The same of each data set", false, [&] {
+      for (const std::string& dataset : datasets) {
+        std::vector<Improvement> some;
+        std::copy_if(all.begin(), all.end(), std::back_inserter(some),
+                     [&](const Improvement& one) { return one.dataset == dataset; });
+        section.heading(dataset);
+        section.table(average_rows(overall_improvements(some)), 2);
+      }
+    });
+  }
   if (const std::vector<Improvement> ahead = leads(content.cells, content.options); !ahead.empty()) {
     section.fold("Lead over the best of all other rows (the captions of tables 3 and 4)", false, [&] {
       section.paragraph(

@@ -164,6 +164,18 @@ TEST(ImprovementTest, OnlyAllOfThePapersFiguresAreSetAgainstItsOwnMean) {
   EXPECT_FALSE(average_improvements(all).back().whole) << "Recall@50 in replace";
 }
 
+TEST(ImprovementTest, TheMeansOfEachDataSetAreShownWhereThereAreSeveral) {
+  ReportContent report;
+  report.cells = {cell("multivae++", {0.38, 0.39, 0.40}), cell("f-sdrm", {0.1, 0.1, 0.1}), cell("m-sdrm", {0.389, 0.40, 0.408})};
+  EXPECT_EQ(gain_section(report).markdown().find("The same of each data set"), std::string::npos) << "there is one";
+  std::vector<Cell> others = report.cells;
+  for (Cell& one : others) one.dataset = "mine";
+  others.back().runs = {0.19, 0.20, 0.21};
+  report.cells.insert(report.cells.end(), others.begin(), others.end());
+  const std::string text = gain_section(report).markdown();
+  EXPECT_NE(text.find("| augment | M-SDRM | 1 | -48.7 % (", text.find("The same of each data set")), std::string::npos) << text;
+}
+
 TEST(LeadTest, TheBetterOfTheTwoAgainstTheBestOfAllOthers) {
   // Printed with SVD on ml-100k: M-SDRM .3971, MultiVAE++ .3878, F-SDRM .3924, original .3716; the others are behind.
   std::vector<Cell> cells = {cell("original", {0.37}), cell("multivae++", {0.38, 0.40}), cell("f-sdrm", {0.35, 0.35}),
