@@ -141,9 +141,14 @@ std::vector<Improvement> improvements(std::span<const Cell> cells, const ReportO
     const auto& [dataset, recommender, setting, metric] = key;
     const auto published =
         options.compares(dataset) ? published_improvement(setting, recommender, dataset, metric) : std::nullopt;
+    Improvement gain = {dataset, recommender, setting, metric, 0, std::nullopt};
+    gain.shared_runs = options.with_folds() || dataset == kSharedUsers;
     const auto add = [&](const std::string& of, const std::vector<double>& sdrm, const std::optional<double>& printed) {
-      result.push_back({dataset, recommender, setting, metric, 100 * (mean(sdrm) / baseline - 1), printed,
-                        deviations_of(sdrm, vae), of, options.with_folds() || dataset == kSharedUsers});
+      gain.of = of;
+      gain.percent = 100 * (mean(sdrm) / baseline - 1);
+      gain.published = printed;
+      gain.deviations = deviations_of(sdrm, vae);
+      result.push_back(gain);
     };
     add(kBetterOfTwo, full > multi ? f : m, published);
     add("f-sdrm", f, std::nullopt);

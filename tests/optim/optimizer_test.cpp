@@ -210,7 +210,7 @@ TEST_F(OptimizerTest, AdamOnRowsIsAdamOnTheWholeTableToTheLastBit) {
       std::vector<std::int32_t> picked, had;
       for (std::int64_t i = 0; i < kPicked; ++i) picked.push_back(static_cast<std::int32_t>((5 * i + 7 * step) % kRows));
       for (const std::int32_t row : picked) had.push_back(std::exchange(done[static_cast<std::size_t>(row)], step + 1));
-      const Tensor gradient = random_tensor({kPicked, kCols}, static_cast<std::uint64_t>(20 + step), -2, 2, dtype, test_device());
+      const Tensor gradient = random_tensor({kPicked, kCols}, 20 + static_cast<std::uint64_t>(step), -2, 2, dtype, test_device());
       adam_rows(on_device(picked), on_device(had), factors, on_device({step}), gradient, rows.value(), first, second);
       const Tensor spread = Tensor::zeros({kRows, kCols}, dtype, test_device());
       scatter_add_rows(gradient, on_device(picked), spread);

@@ -152,7 +152,7 @@ TEST(GeneratorCheckpoint, EveryGeneratorGoesOnFromItsFolder) {
       {"codigem", "codigem_fit"}, {"diffrec", "diffrec_fit"}, {"tvae", "tvae_fit"},   {"ctgan", "ctgan_fit"}};
   for (const auto& [name, stage] : stages) {
     const TempFolder once, twice;
-    const auto used = [&](const TempFolder& folder, tests::RecordingListener& listener) {
+    const auto used = [&, &name = name](const TempFolder& folder, tests::RecordingListener& listener) {
       const auto generator = tests::make_one(name, in(folder));
       generator->fit(protocol, listener);
       return generator->sample(request, listener).likes;

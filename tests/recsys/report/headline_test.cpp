@@ -248,7 +248,7 @@ TEST(HeadlineTest, PublishedSaysOnlyWhatWasChosenOnTheReportedUsers) {
   const auto why = [](const char* dataset, const char* recommender, const char* generator, const ReportOptions& options) {
     const std::vector<Cell> cells = {{dataset, recommender, "augment", generator, "Recall@10", {0.38, 0.39}, {}}};
     const std::vector<std::string> answer = published_answer(cells, options);
-    const std::string text = answer.at(answer.size() - (answer.back().starts_with("This protocol") ? 1U : 2U));
+    const std::string& text = answer.at(answer.size() - (answer.back().starts_with("This protocol") ? 1U : 2U));
     const std::size_t from = text.find("beats none") + 10;
     return text.substr(from, text.find(" The strict") - from);
   };
