@@ -150,9 +150,10 @@ Section gain_section(const ReportContent& content) {
       "The better of F-SDRM and M-SDRM against MultiVAE++, in percent of the latter, each a mean over runs, as the paper "
       "computes it. Taking the better of two noisy figures gives a gain above zero even where all three are alike. In the tables "
       "the 95 % interval stands below (Student's t over runs, of the ratio to first order); that it was the better of two is not "
-      "in it. In the means each of the two stands by itself as well, without that advantage. The intervals speak of other runs "
-      "on "
-      "the same reported users, not of other users.");
+      "in it. In the means each of the two stands by itself as well, without that advantage. " +
+      std::string(content.options.with_folds()
+                      ? "Each run reports the users of its fold; that folds share training users is not in the intervals."
+                      : "The intervals speak of other runs on the same reported users, not of other users."));
   const auto over_k = [](const Improvement& one) { return one.recommender == "neumf" && one.metric.starts_with("NDCG"); };
   if (content.options.compare && std::any_of(all.begin(), all.end(), over_k)) {
     section.paragraph(

@@ -16,4 +16,7 @@ std::vector<std::string> names_of(const Range& items, std::string Item::*member)
   return names;
 }
 
+/// Whether a generator's name is that of F- or M-SDRM.
+inline bool is_sdrm(const std::string& generator) { return generator == "f-sdrm" || generator == "m-sdrm"; }
+
 }  // namespace tapestry::recsys

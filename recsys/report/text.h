@@ -29,6 +29,9 @@ std::string p_text(double p);
 /// The text with what is not UTF-8 in it replaced by U+FFFD: a command may hold any bytes, a report may not.
 std::string repaired_utf8(const std::string& text);
 
+/// "a, b and c".
+std::string and_joined(const std::vector<std::string>& names);
+
 /// A CSV field, quoted when it has to be.
 std::string csv_field(const std::string& text);
 /// Such fields with commas between them and the end of the line.
